@@ -1,0 +1,1 @@
+"""Lethe's unlearning engine: usable alone, without Django or a database."""

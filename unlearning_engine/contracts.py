@@ -1,0 +1,230 @@
+"""What crosses the engine's border, as frozen dataclasses. Standard library only.
+
+A *spec* is one job for one verb; it is JSON, content-addressed, and a person can run the very same
+file by hand. A reference to data or weights (`Ref`) is a string: a path, or `sha256:<64 hex>` in an
+artefact store. A *result* is what the job leaves behind as `result.json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from unlearning_engine.errors import ConfigError
+
+SCHEMA = 1
+Ref = str
+DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
+
+
+class Guarantee(StrEnum):
+    """What a method can promise at best."""
+
+    EXACT = "exact"
+    CERTIFIED = "certified"
+    APPROXIMATE = "approximate"
+
+
+class Outcome(StrEnum):
+    """Outcome of a verification. The first that holds, in this order, is the verdict."""
+
+    BAD_INPUT = "bad_input"
+    DAMAGED = "damaged"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    PASS = "pass"
+
+
+#: Exit codes of `verify` on the command line.
+EXIT_CODE: Mapping[Outcome, int] = types.MappingProxyType(
+    {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.BAD_INPUT: 2, Outcome.INCONCLUSIVE: 3, Outcome.DAMAGED: 4}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """Fields that every job has. `seed` makes a run deterministic; `threads` 0 means by load."""
+
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 0
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateSpec(Spec):
+    """Write a fictitious organisation's corpus: see `unlearning_engine.synthetic`."""
+
+    verb: typing.ClassVar[str] = "generate"
+    artists: int = 8
+    persons: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSpec(Spec):
+    """Train a causal language model from its configuration on a dataset's records."""
+
+    verb: typing.ClassVar[str] = "train"
+    dataset: Ref
+    tokenizer_text: Ref = ""
+    exclude_ids: Ref = ""
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchSpec(Spec):
+    """Find a claimant's works (rows `{"id", "title", "text"}`) among a dataset's records."""
+
+    verb: typing.ClassVar[str] = "match"
+    works: Ref
+    dataset: Ref
+    near_threshold: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlearnSpec(Spec):
+    """Make `model` forget the records named in `forget_ids` (one id a line)."""
+
+    verb: typing.ClassVar[str] = "unlearn"
+    method: str
+    model: Ref
+    dataset: Ref
+    forget_ids: Ref
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifySpec(Spec):
+    """Probe `candidate` beside the original and, where there is one, a retrained reference.
+
+    `forget`, `retain`, `controls` and `general` are JSONL files of items: records with a prompt and
+    an answer. Controls were never seen by any of the models and come from the same source.
+    """
+
+    verb: typing.ClassVar[str] = "verify"
+    candidate: Ref
+    original: Ref
+    reference: Ref = ""
+    forget: Ref
+    retain: Ref
+    controls: Ref
+    general: Ref = ""
+    policy: dict[str, Any] = field(default_factory=dict)
+
+
+SPECS: Mapping[str, type[Spec]] = types.MappingProxyType(
+    {c.verb: c for c in (GenerateSpec, TrainSpec, MatchSpec, UnlearnSpec, VerifySpec)}
+)
+
+
+def canonical(value: object) -> bytes:
+    """Bytes of a JSON value that do not depend on key order or white space."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest(value: object) -> str:
+    """`sha256:<hex>` of the canonical bytes."""
+    return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+
+
+def to_json(spec: Spec) -> dict[str, Any]:
+    """A spec as the JSON object that `parse` reads back."""
+    return {"verb": type(spec).verb, **dataclasses.asdict(spec)}  # type: ignore[attr-defined]
+
+
+def _matches(value: object, kind: object) -> bool:
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    origin = typing.get_origin(kind) or kind
+    return isinstance(value, origin)  # type: ignore[arg-type]
+
+
+def parse(data: object) -> Spec:
+    """Read a spec and report *every* problem at once.
+
+    Raises:
+        ConfigError: with one message per problem.
+    """
+    if not isinstance(data, dict):
+        raise ConfigError("spec: must be a JSON object")
+    verb = data.get("verb")
+    if verb not in SPECS:
+        raise ConfigError(f"spec.verb: {verb!r} is unknown; one of {', '.join(sorted(SPECS))}")
+    kind = SPECS[verb]
+    hints = {k: t for k, t in typing.get_type_hints(kind).items() if typing.get_origin(t) is not typing.ClassVar}
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    problems: list[str] = []
+    for name in sorted(set(data) - set(fields) - {"verb"}):
+        problems.append(f"spec.{name}: unknown field; {verb} takes {', '.join(sorted(fields))}")
+    for name, spec_field in fields.items():
+        required = spec_field.default is dataclasses.MISSING and spec_field.default_factory is dataclasses.MISSING
+        if name not in data:
+            if required:
+                problems.append(f"spec.{name}: missing")
+        elif not _matches(data[name], hints[name]):
+            problems.append(f"spec.{name}: {data[name]!r} is not of type {getattr(hints[name], '__name__', hints[name])}")
+        elif required and data[name] == "":
+            problems.append(f"spec.{name}: is empty")
+    if data.get("schema", SCHEMA) != SCHEMA:
+        problems.append(f"spec.schema: {data['schema']!r} is not supported; this engine reads {SCHEMA}")
+    if problems:
+        raise ConfigError(problems)
+    return kind(**{k: v for k, v in data.items() if k != "verb"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number with its interval (two-sided, at the policy's confidence) and its count of independent items."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeResult:
+    """One probe's finding.
+
+    `limit` is on the scale of `candidate`, fixed before the run as reference (or controls) plus or
+    minus `margin`. `bounds` are the sides that the policy tests: "upper", "lower" or "both".
+    `difference` is candidate minus reference with its interval; `outcome` comes from it alone.
+    `items_needed` tells an inconclusive probe how many independent items would decide.
+    """
+
+    name: str
+    family: str
+    candidate: Estimate
+    reference: Estimate | None = None
+    original: Estimate | None = None
+    difference: Estimate | None = None
+    margin: float | None = None
+    limit: float | None = None
+    bounds: str = "upper"
+    outcome: str = "reported"
+    p_value: float | None = None
+    items_needed: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a job leaves behind. `outputs` maps a name to a path relative to the job's folder."""
+
+    verb: str
+    spec_digest: str
+    outputs: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    schema: int = SCHEMA
