@@ -1,0 +1,22 @@
+"""The Celery application of the governance side: queues `default` and `signing`."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "governance.settings")
+
+from django.conf import settings
+
+from unlearning_engine.broker import configure
+
+app = configure(Celery("governance"), settings.BROKER_URL)
+app.conf.timezone = "UTC"
+app.conf.beat_schedule = {
+    "sweep jobs": {"task": "governance.sweep_jobs", "schedule": 5.0},
+    "watch deadlines": {"task": "governance.watch_deadlines", "schedule": 3600.0},
+    "dispose of old weights": {"task": "governance.dispose", "schedule": 3600.0},
+}
+app.autodiscover_tasks(["governance"])

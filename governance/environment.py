@@ -1,0 +1,81 @@
+"""Environment variables, read once and loudly: a wrong value stops the start and says what is allowed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """A string; empty counts as absent."""
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """A switch written 1/0, true/false, yes/no, on/off."""
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name}={value!r}: write 1 or 0.")
+
+
+def number(name: str, default: int) -> int:
+    """A whole number."""
+    value = text(name, str(default))
+    try:
+        return int(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={value!r}: write a whole number.") from error
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def file_text(name: str) -> str:
+    """The content of the file that the variable names; empty when it names none."""
+    path = text(name)
+    try:
+        return Path(path).read_text().strip() if path else ""
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}={path!r} cannot be read: {error}") from error
+
+
+SQLITE_OPTIONS: dict[str, Any] = {
+    "timeout": 20,
+    "transaction_mode": "IMMEDIATE",
+    # The ledger is written in the transactions of the changes it records, so commits survive power loss.
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+}
+
+
+def database(name: str, default_path: Path) -> dict[str, Any]:
+    """A Django database from a URL (`sqlite:///PATH`, `postgres://USER:PASSWORD@HOST:PORT/NAME`)."""
+    url = urlsplit(text(name, f"sqlite:///{default_path}"))
+    if url.scheme == "sqlite":
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": unquote(url.path[1:] if url.path.startswith("//") else url.path),
+            "OPTIONS": dict(SQLITE_OPTIONS),
+        }
+    if url.scheme in {"postgres", "postgresql"}:
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(url.path.lstrip("/")),
+            "USER": unquote(url.username or ""),
+            "PASSWORD": unquote(url.password or ""),
+            "HOST": url.hostname or "",
+            "PORT": str(url.port or 5432),
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {"pool": True, **dict(parse_qsl(url.query))},
+        }
+    raise ImproperlyConfigured(f"{name}: scheme {url.scheme!r} is not supported; use sqlite:///PATH or postgres://...")

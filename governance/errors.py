@@ -1,0 +1,39 @@
+"""Errors of the governance side. Each says what was wrong and what to do; views turn them into answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class GovernanceError(Exception):
+    """Base. `messages` lists every problem found."""
+
+    status = 400
+
+    def __init__(self, messages: str | Sequence[str]) -> None:
+        self.messages: tuple[str, ...] = (messages,) if isinstance(messages, str) else tuple(messages)
+        super().__init__(" ".join(self.messages))
+
+
+class NotAllowed(GovernanceError):
+    """The policy refuses this actor."""
+
+    status = 403
+
+
+class Conflict(GovernanceError):
+    """Somebody else changed the case first, or the step does not exist from here."""
+
+    status = 409
+
+
+class Unfit(GovernanceError):
+    """The input or the state does not meet what the step demands."""
+
+    status = 422
+
+
+class KeyDestroyed(GovernanceError):
+    """The subject's key was destroyed: the data can no longer be read, by anyone."""
+
+    status = 410

@@ -1,0 +1,33 @@
+"""Errors of this room. Each message says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class EvidenceError(Exception):
+    """Something that must not become evidence. `problems` lists every fault found, not the first alone."""
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+class ProofError(EvidenceError):
+    """A Merkle proof, checkpoint or leaf opening does not hold."""
+
+
+class DocumentError(EvidenceError):
+    """An evidence document does not follow its schema or contradicts itself."""
+
+
+class ContradictionError(DocumentError):
+    """Verdict, guarantee, disposition and deployments cannot all be true: no sentence exists for them."""
+
+
+class RenderError(EvidenceError):
+    """The report could not be rendered, or not reproducibly."""
+
+
+class SealError(EvidenceError):
+    """The seal's identity is missing, unreadable or unfit, or sealing failed."""

@@ -1,0 +1,200 @@
+"""Django settings: one file for every environment; what differs comes from variables (docs/operations.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+from governance import environment as env
+from governance.secrets import BASE_DIR, home, read_secret
+
+HOME = home()
+HOME.mkdir(parents=True, exist_ok=True)
+
+DEBUG = env.flag("LETHE_DEBUG")
+SECRET_KEY = read_secret("django.key").hex()
+ALLOWED_HOSTS = env.words("LETHE_HOSTS", "127.0.0.1,localhost,[::1]")
+BASE_URL = env.text("LETHE_URL", f"http://127.0.0.1:{env.number('PORT', 8000)}").rstrip("/")
+SECURE = BASE_URL.startswith("https://")
+if not SECURE and not any(host in BASE_URL for host in ("127.0.0.1", "localhost", "[::1]")):
+    raise ImproperlyConfigured(f"LETHE_URL={BASE_URL!r}: outside this machine only https:// is served.")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "rest_framework",
+    "drf_spectacular",
+    "django_filters",
+    "csp",
+    "governance",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "governance.urls"
+WSGI_APPLICATION = "governance.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "governance.web.context.house",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "governance.forms_renderer.LetheRenderer"
+
+DATABASES = {
+    "default": env.database("LETHE_DATABASE_URL", HOME / "lethe.sqlite3"),
+    # Per-subject keys, apart from the data that they open, so that no one backup holds both.
+    "keyring": env.database("LETHE_KEYRING_URL", HOME / "keyring.sqlite3"),
+}
+DATABASE_ROUTERS = ["governance.routers.KeyringRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "governance.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = reverse_lazy("desk")
+ACCOUNT_ADAPTER = "governance.web.accounts.StaffAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_SESSION_REMEMBER = False
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Lethe"
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_AGE = 8 * 3600
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_SSL_REDIRECT = SECURE and env.flag("LETHE_SSL_REDIRECT", default=True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("LETHE_BEHIND_PROXY") else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.text("LETHE_TIME_ZONE", "UTC")
+USE_I18N = USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# One request may bring 20 MB in all; a single text file 2 MB (governance.web.forms).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+UPLOAD_LIMIT_BYTES = 20 * 2**20
+
+# Throttles count here: with several web processes name a Redis, else each process counts alone.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if cache_url := env.text("LETHE_CACHE"):
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url}}
+
+EMAIL_URL = env.text("LETHE_EMAIL", "file")
+EMAIL_BACKENDS = {
+    "file": "django.core.mail.backends.filebased.EmailBackend",
+    "console": "django.core.mail.backends.console.EmailBackend",
+    "smtp": "django.core.mail.backends.smtp.EmailBackend",
+}
+if EMAIL_URL not in EMAIL_BACKENDS:
+    raise ImproperlyConfigured(f"LETHE_EMAIL={EMAIL_URL!r}: one of {', '.join(EMAIL_BACKENDS)}.")
+EMAIL_BACKEND = EMAIL_BACKENDS[EMAIL_URL]
+EMAIL_FILE_PATH = HOME / "mail"
+EMAIL_HOST = env.text("LETHE_SMTP_HOST", "localhost")
+EMAIL_PORT = env.number("LETHE_SMTP_PORT", 587)
+EMAIL_HOST_USER = env.text("LETHE_SMTP_USER")
+EMAIL_HOST_PASSWORD = env.file_text("LETHE_SMTP_PASSWORD_FILE")
+EMAIL_USE_TLS = env.flag("LETHE_SMTP_TLS", default=True)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("LETHE_MAIL_FROM", "Lethe <lethe@localhost>")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"filing": env.text("LETHE_FILING_RATE", "20/hour"), "status": "120/hour"},
+    "EXCEPTION_HANDLER": "governance.api.errors.handle",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lethe",
+    "DESCRIPTION": "File an opt-out or a privacy request and follow it.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+ORGANISATION = env.text("LETHE_ORGANISATION", "The operator of this installation")
+BROKER_URL = env.text("LETHE_BROKER", "filesystem://")
+ARTIFACTS_URL = env.text("LETHE_ARTIFACTS", str(HOME / "artifacts"))
+#: Only the signing worker is given this folder; a web process has no path to a private key.
+SEAL_FOLDER = env.text("LETHE_SEAL_FOLDER")
+#: The public half, which every process may read.
+SEAL_CERTIFICATE = Path(env.text("LETHE_SEAL_CERTIFICATE", str(HOME / "seal.crt.pem")))
+TSA_URL = env.text("LETHE_TSA_URL")
+#: A job whose worker has not been heard of for this long is published again.
+JOB_LEASE_SECONDS = env.number("LETHE_JOB_LEASE", 30)
+JOB_MAX_ATTEMPTS = 3
+#: Old weights, checkpoints and caches are deleted this many days after their replacement.
+DISPOSAL_DAYS = env.number("LETHE_DISPOSAL_DAYS", 30)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env.text("LETHE_LOG_LEVEL", "INFO")},
+}
