@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from governance.errors import GovernanceError
 
 
-class EvidenceError(Exception):
+class EvidenceError(GovernanceError):
     """Something that must not become evidence. `problems` lists every fault found, not the first alone."""
 
-    def __init__(self, problems: str | Iterable[str]) -> None:
-        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
-        super().__init__("; ".join(self.problems))
+    status = 422
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The messages, one per fault."""
+        return self.messages
 
 
 class ProofError(EvidenceError):

@@ -111,7 +111,7 @@ class Leaf:
         if not HEX64.fullmatch(self.body):
             problems.append("body: not 64 hex digits; use commit_body()")
         if problems:
-            raise DocumentError(f"leaf.{problem}" for problem in problems)
+            raise DocumentError([f"leaf.{problem}" for problem in problems])
 
     def to_json(self) -> dict[str, Any]:
         """The seven members, in no particular order (the bytes are sorted)."""
