@@ -1,0 +1,306 @@
+"""What a report may say: one statement per (verdict, guarantee, disposition, service), or none at all.
+
+Templates print these sentences and make no claims of their own. The rules:
+
+- nothing says that works are gone while a deployment of the version before is serving, pending or unreachable;
+- an approximate method is never called exact, and its pass is a measurement, not a proof of absence;
+- "exact by construction" is said only when the facts of the retraining say so;
+- a combination that cannot be true (a fail that fulfils) has no sentence: `ContradictionError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance.evidence.errors import ContradictionError
+from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Service, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Construction:
+    """How a retrained model was made. The claim "exact by construction" needs every part."""
+
+    fresh_weights: bool
+    records_left_out: int
+    tokenizer_independent: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All that a statement depends on. `records` counts the records that were to be unlearned."""
+
+    verdict: Verdict
+    guarantee: Guarantee
+    disposition: Disposition
+    service: Service
+    kind: Kind = Kind.COPYRIGHT
+    model: str = ""
+    before: str = ""
+    after: str = ""
+    items: int = 0
+    records: int = 0
+    kept_records: int = 0
+    probes: int = 0
+    confidence: float = 0.95
+    comparison: Comparison = Comparison.RETRAINED
+    attacks: int = 0
+    deployments: int = 0
+    construction: Construction | None = None
+
+    @property
+    def constructed(self) -> bool:
+        """Whether the facts carry "exact by construction"."""
+        made = self.construction
+        return (
+            self.guarantee is Guarantee.EXACT
+            and made is not None
+            and made.fresh_weights
+            and made.tokenizer_independent
+            and made.records_left_out == self.records > 0
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """`headline` and `verdict` are one line each; `claims` and `limits` whole sentences, in reading order."""
+
+    headline: str
+    verdict: str
+    claims: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+def allowed(verdict: Verdict, guarantee: Guarantee, service: Service) -> frozenset[Disposition]:
+    """The dispositions under which a case with this outcome may be closed and reported."""
+    if (verdict is Verdict.NONE) != (guarantee is Guarantee.NONE):
+        return frozenset()
+    if verdict is Verdict.NONE:
+        return frozenset(Disposition) - {Disposition.FULFILLED, Disposition.PARTLY}
+    ends = {Disposition.WITHDRAWN, Disposition.EXCLUDED, Disposition.NOT_FULFILLED}
+    if verdict is Verdict.PASS:
+        ends = {Disposition.WITHDRAWN, Disposition.PARTLY}
+        if service is not Service.REPLACED:
+            ends.add(Disposition.NOT_FULFILLED)
+        elif guarantee is not Guarantee.APPROXIMATE:
+            ends.add(Disposition.FULFILLED)
+    elif verdict is Verdict.INCONCLUSIVE and guarantee is Guarantee.EXACT:
+        ends.add(Disposition.PARTLY)
+    return frozenset(ends)
+
+
+def statement(facts: Facts) -> Statement:
+    """The only sentences that a report about these facts may print.
+
+    Raises:
+        ContradictionError: the facts cannot all be true.
+    """
+    if facts.disposition not in allowed(facts.verdict, facts.guarantee, facts.service):
+        raise ContradictionError(
+            f"A case cannot be {facts.disposition.value} with verdict {facts.verdict.value}, guarantee "
+            f"{facts.guarantee.value} and the version before {facts.service.name.lower()}. Possible: "
+            + (", ".join(sorted(allowed(facts.verdict, facts.guarantee, facts.service))) or "nothing")
+        )
+    if facts.disposition is Disposition.FULFILLED and facts.guarantee is Guarantee.EXACT and not facts.constructed:
+        raise ContradictionError(
+            "A case fulfilled by retraining needs fresh weights, a tokenizer that no request can touch, and exactly "
+            "its records left out; at least one of these is not shown. Close it as partly_fulfilled."
+        )
+    changed = facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY)
+    claims = (*_construction(facts), *_measurement(facts), *_deployment(facts)) if changed else _unchanged(facts)
+    return Statement(headline=_headline(facts), verdict=_verdict(facts), claims=claims, limits=_limits(facts, changed))
+
+
+def _items(facts: Facts) -> str:
+    if facts.kind is Kind.PRIVACY:
+        return _("the personal data of the request")
+    if facts.items == 1:
+        return _("the work")
+    return _("the %(n)d works") % {"n": facts.items} if facts.items else _("the works")
+
+
+def _fill(facts: Facts, text: str) -> str:
+    return text % {
+        "model": facts.model, "before": facts.before, "after": facts.after, "items": _items(facts),
+        "records": ngettext("%(n)d record", "%(n)d records", facts.records) % {"n": facts.records},
+        "probes": ngettext("%(n)d probe", "%(n)d probes", facts.probes) % {"n": facts.probes},
+        "confidence": f"{facts.confidence:.0%}",
+    }  # fmt: skip
+
+
+def _headline(facts: Facts) -> str:
+    if facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY):
+        return _sentence_case(_fill(facts, _HEADLINES_CHANGED[facts.service](facts)))
+    if facts.disposition is Disposition.NOT_FULFILLED:
+        return _fill(facts, _headline_not_fulfilled(facts))
+    return _fill(facts, _HEADLINES_UNCHANGED[facts.disposition]())
+
+
+def _headline_replaced(facts: Facts) -> str:
+    if facts.constructed and facts.verdict is Verdict.PASS:
+        if facts.kept_records:
+            return _("%(model)s was retrained without the %(records)s that were accepted in this case")
+        return _("%(model)s was retrained without the %(records)s matched to %(items)s")
+    if facts.constructed:
+        return _("%(model)s was retrained without the %(records)s of this case; the measurements settle nothing")
+    if facts.verdict is Verdict.INCONCLUSIVE:
+        return _("%(model)s was changed; the measurements settle nothing")
+    if facts.guarantee is Guarantee.CERTIFIED:
+        return _("%(model)s was changed under a certificate of unlearning for %(items)s")
+    return _("%(items)s are suppressed in %(model)s within measured margins; what is suppressed may be recoverable")
+
+
+def _sentence_case(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_HEADLINES_CHANGED: dict[Service, Callable[[Facts], str]] = {
+    Service.REPLACED: _headline_replaced,
+    Service.PENDING: lambda facts: _(
+        "A new version of %(model)s was made for the request; replacing the version before is still pending"
+    ),
+    Service.UNREACHABLE: lambda facts: _(
+        "A new version of %(model)s was made for the request; a copy of the version before cannot be reached and may "
+        "still answer"
+    ),
+    Service.SERVING: lambda facts: _(
+        "A new version of %(model)s was made for the request, but the version before is still in service"
+    ),
+}
+
+_HEADLINES_UNCHANGED: dict[Disposition, Callable[[], str]] = {
+    Disposition.EXCLUDED: lambda: _(
+        "The matched records are left out of future training; models already trained were not changed by this case"
+    ),
+    Disposition.NO_DATA: lambda: _("No record that matches the request was found in the data searched"),
+    Disposition.REFUSED: lambda: _("The request was refused"),
+    Disposition.WITHDRAWN: lambda: _("The request was withdrawn and the case closed"),
+}
+
+
+def _headline_not_fulfilled(facts: Facts) -> str:
+    if facts.verdict is Verdict.PASS:
+        return _("The request is not fulfilled: a new version passed its verification but has not replaced the old one")
+    if facts.verdict is Verdict.NONE:
+        return _("The request is not fulfilled")
+    return _("The request is not fulfilled: no plan passed its verification")
+
+
+def _verdict(facts: Facts) -> str:
+    if facts.verdict is Verdict.PASS:
+        if facts.constructed:
+            return _("Pass, by retraining without the records")
+        if facts.guarantee is Guarantee.CERTIFIED:
+            return _("Pass, by a certified method")
+        return _("Pass by measurement")
+    return {
+        Verdict.NONE: _("Nothing was verified"),
+        Verdict.BAD_INPUT: _("No verdict: the verification's input was unfit"),
+        Verdict.DAMAGED: _("Damaged: the changed model lost what it had to keep"),
+        Verdict.FAIL: _("Fail"),
+        Verdict.INCONCLUSIVE: _("Inconclusive"),
+    }[facts.verdict]
+
+
+def _construction(facts: Facts) -> tuple[str, ...]:
+    if facts.constructed:
+        return (
+            _fill(facts, _(
+                "Exact by construction: retrained from fresh weights without the %(records)s; the tokenizer was "
+                "trained on text no request can touch."
+            )),
+        )  # fmt: skip
+    if facts.guarantee is Guarantee.EXACT:
+        return (
+            _(
+                "The model was retrained, but not every condition under which retraining leaves nothing behind is "
+                "shown. This report relies on the measurements alone."
+            ),
+        )
+    if facts.guarantee is Guarantee.CERTIFIED:
+        return (_("The certificate holds under the conditions and for the layers that page 3 states, nowhere else."),)
+    return ()
+
+
+def _measurement(facts: Facts) -> tuple[str, ...]:
+    if facts.verdict is Verdict.INCONCLUSIVE:
+        return (
+            _fill(facts, _(
+                "The %(probes)s could not be settled: at least one interval lies on both sides of its limit, or rests "
+                "on too few items. Nothing is concluded from them."
+            )),
+        )  # fmt: skip
+    return (_fill(facts, _measured(facts)),)
+
+
+def _measured(facts: Facts) -> str:
+    if facts.constructed:
+        return _(
+            "As a check on the construction, %(probes)s were measured with %(confidence)s confidence; none exceeds its "
+            "limit."
+        )
+    if facts.comparison is Comparison.RETRAINED and facts.attacks:
+        return _(
+            "%(model)s differs from a model that never saw %(items)s by less than the stated margins on the listed "
+            "probes with %(confidence)s confidence, after the listed attack; that is a measurement, not a proof of "
+            "absence."
+        )
+    if facts.comparison is Comparison.RETRAINED:
+        return _(
+            "%(model)s differs from a model that never saw %(items)s by less than the stated margins on the listed "
+            "probes with %(confidence)s confidence. No attack was tried; that is a measurement, not a proof of absence."
+        )
+    if facts.attacks:
+        return _(
+            "On the listed probes, and after the listed attack, %(model)s treats %(items)s like never-seen material "
+            "of the same kind, within the stated margins and with %(confidence)s confidence; that is a measurement, "
+            "not a proof of absence."
+        )
+    return _(
+        "On the listed probes %(model)s treats %(items)s like never-seen material of the same kind, within the stated "
+        "margins and with %(confidence)s confidence. No attack was tried; that is a measurement, not a proof of absence."
+    )
+
+
+def _deployment(facts: Facts) -> tuple[str, ...]:
+    if facts.service is Service.SERVING:
+        text = _("%(before)s is still in service. Until it is replaced, answers may come from it.")
+    elif facts.service is Service.UNREACHABLE:
+        text = _("At least one deployment of %(before)s cannot be reached. It may still answer.")
+    elif facts.service is Service.PENDING:
+        text = _("At least one deployment of %(before)s still waits to be replaced. Until then it may answer.")
+    elif facts.deployments:
+        text = _("Every deployment of %(before)s on record has been replaced by %(after)s.")
+    else:
+        text = _("No deployment of %(before)s is on record.")
+    return (_fill(facts, text),)
+
+
+def _unchanged(facts: Facts) -> tuple[str, ...]:
+    claims = []
+    if facts.verdict is Verdict.PASS and facts.disposition is Disposition.NOT_FULFILLED:
+        claims += _deployment(facts)
+    elif facts.verdict not in (Verdict.NONE, Verdict.PASS):
+        claims.append(_("Every plan that was tried and what failed is on page 3. No result of theirs was released."))
+    if facts.disposition is Disposition.NO_DATA:
+        claims.append(_("The search covers the data sets and the ways of matching listed in this report, nothing else."))
+    claims.append(_("This report claims nothing about what any model knows."))
+    return tuple(claims)
+
+
+def _limits(facts: Facts, changed: bool) -> tuple[str, ...]:
+    limits = [
+        _("Data sets, models and copies that are not listed here were not examined."),
+        _("Copies held by others are outside the issuer's reach, also where the recipient was told."),
+    ]
+    if facts.verdict is not Verdict.NONE:
+        limits.append(_("Only the listed probes were measured. A question, language or attack not listed may differ."))
+        limits.append(_("The probes were run by the issuer; this report proves their record, not their conduct."))
+    if changed and not facts.constructed:
+        limits.append(_("Suppressed content can come back through further training, rounding or a stronger attack."))
+    if changed:
+        limits.append(_("Material that resembles the request but was not matched stays in the training data."))
+    return tuple(limits)
