@@ -1,0 +1,40 @@
+# Every target is one line of intent; the work is in scripts/. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test lint format bench clean-demo
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8000
+SEED ?= 1
+export PYTHON
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@printf '\n  make demo ONCE=1 ends after one case; SEED=n gives another organisation; PORT=n another address.\n'
+
+setup: ## install what is missing: system libraries, .venv, pinned packages (PYTHON=python3.12 chooses)
+	@scripts/setup.sh
+
+demo: setup ## set up, file and work one case before your eyes, then serve until Ctrl-C
+	@.venv/bin/python manage.py demo --seed $(SEED) --port $(PORT) $(if $(filter 1 true yes,$(ONCE)),--once)
+
+serve: setup ## web server, workers and scheduler on what is already in var/
+	@scripts/serve.sh $(PORT)
+
+test: ## all tests, with what they need; on PostgreSQL too
+	@scripts/test.sh
+
+lint: ## ruff, import rules, mypy
+	@scripts/lint.sh
+
+format: ## ruff format
+	@scripts/setup.sh --dev
+	@.venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format .
+
+bench: ## measurements (tests/bench)
+	@scripts/setup.sh --dev
+	@.venv/bin/python -m pytest tests/bench -ra -s
+
+clean-demo: ## delete the demo installation (var/): database, keys, models, reports
+	@scripts/clean-demo.sh
