@@ -106,17 +106,20 @@ class VerifySpec(Spec):
     """Probe `candidate` beside the original and, where there is one, a retrained reference.
 
     `forget`, `retain`, `controls` and `general` are JSONL files of items: records with a prompt and
-    an answer. Controls were never seen by any of the models and come from the same source.
+    an answer. Controls were never seen by any of the models and come from the same source. Instead of
+    `forget`, `retain` and `general`, a `dataset` with `forget_ids` may be given: the engine then divides it.
     """
 
     verb: typing.ClassVar[str] = "verify"
     candidate: Ref
     original: Ref
     reference: Ref = ""
-    forget: Ref
-    retain: Ref
     controls: Ref
+    forget: Ref = ""
+    retain: Ref = ""
     general: Ref = ""
+    dataset: Ref = ""
+    forget_ids: Ref = ""
     policy: dict[str, Any] = field(default_factory=dict)
 
 
@@ -177,6 +180,8 @@ def parse(data: object) -> Spec:
             problems.append(f"spec.{name}: is empty")
     if data.get("schema", SCHEMA) != SCHEMA:
         problems.append(f"spec.schema: {data['schema']!r} is not supported; this engine reads {SCHEMA}")
+    if kind is VerifySpec and not ((data.get("forget") and data.get("retain")) or (data.get("dataset") and data.get("forget_ids"))):
+        problems.append("spec: give forget and retain, or dataset and forget_ids")
     if problems:
         raise ConfigError(problems)
     return kind(**{k: v for k, v in data.items() if k != "verb"})
@@ -219,11 +224,17 @@ class ProbeResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a job leaves behind. `outputs` maps a name to a path relative to the job's folder."""
+    """What a job leaves behind.
+
+    `outputs` maps a name to a path relative to the job's folder. `inputs` (spec field to name) and `digests`
+    (output to name) hold content names, so that a reader knows which bytes went in and came out.
+    """
 
     verb: str
     spec_digest: str
+    inputs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
