@@ -52,25 +52,37 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
 #: The order in which plans are tried when nobody chooses otherwise: cheapest first, retraining last.
 LADDER: tuple[str, ...] = ("graddiff", "retrain")
 
-#: The default policy. Margins are absolute, on the scale of each probe; `verdict` explains the tests.
-#: Its digest is recorded in the ledger before a run, so that no threshold can follow a result.
+#: The default policy; `verdict.Policy` checks it and `verdict` explains the tests. Margins are absolute, on the scale
+#: of each probe. Its digest is recorded in the ledger before a run, so that no threshold can follow a result.
 DEFAULT_POLICY: Mapping[str, Any] = types.MappingProxyType(
     {
         "name": "lethe-default",
         "version": 1,
         "confidence": 0.95,
-        "minimum_items": 80,
         "resamples": 2000,
+        # Fewer independent forget facts than this are never a pass; the same for each component of utility.
+        "minimum_items": 80,
+        "minimum_utility_items": 30,
+        # With fewer works than this, facts are resampled instead of works.
+        "minimum_works": 12,
+        # Of a larger set, this many facts are drawn by the run's seed.
+        "maximum_items": 1000,
+        # Held-out wordings of a prompt that are tried, and tokens that a greedy answer may be longer than the true one.
+        "paraphrases": 1,
+        "answer_slack": 8,
         "margins": {
             "exact_value": 0.10,
             "answer_probability": 0.10,
+            "paraphrase_value": 0.10,
             "multiple_choice": 0.10,
             "membership_loss": 0.10,
-            "relearning": 0.10,
+            "relearning_value": 0.10,
+            "relearning_choice": 0.10,
         },
         "forget_quality_alpha": 0.01,
         "utility_floor": 0.90,
         "damaged_below": 0.60,
-        "relearning": {"share": 0.2, "epochs": 3, "learning_rate": 1e-3},
+        "required_utility": ["retain", "neighbours", "general"],
+        "relearning": {"share": 0.2, "epochs": 3, "learning_rate": 1e-3, "batch_size": 8},
     }
 )

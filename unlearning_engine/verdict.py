@@ -1,0 +1,224 @@
+"""The verdict: from scores and a policy fixed before the run to pass, fail, inconclusive, damaged or bad input.
+
+A probe passes when the one-sided bound of its difference from the reference lies inside the margin
+(non-inferiority; an insignificant difference proves nothing), fails when the difference is shown to lie beyond the
+margin (Holm-adjusted over every test that can fail a model), and is inconclusive otherwise. The model passes when
+every gating probe does (intersection-union, so no correction is due), fails when one fails. Every finding is
+listed; the first in the order bad input, damaged, fail, inconclusive, pass is the verdict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from unlearning_engine.contracts import Outcome, ProbeResult
+from unlearning_engine.policy import Policy
+from unlearning_engine.probes import distribution, knowledge, membership, memorisation, robustness, utility
+from unlearning_engine.probes.compare import compare, original_difference, reference_excess
+from unlearning_engine.probes.table import ScoreTable
+from unlearning_engine.statistics import Bounds, Settings, holm, items_needed, p_beyond
+
+MEASURES = (*memorisation.MEASURES, *knowledge.MEASURES, *robustness.MEASURES)
+_ORDER = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that was found: a code, the outcome it alone would lead to, and plain numbers."""
+
+    code: str
+    outcome: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The outcome with every finding and probe behind it."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    probes: tuple[ProbeResult, ...] = ()
+
+
+# ---------------------------------------------------------------- is the input fit to be judged
+
+
+def preconditions(header: dict[str, Any]) -> list[Finding]:
+    """What the header alone shows to be wrong: nothing can be judged, and nothing is measured."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for name in ("forget", "retain", "controls"):
+        if not header["facts"].get(name):
+            found.append((f"{name}_empty", {}))
+    found += [("sets_overlap", {"set": name, **data}) for name, data in sorted(header["overlaps"].items())]
+    models = header["models"]
+    found += [
+        ("reference_identical", {"to": name})
+        for name in ("candidate", "original")
+        if "reference" in models and models["reference"]["weights"] == models[name]["weights"]
+    ]
+    found += [
+        ("tokenizers_differ", {"model": name})
+        for name in models
+        if models[name]["tokenizer"] != models["original"]["tokenizer"]
+    ]
+    return [Finding(code=code, outcome=Outcome.BAD_INPUT, data=data) for code, data in found]
+
+
+def _broken(table: ScoreTable) -> list[Finding]:
+    counts: dict[str, int] = {}
+    for row in table.rows:
+        if not row.finite and not row.attack:
+            counts[row.model] = counts.get(row.model, 0) + 1
+    return [
+        Finding(
+            code="not_finite",
+            outcome=Outcome.DAMAGED if model == "candidate" else Outcome.BAD_INPUT,
+            data={"model": model, "items": count},
+        )
+        for model, count in counts.items()
+    ]
+
+
+def _numbers(bounds: Bounds) -> dict[str, Any]:
+    return {"difference": bounds.value, "low": bounds.low, "high": bounds.high, "n": bounds.n}
+
+
+def _can_be_judged(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
+    """The original must know the items, or any model would pass; the reference must not, or the bar is too low."""
+    margin = policy.margins[memorisation.EXACT.name]
+    known = original_difference(table, memorisation.EXACT, settings)
+    found = []
+    if known is None or known.low <= margin:
+        data = {"margin": margin, **(_numbers(known) if known is not None else {})}
+        found.append(Finding(code="original_does_not_know", outcome=Outcome.BAD_INPUT, data=data))
+    if not table.has_reference:
+        return found
+    tested = [(m, b) for m in MEASURES if (b := reference_excess(table, m, settings)) is not None]
+    raw = [p_beyond(b, policy.margins[m.name], settings, side="upper") for m, b in tested]
+    for (measure, bounds), p in zip(tested, holm(raw), strict=True):
+        if p < 1 - policy.confidence:
+            data = {"probe": measure.name, "margin": policy.margins[measure.name], "p_adjusted": p, **_numbers(bounds)}
+            found.append(Finding(code="reference_knows", outcome=Outcome.BAD_INPUT, data=data))
+    return found
+
+
+# ---------------------------------------------------------------- probes
+
+
+def measure_all(table: ScoreTable, policy: Policy, settings: Settings) -> list[ProbeResult]:
+    """Every probe's estimates, outcomes still open."""
+    found = [compare(table, measure, policy.margins[measure.name], settings) for measure in MEASURES]
+    found.append(membership.compare(table, policy.margins[membership.NAME], settings))
+    found.append(distribution.compare(table, policy.forget_quality_alpha, settings))
+    found += [utility.compare(table, c, policy.utility_floor, settings) for c in utility.COMPONENTS]
+    return [probe for probe in found if probe is not None]
+
+
+def _tested(probe: ProbeResult) -> Bounds:
+    """The bounds that decide: of the difference, or for utility of the ratio itself."""
+    tested = probe.candidate if probe.difference is None else probe.difference
+    return Bounds(value=tested.value, low=tested.low, high=tested.high, n=tested.n)
+
+
+def _inside(probe: ProbeResult, policy: Policy) -> bool:
+    bounds = _tested(probe)
+    if probe.family == utility.FAMILY:
+        return bounds.low >= policy.utility_floor and bounds.n >= policy.minimum_utility_items
+    margin = policy.margins[probe.name]
+    return bounds.high < margin and (probe.bounds != "both" or bounds.low > -margin)
+
+
+def _needed(probe: ProbeResult, policy: Policy) -> int | None:
+    """Independent facts that would decide an inconclusive probe, at the observed value and variance."""
+    bounds = _tested(probe)
+    if probe.family == utility.FAMILY:
+        gap, least = bounds.value - policy.utility_floor, policy.minimum_utility_items
+        reach = bounds.value - bounds.low if gap > 0 else bounds.high - bounds.value
+        return items_needed(bounds.n, abs(gap), reach, floor=least)
+    mirrored = probe.bounds == "both" and bounds.value < 0
+    up, down = bounds.high - bounds.value, bounds.value - bounds.low
+    outward, inward = (down, up) if mirrored else (up, down)
+    gap = policy.margins[probe.name] - (abs(bounds.value) if probe.bounds == "both" else bounds.value)
+    return items_needed(bounds.n, abs(gap), outward if gap > 0 else inward, floor=policy.minimum_items)
+
+
+def _decide(probe: ProbeResult, adjusted: float, policy: Policy) -> ProbeResult:
+    detail = {**probe.detail, "p_adjusted": adjusted}
+    if probe.name == distribution.NAME:
+        outcome = Outcome.FAIL if adjusted < policy.forget_quality_alpha else "reported"
+        return dataclasses.replace(probe, outcome=outcome, detail=detail)
+    if probe.family == utility.FAMILY and probe.candidate.high < policy.damaged_below:
+        return dataclasses.replace(probe, outcome=Outcome.DAMAGED, detail=detail)
+    if adjusted < 1 - policy.confidence:
+        return dataclasses.replace(probe, outcome=Outcome.FAIL, detail=detail)
+    if _inside(probe, policy):
+        return dataclasses.replace(probe, outcome=Outcome.PASS, detail=detail)
+    needed = _needed(probe, policy)
+    return dataclasses.replace(probe, outcome=Outcome.INCONCLUSIVE, items_needed=needed, detail=detail)
+
+
+def decide(probes: Sequence[ProbeResult], policy: Policy) -> list[ProbeResult]:
+    """Give every probe its outcome; all of them form one family of tests that can fail a model."""
+    adjusted = holm([1.0 if p.p_value is None else p.p_value for p in probes])
+    return [_decide(probe, p, policy) for probe, p in zip(probes, adjusted, strict=True)]
+
+
+# ---------------------------------------------------------------- findings
+
+_CODES = {Outcome.FAIL: "beyond_margin", Outcome.INCONCLUSIVE: "undecided", Outcome.DAMAGED: "damaged"}
+
+
+def _probe_finding(probe: ProbeResult) -> Finding:
+    code = _CODES[Outcome(probe.outcome)]
+    if probe.family == utility.FAMILY and probe.outcome == Outcome.FAIL:
+        code = "utility_below_floor"
+    elif probe.name == distribution.NAME:
+        code = "distribution_differs"
+    data = {"probe": probe.name, "p_adjusted": probe.detail["p_adjusted"], "items_needed": probe.items_needed}
+    return Finding(code=code, outcome=probe.outcome, data=data)
+
+
+def _gaps(table: ScoreTable, probes: Iterable[ProbeResult], policy: Policy) -> list[Finding]:
+    """What was not measured, or on too few facts: never a pass."""
+    measured = {p.name for p in probes}
+    required = [*policy.margins, distribution.NAME, *(f"utility_{c}" for c in policy.required_utility)]
+    found = [
+        Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data={"probe": name})
+        for name in required
+        if name not in measured
+    ]
+    facts = table.sample("candidate", "forget", "loss")
+    n = 0 if facts is None else facts.n
+    if n < policy.minimum_items:
+        data = {"facts": n, "minimum": policy.minimum_items}
+        found.append(Finding(code="too_few_items", outcome=Outcome.INCONCLUSIVE, data=data))
+    return found
+
+
+def _untouched(header: dict[str, Any]) -> list[Finding]:
+    models = header["models"]
+    same = models["candidate"]["weights"] == models["original"]["weights"]
+    return [Finding(code="candidate_is_the_original", outcome=Outcome.FAIL)] if same else []
+
+
+def _verdict(findings: Sequence[Finding], probes: Sequence[ProbeResult] = ()) -> Verdict:
+    ranked = sorted(findings, key=lambda f: _ORDER[Outcome(f.outcome)])
+    outcome = Outcome(ranked[0].outcome) if ranked else Outcome.PASS
+    return Verdict(outcome=outcome, findings=tuple(ranked), probes=tuple(probes))
+
+
+def judge(table: ScoreTable, policy: Policy) -> Verdict:
+    """The verdict on one table of scores: the only way from numbers to an outcome, for a run and for an auditor."""
+    header = dict(table.header)
+    if wrong := preconditions(header):
+        return _verdict(wrong)
+    if broken := _broken(table):
+        return _verdict(broken)
+    settings = policy.settings(int(header["seed"]))
+    probes = decide(measure_all(table, policy, settings), policy)
+    findings = [*_can_be_judged(table, policy, settings), *_untouched(header), *_gaps(table, probes, policy)]
+    findings += [_probe_finding(p) for p in probes if p.outcome not in (Outcome.PASS, "reported")]
+    return _verdict(findings, probes)
