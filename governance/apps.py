@@ -8,3 +8,7 @@ class GovernanceConfig(AppConfig):
 
     name = "governance"
     verbose_name = "Lethe"
+
+    def ready(self) -> None:
+        """Make this installation's Celery application the current one."""
+        import governance.celery  # noqa: F401

@@ -1,0 +1,153 @@
+"""The border to the engine: specs, the artefact store and the queues. Nothing else in this package touches them.
+
+Every job is a row first (`Job`), in the transaction of the change that wants it; the message goes out on commit and
+carries ids only. If it is lost, the sweeper publishes the row again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from governance.errors import Unfit
+from governance.models import Case, Job, Plan
+from unlearning_engine.artifacts import Store
+from unlearning_engine.catalog import DEFAULT_POLICY, LADDER, METHODS, MethodEntry
+from unlearning_engine.contracts import (
+    GenerateSpec,
+    Guarantee,
+    MatchSpec,
+    Outcome,
+    Spec,
+    TrainSpec,
+    UnlearnSpec,
+    VerifySpec,
+    canonical,
+    digest,
+    to_json,
+)
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "LADDER",
+    "METHODS",
+    "GenerateSpec",
+    "Guarantee",
+    "MatchSpec",
+    "MethodEntry",
+    "Outcome",
+    "Spec",
+    "TrainSpec",
+    "UnlearnSpec",
+    "VerifySpec",
+    "digest",
+]
+
+#: Jobs of the house itself and the queue that takes each; everything else is an engine verb on `gpu`.
+HOUSE_JOBS = {"match": "default", "plan": "default", "unlearn": "default", "verify": "default", "notify": "default", "report": "signing"}
+ENGINE_TASK = "engine.run"
+HOUSE_TASK = "governance.run_job"
+
+
+def store() -> Store:
+    """The artefact store of this installation."""
+    return Store(settings.ARTIFACTS_URL)
+
+
+def put_bytes(data: bytes) -> str:
+    """Store a blob; returns its digest."""
+    return store().put_bytes(data)
+
+
+def put_rows(rows: Iterable[dict[str, Any]]) -> str:
+    """Store rows as JSONL; returns the digest."""
+    return put_bytes(b"".join(canonical(row) + b"\n" for row in rows))
+
+
+def put_lines(lines: Iterable[str]) -> str:
+    """Store lines of text; returns the digest."""
+    return put_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def read_bytes(ref: str) -> bytes:
+    """A stored blob, checked against its digest."""
+    return store().read(ref)
+
+
+def read_json(ref: str) -> Any:
+    """A stored JSON document."""
+    return json.loads(read_bytes(ref))
+
+
+def read_output(job: Job, name: str) -> bytes:
+    """The one file of a finished job's output."""
+    ref = read_json(job.result)["outputs"][name]
+    files = store().list_tree(ref)
+    if files is None:
+        return read_bytes(ref)
+    if len(files) != 1:
+        raise Unfit(f"Output {name} of job {job.pk} holds {len(files)} files instead of one.")
+    return read_bytes(next(iter(files.values())))
+
+
+def read_output_json(job: Job, name: str) -> Any:
+    """The JSON document that a finished job left under this name."""
+    return json.loads(read_output(job, name))
+
+
+def read_output_rows(job: Job, name: str) -> list[Any]:
+    """The JSON lines that a finished job left under this name."""
+    return [json.loads(line) for line in read_output(job, name).splitlines() if line.strip()]
+
+
+def discard(ref: str) -> None:
+    """Delete a blob that must not stay, such as a claimant's works."""
+    store().delete(ref)
+
+
+def queue_name(queue: str) -> str:
+    """The broker's name for one of our queues."""
+    return str(current_app.conf.lethe_queues[queue])
+
+
+def enqueue(*, kind: str, key: str, case: Case | None = None, plan: Plan | None = None) -> Job:
+    """A job of the house. The same key never makes a second one."""
+    return _create(kind=kind, key=key, queue=HOUSE_JOBS[kind], case=case, plan=plan)
+
+
+def enqueue_engine(*, spec: Spec, key: str, case: Case | None = None, plan: Plan | None = None) -> Job:
+    """A job of the engine: its spec is stored by digest, so that anybody with access can run the very same."""
+    data = to_json(spec)
+    return _create(
+        kind=f"engine.{data['verb']}", key=key, queue="gpu", case=case, plan=plan, spec=put_bytes(canonical(data))
+    )
+
+
+def _create(*, key: str, **fields: Any) -> Job:
+    job, created = Job.objects.get_or_create(key=key, defaults=fields)
+    if created:
+        transaction.on_commit(lambda: publish(job))
+    return job
+
+
+def publish(job: Job) -> bool:
+    """Send the job's message. False when no broker answers: the sweeper will try again."""
+    name, arguments = (
+        (ENGINE_TASK, [str(job.pk), job.attempt, job.spec]) if job.queue == "gpu" else (HOUSE_TASK, [str(job.pk), job.attempt])
+    )
+    try:
+        current_app.send_task(name, args=arguments, queue=queue_name(job.queue), retry=False)
+    except (OperationalError, OSError):
+        return False
+    return True
+
+
+def cancel(job: Job) -> None:
+    """Leave the flag that the engine's worker looks for at every heartbeat."""
+    store().set_flag(f"cancel/{job.pk}")

@@ -1,0 +1,42 @@
+"""Every aggregate of the house, one file each."""
+
+from governance.models.case import Case, Channel, Claimant, ClaimedItem, Disposition, Kind, Proof, Status
+from governance.models.catalogue import AiModel, Dataset, Deployment, Disposal, ModelVersion, Recipient, Record
+from governance.models.decision import Decision, Match, Release
+from governance.models.evidence import Letter, Report
+from governance.models.job import Job, JobPoint, Plan, Verification
+from governance.models.ledger import LedgerEntry, LedgerOpening
+from governance.models.user import Role, User
+from governance.models.vault import SubjectKey
+
+__all__ = [
+    "AiModel",
+    "Case",
+    "Channel",
+    "Claimant",
+    "ClaimedItem",
+    "Dataset",
+    "Decision",
+    "Deployment",
+    "Disposal",
+    "Disposition",
+    "Job",
+    "JobPoint",
+    "Kind",
+    "LedgerEntry",
+    "LedgerOpening",
+    "Letter",
+    "Match",
+    "ModelVersion",
+    "Plan",
+    "Proof",
+    "Recipient",
+    "Record",
+    "Release",
+    "Report",
+    "Role",
+    "Status",
+    "SubjectKey",
+    "User",
+    "Verification",
+]

@@ -1,0 +1,179 @@
+"""A request and what it carries: the word in code is `Case`, since `request` is Django's word for HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from governance.models.vault import SealedText
+
+#: Crockford's alphabet: no I, L, O, U, so that a number survives being read out.
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Kind(models.TextChoices):
+    """What is asked for."""
+
+    COPYRIGHT = "copyright", _("Copyright opt-out")
+    PRIVACY = "privacy", _("Privacy request")
+
+
+class Status(models.TextChoices):
+    """Where a case stands; `lifecycle` alone writes it."""
+
+    RECEIVED = "received", _("Received")
+    PROOF = "proof", _("Proof")
+    REVIEW = "review", _("Review")
+    INFORMATION = "information", _("Waiting for information")
+    MATCHING = "matching", _("Matching")
+    DECISION = "decision", _("Decision")
+    PLANNING = "planning", _("Planning")
+    UNLEARNING = "unlearning", _("Unlearning")
+    VERIFICATION = "verification", _("Verification")
+    RELEASE = "release", _("Release")
+    REPORTING = "reporting", _("Reporting")
+    NOTIFICATION = "notification", _("Notification")
+    CLOSED = "closed", _("Closed")
+
+
+class Disposition(models.TextChoices):
+    """How a closed case ended."""
+
+    FULFILLED = "fulfilled", _("Fulfilled")
+    PARTLY = "partly_fulfilled", _("Partly fulfilled: suppressed, recoverable")
+    EXCLUDED = "excluded", _("Excluded from future training only")
+    NO_DATA = "no_data_found", _("No data found")
+    NOT_FULFILLED = "not_fulfilled", _("Not fulfilled")
+    REFUSED = "refused", _("Refused")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class Channel(models.TextChoices):
+    """How the request came in."""
+
+    FORM = "form", _("Public form")
+    API = "api", _("Interface")
+    POST = "post", _("Post")
+    PHONE = "phone", _("Telephone")
+
+
+def case_number() -> str:
+    """A number that can be read out and does not tell how many cases there are."""
+    return "LT-" + "".join(secrets.choice(ALPHABET) for _ in range(5)) + "-" + "".join(
+        secrets.choice(ALPHABET) for _ in range(3)
+    )
+
+
+class Claimant(models.Model):
+    """Who asks. Personal data is sealed under the claimant's own key."""
+
+    subject = models.UUIDField(unique=True)
+    name = SealedText()
+    email = SealedText()
+    email_confirmed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"claimant {self.pk}"
+
+
+class Case(models.Model):
+    """One request on its way from received to closed."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    number = models.CharField(max_length=16, unique=True, default=case_number)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    law = models.CharField(max_length=24)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    claimant = models.ForeignKey(Claimant, on_delete=models.PROTECT, related_name="cases")
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.RECEIVED)
+    return_to = models.CharField(max_length=16, blank=True)
+    disposition = models.CharField(max_length=20, choices=Disposition.choices, blank=True)
+    received_on = models.DateField()
+    due_on = models.DateField()
+    paused_on = models.DateField(null=True)
+    paused_days = models.PositiveIntegerField(default=0)
+    extended_on = models.DateField(null=True)
+    officer = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    status_token = models.CharField(max_length=64, unique=True)
+    confirm_token = models.CharField(max_length=64, unique=True)
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    created_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["status", "due_on", "id"], name="case_status_due"),
+            models.Index(fields=["-created_at", "-id"], name="case_newest"),
+            models.Index(fields=["due_on"], name="case_open_due", condition=~models.Q(status="closed")),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=Status.values), name="case_status_known"),
+            models.CheckConstraint(
+                condition=~models.Q(status="closed") | ~models.Q(disposition=""), name="case_closed_has_disposition"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is still to be done."""
+        return self.status != Status.CLOSED
+
+
+class ClaimedItem(models.Model):
+    """One work that the claimant names, or one fact about a person."""
+
+    class Form(models.TextChoices):
+        """How it was handed in."""
+
+        TEXT = "text", _("Pasted text")
+        FILE = "file", _("File")
+        URL = "url", _("Address")
+        FACT = "fact", _("Fact")
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="items")
+    subject = models.UUIDField()
+    position = models.PositiveIntegerField()
+    form = models.CharField(max_length=8, choices=Form.choices)
+    title = SealedText()
+    text = SealedText()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["case", "position"], name="item_position_once")]
+
+    def __str__(self) -> str:
+        return f"item {self.position}"
+
+
+class Proof(models.Model):
+    """Evidence of ownership or identity, at a level of `law.md` (P1 to P5)."""
+
+    class Level(models.IntegerChoices):
+        """What was shown; what each level unlocks is in `policies`."""
+
+        P1 = 1, _("Link in an e-mail")
+        P2 = 2, _("Code on the claimant's own public profile")
+        P3 = 3, _("Control of the claimant's domain, or a signed challenge")
+        P4 = 4, _("Content credentials, registry number or timestamped declaration")
+        P5 = 5, _("A known account or channel of the person")
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="proofs")
+    subject = models.UUIDField()
+    level = models.PositiveSmallIntegerField(choices=Level.choices)
+    note = SealedText()
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"P{self.level}"

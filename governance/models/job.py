@@ -1,0 +1,132 @@
+"""Plans, jobs and verifications. The job table is the truth; messages only carry its ids."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from governance.models.case import Case
+from governance.models.catalogue import Dataset, ModelVersion
+
+
+class Plan(models.Model):
+    """How a case's records are to be unlearned, and how that will be judged: fixed before the run."""
+
+    class State(models.TextChoices):
+        """Where the plan stands."""
+
+        PROPOSED = "proposed", _("Proposed")
+        CONFIRMED = "confirmed", _("Confirmed")
+        FAILED = "failed", _("Failed")
+        INCONCLUSIVE = "inconclusive", _("Inconclusive")
+        PASSED = "passed", _("Passed")
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="plans")
+    attempt = models.PositiveIntegerField()
+    method = models.CharField(max_length=32)
+    config = models.JSONField(default=dict)
+    seed = models.PositiveIntegerField()
+    base = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="+")
+    reference = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    forget_ids = models.CharField(max_length=71)
+    forget_count = models.PositiveIntegerField()
+    policy = models.JSONField()
+    policy_digest = models.CharField(max_length=71)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PROPOSED)
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    confirmed_at = models.DateTimeField(null=True)
+    candidate = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["attempt"]
+        constraints = [models.UniqueConstraint(fields=["case", "attempt"], name="plan_attempt_once")]
+
+    def __str__(self) -> str:
+        return f"plan {self.attempt}: {self.method}"
+
+
+class Job(models.Model):
+    """One piece of work on a queue: outbox, lease, heartbeat, idempotency key and attempt counter in one row."""
+
+    class State(models.TextChoices):
+        """Where the job stands."""
+
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Running")
+        SUCCEEDED = "succeeded", _("Done")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Queue(models.TextChoices):
+        """Who takes it."""
+
+        DEFAULT = "default", "default"
+        GPU = "gpu", "gpu"
+        SIGNING = "signing", "signing"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.CharField(max_length=120, unique=True)
+    kind = models.CharField(max_length=24)
+    queue = models.CharField(max_length=8, choices=Queue.choices)
+    case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="jobs")
+    plan = models.ForeignKey(Plan, null=True, on_delete=models.PROTECT, related_name="jobs")
+    spec = models.CharField(max_length=71, blank=True)
+    result = models.CharField(max_length=71, blank=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
+    attempt = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    progress = models.JSONField(default=dict)
+    summary = models.JSONField(default=dict)
+    error = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["state", "lease_until"], name="job_lease"),
+            models.Index(fields=["-created_at", "-id"], name="job_newest"),
+        ]
+        constraints = [models.CheckConstraint(condition=models.Q(queue__in=["default", "gpu", "signing"]), name="job_queue_known")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class JobPoint(models.Model):
+    """One point of a job's loss curve."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="points")
+    stage = models.CharField(max_length=40)
+    step = models.PositiveIntegerField()
+    values = models.JSONField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["job", "stage", "step"], name="point_once")]
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.step}"
+
+
+class Verification(models.Model):
+    """What the probes found about a plan's candidate."""
+
+    plan = models.OneToOneField(Plan, on_delete=models.PROTECT, related_name="verification")
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="verification")
+    verdict = models.CharField(max_length=12)
+    document = models.JSONField()
+    artifact = models.CharField(max_length=71)
+    #: For the executive's chart: forget quality (KS p) and utility kept (worst component), or null.
+    forget_quality = models.FloatField(null=True)
+    utility = models.FloatField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.verdict

@@ -1,0 +1,124 @@
+"""Personal data at rest: sealed under one key per subject, so that destroying the key destroys the data.
+
+A subject's key is random, wrapped by the key of keys (`keyring.kek`, a file) and stored in the `keyring`
+database, apart from the data. AES-256-GCM (NIST SP 800-38D); the associated data binds a value to its
+model, field and subject, so that ciphertexts cannot be swapped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import models
+from django.utils import timezone
+
+from governance.errors import KeyDestroyed
+from governance.secrets import read_secret
+
+NONCE = 12
+
+
+class SubjectKey(models.Model):
+    """The wrapped key of one subject. Destroyed means: nulled, for good."""
+
+    subject = models.UUIDField(primary_key=True)
+    wrapped = models.BinaryField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    destroyed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.subject)
+
+
+def _encrypt(key: bytes, data: bytes, context: bytes) -> bytes:
+    nonce = secrets.token_bytes(NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, data, context)
+
+
+def _decrypt(key: bytes, data: bytes, context: bytes) -> bytes:
+    return AESGCM(key).decrypt(data[:NONCE], data[NONCE:], context)
+
+
+def subject_create() -> uuid.UUID:
+    """A new subject with a key of its own."""
+    subject = uuid.uuid4()
+    wrapped = _encrypt(read_secret("keyring.kek"), AESGCM.generate_key(256), subject.bytes)
+    SubjectKey.objects.create(subject=subject, wrapped=wrapped)
+    return subject
+
+
+def subject_destroy(subject: uuid.UUID) -> None:
+    """Destroy the subject's key: every sealed value and every commitment of theirs goes with it."""
+    SubjectKey.objects.filter(subject=subject).update(wrapped=None, destroyed_at=timezone.now())
+
+
+def subject_key(subject: uuid.UUID) -> bytes:
+    """The subject's key in the clear.
+
+    Raises:
+        KeyDestroyed: when it was destroyed or never existed.
+    """
+    row = SubjectKey.objects.filter(subject=subject).first()
+    if row is None or row.wrapped is None:
+        raise KeyDestroyed("This person's data was erased; its key no longer exists.")
+    return _decrypt(read_secret("keyring.kek"), bytes(row.wrapped), subject.bytes)
+
+
+def commitment_key(subject: uuid.UUID) -> bytes:
+    """The key under which the ledger commits to this subject's cases; destroyed with the subject's key."""
+    return hmac.new(subject_key(subject), b"lethe ledger commitments", hashlib.sha256).digest()
+
+
+class SealedText(models.BinaryField):
+    """A text column that is stored encrypted under the key of the row's `subject`.
+
+    Reading and writing the attribute works with plain text; the column holds nonce and ciphertext.
+    The row must have its `subject` before the text is set.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["editable"] = False
+        super().__init__(*args, **kwargs)
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
+        setattr(cls, self.attname, _SealedAttribute(self))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        """What goes to the database: the ciphertext, never what the attribute shows."""
+        return model_instance.__dict__.get(self.attname) or b""
+
+    def seal(self, instance: Any, text: str) -> bytes:
+        """Ciphertext of `text` for this row and column."""
+        return _encrypt(subject_key(instance.subject), text.encode(), self._context(instance))
+
+    def unseal(self, instance: Any, data: bytes) -> str:
+        """Plain text of what the column holds."""
+        return _decrypt(subject_key(instance.subject), data, self._context(instance)).decode()
+
+    def _context(self, instance: Any) -> bytes:
+        return f"{instance._meta.label_lower}.{self.name}:{instance.subject}".encode()
+
+
+class _SealedAttribute:
+    """Unseals on access; keeps ciphertext in the instance, so that `save` writes ciphertext."""
+
+    def __init__(self, field: SealedText) -> None:
+        self.field = field
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        if self.field.attname not in instance.__dict__:
+            instance.refresh_from_db(fields=[self.field.attname])
+        stored = instance.__dict__[self.field.attname]
+        return "" if not stored else self.field.unseal(instance, bytes(stored))
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        # Django hands bytes from the database; people hand text.
+        instance.__dict__[self.field.attname] = self.field.seal(instance, value) if isinstance(value, str) and value else value

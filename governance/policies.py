@@ -1,0 +1,130 @@
+"""Who may see or do what: pure functions over an actor and what is acted upon. Every service and view asks here."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from governance.errors import NotAllowed
+from governance.models import Case, Disposition, Kind, Role, User
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+class Permission(enum.Enum):
+    """One thing that somebody may do."""
+
+    SEE_DESK = "see the desk"
+    SEE_CASES = "see cases"
+    REVEAL_PERSON = "read a claimant's name and address"
+    ENTER_CASE = "enter a request for somebody"
+    RECORD_PROOF = "record proof"
+    REVIEW = "review a request"
+    PROPOSE = "propose a decision"
+    APPROVE = "approve a decision"
+    WITHDRAW = "withdraw a case for the claimant"
+    EXTEND = "extend or pause the clock"
+    SEE_MODELS = "see models and datasets"
+    REGISTER_MODELS = "register models, datasets and deployments"
+    CONFIRM_PLAN = "confirm a plan"
+    SEE_JOBS = "see jobs"
+    CANCEL_JOB = "cancel a job"
+    RELEASE_MODEL = "release a model"
+    RELEASE_LEGAL = "release a model for legal"
+    UPDATE_DEPLOYMENT = "record the state of a deployment"
+    SEE_DASHBOARD = "see the executive page"
+    SEE_LEDGER = "see the ledger"
+    SEE_REPORTS = "see reports"
+    MANAGE_USERS = "manage accounts"
+    CONFIRM_EMAIL = "confirm an e-mail address"
+    RUN_MACHINE = "move a case as the machine"
+
+
+P = Permission
+_STAFF = {P.SEE_DESK}
+_READ_CASES = {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.SEE_LEDGER}
+
+#: Least privilege: what is not listed is refused.
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.LEGAL: frozenset(
+        _STAFF
+        | _READ_CASES
+        | {P.REVEAL_PERSON, P.ENTER_CASE, P.RECORD_PROOF, P.REVIEW, P.PROPOSE, P.WITHDRAW, P.EXTEND, P.RELEASE_LEGAL}
+    ),
+    Role.APPROVER: frozenset(_STAFF | _READ_CASES | {P.REVEAL_PERSON, P.APPROVE, P.RELEASE_LEGAL}),
+    Role.ENGINEER: frozenset(_STAFF | _READ_CASES | {P.REGISTER_MODELS, P.CONFIRM_PLAN, P.CANCEL_JOB}),
+    Role.RELEASE: frozenset(
+        _STAFF | {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.RELEASE_MODEL, P.UPDATE_DEPLOYMENT}
+    ),
+    Role.EXECUTIVE: frozenset(_STAFF | {P.SEE_DASHBOARD, P.SEE_REPORTS, P.SEE_MODELS}),
+    Role.AUDITOR: frozenset(_STAFF | _READ_CASES | {P.SEE_DASHBOARD}),
+    Role.ADMINISTRATOR: frozenset(_STAFF | {P.MANAGE_USERS}),
+}
+
+SYSTEM_GRANTS = frozenset({P.RUN_MACHINE})
+CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.WITHDRAW})
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a member of staff, the claimant through a private link, or the machine under a name."""
+
+    label: str
+    user: User | None = None
+
+    @classmethod
+    def of(cls, user: User | AnonymousUser) -> Actor:
+        """The actor for a signed-in member of staff."""
+        if not isinstance(user, User):
+            raise NotAllowed("Sign in first.")
+        return cls(label=f"role:{user.role}", user=user)
+
+    @classmethod
+    def system(cls, name: str) -> Actor:
+        """The machine, by the name of the service that acts."""
+        return cls(label=f"system:{name}")
+
+
+CLAIMANT = Actor(label="claimant")
+
+
+def grants(actor: Actor) -> frozenset[Permission]:
+    """Everything that this actor may do somewhere."""
+    if actor.user is not None:
+        return GRANTS.get(Role(actor.user.role), frozenset()) if actor.user.is_active else frozenset()
+    if actor is CLAIMANT:
+        return CLAIMANT_GRANTS
+    return SYSTEM_GRANTS if actor.label.startswith("system:") else frozenset()
+
+
+def may(actor: Actor, permission: Permission) -> bool:
+    """Whether the actor holds the permission."""
+    return permission in grants(actor)
+
+
+def demand(actor: Actor, *permissions: Permission) -> None:
+    """Refuse unless the actor holds at least one of the permissions.
+
+    Raises:
+        NotAllowed: naming what was asked for.
+    """
+    if not any(may(actor, permission) for permission in permissions):
+        raise NotAllowed(f"Your role may not {permissions[0].value}.")
+
+
+#: Lowest proof level (P1 to P5) that unlocks a change of weights; exclusion from training needs P1 (`law.md`).
+WEIGHTS_LEVELS = {Kind.COPYRIGHT: frozenset({3, 4}), Kind.PRIVACY: frozenset({5})}
+
+
+def proof_unlocks_weights(case: Case) -> bool:
+    """Whether a recorded proof allows a change of weights for this kind of case."""
+    return case.proofs.filter(level__in=WEIGHTS_LEVELS[Kind(case.kind)]).exists()
+
+
+def disposition_allows(case: Case, disposition: Disposition) -> bool:
+    """No case counts as fulfilled while an old version is known to answer somewhere."""
+    if disposition not in {Disposition.FULFILLED, Disposition.PARTLY}:
+        return True
+    return hasattr(case, "release")

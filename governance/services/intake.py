@@ -1,0 +1,121 @@
+"""Received: a request is filed, by the public form, the interface, or staff for somebody who wrote or called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance.clocks import LAWS, due_date
+from governance.errors import Unfit
+from governance.evidence import ledger
+from governance.lifecycle import advance
+from governance.models import Case, Channel, Claimant, ClaimedItem, Disposition, Kind, Status
+from governance.models.vault import subject_create
+from governance.policies import CLAIMANT, Actor, Permission, demand
+from governance.services.notification import letter_send
+from governance.tokens import link_token, token_hash
+
+MAX_ITEMS = 200
+MAX_TEXT = 2_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One claimed work or fact: `form` is text, file, url or fact."""
+
+    form: str
+    title: str
+    text: str
+
+
+def _problems(kind: Kind, law: str, items: Sequence[Item], received_on: date) -> list[str]:
+    problems = []
+    if law not in LAWS or kind not in LAWS[law].kinds:
+        problems.append(f"Law {law!r} does not fit a {kind.label.lower()}.")
+    if not items:
+        problems.append("Name at least one work or fact.")
+    if len(items) > MAX_ITEMS:
+        problems.append(f"{len(items)} works in one request; file at most {MAX_ITEMS} at a time.")
+    problems += [f"“{item.title[:60]}” is longer than {MAX_TEXT:,} characters." for item in items if len(item.text) > MAX_TEXT]
+    problems += [f"Work {n} has neither text nor an address." for n, item in enumerate(items, 1) if not item.text.strip()]
+    if received_on > timezone.localdate():
+        problems.append("The date of receipt lies in the future.")
+    return problems
+
+
+def case_file(
+    *,
+    kind: Kind,
+    law: str,
+    name: str,
+    email: str,
+    items: Sequence[Item],
+    actor: Actor = CLAIMANT,
+    channel: Channel = Channel.FORM,
+    received_on: date | None = None,
+    parent: Case | None = None,
+) -> Case:
+    """File a request; the clock runs from `received_on` (today unless staff enter an earlier date).
+
+    Raises:
+        Unfit: every problem of the input at once.
+        NotAllowed: staff without the permission to enter a request for somebody.
+    """
+    if actor is not CLAIMANT:
+        demand(actor, Permission.ENTER_CASE)
+    received = received_on or timezone.localdate()
+    if problems := _problems(kind, law, items, received):
+        raise Unfit(problems)
+    # The key is made first, in its own database: a key without data harms nobody.
+    subject = subject_create()
+    with transaction.atomic():
+        claimant = Claimant.objects.create(subject=subject, name=name, email=email)
+        case = Case(kind=kind, law=law, channel=channel, claimant=claimant, parent=parent)
+        case.received_on, case.due_on = received, due_date(law, received).due
+        case.status_token = token_hash(link_token(case.public_id, "status"))
+        case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
+        case.entered_by = actor.user
+        case.save()
+        for position, item in enumerate(items, 1):
+            ClaimedItem.objects.create(
+                case=case, subject=subject, position=position, form=item.form, title=item.title, text=item.text
+            )
+        ledger.append(
+            action="case.received",
+            actor=actor,
+            case=case,
+            body={"kind": kind.value, "law": law, "channel": channel.value, "items": len(items), "received_on": received.isoformat(), "due_on": case.due_on.isoformat()},
+        )  # fmt: skip
+        letter_send(case=case, template="received")
+    return case
+
+
+@transaction.atomic
+def email_confirm(*, token: str) -> Case:
+    """The claimant followed the link in the e-mail: proof level P1. Following it twice changes nothing.
+
+    Raises:
+        Unfit: when no case knows the token.
+    """
+    case = Case.objects.select_related("claimant").filter(confirm_token=token_hash(token)).first()
+    if case is None:
+        raise Unfit("This link is not known here. Copy it whole from the e-mail.")
+    if case.claimant.email_confirmed_at is None:
+        Claimant.objects.filter(pk=case.claimant_id).update(email_confirmed_at=timezone.now())
+        case.proofs.create(subject=case.claimant.subject, level=1, note="")
+        ledger.append(action="proof.recorded", actor=CLAIMANT, case=case, body={"level": 1})
+        if case.status == Status.RECEIVED:
+            advance(case=case, to=Status.PROOF, actor=CLAIMANT, reason="E-mail address confirmed by link")
+    return case
+
+
+@transaction.atomic
+def case_withdraw(*, case: Case, actor: Actor, reason: str = "Withdrawn") -> Case:
+    """The claimant takes the request back."""
+    return advance(
+        case=case, to=Status.NOTIFICATION, actor=actor, reason=reason, disposition=Disposition.WITHDRAWN
+    )

@@ -1,0 +1,156 @@
+"""The job table: claiming, heartbeats, ends, and the sweeper that turns every fault of a broker into mere delay.
+
+A message carries a job's id and attempt. Whoever starts an attempt claims it by a conditional update; the messages of
+an older attempt find no row and change nothing. A lease that runs out starts the next attempt, until they are used up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import GovernanceError
+from governance.evidence import ledger
+from governance.models import Job, JobPoint
+from governance.policies import Actor, Permission, demand
+
+log = logging.getLogger(__name__)
+SYSTEM = Actor.system("sweeper")
+Handler = Callable[..., Any]
+#: A message that nobody has taken for this many leases is taken for lost.
+UNCLAIMED_LEASES = 6
+
+
+def _lease() -> dict[str, Any]:
+    return {"lease_until": timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)}
+
+
+def job_start(*, job_id: str, attempt: int) -> bool:
+    """Claim an attempt; False when it is an old one, or somebody has it."""
+    claimed = Job.objects.filter(pk=job_id, attempt=attempt, state=Job.State.QUEUED)
+    return bool(claimed.update(state=Job.State.RUNNING, started_at=timezone.now(), **_lease()))
+
+
+def engine_start(*, job_id: str, attempt: int) -> None:
+    """An engine began; one that holds a stale attempt of a job that is over is told to stop."""
+    if job_start(job_id=job_id, attempt=attempt):
+        return
+    over = Job.objects.filter(pk=job_id).exclude(state__in=[Job.State.QUEUED, Job.State.RUNNING]).first()
+    if over is not None:
+        dispatch.cancel(over)
+
+
+def job_beat(*, job_id: str, attempt: int, events: list[dict[str, Any]]) -> bool:
+    """A running attempt is alive, and this is how far it is. Points of its loss curve are kept once."""
+    alive = Job.objects.filter(pk=job_id, attempt=attempt, state=Job.State.RUNNING)
+    latest: dict[str, Any] = {"progress": events[-1]} if events else {}
+    if not alive.update(**_lease(), **latest):
+        return False
+    points = [
+        JobPoint(job_id=job_id, stage=e.get("stage", ""), step=e["step"], values={"loss": e["loss"]})
+        for e in events
+        if isinstance(e.get("loss"), int | float) and isinstance(e.get("step"), int)
+    ]
+    JobPoint.objects.bulk_create(points, ignore_conflicts=True)
+    return True
+
+
+def job_run(*, job_id: str, attempt: int, handlers: Mapping[str, Handler]) -> None:
+    """Run a job of the house in this worker. A refusal is the job's end; a crash leaves it to the sweeper."""
+    if not job_start(job_id=job_id, attempt=attempt):
+        return
+    job = Job.objects.get(pk=job_id)
+    try:
+        handlers[job.kind](job=job)
+    except GovernanceError as error:
+        job_fail(job_id=job_id, attempt=attempt, error={"type": type(error).__name__, "messages": list(error.messages)})
+    else:
+        _end(job_id, attempt, state=Job.State.SUCCEEDED)
+
+
+def job_succeed(*, job_id: str, attempt: int, result: str, summary: dict[str, Any], then: Mapping[str, Handler]) -> None:
+    """An engine's attempt ended well: keep its result and take the next step, both or neither."""
+    with transaction.atomic():
+        if not _end(job_id, attempt, state=Job.State.SUCCEEDED, result=result, summary=summary):
+            return
+        job = Job.objects.get(pk=job_id)
+        if handler := then.get(job.kind):
+            handler(job=job)
+
+
+def job_fail(*, job_id: str, attempt: int, error: dict[str, Any], then: Mapping[str, Handler] | None = None) -> None:
+    """An attempt failed. What may work on another try is queued again; the rest ends the job."""
+    with transaction.atomic():
+        job = Job.objects.filter(pk=job_id, attempt=attempt, state__in=[Job.State.QUEUED, Job.State.RUNNING]).first()
+        if job is None:
+            return
+        if error.get("retryable") and attempt + 1 < settings.JOB_MAX_ATTEMPTS:
+            _requeue(job, error)
+            return
+        _end(job_id, attempt, state=Job.State.FAILED, error=error)
+        ledger.append(action="job.failed", actor=SYSTEM, case=job.case, body={"kind": job.kind, "job": str(job.pk)})
+        if then and (handler := then.get(job.kind)):
+            handler(job=job)
+
+
+def _end(job_id: str, attempt: int, *, state: Job.State, **columns: Any) -> bool:
+    mine = Job.objects.filter(pk=job_id, attempt=attempt, state__in=[Job.State.QUEUED, Job.State.RUNNING])
+    return bool(mine.update(state=state, finished_at=timezone.now(), lease_until=None, **columns))
+
+
+def _requeue(job: Job, error: dict[str, Any]) -> bool:
+    mine = Job.objects.filter(pk=job.pk, attempt=job.attempt, state=job.state)
+    if not mine.update(state=Job.State.QUEUED, attempt=job.attempt + 1, error=error, **_lease()):
+        return False
+    job.refresh_from_db()
+    transaction.on_commit(lambda: dispatch.publish(job))
+    return True
+
+
+def jobs_sweep(*, then: Mapping[str, Handler]) -> int:
+    """Publish again what was lost: leases that ran out, messages that nobody took. Returns how many."""
+    now = timezone.now()
+    stale = now - timedelta(seconds=settings.JOB_LEASE_SECONDS * UNCLAIMED_LEASES)
+    lost = Job.objects.filter(
+        Q(state=Job.State.RUNNING, lease_until__lt=now)
+        | Q(state=Job.State.QUEUED, lease_until=None, created_at__lt=stale)
+        | Q(state=Job.State.QUEUED, lease_until__lt=stale)
+    )
+    swept = 0
+    for job in lost.order_by("created_at")[:100]:
+        error = {"type": "LeaseExpired", "messages": ["The worker was not heard of in time."], "retryable": True}
+        log.warning("job %s (%s), attempt %s: lease ran out", job.pk, job.kind, job.attempt)
+        job_fail(job_id=str(job.pk), attempt=job.attempt, error=error, then=then)
+        swept += 1
+    return swept
+
+
+@transaction.atomic
+def job_retry(*, job: Job, actor: Actor) -> None:
+    """An engineer has mended the cause and lets a failed job run once more."""
+    demand(actor, Permission.CANCEL_JOB)
+    again = Job.objects.filter(pk=job.pk, state=Job.State.FAILED)
+    if again.update(state=Job.State.QUEUED, attempt=job.attempt + 1, finished_at=None, **_lease()):
+        job.refresh_from_db()
+        ledger.append(action="job.retried", actor=actor, case=job.case, body={"kind": job.kind, "job": str(job.pk)})
+        transaction.on_commit(lambda: dispatch.publish(job))
+
+
+@transaction.atomic
+def job_cancel(*, job: Job, actor: Actor) -> bool:
+    """Stop a job; its worker notices at the next heartbeat and ends the process."""
+    demand(actor, Permission.CANCEL_JOB)
+    running = Job.objects.filter(pk=job.pk, state__in=[Job.State.QUEUED, Job.State.RUNNING])
+    if not running.update(state=Job.State.CANCELLED, finished_at=timezone.now(), lease_until=None):
+        return False
+    ledger.append(action="job.cancelled", actor=actor, case=job.case, body={"kind": job.kind, "job": str(job.pk)})
+    transaction.on_commit(lambda: dispatch.cancel(job))
+    return True

@@ -1,0 +1,78 @@
+"""Matching: the claimed works are looked for in every training dataset, by the engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from governance import dispatch
+from governance.errors import Unfit
+from governance.evidence import ledger
+from governance.lifecycle import advance
+from governance.models import Case, ClaimedItem, Dataset, Job, Match, Record, Status
+from governance.policies import Actor
+
+SYSTEM = Actor.system("matching")
+
+
+@transaction.atomic
+def matching_start(*, job: Job) -> None:
+    """Job `match`: one engine job per training dataset. Works travel as a blob that is deleted afterwards.
+
+    Raises:
+        Unfit: no training dataset is registered, or no item has text to look for.
+    """
+    case = Case.objects.get(pk=job.case_id)
+    datasets = Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING)
+    rows = [
+        {"id": str(item.pk), "title": item.title, "text": item.text}
+        for item in case.items.exclude(form=ClaimedItem.Form.URL)
+    ]
+    problems = []
+    if not datasets:
+        problems.append("No training dataset is registered; register one before matching.")
+    if not rows:
+        problems.append("The request names addresses only; fetch their text and enter it as works first.")
+    if problems:
+        raise Unfit(problems)
+    works = dispatch.put_rows(rows)
+    for dataset in datasets:
+        spec = dispatch.MatchSpec(works=works, dataset=dataset.artifact)
+        dispatch.enqueue_engine(spec=spec, case=case, key=f"engine.match:{job.pk}:{dataset.pk}")
+
+
+@transaction.atomic
+def matching_finish(*, job: Job) -> None:
+    """Engine verb `match` ended: its hits become rows, and the last dataset's end moves the case on."""
+    case = Case.objects.select_related("claimant").get(pk=job.case_id)
+    spec = dispatch.read_json(job.spec)
+    dataset = Dataset.objects.get(artifact=spec["dataset"])
+    items = {str(item.pk): item for item in case.items.all()}
+    hits = dispatch.read_output_rows(job, "matches")
+    records = {r.record_id: r for r in Record.objects.filter(dataset=dataset, record_id__in=[h["record"] for h in hits])}
+    for hit in hits:
+        _match_create(case, items[hit["item"]], records[hit["record"]], hit)
+    ledger.append(action="matching.finished", actor=SYSTEM, case=case, body={"dataset": dataset.artifact, "hits": len(hits)})
+    waiting = case.jobs.filter(kind="engine.match").exclude(state=Job.State.SUCCEEDED).exclude(pk=job.pk)
+    if waiting.exists():
+        return
+    transaction.on_commit(lambda: dispatch.discard(spec["works"]))
+    advance(case=case, to=Status.DECISION, actor=SYSTEM, reason=f"{case.matches.count()} records found")
+
+
+def _match_create(case: Case, item: ClaimedItem, record: Record, hit: dict[str, Any]) -> None:
+    """A record counts once per case, by the hit that came first."""
+    if Match.objects.filter(case=case, record=record).exists():
+        return
+    Match.objects.create(
+        case=case,
+        item=item,
+        record=record,
+        subject=case.claimant.subject,
+        method=hit["method"],
+        score=hit["score"],
+        shared=hit.get("shared"),
+        of=hit.get("of"),
+        excerpt=hit.get("excerpt") or "",
+    )

@@ -1,0 +1,111 @@
+"""Planning: which method, on which version, judged by which thresholds. All of it is fixed before the run."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import Conflict, Unfit
+from governance.evidence import ledger
+from governance.lifecycle import advance
+from governance.models import Case, Disposition, Job, ModelVersion, Plan, Record, Status
+from governance.policies import Actor, Permission, demand
+
+SYSTEM = Actor.system("planning")
+
+
+def records_to_forget(case: Case) -> list[Record]:
+    """Every record that two people decided to erase, in a stable order."""
+    chosen = Record.objects.filter(matches__case=case, matches__decision__choice="erase")
+    return list(chosen.filter(matches__decision__approved_at__isnull=False).distinct().order_by("dataset_id", "record_id"))
+
+
+@transaction.atomic
+def plan_propose(*, job: Job) -> Plan | None:
+    """Job `plan`: the next rung of the ladder, or, at its end, the honest answer that it was not achieved.
+
+    Raises:
+        Unfit: no released version learned the records, or several did (each model is planned in a case of its own).
+    """
+    case = Case.objects.get(pk=job.case_id)
+    attempt = case.plans.count()
+    if attempt >= len(dispatch.LADDER):
+        advance(
+            case=case,
+            to=Status.REPORTING,
+            actor=SYSTEM,
+            reason="Every method was tried; none was shown to forget",
+            disposition=Disposition.NOT_FULFILLED,
+        )
+        return None
+    records = records_to_forget(case)
+    datasets = {record.dataset_id for record in records}
+    bases = list(ModelVersion.objects.filter(state=ModelVersion.State.RELEASED, datasets__in=datasets).distinct())
+    if len(bases) != 1 or len(datasets) != 1:
+        raise Unfit(
+            f"{len(bases)} released versions and {len(datasets)} datasets are affected; a plan takes one of each. "
+            "Open a child case for every further model."
+        )
+    policy = dict(dispatch.DEFAULT_POLICY)
+    plan = Plan.objects.create(
+        case=case,
+        attempt=attempt + 1,
+        method=dispatch.LADDER[attempt],
+        seed=secrets.randbelow(2**31),
+        base=bases[0],
+        dataset_id=datasets.pop(),
+        reference=_reference(bases[0], records),
+        forget_ids=dispatch.put_lines(record.record_id for record in records),
+        forget_count=len(records),
+        policy=policy,
+        policy_digest=dispatch.digest(policy),
+    )
+    ledger.append(action="plan.proposed", actor=SYSTEM, case=case, body=_facts(plan))
+    return plan
+
+
+def _reference(base: ModelVersion, records: list[Record]) -> ModelVersion | None:
+    """A laboratory reference of the same model that was trained without every one of the records."""
+    wanted = {record.record_id for record in records}
+    for version in base.model.versions.filter(state=ModelVersion.State.REFERENCE).exclude(excluded=""):
+        if wanted <= set(dispatch.read_bytes(version.excluded).decode().split()):
+            return version
+    return None
+
+
+@transaction.atomic
+def plan_confirm(*, case: Case, actor: Actor) -> Plan:
+    """The ML engineer confirms: method, records and thresholds go into the ledger, then the run starts.
+
+    Raises:
+        Conflict: there is no plan to confirm, or somebody was quicker.
+    """
+    demand(actor, Permission.CONFIRM_PLAN)
+    plan = case.plans.filter(state=Plan.State.PROPOSED).last()
+    if plan is None:
+        raise Conflict(f"Case {case.number} has no plan that waits for confirmation.")
+    changed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED)
+    if not changed.update(state=Plan.State.CONFIRMED, confirmed_by=actor.user, confirmed_at=timezone.now()):
+        raise Conflict("Somebody else confirmed this plan in the meantime.")
+    plan.refresh_from_db()
+    ledger.append(action="plan.confirmed", actor=actor, case=case, body=_facts(plan))
+    advance(case=case, to=Status.UNLEARNING, actor=actor, reason=f"Plan {plan.attempt} confirmed")
+    return plan
+
+
+def _facts(plan: Plan) -> dict[str, object]:
+    """What the ledger commits to before the run: nothing of it can follow a result."""
+    return {
+        "attempt": plan.attempt,
+        "method": plan.method,
+        "config": dispatch.digest(plan.config),
+        "seed": plan.seed,
+        "base": plan.base.artifact,
+        "reference": plan.reference.artifact if plan.reference else "",
+        "forget": plan.forget_ids,
+        "records": plan.forget_count,
+        "policy": plan.policy_digest,
+    }

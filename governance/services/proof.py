@@ -1,0 +1,42 @@
+"""Proof: an officer records what was shown, at the level that the effect demands, never more."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from governance.errors import Unfit
+from governance.evidence import ledger
+from governance.lifecycle import advance
+from governance.models import Case, Proof, Status
+from governance.policies import Actor, Permission, demand
+
+
+@transaction.atomic
+def proof_record(*, case: Case, level: int, note: str, actor: Actor) -> Proof:
+    """Record a proof of ownership or identity; the note is sealed under the claimant's key.
+
+    Raises:
+        Unfit: an unknown level, a closed case, or no note on what was seen.
+    """
+    demand(actor, Permission.RECORD_PROOF)
+    problems = []
+    if level not in Proof.Level.values:
+        problems.append(f"Level {level} is unknown; choose P1 to P5.")
+    if not note.strip():
+        problems.append("Write what was shown and how it was checked.")
+    if not case.is_open:
+        problems.append(f"Case {case.number} is closed.")
+    if problems:
+        raise Unfit(problems)
+    proof = case.proofs.create(subject=case.claimant.subject, level=level, note=note, recorded_by=actor.user)
+    ledger.append(action="proof.recorded", actor=actor, case=case, body={"level": level})
+    if case.status == Status.RECEIVED:
+        # A request by post has no link to follow; the recorded proof takes its place.
+        advance(case=case, to=Status.PROOF, actor=actor, reason="Proof recorded by staff")
+    return proof
+
+
+@transaction.atomic
+def proof_accept(*, case: Case, actor: Actor) -> Case:
+    """Proof is sufficient for the next step: the case goes to review."""
+    return advance(case=case, to=Status.REVIEW, actor=actor, reason="Proof accepted")

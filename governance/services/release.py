@@ -1,0 +1,160 @@
+"""Release: two signatures put the new version in service; each place of the old one is followed until it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import Conflict, NotAllowed, Unfit
+from governance.evidence import ledger, sentences, vocabulary
+from governance.lifecycle import advance
+from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Release, Status
+from governance.policies import Actor, Permission, demand, may
+
+SYSTEM = Actor.system("release")
+
+
+@transaction.atomic
+def release_sign(*, case: Case, actor: Actor) -> Release:
+    """One of the two signatures, by role; the second one releases the version and retires the old one.
+
+    Raises:
+        NotAllowed: another role, or the person who signed already.
+        Conflict: the case is not at release, or this signature is there.
+    """
+    demand(actor, Permission.RELEASE_MODEL, Permission.RELEASE_LEGAL)
+    if case.status != Status.RELEASE:
+        raise Conflict(f"Case {case.number} is not waiting for a release.")
+    plan = case.plans.filter(state__in=[Plan.State.PASSED, Plan.State.INCONCLUSIVE]).latest("attempt")
+    release, _ = Release.objects.get_or_create(case=case, defaults={"version_id": plan.candidate_id})
+    side = "released" if may(actor, Permission.RELEASE_MODEL) else "legal"
+    if actor.user in (release.released_by, release.legal_by):
+        raise NotAllowed("You signed this release already; the other signature is another person's.")
+    columns = {f"{side}_by": actor.user, f"{side}_at": timezone.now()}
+    if not Release.objects.filter(pk=release.pk, **{f"{side}_by": None}).update(**columns):
+        raise Conflict("This signature is there already.")
+    release.refresh_from_db()
+    ledger.append(action="release.signed", actor=actor, case=case, body={"side": side, "version": release.version.artifact})
+    if release.released_at and release.legal_at:
+        _replace(case, plan, release)
+    return release
+
+
+def _replace(case: Case, plan: Plan, release: Release) -> None:
+    """The catalogue changes hands: new version released, old one retired, its places pending, its bytes dated."""
+    now = timezone.now()
+    ModelVersion.objects.filter(pk=release.version_id).update(state=ModelVersion.State.RELEASED, released_at=now)
+    ModelVersion.objects.filter(pk=plan.base_id).update(state=ModelVersion.State.RETIRED)
+    places = Deployment.objects.filter(version=plan.base, state=Deployment.State.SERVING)
+    places.update(state=Deployment.State.PENDING, changed_at=now)
+    due = timezone.localdate() + timedelta(days=settings.DISPOSAL_DAYS)
+    for what, version in _to_dispose(case, plan):
+        Disposal.objects.get_or_create(
+            version=version, what=what, artifact=version.artifact, defaults={"case": case, "due_on": due}
+        )
+    ledger.append(
+        action="version.released",
+        actor=SYSTEM,
+        case=case,
+        body={"before": plan.base.artifact, "after": release.version.artifact, "dispose_by": due.isoformat()},
+    )
+    for place in Deployment.objects.filter(version=plan.base, state=Deployment.State.PENDING).exclude(pointer=""):
+        pointer_write(place, release.version)
+
+
+def _to_dispose(case: Case, plan: Plan) -> list[tuple[str, ModelVersion]]:
+    """The old version, every rejected candidate that still descends from it, and their checkpoints."""
+    rejected = [p.candidate for p in case.plans.exclude(pk=plan.pk).select_related("candidate") if p.candidate]
+    return [(Disposal.What.WEIGHTS, version) for version in (plan.base, *rejected)]
+
+
+def pointer_write(place: Deployment, version: ModelVersion) -> None:
+    """Tell a serving process which weights to load, and read back what it will find.
+
+    Raises:
+        Unfit: the pointer cannot be written; the place stays pending.
+    """
+    path = Path(place.pointer)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w") as file:
+            json.dump({"model": version.model.name, "revision": version.revision, "artifact": version.artifact}, file)
+        os.replace(temporary, path)
+        written = json.loads(path.read_text())
+    except OSError as error:
+        raise Unfit(f"{place.place}: its pointer cannot be written ({error.strerror}); the place stays pending.") from error
+    if written["artifact"] == version.artifact:
+        Deployment.objects.filter(pk=place.pk).update(
+            state=Deployment.State.REPLACED, replaced_by=version, changed_at=timezone.now()
+        )
+
+
+@transaction.atomic
+def deployment_record(*, deployment: Deployment, state: Deployment.State, case: Case, actor: Actor) -> None:
+    """A person reports what is known of a place that has no pointer.
+
+    Raises:
+        Unfit: "serving" again, which a release cannot be told, or a place of another version.
+    """
+    demand(actor, Permission.UPDATE_DEPLOYMENT)
+    release = getattr(case, "release", None)
+    if release is None or deployment.version_id != release.version.parent_id and not _is_base(case, deployment):
+        raise Unfit(f"{deployment.place} does not serve the version that this case replaces.")
+    if state == Deployment.State.SERVING:
+        raise Unfit(f"{deployment.place}: choose replaced, pending or unreachable.")
+    Deployment.objects.filter(pk=deployment.pk).update(
+        state=state,
+        changed_at=timezone.now(),
+        changed_by=actor.user,
+        replaced_by=release.version if state == Deployment.State.REPLACED else None,
+    )
+    ledger.append(action="deployment.recorded", actor=actor, case=case, body={"place": deployment.place, "state": state.value})
+
+
+def _is_base(case: Case, deployment: Deployment) -> bool:
+    return case.plans.filter(base=deployment.version).exists()
+
+
+@transaction.atomic
+def release_finish(*, case: Case, actor: Actor) -> Case:
+    """Both signed and every place is accounted for: the report may be written, and says only what these facts allow.
+
+    Raises:
+        Unfit: a signature is missing, or a place still serves the old version or waits.
+    """
+    plan = case.plans.filter(candidate=case.release.version).get() if hasattr(case, "release") else None
+    if plan is None:
+        raise Unfit("Both signatures are needed: the release manager's and legal's.")
+    states = list(Deployment.objects.filter(version=plan.base).values_list("state", flat=True))
+    waiting = [s for s in states if s in (Deployment.State.SERVING, Deployment.State.PENDING)]
+    if waiting:
+        raise Unfit(f"{len(waiting)} places still wait for the new version; record each as replaced or unreachable.")
+    possible = sentences.allowed(
+        vocabulary.Verdict(plan.verification.verdict),
+        vocabulary.Guarantee(dispatch.METHODS[plan.method].guarantee.value),
+        vocabulary.service_of(states),
+    )
+    best = next(d for d in (Disposition.FULFILLED, Disposition.PARTLY, Disposition.NOT_FULFILLED) if d.value in possible)
+    return advance(case=case, to=Status.REPORTING, actor=actor, reason="Released; every place is accounted for", disposition=best)
+
+
+def dispose_due() -> int:
+    """Delete old weights whose day has come; returns how many. A blob that something else needs stays and is tried again."""
+    gone = 0
+    for disposal in Disposal.objects.filter(deleted_at=None, due_on__lte=timezone.localdate()):
+        dispatch.discard(disposal.artifact)
+        with transaction.atomic():
+            Disposal.objects.filter(pk=disposal.pk, deleted_at=None).update(deleted_at=timezone.now())
+            ledger.append(
+                action="weights.disposed", actor=SYSTEM, case=disposal.case, body={"artifact": disposal.artifact}
+            )
+        gone += 1
+    return gone

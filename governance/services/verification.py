@@ -1,0 +1,90 @@
+"""Verification: a separate job probes the candidate; its verdict alone decides where the case goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from governance import dispatch
+from governance.evidence import ledger
+from governance.lifecycle import advance
+from governance.models import Case, Dataset, Job, ModelVersion, Plan, Status, Verification
+from governance.policies import Actor
+
+SYSTEM = Actor.system("verification")
+STATE = {
+    dispatch.Outcome.PASS: Plan.State.PASSED,
+    dispatch.Outcome.INCONCLUSIVE: Plan.State.INCONCLUSIVE,
+}
+
+
+@transaction.atomic
+def verification_start(*, job: Job) -> None:
+    """Job `verify`: original, candidate and reference under the policy that was fixed before the run."""
+    plans = Plan.objects.select_related("case", "base", "candidate", "reference", "dataset")
+    plan = plans.filter(case_id=job.case_id, candidate__isnull=False).latest("attempt")
+    controls = Dataset.objects.filter(purpose=Dataset.Purpose.CONTROLS).latest("created_at")
+    spec = dispatch.VerifySpec(
+        candidate=plan.candidate.artifact,
+        original=plan.base.artifact,
+        reference=plan.reference.artifact if plan.reference else "",
+        dataset=plan.dataset.artifact,
+        forget_ids=plan.forget_ids,
+        controls=controls.artifact,
+        policy=plan.policy,
+        seed=plan.seed,
+    )
+    dispatch.enqueue_engine(spec=spec, case=plan.case, plan=plan, key=f"engine.verify:{plan.pk}")
+
+
+@transaction.atomic
+def verification_finish(*, job: Job) -> Verification:
+    """Engine verb `verify` ended: keep its document and follow its verdict."""
+    plan = Plan.objects.select_related("case", "candidate").get(pk=job.plan_id)
+    document = dispatch.read_output_json(job, "verification")
+    verdict = dispatch.Outcome(document["verdict"])
+    verification = Verification.objects.create(
+        plan=plan,
+        job=job,
+        verdict=verdict.value,
+        document=document,
+        artifact=dispatch.read_json(job.result)["outputs"]["verification"],
+        forget_quality=_probe(document, "forget_quality", "p_value"),
+        utility=_worst_utility(document),
+    )
+    Plan.objects.filter(pk=plan.pk).update(state=STATE.get(verdict, Plan.State.FAILED))
+    ledger.append(
+        action="verification.finished",
+        actor=SYSTEM,
+        case=plan.case,
+        body={"attempt": plan.attempt, "verdict": verdict.value, "document": verification.artifact, "policy": plan.policy_digest},
+    )
+    exact = dispatch.METHODS[plan.method].guarantee is dispatch.Guarantee.EXACT
+    if verdict is dispatch.Outcome.PASS or (exact and verdict is dispatch.Outcome.INCONCLUSIVE):
+        # An exact method that too few items could confirm may still replace the old version; the report says both.
+        advance(case=plan.case, to=Status.RELEASE, actor=SYSTEM, reason=f"Plan {plan.attempt}: {verdict.value}")
+    else:
+        ModelVersion.objects.filter(pk=plan.candidate_id).update(state=ModelVersion.State.REJECTED)
+        advance(case=plan.case, to=Status.PLANNING, actor=SYSTEM, reason=f"Plan {plan.attempt}: {verdict.value}")
+    return verification
+
+
+def _probe(document: dict[str, Any], name: str, key: str) -> float | None:
+    return next((probe[key] for probe in document["probes"] if probe["name"] == name), None)
+
+
+def _worst_utility(document: dict[str, Any]) -> float | None:
+    values = [probe["candidate"]["value"] for probe in document["probes"] if probe["family"] == "utility"]
+    return min(values, default=None)
+
+
+@transaction.atomic
+def verification_fail(*, job: Job) -> None:
+    """The probes could not run: nothing is known, so nothing may be claimed; the case waits for an engineer."""
+    ledger.append(
+        action="verification.broken",
+        actor=SYSTEM,
+        case=Case.objects.get(pk=job.case_id),
+        body={"attempt": job.plan.attempt if job.plan else 0},
+    )

@@ -1,0 +1,85 @@
+"""Celery tasks: load by id, call one service. Arguments are ids, digests and numbers, never personal data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from governance.services import (
+    deadlines,
+    jobs,
+    matching,
+    notification,
+    planning,
+    release,
+    reporting,
+    unlearning,
+    verification,
+)
+
+HOUSE: dict[str, jobs.Handler] = {
+    "match": matching.matching_start,
+    "plan": planning.plan_propose,
+    "unlearn": unlearning.unlearning_start,
+    "verify": verification.verification_start,
+    "report": reporting.report_write,
+    "notify": notification.case_close,
+}
+DONE: dict[str, jobs.Handler] = {
+    "engine.match": matching.matching_finish,
+    "engine.unlearn": unlearning.unlearning_finish,
+    "engine.verify": verification.verification_finish,
+}
+FAILED: dict[str, jobs.Handler] = {
+    "engine.unlearn": unlearning.unlearning_fail,
+    "engine.verify": verification.verification_fail,
+}
+
+
+@shared_task(name="governance.run_job")
+def run_job(job_id: str, attempt: int) -> None:
+    """A job of the house."""
+    jobs.job_run(job_id=job_id, attempt=attempt, handlers=HOUSE)
+
+
+@shared_task(name="governance.job_started")
+def job_started(job_id: str, attempt: int) -> None:
+    """An engine took the job; one that holds an old attempt is told to stop."""
+    jobs.engine_start(job_id=job_id, attempt=attempt)
+
+
+@shared_task(name="governance.job_progress")
+def job_progress(job_id: str, attempt: int, events: list[dict[str, Any]]) -> None:
+    """An engine's heartbeat."""
+    jobs.job_beat(job_id=job_id, attempt=attempt, events=events)
+
+
+@shared_task(name="governance.job_finished")
+def job_finished(job_id: str, attempt: int, result: str, summary: dict[str, Any]) -> None:
+    """An engine's result."""
+    jobs.job_succeed(job_id=job_id, attempt=attempt, result=result, summary=summary, then=DONE)
+
+
+@shared_task(name="governance.job_failed")
+def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
+    """An engine's failure."""
+    jobs.job_fail(job_id=job_id, attempt=attempt, error=error, then=FAILED)
+
+
+@shared_task(name="governance.sweep_jobs")
+def sweep_jobs() -> int:
+    """Lost messages, lost workers, unsent letters."""
+    return jobs.jobs_sweep(then=FAILED) + notification.letters_resend()
+
+
+@shared_task(name="governance.watch_deadlines")
+def watch_deadlines() -> int:
+    """Deadlines that come near or have passed."""
+    return deadlines.deadlines_watch()
+
+
+@shared_task(name="governance.dispose")
+def dispose() -> int:
+    """Old weights whose day has come."""
+    return release.dispose_due()

@@ -1,0 +1,21 @@
+"""Private links: a claimant's key to a case, derived so that it never has to be stored in the clear."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import uuid
+
+from governance.secrets import read_secret
+
+
+def link_token(public_id: uuid.UUID, purpose: str) -> str:
+    """The secret part of a private link (160 bits, URL-safe)."""
+    mac = hmac.new(read_secret("tokens.key"), f"{purpose}:{public_id}".encode(), hashlib.sha256).digest()
+    return base64.b32encode(mac[:20]).decode().lower()
+
+
+def token_hash(token: str) -> str:
+    """What the database holds of a token: enough to find the case, not enough to forge the link."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,41 @@
+"""What every page knows: the house's name, and for staff the rooms that their role may enter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from governance.models import Role, User
+from governance.policies import Actor, Permission, may
+
+#: View name, permission, label: in the order of the running head.
+ROOMS = (
+    ("dashboard", Permission.SEE_DASHBOARD, "Compliance"),
+    ("cases", Permission.SEE_CASES, "Cases"),
+    ("models", Permission.SEE_MODELS, "Models"),
+    ("jobs", Permission.SEE_JOBS, "Jobs"),
+    ("reports", Permission.SEE_REPORTS, "Reports"),
+    ("ledger", Permission.SEE_LEDGER, "Ledger"),
+)
+
+
+def house(request: HttpRequest) -> dict[str, Any]:
+    """Organisation, navigation by role, who is signed in."""
+    context: dict[str, Any] = {"organisation": settings.ORGANISATION}
+    user = getattr(request, "user", None)
+    if isinstance(user, User):
+        actor = Actor.of(user)
+        context["nav"] = [
+            {"label": pgettext("room", label), "url": reverse(view), "current": request.path.startswith(reverse(view))}
+            for view, permission, label in ROOMS
+            if may(actor, permission)
+        ]
+        context["user_label"] = _("%(name)s, %(role)s") % {"name": user, "role": Role(user.role).label.lower()}
+        if may(actor, Permission.SEE_CASES):
+            context["search_url"] = reverse("cases")
+    return context
