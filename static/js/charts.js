@@ -1,0 +1,166 @@
+// Draws each figure[data-chart] with Chart.js from the JSON beside it, in the colours of the present theme.
+(function () {
+  "use strict";
+  const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
+  const MARKERS = ["circle", "rect", "rectRot", "triangle"];
+  const charts = [];
+
+  function token(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  }
+
+  function still() {
+    return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  }
+
+  // Names stand at the ends of their lines; neighbours give way so that none covers another.
+  const endLabels = {
+    id: "endLabels",
+    afterDatasetsDraw: function (chart) {
+      if (!chart.options.plugins.endLabels.show) return;
+      const places = [];
+      chart.data.datasets.forEach(function (set, index) {
+        const points = chart.getDatasetMeta(index).data;
+        let last = set.data.length - 1;
+        while (last >= 0 && (set.data[last] === null || set.data[last] === undefined)) last -= 1;
+        if (last >= 0) places.push({ set: set, x: points[last].x + 10, y: points[last].y });
+      });
+      places.sort((a, b) => a.y - b.y);
+      for (let i = 1; i < places.length; i += 1) places[i].y = Math.max(places[i].y, places[i - 1].y + 15);
+      const context = chart.ctx;
+      context.save();
+      context.font = "600 12px 'IBM Plex Sans', sans-serif";
+      context.textBaseline = "middle";
+      places.forEach(function (place) {
+        context.fillStyle = place.set.borderColor;
+        context.fillText(place.set.label, place.x, place.y);
+      });
+      context.restore();
+    },
+  };
+
+  const limitLine = {
+    id: "limitLine",
+    afterDatasetsDraw: function (chart) {
+      const limit = chart.options.plugins.limitLine.value;
+      if (limit === null || limit === undefined) return;
+      const y = chart.scales.y.getPixelForValue(limit);
+      const context = chart.ctx;
+      context.save();
+      context.strokeStyle = token("ink");
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(chart.chartArea.left, y);
+      context.lineTo(chart.chartArea.right, y);
+      context.stroke();
+      context.restore();
+    },
+  };
+
+  function dataset(series, index, kind, count) {
+    const colour = token("series-" + (index + 1));
+    const filled = index === 0 || index === 3;
+    const every = Math.max(1, Math.round((series.data.length - 1) / 5));
+    return {
+      label: series.name,
+      data: series.data,
+      borderColor: colour,
+      backgroundColor: kind === "bar" ? (filled ? colour : token("paper")) : colour,
+      borderWidth: kind === "bar" ? 2 : 1.75,
+      borderDash: kind === "line" ? DASHES[index] : [],
+      pointStyle: MARKERS[index],
+      pointRadius: kind === "scatter" ? 5.5 : series.data.map((_, i) => (i % every === 0 || i === series.data.length - 1 ? 4 : 0)),
+      pointHoverRadius: 6,
+      pointBackgroundColor: filled ? colour : token("paper"),
+      pointBorderColor: colour,
+      pointBorderWidth: 1.75,
+      maxBarThickness: 34,
+      categoryPercentage: count > 1 ? 0.7 : 0.6,
+      tension: 0,
+      spanGaps: false,
+    };
+  }
+
+  function axis(label, options) {
+    const small = { family: "'IBM Plex Sans', sans-serif", size: 12 };
+    return Object.assign(
+      {
+        title: { display: Boolean(label), text: label || "", color: token("ink-3"), font: small },
+        ticks: { color: token("ink-2"), font: small, maxRotation: 0, autoSkipPadding: 16, maxTicksLimit: 8 },
+        border: { color: token("ink") },
+        grid: { color: token("hair") },
+      },
+      options
+    );
+  }
+
+  function options(data) {
+    const roomy = data.kind === "line";
+    const longest = data.series.reduce((most, s) => Math.max(most, s.name.length), 0);
+    const unit = data.unit || "";
+    return {
+      responsive: true,
+      maintainAspectRatio: false,
+      animation: still() ? false : { duration: 240 },
+      layout: { padding: { right: roomy ? 14 + longest * 6.6 : 12, top: 8 } },
+      interaction: { mode: data.kind === "scatter" ? "nearest" : "index", intersect: false },
+      scales: {
+        x: axis(data.x_label, { grid: { display: data.kind === "scatter", color: token("hair") } }),
+        y: axis(data.y_label, {
+          beginAtZero: data.zero !== false,
+          max: data.y_max === null ? undefined : data.y_max,
+          border: { display: data.kind === "scatter", color: token("ink") },
+        }),
+      },
+      plugins: {
+        endLabels: { show: roomy },
+        limitLine: { value: data.limit },
+        legend: {
+          display: !roomy && data.series.length > 1,
+          align: "start",
+          labels: { color: token("ink-2"), usePointStyle: true, boxHeight: 7, font: { family: "'IBM Plex Sans', sans-serif", size: 13 } },
+        },
+        tooltip: {
+          backgroundColor: token("ink"),
+          titleColor: token("paper"),
+          bodyColor: token("paper"),
+          cornerRadius: 2,
+          animation: false,
+          callbacks: {
+            label: function (item) {
+              if (data.kind !== "scatter") return " " + item.dataset.label + ": " + item.formattedValue + unit;
+              const name = item.raw.label || item.dataset.label;
+              return " " + name + ": " + item.formattedValue;
+            },
+          },
+        },
+      },
+    };
+  }
+
+  function draw(figure) {
+    const data = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
+    const canvas = figure.querySelector("canvas");
+    return new window.Chart(canvas, {
+      type: data.kind,
+      data: {
+        labels: data.labels || undefined,
+        datasets: data.series.map((series, index) => dataset(series, index, data.kind, data.series.length)),
+      },
+      options: options(data),
+      plugins: [endLabels, limitLine],
+    });
+  }
+
+  function redraw() {
+    charts.splice(0).forEach((chart) => chart.destroy());
+    document.querySelectorAll("figure[data-chart]").forEach((figure) => charts.push(draw(figure)));
+  }
+
+  document.addEventListener("DOMContentLoaded", function () {
+    document.fonts.ready.then(redraw);
+    document.addEventListener("lethe:theme", redraw);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    window.matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", redraw);
+  });
+})();
