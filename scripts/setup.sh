@@ -38,9 +38,10 @@ fingerprint() {
     { cat "${REQUIREMENTS[@]}"; "$VENV/bin/python" -VV; say "$ROOT"; } | sha256sum | cut -d ' ' -f 1
 }
 
+# A virtual environment that was moved still starts, but its programs name the old place.
 venv_works() {
     [ -x "$VENV/bin/python" ] && good_python "$VENV/bin/python" &&
-        [ "$("$VENV/bin/python" -c 'import sys; print(sys.prefix)' 2>/dev/null)" = "$VENV" ] &&
+        grep -qF "$VENV/bin/python" "$VENV/bin/pip" 2>/dev/null &&
         "$VENV/bin/python" -c 'import pip._internal.cli.main' >/dev/null 2>&1
 }
 
@@ -65,7 +66,7 @@ explain_pip() { # explain_pip LOG
     local again="Run the same command again: what is already installed is kept."
     if grep -qiE 'no space left|Errno 28' "$1"; then
         fail "The disk became full while packages were installed." "Free some space. $again"
-    elif grep -qiE 'connection broken|NewConnectionError|NameResolutionError|name resolution|timed out|unreachable|ProxyError|refused|Could not fetch URL|SSLError' "$1"; then
+    elif grep -qiE 'connection broken|NewConnectionError|NameResolutionError|name resolution|timed out|unreachable|ProxyError|refused|Could not fetch URL|SSLError|from versions: none' "$1"; then
         fail "The Python package index cannot be reached: packages are missing and pip could not download them." \
             "Check the network, or PIP_INDEX_URL and the proxy settings. $again"
     elif grep -qiE 'No matching distribution' "$1"; then
@@ -103,7 +104,11 @@ install_packages() {
     [ ${#bad[@]} -gt 0 ] || return 0
     for file in "${REQUIREMENTS[@]}"; do arguments+=(-r "$file"); done
     check_disk
-    pip_install "Installing ${#bad[@]} packages (a first time takes 2 to 5 minutes and 2 GB) ..." "${arguments[@]}"
+    if [ ${#bad[@]} -ge 20 ]; then
+        pip_install "Installing ${#bad[@]} packages and what they need (2 to 5 minutes, 2 GB) ..." "${arguments[@]}"
+    else
+        pip_install "Installing or repairing: ${bad[*]} ..." "${arguments[@]}"
+    fi
     mapfile -t bad < <("$VENV/bin/python" scripts/check_venv.py "${REQUIREMENTS[@]}")
     [ ${#bad[@]} -gt 0 ] || return 0
     pip_install "Repairing ${#bad[@]} damaged packages: ${bad[*]} ..." --force-reinstall --no-deps "${bad[@]}"

@@ -1,0 +1,66 @@
+"""Sizes that a reader can hold in mind, and nothing in the tree that belongs to one machine."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from tests.architecture.tree import ROOT, functions, python_files, tracked
+
+FILE_LINES, FUNCTION_LINES = 400, 50
+TEXT = {".py", ".md", ".toml", ".txt", ".sh", ".html", ".css", ".js", ".json", ".cfg", ".yml", ".yaml", ""}
+#: Spelled in pieces, so that this file does not find itself.
+FOREIGN = {
+    "a path of one machine": re.compile(r"(?<![\w.:/{}-])/(?:" + "home|root|work|Users|opt" + r")/\w"),
+    "a registry's host": re.compile(
+        "|".join(("files." + r"pythonhosted\.org", "py" + r"pi\.org/simple", r"download\." + r"pytorch\.org"))
+        + r"|registry\."
+        + r"npmjs\.org|--(?:extra-)?index"
+        + r"-url"
+    ),
+}
+
+
+def test_no_file_is_longer_than_a_reader_can_hold() -> None:
+    long = {str(path): n for path in python_files() if (n := len((ROOT / path).read_text().splitlines())) > FILE_LINES}
+    assert not long, f"files of more than {FILE_LINES} lines: {long}"
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = [f"{path}:{name} {n}" for path in python_files() for name, n in functions(path) if n > FUNCTION_LINES]
+    assert not long, f"functions of more than {FUNCTION_LINES} lines: {long}"
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_no_tracked_file_names(what: str) -> None:
+    found = []
+    for path in tracked():
+        if path.suffix not in TEXT or "vendor" in path.parts:
+            continue
+        for number, line in enumerate((ROOT / path).read_text(errors="replace").splitlines(), start=1):
+            if FOREIGN[what].search(line):
+                found.append(f"{path}:{number}: {line.strip()[:100]}")
+    assert not found, f"{what}:\n" + "\n".join(found)
+
+
+def test_every_dependency_is_explained() -> None:
+    explained = (ROOT / "docs/adr/0002-dependencies.md").read_text()
+    pins = re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==",
+        "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt")),
+        flags=re.M,
+    )
+    assert [name for name in pins if f"`{name}`" not in explained] == []
+
+
+@pytest.mark.database
+@pytest.mark.django_db(databases="__all__")
+def test_every_change_of_a_model_has_its_migration() -> None:
+    output = StringIO()
+    try:
+        call_command("makemigrations", "--check", "--dry-run", stdout=output)
+    except SystemExit:
+        pytest.fail(f"run `python manage.py makemigrations`:\n{output.getvalue()}")
