@@ -76,7 +76,7 @@ def hash_file(path: Path) -> Entry:
     return Entry(state.hexdigest(), size)
 
 
-def scan(folder: Path) -> Tree:
+def scan(folder: Path, *, links: bool = False) -> Tree:
     """The tree of a folder.
 
     Raises:
@@ -91,6 +91,8 @@ def scan(folder: Path) -> Tree:
         for name in sorted([*names, *(f for f in folders if (Path(place) / f).is_symlink())]):
             path = Path(place) / name
             relative = path.relative_to(folder).as_posix()
+            if links and path.is_file():
+                path = path.resolve()
             problem = "is a symlink; put the file itself there" if path.is_symlink() else _fault(relative)
             if problem:
                 problems.append(f"{path}: {problem}")
@@ -106,10 +108,13 @@ def scan(folder: Path) -> Tree:
     return Tree(files)
 
 
-def name_of(path: str | Path) -> str:
-    """The name that a file or folder has, or would have, in a store."""
-    place = Path(path)
-    return scan(place).ref if place.is_dir() else f"sha256:{hash_file(place).sha256}"
+def name_of(path: str | Path, *, links: bool = False) -> str:
+    """The name that a file or folder has, or would have, in a store.
+
+    With `links`, links to files count as the files: so a cached download, made of links, can be named.
+    """
+    place = Path(path).resolve() if links else Path(path)
+    return scan(place, links=links).ref if place.is_dir() else f"sha256:{hash_file(place).sha256}"
 
 
 def read_tree(data: bytes) -> Tree | None:

@@ -1,0 +1,167 @@
+"""The engine's command line. A job is a spec file or, for people, flags that make one:
+
+    python -m unlearning_engine unlearn spec.json --out DIR
+    python -m unlearning_engine unlearn --method graddiff --model M --data D.jsonl --forget-ids F.txt --out DIR
+
+Exit codes: 0 done; 1 failed; 2 wrong input; 70 a fault of the engine; 130 stopped with Ctrl-C. `verify` ends
+with the verdict instead: 0 pass, 1 fail, 2 bad input, 3 inconclusive, 4 damaged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from unlearning_engine import runner
+from unlearning_engine.artifacts import ENVIRONMENT, Store
+from unlearning_engine.catalog import METHODS
+from unlearning_engine.contracts import EXIT_CODE, Outcome, Result
+from unlearning_engine.errors import ConfigError, DataError, EngineError
+from unlearning_engine.flags import FLAGS, add_flags, spec_from_flags
+from unlearning_engine.progress import Lines, Report
+
+BAD_INPUT, FAILED, FAULT, STOPPED = 2, 1, 70, 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: one sub-command a verb, and `methods`."""
+    top = argparse.ArgumentParser(
+        prog="python -m unlearning_engine",
+        description="Trains, unlearns and verifies language models; every run leaves a result.json in its folder.",
+        epilog="A finished run is not repeated, an interrupted one goes on from its last checkpoint.",
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, (summary, flags) in FLAGS.items():
+        sub = verbs.add_parser(verb, help=summary, description=summary)
+        sub.add_argument("spec", nargs="?", help="the job as a JSON file, in place of the flags below")
+        sub.add_argument("--out", required=True, metavar="DIR", help="folder of this run, new or its own")
+        sub.add_argument("--store", default="", metavar="URL", help=f"artefact store (default: ${ENVIRONMENT})")
+        sub.add_argument("--json", action="store_true", help="JSON lines instead of a progress bar")
+        sub.add_argument("--watch-stdin", action="store_true", help=argparse.SUPPRESS)
+        add_flags(sub, flags)
+    methods = verbs.add_parser("methods", help="list the unlearning methods and what each can promise")
+    methods.add_argument("--json", action="store_true", help="as JSON")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. See the module's text."""
+    arguments = parser().parse_args(argv)
+    if arguments.verb == "methods":
+        return _methods(as_json=arguments.json)
+    if arguments.watch_stdin:
+        _end_with_parent()
+    lines = arguments.json or not sys.stdout.isatty()
+    stream = _own_stdout()
+    if lines:
+        return _job(arguments, Lines(stream))
+    from unlearning_engine.display import Display
+
+    with Display(arguments.verb, stream) as display:
+        return _job(arguments, display)
+
+
+def _job(arguments: argparse.Namespace, report: Report) -> int:
+    try:
+        address = arguments.store or os.environ.get(ENVIRONMENT, "")
+        store = Store(address) if address else None
+        result = runner.run(_spec(arguments, store), arguments.out, store=store, report=report)
+    except EngineError as error:
+        report({"event": "error", **runner.describe(error)})
+        if not arguments.json:
+            _complain(error)
+        return BAD_INPUT if isinstance(error, ConfigError | DataError) else FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"\nStopped. What was done so far, with the last checkpoint, is kept in {arguments.out}; "
+            "run the same command again to go on.\n"
+        )
+        return STOPPED
+    return _exit_code(result)
+
+
+def _exit_code(result: Result) -> int:
+    verdict = result.metrics.get("verdict") if result.verb == "verify" else None
+    return EXIT_CODE[Outcome(verdict)] if verdict else 0
+
+
+def _spec(arguments: argparse.Namespace, store: Store | None) -> object:
+    """The spec's JSON, from the file or from the flags."""
+    if not arguments.spec:
+        return spec_from_flags(arguments, store)
+    given = [flag for flag, field in FLAGS[arguments.verb][1].items() if getattr(arguments, field.dest) is not None]
+    if given:
+        raise ConfigError(f"{arguments.spec}: give a spec file or flags ({', '.join(given)}), not both")
+    try:
+        data = json.loads(Path(arguments.spec).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{arguments.spec}: is no readable JSON file ({error})") from error
+    if isinstance(data, dict) and data.get("verb", arguments.verb) != arguments.verb:
+        raise ConfigError(f"{arguments.spec}: is a spec for {data['verb']!r}, not for {arguments.verb!r}")
+    return {"verb": arguments.verb, **data} if isinstance(data, dict) else data
+
+
+def _complain(error: EngineError) -> None:
+    count = len(error.messages)
+    sys.stderr.write(f"{count} problem{'s' if count > 1 else ''}:\n" + "".join(f"  - {m}\n" for m in error.messages))
+
+
+def _methods(*, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps([dataclasses.asdict(m) for m in METHODS.values()], indent=1) + "\n")
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("Method", "At best", "Needs", "What it does", "Source")
+    for m in METHODS.values():
+        table.add_row(m.name, m.guarantee.value, ", ".join(m.needs), m.summary, m.paper)
+    Console().print(table)
+    return 0
+
+
+def _own_stdout() -> TextIO:
+    """Standard output for this program alone: whatever a library prints goes to standard error."""
+    own = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    sys.stdout.flush()
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return own
+
+
+def _end_with_parent() -> None:
+    """End this process and all that it started as soon as standard input closes: its starter is gone."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            continue
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="watch-stdin", daemon=True).start()
+
+
+def _fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A fault of the engine itself: the whole traceback, and an exit code that no verdict has."""
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.write("This is a fault of the engine, not of your input; please report it with the lines above.\n")
+    sys.stderr.flush()
+    os._exit(FAULT)
+
+
+def entry(argv: Sequence[str] | None = None) -> Any:
+    """What `python -m unlearning_engine` runs."""
+    sys.excepthook = _fault
+    sys.exit(main(argv))
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,184 @@
+"""Flags for people: each is a field of a spec, or a file whose content becomes one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unlearning_engine.artifacts import Store
+from unlearning_engine.contracts import DIGEST
+from unlearning_engine.errors import ConfigError
+from unlearning_engine.runner import MODELS, check
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag. `kind`: text, path (made absolute), whole, number, file (JSON object) or pairs (key=value)."""
+
+    field: str
+    kind: str
+    help: str
+
+    @property
+    def dest(self) -> str:
+        """The attribute of the parsed arguments."""
+        return f"{self.field}__{self.kind}"
+
+
+_RUN = {
+    "--seed": Flag("seed", "whole", "makes the run repeatable (default 0)"),
+    "--device": Flag("device", "text", "auto, cpu or cuda:N"),
+    "--threads": Flag("threads", "whole", "CPU threads; 0 chooses by load"),
+}
+_SETTINGS = {
+    "--config": Flag("config", "file", "settings as a JSON file"),
+    "--set": Flag("config", "pairs", "one setting KEY=VALUE, again and again; goes over --config"),
+}
+
+#: Verb -> its summary and its flags.
+FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
+    "generate": (
+        "Write a fictitious organisation's corpus.",
+        {
+            "--artists": Flag("artists", "whole", "how many artists"),
+            "--persons": Flag("persons", "whole", "how many private persons"),
+            **_RUN,
+        },
+    ),
+    "train": (
+        "Train a causal language model from its configuration.",
+        {
+            "--data": Flag("dataset", "path", "JSONL, Parquet or dataset folder"),
+            "--tokenizer-text": Flag("tokenizer_text", "path", "text to learn the tokenizer from"),
+            "--exclude-ids": Flag("exclude_ids", "path", "records to leave out, one id a line"),
+            **_SETTINGS,
+            **_RUN,
+        },
+    ),
+    "match": (
+        "Find works among a dataset's records.",
+        {
+            "--works": Flag("works", "path", "JSONL rows of id, title, text"),
+            "--data": Flag("dataset", "path", "JSONL, Parquet or dataset folder"),
+            "--near-threshold": Flag("near_threshold", "number", "lowest score of a near-duplicate, 0 to 1"),
+            **_RUN,
+        },
+    ),
+    "unlearn": (
+        "Make a model forget records.",
+        {
+            "--method": Flag("method", "text", "see `methods`"),
+            "--model": Flag("model", "path", "folder of the model, or hub id"),
+            "--data": Flag("dataset", "path", "what the model was trained on"),
+            "--forget-ids": Flag("forget_ids", "path", "records to forget, one id a line"),
+            **_SETTINGS,
+            **_RUN,
+        },
+    ),
+    "verify": (
+        "Probe whether a model has forgotten; the exit code is the verdict.",
+        {
+            "--model": Flag("candidate", "path", "the model after unlearning"),
+            "--original": Flag("original", "path", "the model before"),
+            "--reference": Flag("reference", "path", "a model retrained without the records, if there is one"),
+            "--forget": Flag("forget", "path", "items that must be forgotten, JSONL"),
+            "--retain": Flag("retain", "path", "items that must survive, JSONL"),
+            "--controls": Flag("controls", "path", "items of the same source that no model saw, JSONL"),
+            "--general": Flag("general", "path", "ordinary knowledge that must survive, JSONL"),
+            "--policy": Flag("policy", "file", "thresholds as a JSON file"),
+            **_RUN,
+        },
+    ),
+}
+_TYPES = {"whole": int, "number": float}
+
+
+def add_flags(parser: argparse.ArgumentParser, flags: Mapping[str, Flag]) -> None:
+    """Add flags to a sub-command; none is required here, since the spec's check names all that is missing."""
+    group = parser.add_argument_group("the job")
+    for name, flag in flags.items():
+        metavar = {"path": "PATH", "file": "FILE.json", "pairs": "KEY=VALUE"}.get(flag.kind, flag.kind.upper())
+        if flag.kind == "pairs":
+            group.add_argument(name, dest=flag.dest, action="append", metavar=metavar, help=flag.help)
+        else:
+            kind = _TYPES.get(flag.kind, str)
+            group.add_argument(name, dest=flag.dest, type=kind, metavar=metavar, help=flag.help)
+
+
+def spec_from_flags(arguments: argparse.Namespace, store: Store | None) -> dict[str, Any]:
+    """The spec's JSON that the flags describe.
+
+    Raises:
+        ConfigError: a file or setting among the flags is wrong, and with it every other problem of the spec.
+    """
+    flags = FLAGS[arguments.verb][1]
+    spec: dict[str, Any] = {"verb": arguments.verb}
+    problems: list[str] = []
+    for name, flag in flags.items():
+        given = getattr(arguments, flag.dest)
+        if given is None:
+            continue
+        try:
+            value = _value(name, flag, given)
+        except ConfigError as error:
+            problems.extend(error.messages)
+            continue
+        spec[flag.field] = {**spec.get(flag.field, {}), **value} if isinstance(value, dict) else value
+    try:
+        check(spec, store)
+    except ConfigError as error:
+        problems.extend(_in_flags(message, flags) for message in error.messages)
+    if problems:
+        raise ConfigError(problems)
+    return spec
+
+
+def _value(name: str, flag: Flag, given: Any) -> Any:
+    if flag.kind == "path":
+        stored = DIGEST.match(given) or (flag.field in MODELS and not Path(given).exists())
+        return given if stored else str(Path(given).absolute())
+    if flag.kind == "file":
+        return _object(name, given)
+    if flag.kind == "pairs":
+        return _pairs(name, given)
+    return given
+
+
+def _object(name: str, path: str) -> dict[str, Any]:
+    try:
+        value = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{name}: {path!r} is no readable JSON file ({error})") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name}: {path!r} must hold a JSON object")
+    return value
+
+
+def _pairs(name: str, given: list[str]) -> dict[str, Any]:
+    """`lr=1e-3` as {"lr": 0.001}; a value that is no JSON is text."""
+    values: dict[str, Any] = {}
+    problems = []
+    for pair in given:
+        key, sign, text = pair.partition("=")
+        if not key or not sign:
+            problems.append(f"{name}: {pair!r} must read KEY=VALUE")
+            continue
+        try:
+            values[key] = json.loads(text)
+        except ValueError:
+            values[key] = text
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
+def _in_flags(message: str, flags: Mapping[str, Flag]) -> str:
+    """The same message with the flag's name, which is what its reader typed."""
+    for name, flag in flags.items():
+        if message.startswith(f"spec.{flag.field}:"):
+            return f"{name}{message.removeprefix(f'spec.{flag.field}')}"
+    return message
