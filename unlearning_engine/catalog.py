@@ -65,8 +65,9 @@ DEFAULT_POLICY: Mapping[str, Any] = types.MappingProxyType(
         "minimum_utility_items": 30,
         # With fewer works than this, facts are resampled instead of works.
         "minimum_works": 12,
-        # Of a larger set, this many facts are drawn by the run's seed.
+        # Of a larger set, this many facts are drawn by the run's seed: forget and controls; each component of utility.
         "maximum_items": 1000,
+        "maximum_utility_items": 160,
         # Held-out wordings of a prompt that are tried, and tokens that a greedy answer may be longer than the true one.
         "paraphrases": 1,
         "answer_slack": 8,
@@ -75,6 +76,7 @@ DEFAULT_POLICY: Mapping[str, Any] = types.MappingProxyType(
             "answer_probability": 0.10,
             "paraphrase_value": 0.10,
             "multiple_choice": 0.10,
+            "verbatim_text": 0.10,
             "membership_loss": 0.10,
             "relearning_value": 0.10,
             "relearning_choice": 0.10,

@@ -25,6 +25,7 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "minimum_utility_items": (2, 1_000_000),
         "minimum_works": (2, 1_000_000),
         "maximum_items": (2, 1_000_000),
+        "maximum_utility_items": (2, 1_000_000),
         "paraphrases": (0, 32),
         "answer_slack": (0, 256),
         "forget_quality_alpha": (1e-6, 0.5),
@@ -75,6 +76,7 @@ class Policy:
     minimum_utility_items: int = DEFAULT_POLICY["minimum_utility_items"]
     minimum_works: int = DEFAULT_POLICY["minimum_works"]
     maximum_items: int = DEFAULT_POLICY["maximum_items"]
+    maximum_utility_items: int = DEFAULT_POLICY["maximum_utility_items"]
     paraphrases: int = DEFAULT_POLICY["paraphrases"]
     answer_slack: int = DEFAULT_POLICY["answer_slack"]
     margins: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_POLICY["margins"]))
@@ -102,6 +104,10 @@ class Policy:
             problems.append(f"policy.damaged_below: {self.damaged_below} must lie below utility_floor")
         if not problems and self.minimum_items > self.maximum_items:
             problems.append(f"policy.maximum_items: {self.maximum_items} must not lie below minimum_items")
+        if not problems and self.minimum_utility_items > self.maximum_utility_items:
+            problems.append(
+                f"policy.maximum_utility_items: {self.maximum_utility_items} must not lie below the minimum"
+            )
         if problems:
             raise ConfigError(problems)
 

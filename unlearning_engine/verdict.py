@@ -184,7 +184,9 @@ def _probe_finding(probe: ProbeResult) -> Finding:
 def _gaps(table: ScoreTable, probes: Iterable[ProbeResult], policy: Policy) -> list[Finding]:
     """What was not measured, or on too few facts: never a pass."""
     measured = {p.name for p in probes}
-    required = [*policy.margins, distribution.NAME, *(f"utility_{c}" for c in policy.required_utility)]
+    texts = table.header["facts"].get("forget_text", 0)
+    gating = [name for name in policy.margins if texts or name != memorisation.VERBATIM.name]
+    required = [*gating, distribution.NAME, *(f"utility_{c}" for c in policy.required_utility)]
     found = [
         Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data={"probe": name})
         for name in required

@@ -15,25 +15,29 @@ from unlearning_engine.statistics import Bounds, Sample, Settings, difference, e
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A gating probe on a mean: its name, family, and which score of the table it reads."""
+    """A gating probe on a mean: its name, family, and which score of the table it reads.
+
+    `suffix` names the part of the forget set and the controls: "_text" for running text, else the questions.
+    """
 
     name: str
     family: str
     value: str | Value
     attack: str = ""
+    suffix: str = ""
 
 
 def reference_sample(table: ScoreTable, measure: Measure) -> Sample | None:
     """What the candidate is compared with: the reference on the same facts, or the candidate on the controls."""
     model, name = ("reference", "forget") if table.has_reference else ("candidate", "controls")
-    return table.sample(model, name, measure.value, attack=measure.attack)
+    return table.sample(model, name + measure.suffix, measure.value, attack=measure.attack)
 
 
 def original_difference(table: ScoreTable, measure: Measure, settings: Settings) -> Bounds | None:
     """How far the original is above the reference (or its own controls): what the probe is able to see."""
-    own = table.sample("original", "forget", measure.value)
+    own = table.sample("original", "forget" + measure.suffix, measure.value)
     model, name = ("reference", "forget") if table.has_reference else ("original", "controls")
-    other = table.sample(model, name, measure.value)
+    other = table.sample(model, name + measure.suffix, measure.value)
     if own is None or other is None:
         return None
     return difference(own, other, settings, name=f"original {measure.name}", paired=table.has_reference)
@@ -41,8 +45,8 @@ def original_difference(table: ScoreTable, measure: Measure, settings: Settings)
 
 def reference_excess(table: ScoreTable, measure: Measure, settings: Settings) -> Bounds | None:
     """How far the reference scores higher on the forget items than on the controls: nought if it saw neither."""
-    own = table.sample("reference", "forget", measure.value, attack=measure.attack)
-    other = table.sample("reference", "controls", measure.value, attack=measure.attack)
+    own = table.sample("reference", "forget" + measure.suffix, measure.value, attack=measure.attack)
+    other = table.sample("reference", "controls" + measure.suffix, measure.value, attack=measure.attack)
     if own is None or other is None:
         return None
     return difference(own, other, settings, name=f"reference {measure.name}", paired=False)
@@ -50,14 +54,14 @@ def reference_excess(table: ScoreTable, measure: Measure, settings: Settings) ->
 
 def compare(table: ScoreTable, measure: Measure, margin: float, settings: Settings) -> ProbeResult | None:
     """Estimates of one gating probe, its outcome still open; None where candidate or reference was not scored."""
-    own = table.sample("candidate", "forget", measure.value, attack=measure.attack)
+    own = table.sample("candidate", "forget" + measure.suffix, measure.value, attack=measure.attack)
     other = reference_sample(table, measure)
     if any(not row.finite for row in table.rows if row.attack and row.attack == measure.attack):
         return None  # the attack broke a model: what is left would be a choice of items
     if own is None or other is None:
         return None
     bounds = difference(own, other, settings, name=measure.name, paired=table.has_reference)
-    original = table.sample("original", "forget", measure.value, attack=measure.attack)
+    original = table.sample("original", "forget" + measure.suffix, measure.value, attack=measure.attack)
     able = original_difference(table, measure, settings) if not measure.attack else None
     return ProbeResult(
         name=measure.name,

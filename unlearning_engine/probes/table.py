@@ -6,7 +6,7 @@
 |---|---|
 | model | candidate, original or reference |
 | attack | "" or relearning: the state in which the model was scored |
-| set | forget, controls, retain or general |
+| set | forget, controls, retain, general; forget_text and controls_text hold running text |
 | id | record id of the item |
 | fact, work | numbers of the clusters; rows of one fact are phrasings |
 | near | 1 where a retained item is of the same kind as the forgotten, of another subject |
@@ -15,6 +15,7 @@
 | choice, choice_paraphrase | right answer ranked first among the options (ties share); mean over held-out prompts |
 | chance | 1 / number of options |
 | truth | log of the truth ratio: loss of the answer minus mean loss of the wrong answers |
+| match | running text: share of tokens that were the most likely ones |
 | finite | 0 where a logit or a loss was NaN or infinite; the numbers of such a row are null |
 
 A field that does not apply is null.
@@ -56,6 +57,7 @@ class Row:
     choice_paraphrase: float | None = None
     chance: float | None = None
     truth: float | None = None
+    match: float | None = None
     finite: int = 1
 
 

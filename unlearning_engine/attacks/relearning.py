@@ -1,0 +1,125 @@
+"""Relearning: teach a few of the forgotten works again and ask about the others (Lynch et al. 2024; RTT, Deeb and
+Roger 2024).
+
+Hidden knowledge of the *other* works comes back with the taught ones; knowledge that is gone does not. What
+teaching alone brings (style, the pool of answers) is measured on the reference, or on control works that no model
+ever saw, under the same attack with the same seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from unlearning_engine.errors import DivergenceError
+from unlearning_engine.policy import Policy
+from unlearning_engine.probes.items import Item
+from unlearning_engine.tokens import encode, order_key
+from unlearning_engine.training import LoopConfig, Report, Supervised, run
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+NAME = "relearning"
+#: Works are needed on both sides: one to teach, and enough facts of others to ask.
+FEWEST_WORKS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Items to teach and items of other works to ask."""
+
+    taught: tuple[Item, ...]
+    asked: tuple[Item, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attacked:
+    """How one attack went: works and facts on both sides, steps, last loss (None where training diverged)."""
+
+    model: str
+    set: str
+    taught_works: int
+    taught_facts: int
+    asked_works: int
+    asked_facts: int
+    steps: int
+    first_loss: float | None
+    last_loss: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return asdict(self)
+
+
+def divide(items: Sequence[Item], *, share: float, seed: int) -> Split | None:
+    """Draw a share of the works, by a keyed hash of the work's number; None where there are too few works."""
+    order = list(dict.fromkeys(item.work for item in items))
+    rank = {number: at for at, number in enumerate(order)}
+    if len(order) < FEWEST_WORKS:
+        return None
+    drawn = sorted(order, key=lambda work: order_key(seed, 0, f"work {rank[work]}"))
+    taught = set(drawn[: min(len(order) - 1, max(1, round(share * len(order))))])
+    return Split(
+        taught=tuple(i for i in items if i.work in taught), asked=tuple(i for i in items if i.work not in taught)
+    )
+
+
+def relearn(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    split: Split,
+    policy: Policy,
+    *,
+    seed: int,
+    name: str,
+    report: Report,
+) -> Attacked:
+    """Fine-tune `model` in place on the taught items; it is of no other use afterwards.
+
+    A model on which training diverges is no proof of forgetting: the outcome says so with a last loss of None,
+    and the probes of this attack count as not measured.
+    """
+    config = policy.relearning
+    examples = encode([item.record for item in split.taught], tokenizer)
+    objective = Supervised(
+        examples,
+        pad_id=tokenizer.pad_token_id,
+        batch_size=int(config["batch_size"]),
+        epochs=int(config["epochs"]),
+        seed=seed,
+    )
+    loop = LoopConfig(learning_rate=float(config["learning_rate"]), warmup=0.0, decay=0.0)
+    seen: list[float] = []
+    model.requires_grad_(True)
+    try:
+        run(model, objective, loop, seed=seed, report=_keeping(report, seen), stage=f"{NAME} {name}")
+        last: float | None = seen[-1]
+    except DivergenceError:
+        last = None
+
+    def count(items: Sequence[Item], key: Callable[[Item], int]) -> int:
+        return len({key(item) for item in items})
+
+    return Attacked(
+        model=name,
+        set=split.taught[0].set,
+        taught_works=count(split.taught, lambda i: i.work),
+        taught_facts=count(split.taught, lambda i: i.fact),
+        asked_works=count(split.asked, lambda i: i.work),
+        asked_facts=count(split.asked, lambda i: i.fact),
+        steps=objective.total,
+        first_loss=seen[0] if seen else None,
+        last_loss=last if last is None or math.isfinite(last) else None,
+    )
+
+
+def _keeping(report: Report, seen: list[float]) -> Report:
+    def tell(event: dict[str, Any]) -> None:
+        if "loss" in event:
+            seen.append(float(event["loss"]))
+        report(event)
+
+    return tell

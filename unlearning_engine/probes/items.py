@@ -1,0 +1,152 @@
+"""The items of a verification: read, divided into sets, checked for overlap, numbered and, where too many, drawn.
+
+Questions are probed for knowledge; running text of the forget set (a verse, a passage) for verbatim recall. Facts
+count once however many phrasings they have, and facts of one work form a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unlearning_engine.contracts import VerifySpec
+from unlearning_engine.data import Record, load_ids, load_records, raise_all, split
+from unlearning_engine.policy import Policy
+from unlearning_engine.tokens import order_key
+
+#: Kind of a dataset's records that count as general ability where no file of their own is given.
+GENERAL = "general"
+#: At most this many shared ids are named in a finding.
+SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A record in its set, with the numbers of its fact and work; `near` marks a neighbour among the retained."""
+
+    record: Record
+    set: str
+    fact: int
+    work: int
+    near: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Items:
+    """All items of a verification. `facts` counts independent facts a set; `overlaps` is empty when all is well."""
+
+    items: tuple[Item, ...]
+    facts: Mapping[str, int]
+    overlaps: Mapping[str, Mapping[str, Any]]
+
+    def of(self, name: str) -> list[Item]:
+        """Items of one set."""
+        return [item for item in self.items if item.set == name]
+
+
+def _sets(spec: VerifySpec) -> dict[str, list[Record]]:
+    controls = load_records(spec.controls)
+    if spec.dataset and spec.forget_ids:
+        records, ids = load_records(spec.dataset), load_ids(spec.forget_ids)
+        forget, retain = split(records, ids)
+    else:
+        forget = load_records(spec.forget)
+        retain = load_records(spec.retain)
+    general = load_records(spec.general) if spec.general else [r for r in retain if r.kind == GENERAL]
+    known = {r.id for r in general}
+    retain = [r for r in retain if r.id not in known]
+    return {"forget": forget, "retain": retain, "controls": controls, "general": general}
+
+
+def _keys(records: Iterable[Record]) -> dict[str, str]:
+    """What identifies a record's content, each with the record's id: id, fact and normalised text."""
+    found: dict[str, str] = {}
+    for record in records:
+        text = " ".join(record.full_text.casefold().split())
+        found |= {f"id:{record.id}": record.id, f"text:{text}": record.id}
+        if record.fact:
+            found[f"fact:{record.fact}"] = record.id
+    return found
+
+
+def overlaps(sets: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, Any]]:
+    """Sets that share an id, a fact or a text with the forget set, and training data among the controls."""
+    keys = {name: _keys(records) for name, records in sets.items()}
+    pairs = (("forget", "retain"), ("forget", "controls"), ("forget", "general"), ("controls", "retain"))
+    found = {}
+    for one, other in pairs:
+        shared = sorted({keys[one][key] for key in keys[one].keys() & keys[other].keys()})
+        if shared:
+            found[f"{one}/{other}"] = {"records": len(shared), "ids": shared[:SHOWN]}
+    return found
+
+
+def _drawn(records: Sequence[Record], facts: int, seed: int) -> list[Record]:
+    """The records of at most `facts` facts, drawn by a keyed hash, in their old order."""
+    names = sorted({r.cluster for r in records}, key=lambda name: order_key(seed, 0, name))[:facts]
+    kept = set(names)
+    return [r for r in records if r.cluster in kept]
+
+
+def _retained(retain: Sequence[Record], forget: Sequence[Record], most: int, seed: int) -> list[tuple[Record, int]]:
+    """Neighbours and others, up to half of `most` each (more where the other half is short of facts)."""
+    kinds, subjects = {r.kind for r in forget}, {r.subject for r in forget if r.subject}
+    near = [r for r in retain if r.kind in kinds and r.subject not in subjects]
+    named = {r.id for r in near}
+    far = [r for r in retain if r.id not in named]
+    few_far, few_near = len({r.cluster for r in far}), len({r.cluster for r in near})
+    near_facts = min(few_near, max(most // 2, most - few_far))
+    chosen = {r.id: 1 for r in _drawn(near, near_facts, seed)}
+    chosen |= {r.id: 0 for r in _drawn(far, most - near_facts, seed)}
+    return [(r, chosen[r.id]) for r in retain if r.id in chosen]
+
+
+def _placed(sets: Mapping[str, Sequence[Record]], policy: Policy, seed: int) -> list[tuple[str, Record, int]]:
+    """Every record to score with its set's name and whether it is a neighbour."""
+    placed: list[tuple[str, Record, int]] = []
+    for name in ("forget", "controls"):
+        questions = [r for r in sets[name] if r.is_question]
+        texts = [r for r in sets[name] if not r.is_question]
+        placed += [(name, r, 0) for r in _drawn(questions, policy.maximum_items, seed)]
+        placed += [(f"{name}_text", r, 0) for r in _drawn(texts, policy.maximum_items, seed)]
+    most = policy.maximum_utility_items
+    placed += [("retain", r, near) for r, near in _retained(sets["retain"], sets["forget"], most, seed)]
+    placed += [("general", r, 0) for r in _drawn(sets["general"], most, seed)]
+    return placed
+
+
+def _numbered(placed: Sequence[tuple[str, Record, int]]) -> list[Item]:
+    """Numbers for facts and works in order of first appearance; a record without a work is a work of its own."""
+    facts: dict[tuple[str, str], int] = {}
+    works: dict[tuple[str, ...], int] = {}
+    items = []
+    for name, record, near in placed:
+        fact = facts.setdefault((name, record.cluster), len(facts))
+        key = (name, record.subject, record.work) if record.work else (name, record.subject, record.cluster, "")
+        items.append(Item(record=record, set=name, fact=fact, work=works.setdefault(key, len(works)), near=near))
+    return items
+
+
+def _problems(sets: Mapping[str, Sequence[Record]]) -> list[str]:
+    """Forgotten and control facts need wrong answers to be offered beside the right one."""
+    return [
+        f"{name} record {r.id!r}: has no wrong answers (perturbed); multiple choice needs at least one"
+        for name in ("forget", "controls")
+        for r in sets[name]
+        if r.is_question and not r.perturbed
+    ]
+
+
+def collect(spec: VerifySpec, policy: Policy) -> Items:
+    """Read, check and number the items of a verification.
+
+    Raises:
+        DataError: a file cannot be read, or a forgotten or control fact has no wrong answers.
+    """
+    sets = _sets(spec)
+    raise_all(_problems(sets))
+    items = _numbered(_placed(sets, policy, spec.seed))
+    names = dict.fromkeys(("forget", "retain", "controls", "general", *(i.set for i in items)))
+    facts = {name: len({i.fact for i in items if i.set == name}) for name in names}
+    return Items(items=tuple(items), facts=facts, overlaps=overlaps(sets))
