@@ -56,6 +56,13 @@ def test_every_dependency_is_explained() -> None:
     assert [name for name in pins if f"`{name}`" not in explained] == []
 
 
+def test_every_variable_of_the_environment_is_documented() -> None:
+    sources = [p for p in tracked() if p.parts[0] in {"governance", "unlearning_engine", "scripts", "Procfile"}]
+    used = {name for path in sources for name in re.findall(r"LETHE_[A-Z_]*[A-Z]", (ROOT / path).read_text())}
+    documented = set(re.findall(r"LETHE_[A-Z_]*[A-Z]", (ROOT / "docs/operations.md").read_text()))
+    assert used - documented == set()
+
+
 @pytest.mark.database
 @pytest.mark.django_db(databases="__all__")
 def test_every_change_of_a_model_has_its_migration() -> None:
