@@ -6,6 +6,7 @@ transaction. The hash tree's right edge is one row's worth of hashes, recomputed
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -67,3 +68,8 @@ def tree(size: int | None = None) -> merkle.Tree:
     """The hash tree over the first `size` entries (all by default), from the stored leaf hashes."""
     hashes = LedgerEntry.objects.order_by("index").values_list("hash", flat=True)
     return merkle.Tree(bytes(h) for h in (hashes if size is None else hashes[:size]))
+
+
+def as_json(entry: LedgerEntry) -> dict[str, Any]:
+    """The leaf's members, read back from its canonical bytes."""
+    return dict(json.loads(bytes(entry.leaf)))

@@ -1,0 +1,51 @@
+"""From the engine's `verification.json` to the member `verification` of an evidence document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from governance.evidence.errors import DocumentError
+
+_PROBE = ("name", "family", "candidate", "reference", "original", "difference", "margin", "limit", "bounds", "outcome",
+          "p_value", "items_needed")  # fmt: skip
+_ESTIMATE = ("value", "low", "high", "n")
+
+
+def verification(found: Mapping[str, Any], *, document_digest: str) -> dict[str, Any]:
+    """`found` is the parsed `verification.json`; `document_digest` is `sha256:<hex>` of that file.
+
+    Raises:
+        DocumentError: a member is missing.
+    """
+    try:
+        return {
+            "verdict": found["verdict"],
+            "comparison": found["reference_kind"],
+            "probes": [_probe(one) for one in found["probes"]],
+            "findings": [{name: one[name] for name in ("code", "outcome", "data")} for one in found["findings"]],
+            "attacks": _attacks(found["attacks"]),
+            "document_digest": document_digest,
+        }
+    except (KeyError, TypeError) as error:
+        raise DocumentError(f"verification.json: {error} is missing or of the wrong type") from error
+
+
+def _probe(one: Mapping[str, Any]) -> dict[str, Any]:
+    probe = {name: one[name] for name in _PROBE}
+    for name in ("candidate", "reference", "original", "difference"):
+        probe[name] = {part: one[name][part] for part in _ESTIMATE} if one[name] else None
+    return probe
+
+
+def _attacks(attacks: list[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """One line per attack and model; numbers as the engine gave them."""
+    lines = []
+    for one in attacks:
+        told = ", ".join(f"{name} {value}" for name, value in sorted(one.items()) if _plain(name, value))
+        lines.append({"name": str(one["attack"]), "description": told or str(one["attack"])})
+    return lines
+
+
+def _plain(name: str, value: object) -> bool:
+    return name != "attack" and isinstance(value, int | float | str) and value != ""

@@ -1,0 +1,276 @@
+"""The evidence document `lethe-evidence/1`: its schema, its coherence, its canonical bytes.
+
+The caller builds a plain dict (see `evidence-1.schema.json`). The order of work is: validate without `ledger`; append the
+ledger entry `evidence.recorded` whose body holds `core_digest(document)`; put the proof under `ledger`; `build`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+
+from governance.evidence.checkpoint import verify_checkpoint
+from governance.evidence.errors import ContradictionError, DocumentError, ProofError
+from governance.evidence.leaf import canonical, open_leaf, parse_leaf
+from governance.evidence.merkle import leaf_hash, verify_inclusion
+from governance.evidence.sentences import Construction, Facts, statement
+from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Verdict, service_of
+
+SCHEMA: Final = "lethe-evidence/1"
+EVIDENCE_ACTION: Final = "evidence.recorded"
+MAX_BYTES: Final = 8 * 1024 * 1024
+CHANGED: Final = ("fulfilled", "partly_fulfilled")
+
+Document = Mapping[str, Any]
+
+
+@functools.cache
+def _validator() -> jsonschema.Draft202012Validator:
+    schema = json.loads(Path(__file__).with_name("evidence-1.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def digest(data: bytes) -> str:
+    """`sha256:<hex>` of bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def core_digest(document: Document) -> str:
+    """Digest of the document without its ledger proofs: what the entry `evidence.recorded` commits to."""
+    return digest(canonical({name: value for name, value in document.items() if name != "ledger"}))
+
+
+def validate(document: Document) -> None:
+    """Follows the schema and does not contradict itself.
+
+    Raises:
+        DocumentError: with one message per problem, each with its place.
+    """
+    errors = sorted(_validator().iter_errors(dict(document)), key=lambda e: list(map(str, e.absolute_path)))
+    problems = [f"evidence.{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
+    if not problems:
+        problems = [f"evidence.{text}" for text in _incoherent(document)]
+    if problems:
+        raise DocumentError(problems)
+
+
+def build(document: Document) -> bytes:
+    """Canonical bytes of a valid document: the file that is attached to the report."""
+    validate(document)
+    data = canonical(dict(document))
+    if len(data) > MAX_BYTES:
+        raise DocumentError(f"evidence: {len(data)} bytes are more than {MAX_BYTES}")
+    return data
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """A valid document from canonical bytes; any other byte form of the same JSON is refused.
+
+    Raises:
+        DocumentError: not JSON, not canonical, not valid.
+    """
+    if len(data) > MAX_BYTES:
+        raise DocumentError(f"evidence: {len(data)} bytes are more than {MAX_BYTES}")
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"evidence: not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise DocumentError("evidence: not a JSON object")
+    validate(document)
+    if canonical(document) != data:
+        raise DocumentError("evidence: not in canonical form (RFC 8785)")
+    return document
+
+
+def final_attempt(document: Document) -> dict[str, Any] | None:
+    """The attempt that was released: the one whose candidate is the version after; else the last."""
+    after = ((document["models"] or {}).get("after") or {}).get("digest")
+    for attempt in reversed(document["attempts"]):
+        if attempt["candidate"] == after or after is None:
+            return dict(attempt)
+    return None
+
+
+def facts(document: Document) -> Facts:
+    """What the sentences of this document's report depend on."""
+    case, models, attempt = document["case"], document["models"] or {}, final_attempt(document)
+    verification = (attempt or {}).get("verification")
+    made = (attempt or {}).get("construction")
+    tested = [p for p in (verification or {}).get("probes", []) if p["outcome"] != "reported"]
+    name = models.get("name", "")
+    return Facts(
+        verdict=Verdict(verification["verdict"]) if verification else Verdict.NONE,
+        guarantee=Guarantee(attempt["guarantee"]) if attempt and verification else Guarantee.NONE,
+        disposition=Disposition(case["disposition"]),
+        service=service_of([one["state"] for one in document["deployments"]]),
+        kind=Kind(case["kind"]),
+        model=name,
+        before=f"{name} revision {models['before']['revision']}" if models else "",
+        after=f"{name} revision {models['after']['revision']}" if models.get("after") else "",
+        items=case["items_count"],
+        records=document["matching"]["counts"]["erase"],
+        kept_records=sum(document["matching"]["counts"][choice] for choice in ("exclude", "refuse", "undecided")),
+        probes=len(tested),
+        confidence=confidence(document),
+        comparison=Comparison(verification["comparison"]) if verification else Comparison.RETRAINED,
+        attacks=len(verification["attacks"]) if verification else 0,
+        deployments=len(document["deployments"]),
+        construction=Construction(**made) if made else None,
+    )
+
+
+def policy_of(document: Document) -> dict[str, Any]:
+    """The policy as an object; empty where no plan was tried or the text is no JSON object."""
+    try:
+        policy = json.loads(document["policy"]["text"]) if document["policy"] else {}
+    except (ValueError, RecursionError):
+        return {}
+    return policy if isinstance(policy, dict) else {}
+
+
+def confidence(document: Document) -> float:
+    """The policy's confidence, between 0 and 1; 0.95 where it names none."""
+    value = policy_of(document).get("confidence", 0.95)
+    return float(value) if isinstance(value, int | float) and 0 < value < 1 else 0.95
+
+
+def _incoherent(document: Document) -> Iterator[str]:
+    yield from _incoherent_case(document)
+    yield from _incoherent_attempts(document)
+    yield from _incoherent_models(document)
+    yield from _incoherent_ledger(document)
+    try:
+        statement(facts(document))
+    except ContradictionError as error:
+        yield from (f"case.disposition: {problem}" for problem in error.problems)
+
+
+def _incoherent_case(document: Document) -> Iterator[str]:
+    case, matching = document["case"], document["matching"]
+    if case["items"] and document["report"]["audience"] != "claimant":
+        yield "case.items: titles are the claimant's own and go into the claimant's report only"
+    if len(case["items"]) > case["items_count"]:
+        yield f"case.items: {len(case['items'])} titles for {case['items_count']} items"
+    decisions = Counter(record["decision"] for record in matching["records"])
+    counts = matching["counts"]
+    for choice in ("erase", "exclude", "refuse", "undecided"):
+        if counts[choice] != decisions[choice]:
+            yield f"matching.counts.{choice}: {counts[choice]}, but {decisions[choice]} records say so"
+    if counts["found"] != len(matching["records"]):
+        yield f"matching.counts.found: {counts['found']}, but {len(matching['records'])} records are listed"
+    if len({record["commitment"] for record in matching["records"]}) != len(matching["records"]):
+        yield "matching.records: a commitment appears twice"
+    if case["disposition"] == "no_data_found" and counts["found"]:
+        yield f"case.disposition: no data found, but {counts['found']} records are listed"
+    if case["disposition"] in ("refused", "not_fulfilled") and not case["reason"]:
+        yield "case.reason: a request that is not fulfilled needs reasons (GDPR Art. 12(4))"
+
+
+def _incoherent_attempts(document: Document) -> Iterator[str]:
+    policy = document["policy"]
+    if policy and digest(policy["text"].encode()) != policy["digest"]:
+        yield "policy.digest: not the digest of policy.text"
+    if policy and not policy_of(document):
+        yield "policy.text: not a JSON object"
+    if document["attempts"] and not policy:
+        yield "policy: missing, though plans were tried"
+    for place, attempt in enumerate(document["attempts"]):
+        here = f"attempts.{place}"
+        if attempt["number"] != place + 1:
+            yield f"{here}.number: {attempt['number']}, but it is number {place + 1}"
+        if digest(attempt["config"].encode()) != attempt["config_digest"]:
+            yield f"{here}.config_digest: not the digest of config"
+        if not attempt["thresholds_recorded"]["at"] <= attempt["started_at"] <= attempt["finished_at"]:
+            yield f"{here}: thresholds must be recorded before the start, and the start lie before the end"
+        if attempt["verification"]:
+            yield from _incoherent_verification(f"{here}.verification", attempt["verification"])
+    final = final_attempt(document)
+    if final and policy and final["policy_digest"] != policy["digest"]:
+        yield "policy: not the one that the released attempt was judged by"
+
+
+def _incoherent_verification(here: str, verification: Mapping[str, Any]) -> Iterator[str]:
+    outcomes = {probe["outcome"] for probe in verification["probes"]} - {"reported"}
+    if verification["verdict"] == "none":
+        yield f"{here}.verdict: a verification cannot have the verdict none"
+    if verification["verdict"] == "pass" and outcomes != {"pass"}:
+        yield f"{here}.verdict: pass, but the probes' outcomes are {sorted(outcomes) or 'none at all'}"
+    for place, probe in enumerate(verification["probes"]):
+        for name in ("candidate", "reference", "original", "difference"):
+            estimate = probe[name]
+            if estimate and not estimate["low"] <= estimate["value"] <= estimate["high"]:
+                yield f"{here}.probes.{place}.{name}: the value lies outside its own interval"
+
+
+def _incoherent_models(document: Document) -> Iterator[str]:
+    models, disposition = document["models"], document["case"]["disposition"]
+    after = models and models["after"]
+    if disposition in CHANGED and not after:
+        yield f"models.after: missing, though the case is {disposition}"
+    if disposition not in CHANGED and after and disposition not in ("not_fulfilled", "withdrawn"):
+        yield f"models.after: present, though the case is {disposition}"
+    if document["attempts"] and not models:
+        yield "models: missing, though plans were tried"
+    if after and not any(attempt["candidate"] == after["digest"] for attempt in document["attempts"]):
+        yield "models.after.digest: no attempt made this version"
+    if after and after["digest"] == models["before"]["digest"]:
+        yield "models.after.digest: the same weights as before"
+    if after and models["reference"] and after["digest"] == models["reference"]["digest"]:
+        yield "models.after.digest: the laboratory's reference was released as the result; a run of its own is needed"
+    if disposition in CHANGED and models and any(
+        one["state"] == "replaced" and one["revision"] != models["before"]["revision"] for one in document["deployments"]
+    ):
+        yield "deployments: list the deployments of the version before, with its revision"
+
+
+def _incoherent_ledger(document: Document) -> Iterator[str]:
+    if document["ledger"] is None:
+        return
+    try:
+        verify_ledger(document)
+    except ProofError as error:
+        yield from (f"ledger: {problem}" for problem in error.problems)
+
+
+def verify_ledger(document: Document, verifier_key: str | None = None) -> int:
+    """Checkpoint, inclusion and opening of every entry under `ledger`; returns the size of the ledger.
+
+    `verifier_key` is the key that the one who checks trusts; without it the document's own is used, which proves only
+    that the document is intact.
+
+    Raises:
+        ProofError: something does not hold, or no entry commits to this document.
+    """
+    ledger = document["ledger"]
+    if ledger is None:
+        raise ProofError("the document carries no ledger proof")
+    checkpoint = verify_checkpoint(ledger["checkpoint"], verifier_key or ledger["verifier_key"])
+    committed, recorded = False, _recorded(document)
+    for entry in ledger["entries"]:
+        leaf = parse_leaf(entry["leaf"])
+        proof = [bytes.fromhex(text) for text in entry["proof"]]
+        verify_inclusion(
+            leaf=leaf_hash(leaf.to_bytes()), index=leaf.index, size=checkpoint.size, proof=proof, root=checkpoint.root
+        )
+        if not open_leaf(leaf, entry["body"], bytes.fromhex(entry["salt"])):
+            raise ProofError(f"entry {leaf.index} does not commit to the body given for it")
+        if leaf.index in recorded and recorded[leaf.index] not in entry["body"].values():
+            raise ProofError(f"entry {leaf.index} did not record the thresholds that the document says it did")
+        committed |= leaf.action == EVIDENCE_ACTION and entry["body"].get("evidence") == core_digest(document)
+    if not committed:
+        raise ProofError(f"no entry {EVIDENCE_ACTION} commits to this document")
+    return checkpoint.size
+
+
+def _recorded(document: Document) -> dict[int, str]:
+    """Index of the entry that recorded thresholds -> digest of the policy that it must hold."""
+    return {one["thresholds_recorded"]["index"]: one["policy_digest"] for one in document["attempts"]}

@@ -1,0 +1,122 @@
+"""An evidence document is built only when it follows its schema and contradicts neither itself nor the ledger."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from governance.evidence import schema
+from governance.evidence.engine_results import verification
+from governance.evidence.errors import DocumentError, ProofError
+from tests.governance import evidence_example as make
+
+
+@pytest.mark.parametrize("document", [make.bare(), make.example(), make.approximate(), make.refused()])
+def test_honest_documents_are_built_and_read_back(document: dict[str, Any]) -> None:
+    data = schema.build(document)
+    assert schema.parse(data) == json.loads(data)
+    assert schema.build(json.loads(data)) == data
+
+
+def test_every_problem_is_reported_with_its_place() -> None:
+    document = make.bare()
+    document["schema"] = "lethe-evidence/2"
+    document["case"]["received_on"] = "yesterday"
+    document["extra"] = 1
+    with pytest.raises(DocumentError) as caught:
+        schema.validate(document)
+    text = "\n".join(caught.value.problems)
+    assert len(caught.value.problems) == 3
+    assert "evidence.case.received_on" in text and "'extra'" in text and "evidence.schema" in text
+
+
+Change = Callable[[dict[str, Any]], Any]
+CONTRADICTIONS: dict[str, Change] = {
+    "titles": lambda d: d["report"].update(audience="public"),
+    "records say so": lambda d: d["matching"]["records"][0].update(decision="refuse"),
+    "twice": lambda d: d["matching"]["records"][0].update(commitment=d["matching"]["records"][1]["commitment"]),
+    "policy.digest": lambda d: d["policy"].update(digest=make.sha("other")),
+    "config_digest": lambda d: d["attempts"][0].update(config="{}"),
+    "before the start": lambda d: d["attempts"][1]["thresholds_recorded"].update(at="2026-11-30T00:00:00.000Z"),
+    "pass, but": lambda d: d["attempts"][1]["verification"]["probes"][0].update(outcome="fail"),
+    "no attempt made": lambda d: d["models"]["after"].update(digest=make.sha("unknown")),
+    "reference was released": lambda d: d["models"]["reference"].update(digest=d["models"]["after"]["digest"]),
+    "fresh weights": lambda d: d["attempts"][1]["construction"].update(fresh_weights=False),
+    "cannot be fulfilled": lambda d: d["deployments"][0].update(state="serving"),
+    "own interval": lambda d: d["attempts"][0]["verification"]["probes"][0]["candidate"].update(low=0.5),
+    "needs reasons": lambda d: d["case"].update(disposition="refused"),
+    "no data found": lambda d: d["case"].update(disposition="no_data_found"),
+    "judged by": lambda d: d["attempts"][1].update(policy_digest=make.sha("other")),
+}
+
+
+@pytest.mark.parametrize("words", CONTRADICTIONS)
+def test_a_document_that_contradicts_itself_is_refused(words: str) -> None:
+    document = make.bare()
+    CONTRADICTIONS[words](document)
+    with pytest.raises(DocumentError, match=words):
+        schema.build(document)
+
+
+LEDGER_FORGERIES: dict[str, Change] = {
+    "body": lambda d: d["ledger"]["entries"][1]["body"].update(evidence=make.sha("other")),
+    "salt": lambda d: d["ledger"]["entries"][0].update(salt="0" * 64),
+    "leaf": lambda d: d["ledger"]["entries"][0]["leaf"].update(index=4),
+    "proof": lambda d: d["ledger"]["entries"][0]["proof"].pop(),
+    "checkpoint": lambda d: d["ledger"].update(checkpoint=d["ledger"]["checkpoint"].replace("\n8\n", "\n9\n")),
+    "evidence entry": lambda d: d["ledger"]["entries"].pop(),
+    "document": lambda d: d["case"].update(asked="Something else."),
+    "threshold entry": lambda d: d["attempts"][0]["thresholds_recorded"].update(index=6),
+}
+
+
+@pytest.mark.parametrize("what", LEDGER_FORGERIES)
+def test_a_forged_ledger_proof_is_refused(what: str) -> None:
+    document = make.example()
+    LEDGER_FORGERIES[what](document)
+    with pytest.raises(DocumentError, match="ledger"):
+        schema.validate(document)
+
+
+def test_a_ledger_of_another_key_is_refused_by_the_one_who_checks() -> None:
+    document = make.example()
+    assert schema.verify_ledger(document, make.VERIFIER) == 8
+    other = make.verifier_key(make.ORIGIN, make.Ed25519PrivateKey.generate().public_key())
+    with pytest.raises(ProofError, match="not signed"):
+        schema.verify_ledger(document, other)
+    with pytest.raises(ProofError, match="no ledger proof"):
+        schema.verify_ledger(make.bare())
+
+
+def test_other_byte_forms_of_the_same_document_are_refused() -> None:
+    data = schema.build(make.bare())
+    for other in (json.dumps(json.loads(data)).encode(), data + b"\n", b"[]", b"\xff", b"[" * 100_000):
+        with pytest.raises(DocumentError):
+            schema.parse(other)
+
+
+def test_the_core_digest_ignores_the_proof_alone() -> None:
+    document = make.example()
+    assert schema.core_digest(document) == schema.core_digest(make.bare())
+    changed = copy.deepcopy(document)
+    changed["report"]["issuer"] = "Another"
+    assert schema.core_digest(changed) != schema.core_digest(document)
+
+
+def test_the_engines_verification_fits_the_document() -> None:
+    found = make.verification("pass", (0.01, 0.02, 0.01, 0.18, 0.51, 0.22, 0.25))
+    engine = {
+        "verdict": "pass", "reference_kind": "retrained", "findings": [],
+        "probes": [one | {"detail": {"x": 1}} for one in found["probes"]],
+        "attacks": [{"attack": "relearning", "model": "candidate", "epochs": 3, "losses": [1.0]}],
+    }  # fmt: skip
+    document = make.bare()
+    document["attempts"][1]["verification"] = verification(engine, document_digest=make.sha("file"))
+    schema.validate(document)
+    assert document["attempts"][1]["verification"]["attacks"][0]["description"] == "epochs 3, model candidate"
+    with pytest.raises(DocumentError, match="reference_kind"):
+        verification({"verdict": "pass"}, document_digest=make.sha("file"))
