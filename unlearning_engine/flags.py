@@ -89,6 +89,8 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
             "--retain": Flag("retain", "path", "items that must survive, JSONL"),
             "--controls": Flag("controls", "path", "items of the same source that no model saw, JSONL"),
             "--general": Flag("general", "path", "ordinary knowledge that must survive, JSONL"),
+            "--data": Flag("dataset", "path", "in place of forget, retain and general: what the original learned"),
+            "--forget-ids": Flag("forget_ids", "path", "with --data: records to forget, one id a line"),
             "--policy": Flag("policy", "file", "thresholds as a JSON file"),
             **_RUN,
         },
