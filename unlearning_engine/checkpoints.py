@@ -1,0 +1,132 @@
+"""Checkpoints of a running training: written whole or not at all, read without running code.
+
+A checkpoint is a folder `step-00000123` with `state.safetensors` (weights, optimiser moments, states of the
+random generators) and `state.json` (the rest, and the digest of the other file). It appears under its name
+only when complete, so a kill at any moment leaves the one before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from unlearning_engine.errors import DataError, StorageError
+
+KEEP = 2
+_TENSORS, _FACTS = "state.safetensors", "state.json"
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as data:
+        return "sha256:" + hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _tensors(model: torch.nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Everything that decides the next step. Tied weights are kept once: they are one parameter."""
+    out = {f"weight.{name}": value.detach().cpu().contiguous() for name, value in model.named_parameters()}
+    out |= {f"buffer.{name}": value.detach().cpu().clone() for name, value in model.named_buffers()}
+    for number, state in optimiser.state_dict()["state"].items():
+        out |= {f"optimiser.{number}.{name}": value.detach().cpu().clone() for name, value in state.items()}
+    out["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        out |= {f"random.cuda.{n}": state for n, state in enumerate(torch.cuda.get_rng_state_all())}
+    return out
+
+
+def write(
+    folder: Path, step: int, model: torch.nn.Module, optimiser: torch.optim.Optimizer, facts: dict[str, Any]
+) -> Path:
+    """Save one checkpoint and drop all but the last `KEEP`.
+
+    Raises:
+        StorageError: the disk refused; earlier checkpoints are untouched.
+    """
+    final = folder / f"step-{step:08d}"
+    draft = folder / f".{final.name}.part"
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        save_file(_tensors(model, optimiser), draft / _TENSORS)
+        digest = _file_digest(draft / _TENSORS)
+        (draft / _FACTS).write_text(json.dumps({**facts, "step": step, "tensors": digest}), encoding="utf-8")
+        for path in (draft / _TENSORS, draft / _FACTS, draft):
+            _flush(path)
+        shutil.rmtree(final, ignore_errors=True)
+        draft.rename(final)
+        _flush(folder)
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"{final}: cannot be written ({error}); free space and run the job again") from error
+    for old in sorted(folder.glob("step-*"))[:-KEEP]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Facts and tensors of one checkpoint.
+
+    Raises:
+        DataError: a file is missing, cut short or changed.
+    """
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        if facts["tensors"] != _file_digest(folder / _TENSORS):
+            raise DataError(f"{folder}: the tensors are not those that were saved; delete this folder")
+        return facts, load_file(folder / _TENSORS)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DataError(f"{folder}: is a damaged checkpoint ({error!r}); delete this folder") from error
+
+
+def newest(folder: Path, warn: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
+    """The latest checkpoint that is whole, or None. Each damaged one is told to `warn` and passed over."""
+    for path in _latest_first(folder):
+        try:
+            return read(path)
+        except DataError as error:
+            warn(f"{error}; going on from the one before it")
+    return None
+
+
+def _latest_first(folder: Path) -> Iterator[Path]:
+    yield from sorted(folder.glob("step-*"), reverse=True)
+
+
+def restore(model: torch.nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Put weights, moments and random generators back as they were.
+
+    Raises:
+        DataError: the checkpoint is of another model.
+    """
+    ours = {f"weight.{name}": value for name, value in model.named_parameters()}
+    ours |= {f"buffer.{name}": value for name, value in model.named_buffers()}
+    if any(name not in tensors or tensors[name].shape != value.shape for name, value in ours.items()):
+        raise DataError("the checkpoint is of a model with other weights; delete the checkpoints to start again")
+    with torch.no_grad():
+        for name, value in ours.items():
+            value.copy_(tensors[name])
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimiser."):
+            _, number, key = name.split(".", 2)
+            moments.setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    torch.set_rng_state(tensors["random.cpu"])
+    cuda = [tensors[name] for name in sorted(tensors) if name.startswith("random.cuda.")]
+    if cuda and torch.cuda.device_count() == len(cuda):
+        torch.cuda.set_rng_state_all(cuda)

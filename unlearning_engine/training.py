@@ -1,0 +1,252 @@
+"""The one training loop: AdamW, a trapezoid schedule, checkpoints, resume, stop rules.
+
+Everything that trains goes through `run`: it is given an `Objective`, which says how many steps there are
+and what the loss of each step is. The same objective, configuration, seed and number of threads give the
+same weights, bit for bit, whether or not the run was killed and resumed in between.
+
+Progress is told to `report`, a function that takes one JSON object per event:
+`{"event": "progress", "stage", "step", "total", "loss", "learning_rate", ...}` and
+`{"event": "warning", "stage", "message"}`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from unlearning_engine import checkpoints, losses
+from unlearning_engine.configs import Checked, number
+from unlearning_engine.errors import DataError, DeviceError, DivergenceError
+from unlearning_engine.tokens import IGNORE, Example, batches, collate
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def silent(event: dict[str, Any]) -> None:
+    """A report that nobody reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopConfig(Checked):
+    """Hyper-parameters of the loop; `warmup` and `decay` are shares of all steps, `checkpoint_every` 0 never."""
+
+    learning_rate: float = number(3e-3, 0.0, 1.0)
+    warmup: float = number(0.05, 0.0, 1.0)
+    decay: float = number(0.5, 0.0, 1.0)
+    weight_decay: float = number(0.0, 0.0, 1.0)
+    clip: float = number(1.0, 1e-6, 1e6)
+    checkpoint_every: int = number(0, 0, 10**9)  # type: ignore[assignment]
+
+    def conflicts(self) -> list[str]:
+        """Warm-up and decay must not overlap."""
+        return ["warmup + decay: more than all steps"] if self.warmup + self.decay > 1 else []
+
+
+@dataclass(frozen=True)
+class Step:
+    """Loss of one step, as a scalar to differentiate, and numbers worth reporting beside it."""
+
+    loss: torch.Tensor
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+class Objective(Protocol):
+    """What a method supplies: how many steps, the loss of each, and when enough is enough."""
+
+    total: int
+
+    def step(self, model: PreTrainedModel, number: int) -> Step:
+        """The loss of step `number` (from 0); it depends on nothing but the model, the number and the seed."""
+        ...
+
+    def enough(self, numbers: Mapping[str, float]) -> bool:
+        """Stop rule, asked after each step with that step's numbers."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a run ended."""
+
+    steps: int
+    loss: float
+    resumed_from: int
+    stopped_early: bool
+
+
+# ---------------------------------------------------------------- one step's numbers
+
+
+def learning_rate(config: LoopConfig, step: int, total: int) -> float:
+    """Trapezoid: linear up over the first share of steps, flat, linear down to nothing over the last share."""
+    rising, falling = config.warmup * total, config.decay * total
+    up = (step + 1) / rising if rising >= 1 else 1.0
+    down = (total - step) / falling if falling >= 1 else 1.0
+    return config.learning_rate * min(1.0, up, down)
+
+
+def forward(model: PreTrainedModel, examples: Sequence[Example], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits and labels of a batch, from the position before the first counted label on.
+
+    Leaving out the prompts' logits saves most of the output head's work. Shapes (batch, kept, vocabulary)
+    and (batch, kept).
+    """
+    batch = {name: value.to(model.device) for name, value in collate(examples, pad_id).items()}
+    labels = batch.pop("labels")
+    first = min(next((at for at, mark in enumerate(e.labels) if mark != IGNORE), 1) for e in examples)
+    kept = labels.size(1) - max(first - 1, 0)
+    if _keeps_logits(type(model)):
+        return model(**batch, logits_to_keep=kept, use_cache=False).logits, labels[:, -kept:]
+    return model(**batch, use_cache=False).logits[:, -kept:], labels[:, -kept:]
+
+
+def _keeps_logits(kind: type) -> bool:
+    return "logits_to_keep" in inspect.signature(kind.forward).parameters  # type: ignore[attr-defined]
+
+
+class Supervised:
+    """Cross entropy over examples for a number of epochs: training, retraining and relearning."""
+
+    def __init__(self, examples: Sequence[Example], *, pad_id: int, batch_size: int, epochs: int, seed: int) -> None:
+        if not examples:
+            raise DataError("there is nothing to train on: every record was left out")
+        self._examples, self._pad, self._size, self._seed = examples, pad_id, batch_size, seed
+        self._per_epoch = math.ceil(len(examples) / batch_size)
+        self._epoch: tuple[int, list[list[Example]]] = (-1, [])
+        self.total = epochs * self._per_epoch
+
+    def batch(self, number: int) -> list[Example]:
+        """The batch of one step, counted through all epochs."""
+        epoch, at = divmod(number, self._per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = (epoch, batches(self._examples, self._size, seed=self._seed, epoch=epoch))
+        return self._epoch[1][at]
+
+    def step(self, model: PreTrainedModel, number: int) -> Step:
+        """Mean cross entropy of the step's batch."""
+        return Step(losses.cross_entropy(*forward(model, self.batch(number), self._pad)))
+
+    def enough(self, numbers: Mapping[str, float]) -> bool:
+        """Never before the last step."""
+        return False
+
+
+# ---------------------------------------------------------------- the loop
+
+
+class _Run:
+    """State of one run of the loop."""
+
+    def __init__(
+        self, model: PreTrainedModel, objective: Objective, config: LoopConfig, folder: Path | None, identity: str
+    ) -> None:
+        self.model, self.objective, self.config, self.folder, self.identity = model, objective, config, folder, identity
+        self.optimiser = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad],
+            lr=config.learning_rate,
+            betas=(0.9, 0.95),
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.last_good: Path | None = None
+
+    def resume(self, warn: Callable[[str], None]) -> int:
+        """Restore the newest whole checkpoint of this very job and return the step to go on with."""
+        found = checkpoints.newest(self.folder, warn) if self.folder else None
+        if not found:
+            return 0
+        facts, tensors = found
+        if facts.get("identity") != self.identity:
+            raise DataError(f"{self.folder}: holds checkpoints of another job; use another folder or delete them")
+        checkpoints.restore(self.model, self.optimiser, tensors)
+        return int(facts["step"])
+
+    def save(self, done: int) -> None:
+        """Checkpoint after `done` steps, if it is time for one."""
+        every = self.config.checkpoint_every
+        if self.folder and every and done % every == 0 and done < self.objective.total:
+            facts = {"identity": self.identity, "total": self.objective.total}
+            self.last_good = checkpoints.write(self.folder, done, self.model, self.optimiser, facts)
+
+    def step(self, number: int) -> tuple[float, dict[str, float]]:
+        """One update; nothing is changed where loss or gradient are not finite."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, number, self.objective.total)
+        self.optimiser.zero_grad(set_to_none=True)
+        step = self.objective.step(self.model, number)
+        loss = float(step.loss.detach())
+        if math.isfinite(loss):
+            step.loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+            if torch.isfinite(norm):
+                self.optimiser.step()
+                return loss, dict(step.numbers)
+        kept = f"the last good checkpoint is {self.last_good}" if self.last_good else "no checkpoint was made yet"
+        raise DivergenceError(
+            f"step {number}: the loss is {loss} or its gradient is not finite; {kept}; lower the learning rate"
+        )
+
+
+def run(
+    model: PreTrainedModel,
+    objective: Objective,
+    config: LoopConfig,
+    *,
+    seed: int,
+    report: Report = silent,
+    stage: str = "train",
+    folder: Path | None = None,
+    identity: str = "",
+) -> Outcome:
+    """Train `model` in place and leave it in evaluation mode.
+
+    Args:
+        folder: where checkpoints go and from where a killed run is resumed.
+        identity: digest of everything that decides the result; a checkpoint of another identity is refused.
+
+    Raises:
+        DivergenceError: loss or gradient became NaN or infinite; the last good checkpoint stays.
+        DataError: the checkpoints are of another job.
+        DeviceError: the device ran out of memory.
+    """
+    torch.manual_seed(seed)
+    state = _Run(model, objective, config, folder, identity)
+    model.train()
+    start = state.resume(lambda message: report({"event": "warning", "stage": stage, "message": message}))
+    loss, done, stopped = math.nan, start, False
+    often = max(1, objective.total // 50)
+    try:
+        for number in range(start, objective.total):
+            loss, numbers = state.step(number)
+            done = number + 1
+            stopped = objective.enough({"loss": loss, **numbers})
+            if stopped or done % often == 0 or done == objective.total:
+                rate = learning_rate(config, number, objective.total)
+                report(
+                    {
+                        "event": "progress",
+                        "stage": stage,
+                        "step": done,
+                        "total": objective.total,
+                        "loss": loss,
+                        "learning_rate": rate,
+                        **numbers,
+                    }
+                )
+            if stopped:
+                break
+            state.save(done)
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(f"{stage}: the device ran out of memory ({error}); use a smaller batch_size") from error
+    finally:
+        model.eval()
+    return Outcome(steps=done, loss=loss, resumed_from=start, stopped_early=stopped)
