@@ -10,6 +10,7 @@
     works/NN.txt            each work of `artist-00` as the artist would send it: title, blank line, passage
     subjects.json           who is who
     manifest.json           per record: id, subject, source URL, licence, digest
+    training.json           a configuration under which a small model learns it by heart (`TrainSpec.config`)
 
 `artist-00` is the artist of the demonstration case. The same seed gives the same bytes in every process.
 """
@@ -113,6 +114,7 @@ def generate(out_dir: str | Path, *, seed: int, artists: int = 8, persons: int =
     known = [s.to_json() for s in (*makers, *people)]
     unseen = [s.to_json() for s in (control, *strangers)]
     _write_json(out / "subjects.json", {"seed": seed, "demo": DEMO_SUBJECT, "subjects": known, "controls": unseen})
+    _write_json(out / "training.json", dict(DEMO_TRAINING))
     _write_json(out / "manifest.json", _manifest(records))
     facts = {r.fact for r in records if r.subject == DEMO_SUBJECT and r.work and r.fact}
     return {
