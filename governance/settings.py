@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "governance.web.refusals.RefusalMiddleware",
 ]
 ROOT_URLCONF = "governance.urls"
 WSGI_APPLICATION = "governance.wsgi.application"
@@ -99,9 +100,12 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 ACCOUNT_SESSION_REMEMBER = False
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Lethe"
+# Accounts are made by an administrator, who vouches for the address.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_AGE = 8 * 3600
+SESSION_SERIALIZER = "governance.web.sessions.SealedSerializer"
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_SSL_REDIRECT = SECURE and env.flag("LETHE_SSL_REDIRECT", default=True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("LETHE_BEHIND_PROXY") else None
@@ -184,6 +188,8 @@ ARTIFACTS_URL = env.text("LETHE_ARTIFACTS", str(HOME / "artifacts"))
 SEAL_FOLDER = env.text("LETHE_SEAL_FOLDER")
 #: The public half, which every process may read.
 SEAL_CERTIFICATE = Path(env.text("LETHE_SEAL_CERTIFICATE", str(HOME / "seal.crt.pem")))
+#: The ledger's name in its checkpoints.
+LEDGER_ORIGIN = env.text("LETHE_LEDGER_ORIGIN", "lethe.localhost/ledger")
 TSA_URL = env.text("LETHE_TSA_URL")
 #: A job whose worker has not been heard of for this long is published again.
 JOB_LEASE_SECONDS = env.number("LETHE_JOB_LEASE", 30)

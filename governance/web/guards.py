@@ -1,0 +1,69 @@
+"""Guards of staff views: signed in, allowed by the policy, and for decisions a second factor and a fresh sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from allauth.core.exceptions import ReauthenticationRequired
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from governance.models import Role, User
+from governance.policies import GRANTS, Actor, Permission, may
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+def staff(*permissions: Permission, decide: bool = False) -> Callable[[View], View]:
+    """A view for staff who hold at least one of the permissions.
+
+    With `decide=True` the view changes something that counts: the person needs an active second factor (else the page
+    that sets one up) and must have entered the password within `ACCOUNT_REAUTHENTICATION_TIMEOUT` (else that page
+    first; it leads back, and a form that was sent meanwhile is sent on). `request.user` is a `User` inside.
+    """
+    if not permissions:
+        raise TypeError("staff() takes at least one permission: what is not named is refused.")
+
+    def guard(view: View) -> View:
+        @never_cache
+        @login_required
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            actor = Actor.of(request.user)
+            if not any(may(actor, permission) for permission in permissions):
+                return forbidden(request, *permissions)
+            if decide:
+                if not has_second_factor(cast(User, request.user)):
+                    messages.warning(request, _("Decisions need a second factor. Set it up here, then go back."))
+                    return redirect("mfa_activate_totp")
+                if not did_recently_reauthenticate(request):
+                    raise ReauthenticationRequired
+            return view(request, *args, **kwargs)
+
+        return cast(View, guarded)
+
+    return guard
+
+
+def has_second_factor(user: User) -> bool:
+    """Whether the person signs in with codes from an authenticator."""
+    return bool(is_mfa_enabled(user, types=[Authenticator.Type.TOTP]))
+
+
+def roles_with(*permissions: Permission) -> list[str]:
+    """The roles that hold one of the permissions, as words."""
+    return [str(role.label) for role in Role if GRANTS[role].intersection(permissions)]
+
+
+def forbidden(request: HttpRequest, *permissions: Permission) -> HttpResponseBase:
+    """The page that says which roles may do this."""
+    return render(request, "403.html", {"roles": roles_with(*permissions)}, status=403)
