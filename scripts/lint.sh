@@ -20,6 +20,6 @@ check() { # check NAME COMMAND...
 }
 check "ruff check" "$VENV/bin/ruff" check --quiet .
 check "ruff format" "$VENV/bin/ruff" format --check --quiet .
-check "import rules" "$VENV/bin/lint-imports" --no-logo
+check "import rules" "$VENV/bin/lint-imports" --no-logo --no-cache
 check "types" "$VENV/bin/mypy" --no-error-summary
 exit $worst

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+import sys
+from importlib import metadata
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 
-from tests.architecture.tree import ROOT, functions, python_files, tracked
+from governance.lifecycle import TRANSITIONS
+from scripts.check_venv import normalised
+from tests.architecture.tree import PACKAGES, ROOT, functions, imported, python_files, tracked
 
 FILE_LINES, FUNCTION_LINES = 400, 50
 TEXT = {".py", ".md", ".toml", ".txt", ".sh", ".html", ".css", ".js", ".json", ".cfg", ".yml", ".yaml", ""}
+#: Libraries that a pinned one consists of, and whose version that one fixes.
+PART_OF_A_PIN = {"kombu", "botocore", "pyarrow", "asgiref"}
 #: Spelled in pieces, so that this file does not find itself.
 FOREIGN = {
     "a path of one machine": re.compile(r"(?<![\w.:/{}-])/(?:" + "home|root|work|Users|opt" + r")/\w"),
@@ -54,6 +60,27 @@ def test_every_dependency_is_explained() -> None:
         flags=re.M,
     )
     assert [name for name in pins if f"`{name}`" not in explained] == []
+
+
+def test_every_library_that_is_imported_is_pinned() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pinned = {normalised(match[1]) for line in lines if (match := re.match(r"([A-Za-z0-9._-]+)[^#]*==", line))}
+    providers = metadata.packages_distributions()
+    used = {
+        normalised(provider)
+        for path in python_files()
+        if path.parts[0] in PACKAGES
+        for name in imported(path) - set(sys.stdlib_module_names) - set(PACKAGES)
+        for provider in providers.get(name, [name])
+    }
+    assert used - pinned - PART_OF_A_PIN == set()
+
+
+def test_the_documented_states_are_those_of_the_table() -> None:
+    table = {(str(old), str(new)) for old, new in TRANSITIONS}
+    picture = (ROOT / "docs/architecture.md").read_text().partition("stateDiagram-v2")[2].partition("```")[0]
+    drawn = re.findall(r"^    (\w+) --> (\w+)", picture, flags=re.M)
+    assert set(drawn) == table
 
 
 def test_every_variable_of_the_environment_is_documented() -> None:
