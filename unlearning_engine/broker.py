@@ -6,7 +6,7 @@ broker holds a message for the hours that a job may take. Brokers by URL:
 
     filesystem://   folders in LETHE_BROKER_FOLDER; needs no server; one machine
     redis://        rediss://
-    amqp://         amqps://; classic durable queues, or quorum queues with LETHE_QUORUM_QUEUES=1
+    amqp://         amqps://; durable classic queues (quorum queues would add delay queues that nothing here needs)
 
 LETHE_QUEUE_PREFIX goes before every queue's name, for several installations on one broker.
 """
@@ -32,7 +32,6 @@ from unlearning_engine.errors import ConfigError
 ENVIRONMENT = "LETHE_BROKER"
 FOLDER = "LETHE_BROKER_FOLDER"
 PREFIX = "LETHE_QUEUE_PREFIX"
-QUORUM = "LETHE_QUORUM_QUEUES"
 QUEUES = ("default", "gpu", "signing")
 #: Tasks by name: what the engine takes, and what it tells.
 RUN = "engine.run"
@@ -112,12 +111,11 @@ def _by_kind(scheme: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if scheme in ("redis", "rediss"):
         return {"visibility_timeout": REDELIVER_SECONDS, "socket_keepalive": True}, {}
     if scheme in ("amqp", "amqps"):
-        quorum = os.environ.get(QUORUM, "") in ("1", "true", "yes", "on")
-        return {"confirm_publish": True}, {"x-queue-type": "quorum"} if quorum else {}
+        return {"confirm_publish": True}, {"x-queue-type": "classic"}
     raise ConfigError(f"{ENVIRONMENT}={scheme or 'nothing'}: use filesystem://, redis:// or amqp://")
 
 
-class FolderChannel(filesystem.Channel):  # type: ignore[misc]
+class FolderChannel(filesystem.Channel):
     """Kombu's folder of messages, made safe for several processes.
 
     Kombu lets a reader take a message while it is being written, and moves taken ones to the system's temporary
@@ -125,7 +123,7 @@ class FolderChannel(filesystem.Channel):  # type: ignore[misc]
     appears under its name complete, and is taken by a rename within the folder.
     """
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         place = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.{queue}.msg"
         draft = place / f".{name}.part"
@@ -146,7 +144,12 @@ class FolderChannel(filesystem.Channel):  # type: ignore[misc]
         raise Empty
 
 
-class FolderTransport(filesystem.Transport):  # type: ignore[misc]
+class FolderTransport(filesystem.Transport):
     """The embedded broker."""
 
     Channel = FolderChannel
+
+    @property
+    def default_connection_params(self) -> dict[str, Any]:
+        """A folder has neither host nor port."""
+        return {}

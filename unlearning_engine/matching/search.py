@@ -19,7 +19,8 @@ from unlearning_engine.matching.works import Work
 SIZE = 5
 #: Name and version of the comparison; it changes with the rules for words, shingles and score.
 SCHEME = "words-nfkd-fold/1 shingles-5/1 containment-of-shorter/1"
-#: A shared passage has at least this many shingles (seven words): below, common phrases would be hits.
+#: A shared passage has at least this many shingles (seven words): below, common phrases would be hits. A work that
+#: is shorter (a name, a line) is looked for as a whole.
 LEAST_SHARED = 3
 EXCERPT = 240
 EXACT, NEAR, LABELLED = "exact", "near_duplicate", "same_work"
@@ -51,9 +52,12 @@ class Index:
         self._body: dict[str, str] = {}
         self._parts: dict[Shingle, set[str]] = defaultdict(set)
         self._count: dict[str, int] = {}
+        self._short: list[str] = []
         for work in works:
             body = [w.text for w in words(work.text)]
             self._body[work.id] = _line(body)
+            if len(body) < SIZE + LEAST_SHARED - 1:
+                self._short.append(work.id)
             for whole in {_line(body), _line([w.text for w in words(work.title)] + body)}:
                 self._whole[whole].append(work.id)
             found = set(shingles(body, SIZE))
@@ -68,8 +72,9 @@ class Index:
         line = _line([w.text for w in found])
         order = shingles([w.text for w in found], SIZE)
         distinct = set(order)
-        equal = self._whole.get(line, [])
-        hits = [_hit(record, item, EXACT, self._count[item], self._count[item], _clip(text)) for item in equal]
+        short = [item for item in self._short if self._body[item] in line]
+        equal = {*self._whole.get(line, []), *short}
+        hits = [_hit(record, item, EXACT, self._count[item], self._count[item], _clip(text)) for item in sorted(equal)]
         shared: dict[str, int] = defaultdict(int)
         for shingle in distinct:
             for item in self._parts.get(shingle, ()):
