@@ -1,12 +1,15 @@
 """Loaded by pytest before Django's settings: a home of its own for every test process, with fresh secrets."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from governance.secrets import ensure_secrets
 
 HOME = Path(tempfile.mkdtemp(prefix="lethe-tests-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 os.environ["LETHE_HOME"] = str(HOME)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 for variable in ("LETHE_SECRETS", "LETHE_ARTIFACTS", "LETHE_BROKER", "LETHE_BROKER_FOLDER", "LETHE_SEAL_FOLDER"):
