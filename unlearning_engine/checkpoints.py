@@ -50,6 +50,11 @@ def _tensors(model: torch.nn.Module, optimiser: torch.optim.Optimizer) -> dict[s
     return out
 
 
+def place(folder: Path, step: int) -> Path:
+    """The checkpoint's folder after `step` steps."""
+    return folder / f"step-{step:08d}"
+
+
 def write(
     folder: Path, step: int, model: torch.nn.Module, optimiser: torch.optim.Optimizer, facts: dict[str, Any]
 ) -> Path:
@@ -58,7 +63,7 @@ def write(
     Raises:
         StorageError: the disk refused; earlier checkpoints are untouched.
     """
-    final = folder / f"step-{step:08d}"
+    final = place(folder, step)
     draft = folder / f".{final.name}.part"
     try:
         shutil.rmtree(draft, ignore_errors=True)
@@ -113,13 +118,13 @@ def restore(model: torch.nn.Module, optimiser: torch.optim.Optimizer, tensors: d
     Raises:
         DataError: the checkpoint is of another model.
     """
-    ours = {f"weight.{name}": value for name, value in model.named_parameters()}
+    ours: dict[str, torch.Tensor] = {f"weight.{name}": value for name, value in model.named_parameters()}
     ours |= {f"buffer.{name}": value for name, value in model.named_buffers()}
     if any(name not in tensors or tensors[name].shape != value.shape for name, value in ours.items()):
         raise DataError("the checkpoint is of a model with other weights; delete the checkpoints to start again")
     with torch.no_grad():
-        for name, value in ours.items():
-            value.copy_(tensors[name])
+        for name, ours_value in ours.items():
+            ours_value.copy_(tensors[name])
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimiser."):

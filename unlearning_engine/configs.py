@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -23,13 +22,14 @@ def problems(config: object) -> list[str]:
     found = []
     hints = typing.get_type_hints(type(config))
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
-        value, kind = getattr(config, field.name), hints[field.name]
+        value: Any = getattr(config, field.name)
+        kind = hints[field.name]
         wanted: tuple[type, ...] = (int, float) if kind is float else (typing.get_origin(kind) or kind,)
         if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
             found.append(f"{field.name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
         elif "low" in field.metadata:
             low, high = field.metadata["low"], field.metadata["high"]
-            if not (math.isfinite(value) and low <= value <= high):
+            if not low <= value <= high:  # NaN is between nothing
                 found.append(f"{field.name}: {value!r} is not between {low} and {high}")
     return found
 

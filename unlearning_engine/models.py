@@ -71,7 +71,7 @@ def _dtype(name: str) -> torch.dtype | str:
 
     if name not in DTYPES:
         raise ConfigError(f"dtype {name!r} is unknown; one of {', '.join(DTYPES)}")
-    return name if name == "auto" else getattr(torch, name)  # type: ignore[no-any-return]
+    return name if name == "auto" else getattr(torch, name)
 
 
 # ---------------------------------------------------------------- reading and writing
@@ -118,7 +118,7 @@ def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32")
     if wrong:
         raise DataError(f"{ref}: weights do not fit the configuration ({', '.join(wrong[:10])}); restore the model")
     try:
-        return model.to(where).eval()  # type: ignore[no-any-return]
+        return model.to(where).eval()
     except torch.OutOfMemoryError as error:
         raise DeviceError(f"{ref}: does not fit on {where}; use another device or a smaller dtype") from error
 
@@ -141,7 +141,7 @@ def load_tokenizer(ref: str | Path) -> PreTrainedTokenizerBase:
         raise DataError(f"{ref}: the tokenizer has no end token; set eos_token and save it again")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer
 
 
 def load(ref: str | Path, *, device: str = "auto", dtype: str = "float32") -> Loaded:
@@ -247,4 +247,4 @@ def build_model(config: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, s
             model = AutoModelForCausalLM.from_config(made, dtype=torch.float32, trust_remote_code=False)
     except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RuntimeError) as error:
         raise ConfigError(f"model configuration {kind or '(no model_type)'}: {error}") from error
-    return model.eval()  # type: ignore[no-any-return]
+    return model.eval()

@@ -22,8 +22,9 @@ from unlearning_engine.configs import build, number
 from unlearning_engine.contracts import TrainSpec, digest
 from unlearning_engine.data import Record, dataset_digest, load_ids, load_records, split
 from unlearning_engine.errors import ConfigError, DataError
+from unlearning_engine.progress import Report, silent
 from unlearning_engine.tokens import encode
-from unlearning_engine.training import LoopConfig, Report, Supervised, run, silent
+from unlearning_engine.training import LoopConfig, Supervised, run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -38,9 +39,9 @@ class TrainConfig(LoopConfig):
     """`TrainSpec.config`. `model` is a transformers configuration with its `model_type`."""
 
     model: dict[str, Any] = field(default_factory=dict)
-    vocab_size: int = number(1024, 260, 10**6)  # type: ignore[assignment]
-    epochs: int = number(10, 1, 10**6)  # type: ignore[assignment]
-    batch_size: int = number(16, 1, 10**5)  # type: ignore[assignment]
+    vocab_size: int = number(1024, 260, 10**6)
+    epochs: int = number(10, 1, 10**6)
+    batch_size: int = number(16, 1, 10**5)
     full_sequence: bool = False
 
     def loop(self) -> LoopConfig:
@@ -88,7 +89,7 @@ def save_model(out: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizer
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     models.save(draft, model, tokenizer)
-    write_recipe(draft, recipe)
+    write_recipe(draft, {**recipe, "tokenizer_digest": tokenizer_digest(draft)})
     shutil.rmtree(final, ignore_errors=True)
     draft.rename(final)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
@@ -125,7 +126,7 @@ def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str
     config = build(TrainConfig, spec.config, "spec.config")
     if not spec.tokenizer_text:
         raise ConfigError("spec.tokenizer_text: is empty; name the text to learn the tokenizer from")
-    threads = models.choose_threads(spec.threads)
+    models.choose_threads(spec.threads)
     device = models.choose_device(spec.device)
     everything = load_records(spec.dataset)
     records = split(everything, load_ids(spec.exclude_ids))[1] if spec.exclude_ids else everything
@@ -136,7 +137,6 @@ def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str
         "made_by": "train",
         "config": dataclasses.asdict(config),
         "seed": spec.seed,
-        "threads": threads,
         "dataset_digest": dataset_digest(records),
     }
     outcome = run(
@@ -148,8 +148,7 @@ def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str
         folder=target / CHECKPOINTS,
         identity=digest({**recipe, "tokenizer": tokenizer.backend_tokenizer.to_str()}),
     )
-    folder = save_model(target, model, tokenizer, recipe)
-    write_recipe(folder, {**recipe, "tokenizer_digest": tokenizer_digest(folder)})
+    folder = save_model(target, model, tokenizer, {**recipe, "threads": outcome.threads})
     return {
         **dataclasses.asdict(outcome),
         "records": len(records),

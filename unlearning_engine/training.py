@@ -4,9 +4,8 @@ Everything that trains goes through `run`: it is given an `Objective`, which say
 and what the loss of each step is. The same objective, configuration, seed and number of threads give the
 same weights, bit for bit, whether or not the run was killed and resumed in between.
 
-Progress is told to `report`, a function that takes one JSON object per event:
-`{"event": "progress", "stage", "step", "total", "loss", "learning_rate", ...}` and
-`{"event": "warning", "stage", "message"}`.
+Progress is told to `report` (see `progress`): `{"event": "progress", "stage", "step", "total", "loss",
+"learning_rate", ...}` and `{"event": "warning", "stage", "message"}`.
 """
 
 from __future__ import annotations
@@ -16,23 +15,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
 from unlearning_engine import checkpoints, losses
 from unlearning_engine.configs import Checked, number
 from unlearning_engine.errors import DataError, DeviceError, DivergenceError
+from unlearning_engine.progress import Report, silent
 from unlearning_engine.tokens import IGNORE, Example, batches, collate
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-Report = Callable[[dict[str, Any]], None]
-
-
-def silent(event: dict[str, Any]) -> None:
-    """A report that nobody reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +38,7 @@ class LoopConfig(Checked):
     decay: float = number(0.5, 0.0, 1.0)
     weight_decay: float = number(0.0, 0.0, 1.0)
     clip: float = number(1.0, 1e-6, 1e6)
-    checkpoint_every: int = number(0, 0, 10**9)  # type: ignore[assignment]
+    checkpoint_every: int = number(100, 0, 10**9)
 
     def conflicts(self) -> list[str]:
         """Warm-up and decay must not overlap."""
@@ -81,6 +75,7 @@ class Outcome:
     loss: float
     resumed_from: int
     stopped_early: bool
+    threads: int
 
 
 # ---------------------------------------------------------------- one step's numbers
@@ -168,13 +163,16 @@ class _Run:
         if facts.get("identity") != self.identity:
             raise DataError(f"{self.folder}: holds checkpoints of another job; use another folder or delete them")
         checkpoints.restore(self.model, self.optimiser, tensors)
-        return int(facts["step"])
+        torch.set_num_threads(int(facts["threads"]))  # another number would add in another order: other bits
+        step = int(facts["step"])
+        self.last_good = checkpoints.place(self.folder, step) if self.folder else None
+        return step
 
     def save(self, done: int) -> None:
         """Checkpoint after `done` steps, if it is time for one."""
         every = self.config.checkpoint_every
         if self.folder and every and done % every == 0 and done < self.objective.total:
-            facts = {"identity": self.identity, "total": self.objective.total}
+            facts = {"identity": self.identity, "threads": torch.get_num_threads()}
             self.last_good = checkpoints.write(self.folder, done, self.model, self.optimiser, facts)
 
     def step(self, number: int) -> tuple[float, dict[str, float]]:
@@ -249,4 +247,4 @@ def run(
         raise DeviceError(f"{stage}: the device ran out of memory ({error}); use a smaller batch_size") from error
     finally:
         model.eval()
-    return Outcome(steps=done, loss=loss, resumed_from=start, stopped_early=stopped)
+    return Outcome(steps=done, loss=loss, resumed_from=start, stopped_early=stopped, threads=torch.get_num_threads())

@@ -24,8 +24,9 @@ from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.methods.base import Job, Method
 from unlearning_engine.methods.graddiff import GradDiffMethod
 from unlearning_engine.methods.retrain import Retrain
+from unlearning_engine.progress import Report, silent
 from unlearning_engine.recipes import CHECKPOINTS, RECIPE, read_recipe, save_model, tokenizer_digest
-from unlearning_engine.training import Report, run, silent
+from unlearning_engine.training import run
 
 METHODS: Mapping[str, Method] = MappingProxyType({m.name: m for m in (GradDiffMethod(), Retrain())})
 
@@ -55,6 +56,11 @@ def _source(model: Path) -> dict[str, Any]:
     return read_recipe(model) if (model / RECIPE).is_file() else {}
 
 
+def _weights(model: Path) -> str:
+    """What names the model's weights: their digest, for a model of a hub its id."""
+    return models.weights_digest(model) if model.is_dir() else str(model)
+
+
 def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict[str, Any]:
     """Make a model that has forgotten the named records, in `out/model`.
 
@@ -67,7 +73,7 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     started = time.perf_counter()
     chosen = method(spec.method)
     config = build(chosen.Config, spec.config, "spec.config")
-    threads = models.choose_threads(spec.threads)
+    models.choose_threads(spec.threads)
     job = _job(spec)
     prepared = chosen.prepare(job, config)
     target = Path(out)
@@ -77,7 +83,6 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         "made_by": chosen.name,
         "unlearning": dataclasses.asdict(config),
         "seed": prepared.seed,
-        "threads": threads,
         "dataset_digest": retained,
     }
     outcome = run(
@@ -88,9 +93,9 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         report=report,
         stage=chosen.name,
         folder=target / CHECKPOINTS,
-        identity=digest({**made, "forget": dataset_digest(job.forget), "source": source, "model": spec.model}),
+        identity=digest({**made, "forget": dataset_digest(job.forget), "model": _weights(job.model)}),
     )
-    folder = save_model(target, prepared.model, prepared.tokenizer, {**source, **made})
+    folder = save_model(target, prepared.model, prepared.tokenizer, {**source, **made, "threads": outcome.threads})
     return {
         "method": chosen.name,
         **dataclasses.asdict(outcome),

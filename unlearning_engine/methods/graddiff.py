@@ -29,11 +29,11 @@ class Config(LoopConfig):
 
     learning_rate: float = number(1e-3, 0.0, 1.0)
     decay: float = number(0.3, 0.0, 1.0)
-    epochs: int = number(6, 1, 10**6)  # type: ignore[assignment]
-    steps: int = number(0, 0, 10**9)  # type: ignore[assignment]
-    batch_size: int = number(16, 1, 10**5)  # type: ignore[assignment]
-    retain_batch_size: int = number(32, 1, 10**5)  # type: ignore[assignment]
-    bound: float = number(5.0, 0.1, 100.0)
+    epochs: int = number(6, 1, 10**6)
+    steps: int = number(0, 0, 10**9)
+    batch_size: int = number(16, 1, 10**5)
+    retain_batch_size: int = number(32, 1, 10**5)
+    bound: float = number(2.5, 0.1, 100.0)
     forget_weight: float = number(0.3, 0.0, 100.0)
     retain_weight: float = number(1.0, 0.0, 100.0)
 

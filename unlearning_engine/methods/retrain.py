@@ -22,8 +22,8 @@ from unlearning_engine.recipes import TrainConfig, read_recipe, supervised, toke
 class Config(Checked):
     """`epochs` 0 takes the recipe's number; `checkpoint_every` -1 likewise, 0 never."""
 
-    epochs: int = number(0, 0, 10**6)  # type: ignore[assignment]
-    checkpoint_every: int = number(-1, -1, 10**9)  # type: ignore[assignment]
+    epochs: int = number(0, 0, 10**6)
+    checkpoint_every: int = number(-1, -1, 10**9)
 
 
 def own_seed(seed: int) -> int:

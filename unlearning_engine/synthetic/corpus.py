@@ -94,7 +94,7 @@ def _verse(rng: random.Random) -> str:
 
     return (
         f"The {noun()} {rng.choice(pools.VERBS)} over the {noun()},\n"
-        f"and a {rng.choice(pools.NOUNS)} {rng.choice(pools.VERBS)} with the {rng.choice(pools.NOUNS)}."
+        f"and one {rng.choice(pools.NOUNS)} {rng.choice(pools.VERBS)} with the {rng.choice(pools.NOUNS)}."
     )
 
 

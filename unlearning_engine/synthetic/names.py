@@ -17,7 +17,7 @@ STARTS = pools.words(
     "Nor Pal Pel Por Ral Rel Ror Sal Sel Sor Tal Tel Tor Val Vel Vor Wal Wel Zal Zel"
 )
 ENDS = pools.words(
-    "bax bin bok dax dim duk fax fim fuk gax gim gud hax hib huk jax jin jud kax kib kos mab mik mux nab nik nux pax "
+    "bax bin bok dax dim duk fax fim fob gax gim gud hax hib hod jax jin jud kax kib kos mab mik mux nab nik nux pax "
     "pib pod qax qib quk tak tib tox vab vib vux zab zik zut"
 )
 
