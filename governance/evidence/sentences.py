@@ -221,7 +221,7 @@ def _construction(facts: Facts) -> tuple[str, ...]:
             ),
         )
     if facts.guarantee is Guarantee.CERTIFIED:
-        return (_("The certificate holds under the conditions and for the layers that page 3 states, nowhere else."),)
+        return (_("The certificate holds under the conditions and for the layers that its method states, nowhere else."),)
     return ()
 
 
@@ -284,7 +284,7 @@ def _unchanged(facts: Facts) -> tuple[str, ...]:
     if facts.verdict is Verdict.PASS and facts.disposition is Disposition.NOT_FULFILLED:
         claims += _deployment(facts)
     elif facts.verdict not in (Verdict.NONE, Verdict.PASS):
-        claims.append(_("Every plan that was tried and what failed is on page 3. No result of theirs was released."))
+        claims.append(_("Every plan that was tried is listed with what failed. No result of theirs was released."))
     if facts.disposition is Disposition.NO_DATA:
         claims.append(_("The search covers the data sets and the ways of matching listed in this report, nothing else."))
     claims.append(_("This report claims nothing about what any model knows."))

@@ -1,0 +1,266 @@
+"""From an evidence document to what the template prints: every number is formatted here, every claim comes from
+`sentences`. Depends on the document alone, so that the same document always gives the same page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance.evidence import figures, schema, wording
+from governance.evidence.figures import percent
+from governance.evidence.sentences import statement
+
+Document = Mapping[str, Any]
+
+
+def day(text: str) -> str:
+    """`2 November 2026` from a date or a time."""
+    return format_date(date.fromisoformat(text[:10]), "j F Y")
+
+
+def moment(text: str, pattern: str = "j F Y, H:i") -> str:
+    """`2 November 2026, 08:51 UTC`."""
+    return format_date(datetime.fromisoformat(text).astimezone(UTC), pattern) + " UTC"
+
+
+def grouped(text: str) -> str:
+    """The hex digits of a digest in groups of eight, so that two people can compare it aloud."""
+    digits = text.rpartition(":")[2]
+    return " ".join(digits[i : i + 8] for i in range(0, len(digits), 8))
+
+
+def short(text: str) -> str:
+    """The first and last eight hex digits; the full digest stands on the last page."""
+    digits = text.rpartition(":")[2]
+    return f"{digits[:4]} {digits[4:8]} … {digits[-8:-4]} {digits[-4:]}"
+
+
+def context(document: Document, evidence_digest: str) -> dict[str, Any]:
+    """Everything that the template prints. `evidence_digest` is `sha256:<hex>` of the attached file."""
+    final = schema.final_attempt(document)
+    return {
+        "document": document,
+        "report": document["report"],
+        "case": document["case"],
+        "said": statement(schema.facts(document)),
+        "glyph": figures.glyph(schema.facts(document).verdict),
+        "issued": moment(document["report"]["issued_at"]),
+        "received": day(document["case"]["received_on"]),
+        "confidence": f"{schema.confidence(document):.0%}",
+        "asked": _asked(document),
+        "done": _done(document),
+        "found": _found(final),
+        "attempts": [_attempt(one, final) for one in document["attempts"]],
+        "failed_before": _failed_before(document, final),
+        "not_covered": _not_covered(document),
+        "identity": _identity(document, evidence_digest),
+        "signatures": [{**one, "when": moment(one["at"], "j M Y, H:i")} for one in document["signatures"]],
+        "matching": _matching(document),
+        "deployments": [{**one, "words": wording.state_words(one["state"]), "when": moment(one["since"])}
+                        for one in document["deployments"]],
+        "disposals": [_disposal(one) for one in document["disposals"]],
+        "recipients": [{**one, "told": moment(one["told_at"]) if one["told_at"] else "", "got": day(one["received_on"])}
+                       for one in document["recipients"]],
+        "digests": _digests(document, evidence_digest),
+        "ledger": _ledger(document),
+        "policy": document["policy"] and {**document["policy"], "when": moment(document["policy"]["recorded"]["at"])},
+        "versions": sorted({**document["software"], **document["fonts"]}.items()),
+    }  # fmt: skip
+
+
+def _asked(document: Document) -> list[str]:
+    case = document["case"]
+    lines = [case["asked"]]
+    if case["items"]:
+        titles = "; ".join(f"“{item['title']}”" for item in case["items"][:6])
+        more = case["items_count"] - len(case["items"][:6])
+        if more > 0:
+            titles += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more}
+        lines.append(_("Named: %(titles)s.") % {"titles": titles})
+    if case["proof"]:
+        shown = "; ".join(f"{proof['level']}, {proof['shown']}" for proof in case["proof"])
+        lines.append(_("Shown by the claimant: %(proof)s.") % {"proof": shown.rstrip(".")})
+    return lines
+
+
+def _done(document: Document) -> list[str]:
+    counts, searched = document["matching"]["counts"], document["matching"]["searched"]
+    lines = []
+    if searched:
+        lines.append(
+            _("%(searched)d records were searched; %(found)d matched, of which %(erase)d were to be unlearned.")
+            % {"searched": searched, **counts}
+        )
+    if document["case"]["reason"]:
+        lines.append(_("Reason: %(reason)s") % {"reason": document["case"]["reason"]})
+    return [*lines, *statement(schema.facts(document)).claims]
+
+
+def _failed_before(document: Document, final: Mapping[str, Any] | None) -> str:
+    others = [one for one in document["attempts"] if not final or one["number"] != final["number"]]
+    if not others:
+        return ""
+    return ngettext(
+        "Another plan was tried before and discarded; “Plans, decision and law” tells what failed.",
+        "%(n)d other plans were tried and discarded; “Plans, decision and law” tells what failed.",
+        len(others),
+    ) % {"n": len(others)}
+
+
+def _found(final: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not final or not final["verification"]:
+        return None
+    verification = final["verification"]
+    probes = verification["probes"]
+    outcomes = Counter(probe["outcome"] for probe in probes if probe["outcome"] != "reported")
+    return {
+        "first": figures.chart(figures.headline_probes(probes), 230),
+        "all": figures.chart(probes, 300),
+        "table": [_table_row(probe) for probe in probes],
+        "passed": outcomes["pass"],
+        "tested": outcomes.total(),
+        "retrained": verification["comparison"] == "retrained",
+        "attacks": verification["attacks"],
+        "findings": [wording.finding_sentence(one) for one in verification["findings"]],
+        "digest": verification["document_digest"],
+    }
+
+
+def _cell(estimate: Mapping[str, Any] | None) -> dict[str, str] | None:
+    return {"value": percent(estimate["value"]), "interval": figures.interval(estimate)} if estimate else None
+
+
+def _table_row(probe: Mapping[str, Any]) -> dict[str, Any]:
+    needed = probe["items_needed"]
+    return {
+        "title": wording.probe_title(probe["name"]),
+        "candidate": _cell(probe["candidate"]),
+        "n": probe["candidate"]["n"],
+        "original": _cell(probe["original"]),
+        "reference": _cell(probe["reference"]),
+        "difference": _cell(probe["difference"]),
+        "limit": _limit(probe),
+        "outcome": wording.outcome_word(probe["outcome"]),
+        "state": probe["outcome"],
+        "needed": _("about %(n)d items would decide") % {"n": needed} if needed else "",
+    }
+
+
+def _limit(probe: Mapping[str, Any]) -> str:
+    if probe["limit"] is None:
+        return ""
+    sign = {"upper": "≤ ", "lower": "≥ ", "both": "± "}[probe["bounds"]]
+    return sign + percent(probe["margin"] if probe["bounds"] == "both" and probe["margin"] else probe["limit"])
+
+
+def _attempt(attempt: Mapping[str, Any], final: Mapping[str, Any] | None) -> dict[str, Any]:
+    verification = attempt["verification"]
+    verdict = verification["verdict"] if verification else "none"
+    return {
+        **attempt,
+        "verdict": verdict,
+        "outcome": wording.outcome_word(verdict),
+        "promise": wording.guarantee_words(attempt["guarantee"]),
+        "released": bool(final and final["number"] == attempt["number"] and verdict == "pass"),
+        "started": moment(attempt["started_at"]),
+        "finished": moment(attempt["finished_at"]),
+        "recorded": moment(attempt["thresholds_recorded"]["at"]),
+        "findings": [wording.finding_sentence(one) for one in verification["findings"]] if verification else [],
+        "worst": [_table_row(p) for p in verification["probes"] if p["outcome"] not in ("pass", "reported")]
+        if verification
+        else [],
+    }
+
+
+def _not_covered(document: Document) -> list[str]:
+    lines = []
+    recipients = document["recipients"]
+    if recipients:
+        told = sum(1 for one in recipients if one["told_at"])
+        lines.append(
+            ngettext(
+                "%(n)d recipient received earlier data or versions; told: %(told)d.",
+                "%(n)d recipients received earlier data or versions; told: %(told)d.",
+                len(recipients),
+            )
+            % {"n": len(recipients), "told": told}
+        )
+    due = [one for one in document["disposals"] if not one["deleted_at"]]
+    if due:
+        lines.append(
+            _("Old weights and copies still exist until their date of deletion, the last on %(day)s.")
+            % {"day": day(max(one["due_on"] for one in due))}
+        )
+    lines.append(_("Copies held by others, and whatever is not listed: see “What this report does not show”."))
+    return lines
+
+
+def _identity(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
+    models = document["models"] or {}
+    rows = []
+    for label, name in ((_("Model before"), "before"), (_("Model after"), "after")):
+        if models.get(name):
+            revision = _("revision %(n)d") % {"n": models[name]["revision"]}
+            rows.append((label, f"sha256 {short(models[name]['digest'])}, {revision}"))
+    rows.append((_("Evidence"), f"sha256 {short(evidence_digest)}"))
+    if document["ledger"]:
+        ledger = _ledger(document)
+        rows.append((_("Ledger"), _("entry %(index)d of %(size)d") % ledger if ledger else ""))
+    return rows
+
+
+def _matching(document: Document) -> dict[str, Any]:
+    counts = document["matching"]["counts"]
+    methods = Counter(record["method"] for record in document["matching"]["records"])
+    grounds = Counter(record["ground"] for record in document["matching"]["records"] if record["ground"])
+    return {
+        **counts,
+        "searched": document["matching"]["searched"],
+        "methods": "; ".join(f"{wording.match_words(m)}: {n}" for m, n in sorted(methods.items())),
+        "grounds": "; ".join(f"{ground}: {n}" for ground, n in sorted(grounds.items())),
+    }
+
+
+def _disposal(one: Mapping[str, Any]) -> dict[str, str]:
+    state = (
+        _("deleted %(when)s") % {"when": moment(one["deleted_at"])}
+        if one["deleted_at"]
+        else _("to be deleted by %(day)s") % {"day": day(one["due_on"])}
+    )
+    return {"what": wording.disposal_words(one["what"]), "digest": short(one["digest"]), "state": state}
+
+
+def _digests(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
+    models, policy = document["models"] or {}, document["policy"] or {}
+    rows = [(_("Evidence file attached"), evidence_digest), (_("Evidence, core"), schema.core_digest(document))]
+    rows += [
+        (label, models[name]["digest"])
+        for label, name in ((_("Model before"), "before"), (_("Model after"), "after"), (_("Reference"), "reference"))
+        if models.get(name)
+    ]
+    if policy:
+        rows.append((_("Policy"), policy["digest"]))
+    for one in document["attempts"]:
+        rows.append((_("Plan %(n)d, configuration") % {"n": one["number"]}, one["config_digest"]))
+        if one["verification"]:
+            rows.append((_("Plan %(n)d, verification") % {"n": one["number"]}, one["verification"]["document_digest"]))
+    return [(label, grouped(value)) for label, value in rows]
+
+
+def _ledger(document: Document) -> dict[str, Any] | None:
+    ledger = document["ledger"]
+    if not ledger:
+        return None
+    entries = [entry["leaf"] for entry in ledger["entries"]]
+    own = next(leaf for leaf in entries if leaf["action"] == schema.EVIDENCE_ACTION)
+    origin, size, root = ledger["checkpoint"].split("\n")[:3]
+    return {
+        "index": own["index"], "size": int(size), "origin": origin, "root": root, "key": ledger["verifier_key"],
+        "entries": [{**leaf, "when": moment(leaf["at"])} for leaf in entries],
+    }  # fmt: skip
