@@ -20,7 +20,7 @@ demo: setup ## set up, file and work one case before your eyes, then serve until
 	@.venv/bin/python manage.py demo --seed $(SEED) --port $(PORT) $(if $(filter 1 true yes,$(ONCE)),--once)
 
 serve: setup ## web server, workers and scheduler on what is already in var/
-	@scripts/serve.sh $(PORT)
+	@scripts/serve.sh $(PORT) $(SEED)
 
 test: ## all tests, with what they need; on PostgreSQL too
 	@scripts/test.sh

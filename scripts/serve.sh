@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# Runs the Procfile on an installation that exists. Usage: scripts/serve.sh PORT
+# Runs the Procfile on an installation that exists: LETHE_HOME, else var/, else the demo's of that seed.
+# Usage: scripts/serve.sh PORT [SEED]
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 port=${1:-8000}
 home=${LETHE_HOME:-$ROOT/var}
+if [ -z "${LETHE_HOME:-}" ] && [ ! -e "$home/secrets" ] && [ -d "$ROOT/var/demo-${2:-1}" ]; then
+    home=$ROOT/var/demo-${2:-1}
+fi
 [ -e "$home/secrets/django.key" ] || [ -n "${LETHE_SECRETS:-}" ] || fail "There is no installation in $home yet." \
     "make demo builds one, or: .venv/bin/python manage.py bootstrap"
 if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     fail "Port $port is in use." "Choose another: make serve PORT=$((port + 1))"
 fi
 # honcho gives every process a PORT of its own, so the address is fixed here for all of them.
+export LETHE_HOME="$home"
 export LETHE_URL="${LETHE_URL:-http://127.0.0.1:$port}"
 exec "$VENV/bin/python" -m honcho start --port "$port"
