@@ -75,13 +75,14 @@ def kind_of(state: str) -> str:
 
 def draw(state: str, size: int = 16) -> SafeString:
     """The glyph of a state as inline SVG, `size` px square."""
-    shape, light = _SHAPES[kind_of(state)]
+    kind = kind_of(state)
+    shape, light = _SHAPES[kind]
     stroke = f'class="g-s" fill="none" stroke="{light}" stroke-width="1.6"'
     shape = shape.replace(" F/", f' class="g-f" fill="{light}"/').replace(" S", f" {stroke}")
     shape = shape.replace(" P/", ' class="g-p" fill="none" stroke="#FFFFFF" stroke-width="1.8" stroke-linecap="round"/')
     drawn = mark_safe(shape)  # noqa: S308 - constants of this file only
     large = " glyph--large" if size > 24 else ""
     return format_html(
-        '<svg class="glyph{}" viewBox="0 0 16 16" width="{}" height="{}" aria-hidden="true" focusable="false">{}</svg>',
-        large, size, size, drawn,
+        '<svg class="glyph is-{}{}" viewBox="0 0 16 16" width="{}" height="{}" aria-hidden="true" focusable="false">{}</svg>',
+        kind, large, size, size, drawn,
     )  # fmt: skip

@@ -159,6 +159,17 @@ def facts(items: Sequence[Any], *, inline: bool = False) -> Values:
     return {"rows": rows, "inline": inline}
 
 
+@register.inclusion_tag("components/table.html")
+def table(columns: Sequence[Any], rows: Sequence[Any], caption: str = "") -> Values:
+    """`{% table columns rows caption %}`: labels (or `{label, num}`), and rows of values (or cells as in cell.html)."""
+    heads = [column if isinstance(column, Mapping) else {"label": column} for column in columns]
+    lines = [
+        {"cells": [(head, cell if isinstance(cell, Mapping) else {"text": cell}) for head, cell in zip(heads, row, strict=True)]}
+        for row in rows
+    ]
+    return {"columns": heads, "rows": lines, "caption": caption}
+
+
 @register.inclusion_tag("components/notice.html")
 def notice(kind: str, title: str, text: str = "") -> Values:
     """`{% notice "fail" title text %}`: what stopped, what is safe, what to do."""

@@ -80,12 +80,13 @@ def _ticks(clock: Clock, axis: svg.Axis, base: float, small: float, large: float
         yield svg.line(place, base - height, place, base, hue, 1.25 if hue == "ink" else 1)
 
 
-def _hatching(clock: Clock, axis: svg.Axis, base: float, height: float) -> Iterable[SafeString]:
+def _hatching(clock: Clock, axis: svg.Axis, base: float, height: float, every: int = 1) -> Iterable[SafeString]:
+    """Slanted strokes over each pause, one for every `every` days."""
     for first, last in clock.pauses:
         start, days = first.toordinal(), max(1, (last - first).days)
-        for step in range(days * 2):
-            low = start + step / 2
-            yield svg.line(axis.at(low), base, axis.at(min(low + 1, start + days)), base - height, "line", 1)
+        for day in range(0, days, every):
+            end = min(start + day + every, start + days)
+            yield svg.line(axis.at(start + day), base, axis.at(end), base - height, "line", 1)
 
 
 def clock_row(clock: Clock, calendar: tuple[dt.date, dt.date], height: int = 64) -> SafeString:
@@ -96,7 +97,7 @@ def clock_row(clock: Clock, calendar: tuple[dt.date, dt.date], height: int = 64)
     parts = [
         svg.line(axis.at(clock.received.toordinal()), base, due, base, "line", 1),
         *_ticks(clock, axis, base, 5, 9),
-        *_hatching(clock, axis, base, 8),
+        *_hatching(clock, axis, base, 8, every=2),
         svg.line(today, 6, today, height - 6, "ink", 1, "1.5 2"),
         svg.line(due, base - 14, due, base + 1.5, tone, 3),
     ]
