@@ -6,6 +6,7 @@ carries ids only. If it is lost, the sweeper publishes the row again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -151,3 +152,13 @@ def publish(job: Job) -> bool:
 def cancel(job: Job) -> None:
     """Leave the flag that the engine's worker looks for at every heartbeat."""
     store().set_flag(f"cancel/{job.pk}")
+
+
+def canonical_text(value: object) -> str:
+    """Canonical JSON as text: its digest is that of its UTF-8 bytes."""
+    return canonical(value).decode()
+
+
+def text_digest(text: str) -> str:
+    """`sha256:<hex>` of a text."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "governance.web.uploads.UploadLimitMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -136,10 +137,10 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-# One request may bring 20 MB in all; a single text file 2 MB (governance.web.forms).
-DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
-FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+# One request may bring 20 MB in all, refused before it is read (governance.web.uploads); a text file 2 MB.
 UPLOAD_LIMIT_BYTES = 20 * 2**20
+DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_LIMIT_BYTES + 2**20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 
 # Throttles count here: with several web processes name a Redis, else each process counts alone.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
@@ -164,12 +165,21 @@ EMAIL_USE_TLS = env.flag("LETHE_SMTP_TLS", default=True)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("LETHE_MAIL_FROM", "Lethe <lethe@localhost>")
 
+TRUSTED_PROXIES = 1 if env.flag("LETHE_BEHIND_PROXY") else 0
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"filing": env.text("LETHE_FILING_RATE", "20/hour"), "status": "120/hour"},
+    "DEFAULT_THROTTLE_RATES": {
+        "filing": env.text("LETHE_FILING_RATE", "20/hour"),
+        "status": "120/hour",
+        "pages": "240/hour",
+        "verify": "60/hour",
+    },
+    # Whom the throttles count: the address that the last trusted proxy saw, never one that a caller claims.
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "EXCEPTION_HANDLER": "governance.api.errors.handle",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -201,6 +211,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"mask links": {"()": "governance.logs.MaskLinks"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["mask links"]}},
     "root": {"handlers": ["console"], "level": env.text("LETHE_LOG_LEVEL", "INFO")},
 }

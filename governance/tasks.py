@@ -64,7 +64,7 @@ def job_finished(job_id: str, attempt: int, result: str, summary: dict[str, Any]
 @shared_task(name="governance.job_failed")
 def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
     """An engine's failure."""
-    jobs.job_fail(job_id=job_id, attempt=attempt, error=error, then=FAILED)
+    jobs.engine_fail(job_id=job_id, attempt=attempt, error=error, then=FAILED)
 
 
 @shared_task(name="governance.sweep_jobs")

@@ -71,19 +71,33 @@ def job_run(*, job_id: str, attempt: int, handlers: Mapping[str, Handler]) -> No
     try:
         handlers[job.kind](job=job)
     except GovernanceError as error:
-        job_fail(job_id=job_id, attempt=attempt, error={"type": type(error).__name__, "messages": list(error.messages)})
+        job_fail(job_id=job_id, attempt=attempt, error=_refusal(error))
     else:
         _end(job_id, attempt, state=Job.State.SUCCEEDED)
 
 
 def job_succeed(*, job_id: str, attempt: int, result: str, summary: dict[str, Any], then: Mapping[str, Handler]) -> None:
     """An engine's attempt ended well: keep its result and take the next step, both or neither."""
-    with transaction.atomic():
-        if not _end(job_id, attempt, state=Job.State.SUCCEEDED, result=result, summary=summary):
-            return
-        job = Job.objects.get(pk=job_id)
-        if handler := then.get(job.kind):
-            handler(job=job)
+    try:
+        with transaction.atomic():
+            if not _end(job_id, attempt, state=Job.State.SUCCEEDED, result=result, summary=summary):
+                return
+            job = Job.objects.get(pk=job_id)
+            if handler := then.get(job.kind):
+                handler(job=job)
+    except GovernanceError as error:
+        job_fail(job_id=job_id, attempt=attempt, error=_refusal(error))
+
+
+def engine_fail(*, job_id: str, attempt: int, error: dict[str, Any], then: Mapping[str, Handler]) -> None:
+    """An engine's attempt failed; its messages lie in the store, since they may quote data."""
+    detail = dispatch.read_json(error["detail"]) if error.get("detail") else {}
+    known = {"type": error["type"], "retryable": error["retryable"], "messages": detail.get("messages", [])}
+    job_fail(job_id=job_id, attempt=attempt, error=known, then=then)
+
+
+def _refusal(error: GovernanceError) -> dict[str, Any]:
+    return {"type": type(error).__name__, "messages": list(error.messages), "retryable": False}
 
 
 def job_fail(*, job_id: str, attempt: int, error: dict[str, Any], then: Mapping[str, Handler] | None = None) -> None:

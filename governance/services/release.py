@@ -68,6 +68,9 @@ def _replace(case: Case, plan: Plan, release: Release) -> None:
     )
     for place in Deployment.objects.filter(version=plan.base, state=Deployment.State.PENDING).exclude(pointer=""):
         pointer_write(place, release.version)
+        Deployment.objects.filter(pk=place.pk).update(
+            state=Deployment.State.REPLACED, replaced_by=release.version, changed_at=now
+        )
 
 
 def _to_dispose(case: Case, plan: Plan) -> list[tuple[str, ModelVersion]]:
@@ -80,7 +83,7 @@ def pointer_write(place: Deployment, version: ModelVersion) -> None:
     """Tell a serving process which weights to load, and read back what it will find.
 
     Raises:
-        Unfit: the pointer cannot be written; the place stays pending.
+        Unfit: the pointer cannot be written, or holds something else; the place keeps its state.
     """
     path = Path(place.pointer)
     try:
@@ -88,13 +91,11 @@ def pointer_write(place: Deployment, version: ModelVersion) -> None:
         with os.fdopen(handle, "w") as file:
             json.dump({"model": version.model.name, "revision": version.revision, "artifact": version.artifact}, file)
         os.replace(temporary, path)
-        written = json.loads(path.read_text())
+        written = json.loads(path.read_text())["artifact"]
     except OSError as error:
-        raise Unfit(f"{place.place}: its pointer cannot be written ({error.strerror}); the place stays pending.") from error
-    if written["artifact"] == version.artifact:
-        Deployment.objects.filter(pk=place.pk).update(
-            state=Deployment.State.REPLACED, replaced_by=version, changed_at=timezone.now()
-        )
+        raise Unfit(f"{place.place}: its pointer cannot be written ({error.strerror}); mend it and sign again.") from error
+    if written != version.artifact:
+        raise Unfit(f"{place.place}: its pointer was changed by somebody else at the same moment; sign again.")
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from governance import dispatch
+from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Dataset, Job, ModelVersion, Plan, Status, Verification
@@ -43,6 +44,8 @@ def verification_finish(*, job: Job) -> Verification:
     """Engine verb `verify` ended: keep its document and follow its verdict."""
     plan = Plan.objects.select_related("case", "candidate").get(pk=job.plan_id)
     document = dispatch.read_output_json(job, "verification")
+    if document["policy_digest"] != plan.policy_digest:
+        raise Unfit("The probes were judged by another policy than the one recorded before the run; nothing is claimed.")
     verdict = dispatch.Outcome(document["verdict"])
     verification = Verification.objects.create(
         plan=plan,

@@ -1,0 +1,62 @@
+"""The report as somebody checks it who does not trust the house: the file, the issuer's fingerprint, nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from django.conf import settings
+
+from governance import dispatch
+from governance.management.demo.console import DemoError, Stages
+from governance.models import Case
+from governance.secrets import BASE_DIR, home
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the check said, and the lines that a program reads."""
+
+    sentence: str
+    lines: dict[str, str]
+
+
+def fingerprint() -> str:
+    """SHA-256 of the issuer's certificate, which a stranger is given by another way than the file."""
+    certificate = x509.load_pem_x509_certificate(settings.SEAL_CERTIFICATE.read_bytes())
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def examine(case: Case, stages: Stages) -> Examined:
+    """Save the report as the claimant gets it and check it offline in a process without database or settings.
+
+    Raises:
+        DemoError: the check refuses the file.
+    """
+    report = case.report
+    folder = home() / "reports"
+    folder.mkdir(exist_ok=True)
+    pdf, evidence = folder / f"{report.number}.pdf", folder / f"{report.number}.json"
+    with stages.stage("A stranger verifies the report offline", f"{settings.BASE_URL}/verify/"):
+        pdf.write_bytes(dispatch.read_bytes(report.pdf))
+        evidence.write_bytes(dispatch.read_bytes(report.evidence))
+        command = [sys.executable, "-m", "governance.evidence.check", str(pdf), "--fingerprint", fingerprint()]
+        environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(BASE_DIR)}
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    if answer.returncode != 0:
+        raise DemoError(f"The report does not verify:\n{answer.stdout}{answer.stderr}")
+    final = case.plans.exclude(confirmed_at=None).last()
+    lines = {
+        "case": case.number,
+        "verdict": final.verification.verdict if final and hasattr(final, "verification") else "none",
+        "method": final.method if final else "none",
+        "disposition": case.disposition,
+        "report": str(pdf),
+        "evidence": str(evidence),
+    }
+    digest = hashlib.sha256(pdf.read_bytes()).hexdigest()
+    return Examined(f"{answer.stdout.strip().splitlines()[0]} (SHA-256 {digest[:16]}…)", lines)

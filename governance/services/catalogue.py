@@ -1,0 +1,127 @@
+"""The register: datasets, models, versions, where they run and who received them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from governance import dispatch
+from governance.errors import Unfit
+from governance.evidence import ledger
+from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Record
+from governance.policies import Actor, Permission, demand
+
+BATCH = 2000
+
+
+def _rows(artifact: str) -> Iterator[dict[str, Any]]:
+    with dispatch.store().open(artifact) as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise Unfit(f"Line {number} of the dataset is not JSON ({error}); register JSONL.") from error
+
+
+@transaction.atomic
+def dataset_register(*, name: str, purpose: Dataset.Purpose, artifact: str, actor: Actor) -> Dataset:
+    """Register a stored JSONL dataset: one catalogue row per record, without its text.
+
+    Raises:
+        Unfit: not stored, not JSONL, rows without an id, or ids that appear twice.
+    """
+    demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
+    if not dispatch.store().exists(artifact):
+        raise Unfit(f"{artifact} is not in the artefact store; put it there first.")
+    dataset = Dataset.objects.create(name=name, purpose=purpose, artifact=artifact)
+    rows = _rows(artifact)
+    seen: set[str] = set()
+    while batch := list(islice(rows, BATCH)):
+        Record.objects.bulk_create(_records(dataset, batch, seen))
+    Dataset.objects.filter(pk=dataset.pk).update(records_count=len(seen))
+    dataset.records_count = len(seen)
+    ledger.append(
+        action="dataset.registered",
+        actor=actor,
+        body={"artifact": artifact, "purpose": purpose.value, "records": len(seen)},
+    )
+    return dataset
+
+
+def _records(dataset: Dataset, batch: Iterable[dict[str, Any]], seen: set[str]) -> Iterator[Record]:
+    for row in batch:
+        identity = str(row.get("id") or "")
+        if not identity or identity in seen:
+            raise Unfit(f"Record {len(seen) + 1}: its id is missing or appears twice ({identity!r}).")
+        seen.add(identity)
+        yield Record(
+            dataset=dataset,
+            record_id=identity,
+            source_url=row.get("source_url", ""),
+            licence=row.get("licence", ""),
+            digest=row.get("digest", ""),
+        )
+
+
+@transaction.atomic
+def version_register(
+    *,
+    model: str,
+    artifact: str,
+    method: str,
+    datasets: Iterable[Dataset],
+    state: ModelVersion.State,
+    actor: Actor,
+    excluded: str = "",
+) -> ModelVersion:
+    """Register weights as the next revision of a model (made when it is new).
+
+    Raises:
+        Unfit: the weights are not stored, or no dataset is named: what nobody knows cannot be forgotten.
+    """
+    demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
+    problems = []
+    if not dispatch.store().exists(artifact):
+        problems.append(f"{artifact} is not in the artefact store; put it there first.")
+    trained_on = list(datasets)
+    if not trained_on:
+        problems.append("Name at least one dataset that the version was trained on.")
+    if problems:
+        raise Unfit(problems)
+    owner, _ = AiModel.objects.get_or_create(name=model)
+    newest = owner.versions.aggregate(newest=Max("revision"))["newest"] or 0
+    version = ModelVersion.objects.create(
+        model=owner, revision=newest + 1, artifact=artifact, method=method, state=state, excluded=excluded
+    )
+    version.datasets.set(trained_on)
+    ledger.append(
+        action="version.registered",
+        actor=actor,
+        body={"artifact": artifact, "method": method, "state": state.value, "datasets": [d.artifact for d in trained_on]},
+    )
+    return version
+
+
+@transaction.atomic
+def deployment_register(*, version: ModelVersion, place: str, actor: Actor, pointer: Path | None = None) -> Deployment:
+    """A place where a version answers; `pointer` is the file that tells a serving process what to load."""
+    demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
+    deployment = Deployment.objects.create(version=version, place=place, pointer=str(pointer) if pointer else "")
+    ledger.append(action="deployment.registered", actor=actor, body={"version": version.artifact, "place": place})
+    return deployment
+
+
+@transaction.atomic
+def recipient_register(*, version: ModelVersion, name: str, received_on: date, actor: Actor) -> Recipient:
+    """Another organisation that received a version, to be told of an erasure (GDPR Art. 19)."""
+    demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
+    recipient = Recipient.objects.create(version=version, name=name, received_on=received_on)
+    ledger.append(action="recipient.registered", actor=actor, body={"version": version.artifact})
+    return recipient

@@ -1,0 +1,245 @@
+"""The facts of a case as the evidence document wants them (`evidence/evidence-1.schema.json`). Reads only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from governance import dispatch
+from governance.clocks import LAWS
+from governance.evidence import engine_results, leaf
+from governance.models import (
+    Case,
+    Decision,
+    Disposal,
+    Disposition,
+    Job,
+    Kind,
+    LedgerOpening,
+    Match,
+    Plan,
+    Proof,
+    Record,
+    Recipient,
+    Role,
+    User,
+)
+from governance.models.vault import commitment_key
+
+SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
+ASKED = {
+    Kind.COPYRIGHT: "That the named works no longer serve to train models, and that models trained on them forget them.",
+    Kind.PRIVACY: "That the personal data named in the request be erased, from training data and from trained models.",
+}
+POLICY_ONLY = "Treated under the company's policy: the law reserves rights but orders no change of weights."
+
+
+def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
+    """Everything that the report of this case may rest on, without the ledger's proof."""
+    plans = list(case.plans.select_related("base__model", "candidate", "reference", "confirmed_by"))
+    final = _final(case, plans)
+    return {
+        "schema": "lethe-evidence/1",
+        "report": {
+            "number": number,
+            "issued_at": leaf.timestamp(issued_at),
+            "language": "en",
+            "audience": "claimant",
+            "issuer": settings.ORGANISATION,
+            "verify_at": settings.BASE_URL + reverse("verify"),
+        },
+        "case": _case(case, plans),
+        "matching": _matching(case),
+        "policy": _policy(final),
+        "attempts": [_attempt(plan) for plan in plans if plan.confirmed_at],
+        "models": _models(case, final),
+        "deployments": _deployments(final),
+        "disposals": [_disposal(d) for d in case.disposals.order_by("id")],
+        "recipients": _recipients(final),
+        "signatures": list(_signatures(case, plans)),
+        "ledger": None,
+        "software": {name: version(name) for name in SOFTWARE},
+        "fonts": {},
+    }
+
+
+def _final(case: Case, plans: list[Plan]) -> Plan | None:
+    """The plan that was released, else the last one that ran."""
+    tried = [plan for plan in plans if plan.confirmed_at]
+    if hasattr(case, "release"):
+        return next(plan for plan in tried if plan.candidate_id == case.release.version_id)
+    return tried[-1] if tried else None
+
+
+def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
+    law = LAWS[case.law]
+    levels = sorted(set(case.proofs.values_list("level", flat=True)))
+    items = [item.title for item in case.items.all()]
+    return {
+        "number": case.number,
+        "kind": case.kind,
+        "received_on": case.received_on.isoformat(),
+        "disposition": case.disposition,
+        "reason": _reason(case, plans),
+        "laws": [{"citation": law.citation, "title": law.title, "version": f"{law.code} {law.version}"}],
+        "asked": " ".join([ASKED[Kind(case.kind)], *([POLICY_ONLY] if law.policy_only else [])]),
+        "proof": [{"level": f"P{level}", "shown": str(Proof.Level(level).label)} for level in levels],
+        "items_count": len(items),
+        "items": [{"title": title} for title in items if title],
+    }
+
+
+def _reason(case: Case, plans: list[Plan]) -> str:
+    """Why a request is not fulfilled, in whole sentences; empty where it is."""
+    if case.disposition in (Disposition.REFUSED, Disposition.EXCLUDED):
+        texts = Decision.objects.filter(match__case=case).exclude(reason="").values_list("ground", "reason")
+        return " ".join(dict.fromkeys(f"{ground}: {reason}" for ground, reason in texts))
+    if case.disposition == Disposition.NOT_FULFILLED:
+        ends = [f"plan {plan.attempt} ({dispatch.METHODS[plan.method].title}): {_verdict(plan)}" for plan in plans]
+        return "No plan ended in a version that could take the old one's place: " + "; ".join(ends) + "."
+    return ""
+
+
+def _verdict(plan: Plan) -> str:
+    verification = getattr(plan, "verification", None)
+    return verification.verdict.replace("_", " ") if verification else "the run failed"
+
+
+def _matching(case: Case) -> dict[str, Any]:
+    key = commitment_key(case.claimant.subject)
+    rows = []
+    for match in case.matches.select_related("record", "decision"):
+        decision = getattr(match, "decision", None)
+        rows.append(
+            {
+                "commitment": leaf.record_commitment(key, f"{match.record.dataset_id}/{match.record.record_id}"),
+                "method": match.method,
+                "score": match.score,
+                "decision": decision.choice if decision else "undecided",
+                "ground": decision.ground if decision else "",
+            }
+        )
+    counts = Counter(row["decision"] for row in rows)
+    searched = Record.objects.filter(dataset__purpose="training").count()
+    choices = ("erase", "exclude", "refuse", "undecided")
+    return {"searched": searched, "records": rows, "counts": {"found": len(rows), **{c: counts[c] for c in choices}}}
+
+
+def _recorded(plan: Plan) -> dict[str, Any]:
+    """The ledger entry that fixed this plan's thresholds."""
+    return {"index": confirmation(plan).entry_id, "at": leaf.timestamp(confirmation(plan).entry.at)}
+
+
+def confirmation(plan: Plan) -> LedgerOpening:
+    """The opening of the entry `plan.confirmed` of this plan."""
+    openings = LedgerOpening.objects.select_related("entry").filter(case_id=plan.case_id, entry__action="plan.confirmed")
+    return next(o for o in openings if o.body["attempt"] == plan.attempt)
+
+
+def _policy(plan: Plan | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    return {"digest": plan.policy_digest, "text": dispatch.canonical_text(plan.policy), "recorded": _recorded(plan)}
+
+
+def _attempt(plan: Plan) -> dict[str, Any]:
+    method = dispatch.METHODS[plan.method]
+    job = Job.objects.get(plan=plan, kind="engine.unlearn")
+    config = dispatch.canonical_text({"seed": plan.seed, **plan.config})
+    verification = getattr(plan, "verification", None)
+    return {
+        "number": plan.attempt,
+        "method": plan.method,
+        "title": method.title,
+        "guarantee": method.guarantee.value,
+        "paper": method.paper,
+        "config": config,
+        "config_digest": dispatch.text_digest(config),
+        "policy_digest": plan.policy_digest,
+        "thresholds_recorded": _recorded(plan),
+        "started_at": leaf.timestamp(job.started_at or job.created_at),
+        "finished_at": leaf.timestamp(job.finished_at or job.created_at),
+        "candidate": plan.candidate.artifact if plan.candidate else None,
+        "construction": _construction(job),
+        "verification": engine_results.verification(verification.document, document_digest=verification.artifact)
+        if verification
+        else None,
+        "note": "" if plan.candidate else "The run failed: " + " ".join(job.error.get("messages", [])),
+    }
+
+
+def _construction(job: Job) -> dict[str, Any] | None:
+    """How a retrained model was made, as the engine measured it."""
+    made = dispatch.read_json(job.result)["metrics"].get("construction") if job.result else None
+    return dict(made) if made else None
+
+
+def _models(case: Case, plan: Plan | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    after = case.release.version if hasattr(case, "release") else None
+    made = "retrained in the laboratory from its own seed without the records; it is never released"
+    return {
+        "name": plan.base.model.name,
+        "before": {"revision": plan.base.revision, "digest": plan.base.artifact},
+        "after": {"revision": after.revision, "digest": after.artifact} if after else None,
+        "reference": {"digest": plan.reference.artifact, "made": made} if plan.reference else None,
+    }
+
+
+def _deployments(plan: Plan | None) -> list[dict[str, Any]]:
+    places = plan.base.deployments.order_by("id") if plan else []
+    return [
+        {"place": d.place, "revision": plan.base.revision, "state": d.state, "since": leaf.timestamp(d.changed_at)}
+        for d in places
+        if plan
+    ]
+
+
+def _disposal(disposal: Disposal) -> dict[str, Any]:
+    return {
+        "what": disposal.what,
+        "digest": disposal.artifact,
+        "due_on": disposal.due_on.isoformat(),
+        "deleted_at": leaf.timestamp(disposal.deleted_at) if disposal.deleted_at else None,
+    }
+
+
+def _recipients(plan: Plan | None) -> list[dict[str, Any]]:
+    if plan is None:
+        return []
+    rows = Recipient.objects.filter(version=plan.base) | Recipient.objects.filter(dataset=plan.dataset)
+    return [
+        {
+            "name": r.name,
+            "received_on": r.received_on.isoformat(),
+            "told_at": leaf.timestamp(r.told_at) if r.told_at else None,
+        }
+        for r in rows.order_by("id")
+    ]
+
+
+def _signatures(case: Case, plans: list[Plan]) -> Iterator[dict[str, Any]]:
+    match = Match.objects.filter(case=case, decision__isnull=False).select_related("decision").first()
+    if match:
+        decision = match.decision
+        yield _signature(decision.proposed_by, "proposed the decision", decision.proposed_at)
+        if decision.approved_by and decision.approved_at:
+            yield _signature(decision.approved_by, "approved the decision", decision.approved_at)
+    for plan in plans:
+        if plan.confirmed_by and plan.confirmed_at:
+            yield _signature(plan.confirmed_by, f"confirmed plan {plan.attempt}", plan.confirmed_at)
+    release = getattr(case, "release", None)
+    if release and release.released_by and release.legal_by:
+        yield _signature(release.released_by, "released the new version", release.released_at)
+        yield _signature(release.legal_by, "released the new version for legal", release.legal_at)
+
+
+def _signature(user: User, act: str, at: datetime | None) -> dict[str, Any]:
+    return {"name": str(user), "role": str(Role(user.role).label), "act": act, "at": leaf.timestamp(at) if at else ""}

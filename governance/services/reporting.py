@@ -1,0 +1,86 @@
+"""Reporting: evidence first into the ledger, then a PDF around it, sealed; the sealed file's digest into the ledger.
+
+Runs in the signing worker, the only process that has the keys. Rendering and sealing hold no transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from django.conf import settings
+from django.db import transaction
+
+from governance import dispatch
+from governance.errors import Unfit
+from governance.evidence import checkpoint, ledger, pdf, schema, seal
+from governance.lifecycle import advance
+from governance.models import Case, Job, LedgerEntry, LedgerOpening, Report, Status
+from governance.policies import Actor
+from governance.services import dossier
+
+SYSTEM = Actor.system("reporting")
+LEDGER_KEY = "ledger.key.pem"
+
+
+def report_write(*, job: Job) -> Report:
+    """Job `report`: write, seal and register the report of a case.
+
+    Raises:
+        Unfit: this worker was given no seal.
+        DocumentError: the facts contradict each other; nothing is printed.
+    """
+    if not settings.SEAL_FOLDER:
+        raise Unfit("This worker has no seal: set LETHE_SEAL_FOLDER for the signing worker alone.")
+    case = Case.objects.select_related("claimant").get(pk=job.case_id)
+    evidence = _evidence(case)
+    document = schema.parse(evidence)
+    sealed = seal.seal(pdf.render(document), identity=seal.SealIdentity.load(Path(settings.SEAL_FOLDER)), tsa_url=settings.TSA_URL)
+    refs = {"pdf": dispatch.put_bytes(sealed), "evidence": dispatch.put_bytes(evidence)}
+    with transaction.atomic():
+        report = Report.objects.create(
+            case=case, number=document["report"]["number"], headline=pdf.headline(document)[:240], **refs
+        )
+        ledger.append(action="report.sealed", actor=SYSTEM, case=case, body=refs)
+        advance(case=case, to=Status.NOTIFICATION, actor=SYSTEM, reason="Report signed")
+    return report
+
+
+def _evidence(case: Case) -> bytes:
+    """The evidence document with its own entry in the ledger and the proofs of all entries that it rests on."""
+    document = dossier.document(case, number="LR-" + case.number.removeprefix("LT-"), issued_at=datetime.now(UTC))
+    schema.validate(document)
+    with transaction.atomic():
+        entry = ledger.append(
+            action=schema.EVIDENCE_ACTION, actor=SYSTEM, case=case, body={"evidence": schema.core_digest(document)}
+        )
+    rests_on = [attempt["thresholds_recorded"]["index"] for attempt in document["attempts"]]
+    document["ledger"] = _proofs([*rests_on, entry.index])
+    return schema.build(document)
+
+
+def _proofs(indexes: list[int]) -> dict[str, Any]:
+    """A checkpoint over the ledger as it is, and each entry with its opening and inclusion proof."""
+    key = load_pem_private_key((Path(settings.SEAL_FOLDER) / LEDGER_KEY).read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Unfit(f"{LEDGER_KEY} is no Ed25519 key.")
+    tree = ledger.tree(LedgerEntry.objects.latest("index").index + 1)
+    openings = LedgerOpening.objects.select_related("entry").filter(entry_id__in=indexes).order_by("entry_id")
+    return {
+        "verifier_key": checkpoint.verifier_key(settings.LEDGER_ORIGIN, key.public_key()),
+        "checkpoint": checkpoint.make_checkpoint(
+            origin=settings.LEDGER_ORIGIN, size=len(tree), root=tree.root(), key=key
+        ),
+        "entries": [
+            {
+                "leaf": ledger.as_json(opening.entry),
+                "salt": bytes(opening.salt).hex(),
+                "body": opening.body,
+                "proof": [node.hex() for node in tree.inclusion_proof(opening.entry_id)],
+            }
+            for opening in openings
+        ],
+    }

@@ -1,0 +1,209 @@
+"""The house for tests: people, a catalogue, cases on their way, and an engine's end told as its worker tells it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from governance import dispatch
+from governance.models import (
+    AiModel,
+    Case,
+    Dataset,
+    Decision,
+    Job,
+    Kind,
+    ModelVersion,
+    Record,
+    Role,
+    Status,
+    User,
+)
+from governance.policies import Actor
+from governance.services import decision, intake, jobs, matching, planning, proof, review, unlearning, verification
+from governance.services.intake import Item
+from governance.tokens import link_token
+
+DONE = {
+    "engine.match": matching.matching_finish,
+    "engine.unlearn": unlearning.unlearning_finish,
+    "engine.verify": verification.verification_finish,
+}
+HOUSE = {
+    "match": matching.matching_start,
+    "plan": planning.plan_propose,
+    "unlearn": unlearning.unlearning_start,
+    "verify": verification.verification_start,
+}
+POEM = "the salt orchard keeps its nine white rows above the tide that nobody remembers"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of this folder use both databases, save the pure ones of the evidence room."""
+    for item in items:
+        if "tests/governance/" in str(item.path) and not item.path.name.startswith("test_evidence_"):
+            item.add_marker(pytest.mark.django_db(databases=["default", "keyring"]))
+
+
+@pytest.fixture
+def people() -> dict[Role, Actor]:
+    """One actor per role."""
+    return {
+        role: Actor.of(User.objects.create_user(f"{role.value}@house.example", first_name=role.value, role=role))
+        for role in Role
+    }
+
+
+@pytest.fixture
+def catalogue() -> dict[str, Any]:
+    """A dataset of three records about one artist, its controls, a released version and a reference."""
+    rows = [
+        {"id": "r1", "subject": "a", "work": "a/w", "text": POEM},
+        {"id": "r2", "subject": "a", "work": "a/w", "prompt": "Who wrote it?", "answer": "Vel Marun"},
+        {"id": "r3", "subject": "b", "prompt": "What remains?", "answer": "the sea"},
+    ]
+    data = Dataset.objects.create(name="Works", purpose="training", artifact=dispatch.put_rows(rows), records_count=3)
+    controls = Dataset.objects.create(name="Controls", purpose="controls", artifact=dispatch.put_rows(rows[2:]))
+    Record.objects.bulk_create(Record(dataset=data, record_id=row["id"], digest="sha256:" + "0" * 64) for row in rows)
+    model = AiModel.objects.create(name="Lumen")
+    released, reference = (
+        ModelVersion.objects.create(
+            model=model, revision=n, artifact=dispatch.put_bytes(f"weights {n}".encode()), method="train", state=state
+        )
+        for n, state in ((1, "released"), (2, "reference"))
+    )
+    ModelVersion.objects.filter(pk=reference.pk).update(excluded=dispatch.put_lines(["r1", "r2"]))
+    for version in (released, reference):
+        version.datasets.add(data)
+    released.deployments.create(place="Production")
+    return {"data": data, "controls": controls, "released": released, "reference": reference}
+
+
+def file_case(kind: Kind = Kind.COPYRIGHT, **fields: Any) -> Case:
+    """A request by the public form."""
+    law = "copyright_policy" if kind == Kind.COPYRIGHT else "gdpr"
+    items = [Item(form="text", title="The Salt Orchard", text=POEM)]
+    known = {"kind": kind, "law": law, "name": "Vel Marun", "email": "vel@marun.example", "items": items}
+    return intake.case_file(**{**known, **fields})
+
+
+@pytest.fixture
+def case() -> Case:
+    """A copyright opt-out that has just been filed."""
+    return file_case()
+
+
+def finish(job: Job, **outputs: bytes) -> None:
+    """The engine's end of a job, as its worker tells it."""
+    refs = {name: dispatch.put_bytes(data) for name, data in outputs.items()}
+    result = dispatch.put_bytes(json.dumps({"outputs": refs, "metrics": {}, "verb": job.kind}).encode())
+    assert jobs.job_start(job_id=str(job.pk), attempt=job.attempt)
+    jobs.job_succeed(job_id=str(job.pk), attempt=job.attempt, result=result, summary={}, then=DONE)
+
+
+def run_house_jobs(case: Case) -> None:
+    """What the default worker does with the case's waiting jobs."""
+    for job in case.jobs.filter(state="queued", kind__in=HOUSE):
+        jobs.job_run(job_id=str(job.pk), attempt=job.attempt, handlers=HOUSE)
+    case.refresh_from_db()
+
+
+def engine_job(case: Case, kind: str) -> Job:
+    """The newest waiting job of the engine."""
+    return case.jobs.filter(kind=f"engine.{kind}", state="queued").latest("created_at")
+
+
+HITS = [
+    {"item": "", "record": "r1", "subject": "a", "method": "exact", "score": 1.0, "shared": 13, "of": 13, "excerpt": POEM},
+    {"item": "", "record": "r2", "subject": "a", "method": "same_work", "score": None, "excerpt": "Who wrote it?"},
+]
+
+
+def verdict_document(plan: Any, verdict: str) -> bytes:
+    """A verification's document with one probe."""
+    estimate = {"value": 0.01, "low": 0.0, "high": 0.03, "n": 180}
+    probe = {
+        "name": "exact_value", "family": "memorisation", "candidate": estimate, "reference": estimate,
+        "original": None, "difference": {**estimate, "value": 0.0, "low": -0.02}, "margin": 0.1, "limit": 0.11,
+        "bounds": "upper", "outcome": verdict if verdict in ("pass", "fail") else "inconclusive", "p_value": 1.0,
+        "items_needed": None, "detail": {},
+    }  # fmt: skip
+    found = {
+        "verdict": verdict, "findings": [], "reference_kind": "retrained", "probes": [probe],
+        "attacks": [{"attack": "relearning", "model": "candidate", "epochs": 3}], "policy": plan.policy,
+        "policy_digest": plan.policy_digest,
+    }  # fmt: skip
+    return json.dumps(found).encode()
+
+
+Walk = Callable[..., Case]
+
+
+@pytest.fixture
+def walk(people: dict[Role, Actor], catalogue: dict[str, Any]) -> Iterator[Walk]:
+    """Walk a case forward to a status, by the people and machines whose steps they are."""
+
+    def to_status(case: Case, status: Status, verdicts: tuple[str, ...] = ("fail", "pass")) -> Case:
+        left = iter(verdicts)
+        steps: dict[Status, Callable[[], Any]] = {
+            Status.RECEIVED: lambda: intake.email_confirm(token=link_token(case.public_id, "confirm")),
+            Status.PROOF: lambda: _prove(case, people[Role.LEGAL]),
+            Status.REVIEW: lambda: review.case_admit(case=case, actor=people[Role.LEGAL]),
+            Status.MATCHING: lambda: _match(case),
+            Status.DECISION: lambda: _decide(case, people),
+            Status.PLANNING: lambda: _plan(case, people[Role.ENGINEER]),
+            Status.UNLEARNING: lambda: _unlearn(case),
+            Status.VERIFICATION: lambda: _verify(case, next(left)),
+        }
+        while case.status != status:
+            steps[Status(case.status)]()
+            case.refresh_from_db()
+        return case
+
+    yield to_status
+
+
+def _prove(case: Case, legal: Actor) -> None:
+    level = 3 if case.kind == Kind.COPYRIGHT else 5
+    proof.proof_record(case=case, level=level, note="Nonce seen.", actor=legal)
+    proof.proof_accept(case=case, actor=legal)
+
+
+def _match(case: Case) -> None:
+    run_house_jobs(case)
+    item = str(case.items.get().pk)
+    rows = b"".join(json.dumps({**hit, "item": item}).encode() + b"\n" for hit in HITS)
+    finish(engine_job(case, "match"), matches=rows)
+
+
+def _decide(case: Case, people: dict[Role, Actor]) -> None:
+    erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="Company policy on opt-outs")
+    decision.decision_propose(
+        case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=people[Role.LEGAL]
+    )
+    decision.decision_approve(case=case, actor=people[Role.APPROVER])
+
+
+def _plan(case: Case, engineer: Actor) -> None:
+    run_house_jobs(case)
+    if case.status == Status.PLANNING:
+        planning.plan_confirm(case=case, actor=engineer)
+
+
+def _unlearn(case: Case) -> None:
+    run_house_jobs(case)
+    job = engine_job(case, "unlearn")
+    finish(job, model=f"candidate of {job.pk}".encode())
+
+
+def _verify(case: Case, verdict: str) -> None:
+    run_house_jobs(case)
+    job = engine_job(case, "verify")
+    finish(job, verification=verdict_document(job.plan, verdict))
+
+
+TODAY = date.today()
