@@ -1,0 +1,192 @@
+"""The issuer's seal: an EC P-256 key and a certificate that says documents are what it signs.
+
+Made at set-up by `create_seal_identity`. A stranger trusts its fingerprint, learned by another way than the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from governance.evidence.errors import SealError
+
+if TYPE_CHECKING:
+    from pyhanko.sign import Signer
+
+KEY_FILE: Final = "seal.key.pem"
+PASSPHRASE_FILE: Final = "seal.passphrase"
+CERTIFICATE_FILE: Final = "seal.crt.pem"
+VALID_DAYS: Final = 3653
+#: id-kp-documentSigning, RFC 9336.
+DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
+P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+class SealSigner(Protocol):
+    """Where the private key lives: a file now, PKCS#11 or a KMS later."""
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The public certificate."""
+        ...
+
+    def signer(self) -> Signer:
+        """What pyHanko signs with; it gives ECDSA signatures in low-S form (see `low_s`)."""
+        ...
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Hex SHA-256 of the certificate's DER form: what a stranger compares."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def low_s(signature: bytes) -> bytes:
+    """The one of two equally valid ECDSA signatures (s, n - s) that the checker accepts, so that no other file verifies."""
+    r, s = decode_dss_signature(signature)
+    return encode_dss_signature(r, min(s, P256_ORDER - s))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSeal:
+    """A seal whose key was read from a file. Make it with `load_seal` or `load_pkcs12`."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def signer(self) -> Signer:
+        """Signs in this process; only the signing worker may hold it."""
+        from asn1crypto import keys
+        from asn1crypto import x509 as asn1_x509
+        from pyhanko.sign import SimpleSigner
+        from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+        class LowSSigner(SimpleSigner):  # type: ignore[misc]
+            def sign_raw(self, data: bytes, digest_algorithm: str) -> bytes:
+                return low_s(super().sign_raw(data, digest_algorithm))
+
+        plain = self.key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        certificate = asn1_x509.Certificate.load(self.certificate.public_bytes(serialization.Encoding.DER))
+        return LowSSigner(
+            signing_cert=certificate,
+            signing_key=keys.PrivateKeyInfo.load(plain),
+            cert_registry=SimpleCertificateStore(),
+        )
+
+
+def create_seal_identity(folder: Path, organisation: str, *, now: datetime | None = None) -> x509.Certificate:
+    """Writes key (PKCS#8, encrypted), random passphrase and self-signed certificate, each with mode 0600.
+
+    Raises:
+        SealError: the organisation is empty, or the folder already holds a seal: none is ever overwritten.
+    """
+    if not organisation.strip():
+        raise SealError("The seal needs the organisation's name")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    existing = [name for name in (KEY_FILE, PASSPHRASE_FILE, CERTIFICATE_FILE) if (folder / name).exists()]
+    if existing:
+        raise SealError(f"{folder} already holds {', '.join(existing)}. Use that seal, or name another folder.")
+    key = ec.generate_private_key(ec.SECP256R1())
+    passphrase = secrets.token_hex(32).encode()
+    certificate = _certificate(key, organisation.strip()[:64], now or datetime.now(UTC))
+    _write(folder / PASSPHRASE_FILE, passphrase)
+    protected = serialization.BestAvailableEncryption(passphrase)
+    _write(
+        folder / KEY_FILE,
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protected),
+    )
+    _write(folder / CERTIFICATE_FILE, certificate.public_bytes(serialization.Encoding.PEM))
+    return certificate
+
+
+def _certificate(key: ec.EllipticCurvePrivateKey, organisation: str, now: datetime) -> x509.Certificate:
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{organisation} report seal"[:64]),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=True, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=VALID_DAYS))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
+        .add_extension(identifier, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+
+
+def load_seal(folder: Path) -> FileSeal:
+    """The seal that `create_seal_identity` wrote.
+
+    Raises:
+        SealError: a file is missing, the passphrase is wrong, or key and certificate do not belong together.
+    """
+    try:
+        passphrase = (folder / PASSPHRASE_FILE).read_bytes().strip()
+        key = serialization.load_pem_private_key((folder / KEY_FILE).read_bytes(), passphrase)
+        certificate = x509.load_pem_x509_certificate((folder / CERTIFICATE_FILE).read_bytes())
+    except (OSError, ValueError, TypeError) as error:
+        raise SealError(f"The seal in {folder} cannot be read ({error}). Restore it, or make one at set-up.") from error
+    return _checked(key, certificate, str(folder))
+
+
+def load_pkcs12(path: Path, passphrase_file: Path) -> FileSeal:
+    """A seal from a PKCS#12 file, as certificate authorities deliver it.
+
+    Raises:
+        SealError: unreadable, wrong passphrase, or no EC P-256 key with its certificate inside.
+    """
+    try:
+        passphrase = passphrase_file.read_bytes().strip()
+        key, certificate, _others = pkcs12.load_key_and_certificates(path.read_bytes(), passphrase)
+    except (OSError, ValueError, TypeError) as error:
+        raise SealError(f"{path} cannot be read ({error}); is the passphrase in {passphrase_file} right?") from error
+    return _checked(key, certificate, str(path))
+
+
+def _checked(key: object, certificate: x509.Certificate | None, where: str) -> FileSeal:
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise SealError(f"{where}: the seal's key is not EC P-256")
+    if certificate is None or certificate.public_key() != key.public_key():
+        raise SealError(f"{where}: the certificate does not belong to the key")
+    return FileSeal(certificate=certificate, key=key)
+
+
+def certificate_fingerprint(path: Path) -> str:
+    """Fingerprint of a PEM certificate file; needs no key."""
+    try:
+        return hashlib.sha256(
+            x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(serialization.Encoding.DER)
+        ).hexdigest()
+    except (OSError, ValueError) as error:
+        raise SealError(f"The seal's certificate {path} cannot be read ({error})") from error

@@ -1,0 +1,156 @@
+"""Sealing a rendered report: PAdES, certified against every change (ISO 32000-1, 12.8.2.2; ETSI EN 319 142-1).
+
+With a time stamp authority the level is B-LTA; without one it is B-B, and the seal says that its time is the issuer's own
+statement. The level is part of the signed reason, so that a file cut back to an earlier revision is noticed.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pikepdf
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from governance.evidence import pdf, rendering
+from governance.evidence.errors import SealError
+from governance.evidence.identity import SealSigner
+
+if TYPE_CHECKING:
+    from pyhanko.sign.timestamps import TimeStamper
+
+LEVEL_B: Final = "PAdES-B-B"
+LEVEL_LTA: Final = "PAdES-B-LTA"
+OWN_TIME: Final = "time is the issuer's own statement"
+OUTSIDE_TIME: Final = "time by an outside authority"
+#: Bytes kept free for a CMS without a time stamp; with one pyHanko estimates.
+CONTENTS_BYTES: Final = 4096
+REASON: Final = re.compile(r"Compliance report sealed by the issuer; (PAdES-B-B|PAdES-B-LTA); [a-z' ]+; no change permitted")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeAuthority:
+    """An RFC 3161 authority and the certificates under which its answers are trusted."""
+
+    timestamper: TimeStamper
+    roots: tuple[x509.Certificate, ...]
+    others: tuple[x509.Certificate, ...] = field(default=())
+    fetch_revocation: bool = True
+
+    @classmethod
+    def at(cls, url: str, roots: tuple[x509.Certificate, ...]) -> TimeAuthority:
+        """An authority by URL. Its root certificates are configuration: what the answer brings along proves nothing."""
+        from pyhanko.sign.timestamps import HTTPTimeStamper
+
+        if not roots:
+            raise SealError(f"The time stamp authority {url} needs at least one trusted root certificate")
+        return cls(timestamper=HTTPTimeStamper(url), roots=roots)
+
+
+def reason(level: str) -> str:
+    """The signed reason; `check` reads the promised level from it."""
+    time = OUTSIDE_TIME if level == LEVEL_LTA else OWN_TIME
+    return f"Compliance report sealed by the issuer; {level}; {time}; no change permitted"
+
+
+def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None) -> bytes:
+    """Seals the bytes of `pdf.render`; the result begins with exactly these bytes.
+
+    Raises:
+        SealError: the file has no seal field, the certificate has expired, or pyHanko or the authority refused.
+    """
+    from pyhanko.pdf_utils.content import ImportedPdfPage
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.pdf_utils.misc import PdfError
+    from pyhanko.sign import signers
+    from pyhanko.sign.general import SigningError
+    from pyhanko.sign.timestamps import TimestampRequestError
+    from pyhanko.stamp import StaticStampStyle
+    from pyhanko_certvalidator.errors import PathError
+
+    level = LEVEL_LTA if authority else LEVEL_B
+    width, height = _field_size(base)
+    with tempfile.TemporaryDirectory(prefix="lethe-seal-") as folder:
+        stamp = Path(folder) / "stamp.pdf"
+        stamp.write_bytes(_stamp(_organisation(key.certificate), level, width, height))
+        signer = signers.PdfSigner(
+            _metadata(level, key, authority),
+            signer=key.signer(),
+            timestamper=authority.timestamper if authority else None,
+            stamp_style=StaticStampStyle(border_width=0, background=ImportedPdfPage(str(stamp)), background_opacity=1),
+        )
+        try:
+            sealed: bytes = signer.sign_pdf(
+                IncrementalPdfFileWriter(io.BytesIO(base)),
+                existing_fields_only=True,
+                bytes_reserved=None if authority else 2 * CONTENTS_BYTES,
+            ).getvalue()
+        except (PdfError, SigningError, TimestampRequestError, PathError, ValueError, OSError) as error:
+            raise SealError(f"The report could not be sealed at level {level}: {error}") from error
+    if not sealed.startswith(base):
+        raise SealError("Sealing changed the bytes of the report")
+    return sealed
+
+
+def _metadata(level: str, key: SealSigner, authority: TimeAuthority | None) -> Any:
+    from pyhanko.sign import signers
+    from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+
+    return signers.PdfSignatureMetadata(
+        field_name=pdf.FIELD,
+        md_algorithm="sha256",
+        subfilter=SigSeedSubFilter.PADES,
+        reason=reason(level),
+        certify=True,
+        docmdp_permissions=MDPPerm.NO_CHANGES,
+        embed_validation_info=authority is not None,
+        use_pades_lta=authority is not None,
+        validation_context=_trust(key, authority) if authority else None,
+    )
+
+
+def _trust(key: SealSigner, authority: TimeAuthority) -> Any:
+    from asn1crypto import x509 as asn1_x509
+    from pyhanko_certvalidator import ValidationContext
+
+    def converted(*certificates: x509.Certificate) -> list[Any]:
+        return [asn1_x509.Certificate.load(c.public_bytes(serialization.Encoding.DER)) for c in certificates]
+
+    return ValidationContext(
+        trust_roots=converted(key.certificate, *authority.roots),
+        other_certs=converted(*authority.others),
+        allow_fetching=authority.fetch_revocation,
+    )
+
+
+def _organisation(certificate: x509.Certificate) -> str:
+    names = certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+    names = names or certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+
+
+def _field_size(base: bytes) -> tuple[float, float]:
+    """Width and height of the empty seal field in pt."""
+    try:
+        with pikepdf.open(io.BytesIO(base)) as document:
+            fields = [f for f in document.Root.AcroForm.Fields if str(f.get("/T")) == pdf.FIELD]
+            left, low, right, high = (float(v) for v in fields[0].Rect)  # type: ignore[union-attr]
+    except (pikepdf.PdfError, AttributeError, IndexError, KeyError) as error:
+        raise SealError("The file has no empty seal field; render it with pdf.render") from error
+    return right - left, high - low
+
+
+def _stamp(organisation: str, level: str, width: float, height: float) -> bytes:
+    """A PDF of exactly the field's size. Fonts are embedded, which pyHanko's own text stamps do not do."""
+    values = {"organisation": organisation, "level": level.replace("PAdES-", "PAdES "), "outside": level == LEVEL_LTA}
+    style = (rendering.TEMPLATES / "report" / "stamp.css").read_text()
+    sized = f"@page {{ size: {width:.2f}pt {height:.2f}pt; }}\n{style}"
+    laid_out = rendering.lay_out(rendering.page("report/stamp.html", values), sized, variant="pdf/a-3b")
+    if len(laid_out.pages) != 1:
+        raise SealError(f"The stamp does not fit its field: the organisation's name is too long ({organisation})")
+    return rendering.write(laid_out, identifier=b"lethe stamp 0001", variant="pdf/a-3b")
