@@ -120,6 +120,8 @@ class Job:
                     ending = self._store(store)
         except EngineError as problem:
             error = describe(problem)
+        if events := self._pending.take():
+            self._tell(broker.PROGRESS, events, patient=False)
         if error:
             self._fail(error)
         elif self._tell(broker.FINISHED, ending["result"], ending["summary"]):
