@@ -161,4 +161,9 @@ def canonical_text(value: object) -> str:
 
 def text_digest(text: str) -> str:
     """`sha256:<hex>` of a text."""
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return bytes_digest(text.encode())
+
+
+def bytes_digest(data: bytes) -> str:
+    """`sha256:<hex>` of bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -201,6 +201,10 @@ SEAL_CERTIFICATE = Path(env.text("LETHE_SEAL_CERTIFICATE", str(HOME / "seal.crt.
 #: The ledger's name in its checkpoints.
 LEDGER_ORIGIN = env.text("LETHE_LEDGER_ORIGIN", "lethe.localhost/ledger")
 TSA_URL = env.text("LETHE_TSA_URL")
+#: PEM file with the root certificates under which the authority's answers are trusted.
+TSA_ROOTS = env.text("LETHE_TSA_ROOTS")
+if TSA_URL and not TSA_ROOTS:
+    raise ImproperlyConfigured("LETHE_TSA_URL needs LETHE_TSA_ROOTS: what a time stamp brings along proves nothing.")
 #: A job whose worker has not been heard of for this long is published again.
 JOB_LEASE_SECONDS = env.number("LETHE_JOB_LEASE", 30)
 JOB_MAX_ATTEMPTS = 3

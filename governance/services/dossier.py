@@ -31,7 +31,9 @@ from governance.models import (
     User,
 )
 from governance.models.vault import commitment_key
+from governance.secrets import BASE_DIR
 
+FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
 ASKED = {
     Kind.COPYRIGHT: "That the named works no longer serve to train models, and that models trained on them forget them.",
@@ -65,7 +67,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "signatures": list(_signatures(case, plans)),
         "ledger": None,
         "software": {name: version(name) for name in SOFTWARE},
-        "fonts": {},
+        "fonts": {path.stem: dispatch.bytes_digest(path.read_bytes()) for path in sorted(FONTS.rglob("*.woff2"))},
     }
 
 

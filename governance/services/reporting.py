@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.db import transaction
 
 from governance import dispatch
 from governance.errors import Unfit
-from governance.evidence import checkpoint, ledger, pdf, schema, seal
+from governance.evidence import checkpoint, identity, ledger, pdf, schema, seal, sentences
 from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerEntry, LedgerOpening, Report, Status
 from governance.policies import Actor
@@ -38,15 +39,27 @@ def report_write(*, job: Job) -> Report:
     case = Case.objects.select_related("claimant").get(pk=job.case_id)
     evidence = _evidence(case)
     document = schema.parse(evidence)
-    sealed = seal.seal(pdf.render(document), identity=seal.SealIdentity.load(Path(settings.SEAL_FOLDER)), tsa_url=settings.TSA_URL)
+    key = identity.load_seal(Path(settings.SEAL_FOLDER))
+    sealed = seal.seal(pdf.render(evidence), key=key, authority=_time_authority())
     refs = {"pdf": dispatch.put_bytes(sealed), "evidence": dispatch.put_bytes(evidence)}
     with transaction.atomic():
         report = Report.objects.create(
-            case=case, number=document["report"]["number"], headline=pdf.headline(document)[:240], **refs
+            case=case,
+            number=document["report"]["number"],
+            headline=sentences.statement(schema.facts(document)).headline[:240],
+            **refs,
         )
         ledger.append(action="report.sealed", actor=SYSTEM, case=case, body=refs)
         advance(case=case, to=Status.NOTIFICATION, actor=SYSTEM, reason="Report signed")
     return report
+
+
+def _time_authority() -> seal.TimeAuthority | None:
+    """The configured RFC 3161 authority; without one the report says that its time is the issuer's own."""
+    if not settings.TSA_URL:
+        return None
+    roots = x509.load_pem_x509_certificates(Path(settings.TSA_ROOTS).read_bytes())
+    return seal.TimeAuthority.at(settings.TSA_URL, tuple(roots))
 
 
 def _evidence(case: Case) -> bytes:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+
+from governance.evidence.identity import CERTIFICATE_FILE, create_seal_identity
+from governance.secrets import home
+from governance.services.reporting import LEDGER_KEY
 
 
 class Command(BaseCommand):
@@ -18,3 +27,16 @@ class Command(BaseCommand):
         for alias in ("keyring", "default"):
             call_command("migrate", database=alias, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
+        make_seal(Path(settings.SEAL_FOLDER or home() / "seal"))
+
+
+def make_seal(folder: Path) -> None:
+    """The issuer's seal and the ledger's key in `folder`, which only the signing worker is given; the certificate is public."""
+    if not (folder / CERTIFICATE_FILE).exists():
+        create_seal_identity(folder, settings.ORGANISATION)
+    if not (folder / LEDGER_KEY).exists():
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        with os.fdopen(os.open(folder / LEDGER_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(pem)
+    if not settings.SEAL_CERTIFICATE.exists():
+        settings.SEAL_CERTIFICATE.write_bytes((folder / CERTIFICATE_FILE).read_bytes())
