@@ -42,7 +42,10 @@ from unlearning_engine.heartbeat import Beat, Pending
 from unlearning_engine.runner import describe
 from unlearning_engine.supervision import STDERR, Engine, stored_result
 
-app = broker.configure(Celery("unlearning_engine"), os.environ.get(broker.ENVIRONMENT, "filesystem://"))
+# No fixups: Celery would otherwise load Django where DJANGO_SETTINGS_MODULE happens to be set.
+app = broker.configure(
+    Celery("unlearning_engine", fixups=[]), os.environ.get(broker.ENVIRONMENT, "") or "filesystem://"
+)
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 4.0
