@@ -17,7 +17,7 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Case, Decision, Disposition, Status
+from governance.models import Case, Decision, Disposition, Release, Status
 from governance.policies import Actor, Permission, demand, proof_unlocks_weights
 
 S = Status
@@ -58,10 +58,8 @@ def _plan_confirmed(case: Case) -> str:
 
 
 def _released(case: Case) -> str:
-    release = getattr(case, "release", None)
-    if release is None or not (release.released_at and release.legal_at):
-        return "Both signatures are needed: the release manager's and legal's."
-    return ""
+    signed = Release.objects.filter(case=case, released_at__isnull=False, legal_at__isnull=False)
+    return "" if signed.exists() else "Both signatures are needed: the release manager's and legal's."
 
 
 _MACHINE = (P.RUN_MACHINE,)
@@ -76,7 +74,7 @@ TRANSITIONS: Mapping[tuple[Status, Status], Transition] = MappingProxyType(
         (S.INFORMATION, S.PROOF): Transition(by=(P.REVIEW, P.RECORD_PROOF)),
         (S.INFORMATION, S.REVIEW): Transition(by=(P.REVIEW, P.RECORD_PROOF)),
         (S.REVIEW, S.MATCHING): Transition(by=(P.REVIEW,), guard=_has_proof, job="match"),
-        (S.REVIEW, S.NOTIFICATION): Transition(by=(P.REVIEW,), job="notify", needs_disposition=True),
+        (S.REVIEW, S.NOTIFICATION): Transition(by=(P.REVIEW, P.WITHDRAW), job="notify", needs_disposition=True),
         (S.MATCHING, S.DECISION): Transition(by=_MACHINE),
         (S.DECISION, S.PLANNING): Transition(by=(P.APPROVE,), guard=_to_planning, job="plan"),
         (S.DECISION, S.REPORTING): Transition(

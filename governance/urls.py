@@ -2,12 +2,32 @@
 
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
 
+from governance.api import views
+from governance.web import claimant, verify
 from governance.web.accounts import desk
 
-public: list[URLPattern | URLResolver] = []
+public: list[URLPattern | URLResolver] = [
+    path("", claimant.home, name="home"),
+    path("opt-out/", claimant.opt_out, name="opt_out"),
+    path("privacy/", claimant.privacy, name="privacy"),
+    path("receipt/", claimant.receipt, name="receipt"),
+    path("confirm/<slug:token>/", claimant.confirm, name="confirm"),
+    path("status/<slug:token>/", claimant.status, name="status"),
+    path("status/<slug:token>/resend/", claimant.resend, name="resend"),
+    path("status/<slug:token>/withdraw/", claimant.withdraw, name="withdraw"),
+    path("status/<slug:token>/report.pdf", claimant.report_pdf, name="status_report"),
+    path("status/<slug:token>/evidence.json", claimant.report_evidence, name="status_evidence"),
+    path("verify/", verify.verify, name="verify"),
+]
 
-api: list[URLPattern | URLResolver] = []
+api: list[URLPattern | URLResolver] = [
+    path("api/v1/requests/", views.Filing.as_view(), name="api_filing"),
+    path("api/v1/requests/<slug:token>/", views.Standing.as_view(), name="api_status"),
+    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[]), name="api_schema"),
+    path("api/<path:path>", views.unknown),
+]
 
 #: Only what staff need: no registration, no change of address by oneself.
 accounts: list[URLPattern | URLResolver] = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -11,7 +13,26 @@ from governance.errors import GovernanceError
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Our refusals with their status and messages; everything else as the framework does."""
+    """`{"messages": [...]}` with the status of the refusal; a problem of one field begins with the field's path."""
     if isinstance(error, GovernanceError):
         return Response({"messages": list(error.messages)}, status=error.status)
-    return exception_handler(error, context)
+    response = exception_handler(error, context)
+    if response is not None:
+        detail = response.data
+        if not isinstance(error, ValidationError) and isinstance(detail, dict):
+            detail = detail.get("detail", detail)
+        response.data = {"messages": list(_flat(detail))}
+    return response
+
+
+def _flat(detail: Any, path: str = "") -> Iterator[str]:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            outer = path if name == "non_field_errors" else f"{path}.{name}" if path else str(name)
+            yield from _flat(inner, outer)
+    elif isinstance(detail, list):
+        for place, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            yield from _flat(inner, f"{path}[{place}]" if nested else path)
+    else:
+        yield f"{path}: {detail}" if path else str(detail)

@@ -114,6 +114,18 @@ def email_confirm(*, token: str) -> Case:
 
 
 @transaction.atomic
+def confirmation_resend(*, case: Case) -> None:
+    """The letter with the confirmation link once more.
+
+    Raises:
+        Unfit: the address is confirmed already.
+    """
+    if case.claimant.email_confirmed_at is not None or case.status != Status.RECEIVED:
+        raise Unfit("The address of this case is confirmed already.")
+    letter_send(case=case, template="received")
+
+
+@transaction.atomic
 def case_withdraw(*, case: Case, actor: Actor, reason: str = "Withdrawn") -> Case:
     """The claimant takes the request back."""
     return advance(

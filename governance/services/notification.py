@@ -64,15 +64,17 @@ def letters_resend() -> int:
     return sum(deliver(letter) for letter in waiting.select_related("case__claimant").order_by("id")[:100])
 
 
-#: A refusal was explained in a letter of its own when it was decided.
-CLOSING = {Disposition.REFUSED: "", Disposition.WITHDRAWN: "withdrawn"}
+def _closing_letter(case: Case) -> str:
+    """The letter that ends a case; a refusal at review was explained in a letter of its own when it was decided."""
+    if case.disposition == Disposition.REFUSED and case.letters.filter(template="refused").exists():
+        return ""
+    return "withdrawn" if case.disposition == Disposition.WITHDRAWN else "closed"
 
 
 @transaction.atomic
 def case_close(*, job: Job) -> Case:
     """Job `notify`: tell the claimant how it ended, then close."""
     case = Case.objects.select_related("claimant").get(pk=job.case_id)
-    template = CLOSING.get(Disposition(case.disposition), "closed")
-    if template:
+    if template := _closing_letter(case):
         letter_send(case=case, template=template)
     return advance(case=case, to=Status.CLOSED, actor=SYSTEM, reason="Claimant notified")

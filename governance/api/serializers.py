@@ -1,0 +1,118 @@
+"""Shapes of the interface. What a text may hold is checked by the same validators as in the forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+
+from governance.clocks import LAWS, laws_for
+from governance.models import ClaimedItem, Disposition, Kind, Status
+from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
+from governance.validators import ADDRESS_LENGTH, NAME_LENGTH, TITLE_LENGTH, no_nul, one_line, web_address
+
+FORMS = [ClaimedItem.Form.TEXT, ClaimedItem.Form.URL, ClaimedItem.Form.FACT]
+
+
+class ItemSerializer(serializers.Serializer[Any]):
+    """One work (`text` or `url`) or one fact."""
+
+    form = serializers.ChoiceField(choices=FORMS, help_text="text or url for a work, fact for a privacy request")
+    title = serializers.CharField(
+        max_length=TITLE_LENGTH, validators=[one_line], required=False, help_text="a work's title; needed with text"
+    )
+    text = serializers.CharField(
+        max_length=MAX_TEXT, validators=[no_nul], trim_whitespace=False, help_text="the text, the address or the fact"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A text has a title, an address is an address, nothing is blank."""
+        problems = {}
+        if not attrs["text"].strip():
+            problems["text"] = "Write a text, an address or a fact."
+        if attrs["form"] == ClaimedItem.Form.TEXT and not attrs.get("title"):
+            problems["title"] = "Give the work its title."
+        if attrs["form"] == ClaimedItem.Form.URL:
+            try:
+                web_address(attrs["text"])
+            except DjangoValidationError as error:
+                problems["text"] = error.messages[0]
+            if len(attrs["text"]) > ADDRESS_LENGTH:
+                problems["text"] = f"An address has at most {ADDRESS_LENGTH} characters."
+        if problems:
+            raise serializers.ValidationError(problems)
+        return attrs
+
+
+class FilingSerializer(serializers.Serializer[Any]):
+    """A request as it is filed."""
+
+    kind = serializers.ChoiceField(choices=[Kind.COPYRIGHT, Kind.PRIVACY])
+    law = serializers.ChoiceField(
+        choices=sorted(LAWS), required=False, help_text="needed with a privacy request; an opt-out has one choice only"
+    )
+    name = serializers.CharField(max_length=NAME_LENGTH, validators=[one_line])
+    email = serializers.EmailField()
+    items = ItemSerializer(many=True, allow_empty=False, max_length=MAX_ITEMS)  # type: ignore[call-arg]
+    declared = serializers.BooleanField(
+        default=False,
+        help_text="with an opt-out: the declaration that the works are the caller's, or that they act for the holder",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Law, declaration and kinds of items fit the kind of request."""
+        kind, problems = attrs["kind"], {}
+        fitting = {law.code for law in laws_for(kind)}
+        attrs.setdefault("law", "copyright_policy" if kind == Kind.COPYRIGHT else "")
+        if attrs["law"] not in fitting:
+            problems["law"] = f"With a {kind} request one of: {', '.join(sorted(fitting))}."
+        if kind == Kind.COPYRIGHT and not attrs["declared"]:
+            problems["declared"] = "Declare that the works are yours, or that you act for whoever holds the rights."
+        facts = {item["form"] == ClaimedItem.Form.FACT for item in attrs["items"]}
+        if facts != {kind == Kind.PRIVACY}:
+            problems["items"] = "A privacy request names facts, an opt-out texts and addresses."
+        if problems:
+            raise serializers.ValidationError(problems)
+        return attrs
+
+    def claimed(self) -> list[Item]:
+        """The items as the service takes them."""
+        return [
+            Item(
+                form=item["form"],
+                title=item.get("title") or (f"Fact {n}" if item["form"] == "fact" else item["text"][:TITLE_LENGTH]),
+                text=item["text"],
+            )
+            for n, item in enumerate(self.validated_data["items"], 1)
+        ]
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """What the caller gets for a filed request."""
+
+    number = serializers.CharField(help_text="case number, can be read out")
+    status_url = serializers.URLField(help_text="private page of the case: whoever has it can read it")
+    status_api_url = serializers.URLField(help_text="the same for programs")
+    due_on = serializers.DateField(help_text="last day for the answer")
+
+
+class StandingSerializer(serializers.Serializer[Any]):
+    """Where a case stands."""
+
+    number = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Kind.choices)
+    status = serializers.ChoiceField(choices=Status.choices)
+    disposition = serializers.ChoiceField(choices=Disposition.choices, allow_blank=True, help_text="empty while open")
+    received_on = serializers.DateField()
+    due_on = serializers.DateField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    email_confirmed = serializers.BooleanField()
+    report = serializers.CharField(allow_blank=True, help_text="number of the signed report, empty until there is one")
+    status_url = serializers.URLField(help_text="private page of the case, with the report")
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Why something was refused: every problem at once."""
+
+    messages = serializers.ListField(child=serializers.CharField())

@@ -1,0 +1,45 @@
+"""Checks of what people type, the same for forms and for the interface."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+NAME_LENGTH = 200
+TITLE_LENGTH = 200
+ADDRESS_LENGTH = 500
+#: Control characters and marks that turn the direction of what follows (a title must not disguise itself).
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+web_address = URLValidator(
+    schemes=["http", "https"], message=gettext_lazy("Write a whole address that begins with https:// or http://.")
+)
+
+
+def one_line(value: str) -> None:
+    """Refuse line breaks, control characters and marks that turn the direction of writing.
+
+    Raises:
+        ValidationError: naming what to remove.
+    """
+    if _HIDDEN.search(value):
+        raise ValidationError(_("Write this on one line, without control characters."))
+
+
+def no_nul(value: str) -> None:
+    """Refuse NUL: no database stores it in a text.
+
+    Raises:
+        ValidationError: with the reason.
+    """
+    if "\x00" in value:
+        raise ValidationError(_("The text holds a NUL character, so it is no plain text. Paste it again."))
+
+
+def tidy(value: str) -> str:
+    """A line without hidden characters, in composed form: for names that a file brings along."""
+    return " ".join(unicodedata.normalize("NFC", _HIDDEN.sub(" ", value)).split())

@@ -1,0 +1,118 @@
+"""Uploads are never trusted: bounded before they are read, judged by their bytes, never stored under their name."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from governance.validators import TITLE_LENGTH, tidy
+
+TEXT_BYTES = 2 * 2**20
+REPORT_BYTES = 25 * 2**20
+SUFFIXES = {".txt", ".md"}
+#: What a form adds around its files.
+MARGIN = 2**20
+
+#: First bytes of what is often handed in under a wrong name.
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "ZIP"),
+    (b"PK\x05\x06", "ZIP"),
+    (b"%PDF-", "PDF"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"\x1f\x8b", "gzip"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!", "RAR"),
+    (b"MZ", "Windows"),
+    (b"\x7fELF", "ELF"),
+    (b"\xd0\xcf\x11\xe0", "Microsoft Office"),
+    (b"{\\rtf", "RTF"),
+)
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def size_words(size: int) -> str:
+    """`2 MB`: binary megabytes, as file managers count them."""
+    return f"{size / 2**20:.1f}".removesuffix(".0") + " MB"
+
+
+def title_of(upload: UploadedFile[Any]) -> str:
+    """A title from the file's name: shown, never used as a path."""
+    return tidy(PurePath(upload.name or "").stem)[:TITLE_LENGTH] or _("Untitled file")
+
+
+def text_of(upload: UploadedFile[Any]) -> str:
+    """The text of an uploaded file, UTF-8 or UTF-16 with its mark.
+
+    Raises:
+        ValidationError: with the file's name, what is wrong with it and what to do.
+    """
+    name = tidy(upload.name or "") or _("A file without a name")
+    if (upload.size or 0) > TEXT_BYTES:
+        raise ValidationError(
+            _("“%(name)s” has %(size)s; a text may have %(limit)s. Split it, or send the passages that matter.")
+            % {"name": name, "size": size_words(upload.size or 0), "limit": size_words(TEXT_BYTES)}
+        )
+    data = upload.read()
+    if kind := _binary_kind(data):
+        raise ValidationError(
+            _("“%(name)s” is a %(kind)s file, whatever its name says. Send plain text (.txt or .md).")
+            % {"name": name, "kind": kind}
+        )
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        raise ValidationError(_("“%(name)s”: only plain text can be read, as .txt or .md.") % {"name": name})
+    text = _decode(data)
+    if text is None:
+        raise ValidationError(
+            _("“%(name)s” is no plain text, or in an old encoding. Save it as UTF-8 text, then choose it again.")
+            % {"name": name}
+        )
+    if not text.strip():
+        raise ValidationError(_("“%(name)s” holds no text.") % {"name": name})
+    return text
+
+
+def _binary_kind(data: bytes) -> str:
+    return next((kind for mark, kind in _SIGNATURES if data.startswith(mark)), "")
+
+
+def _decode(data: bytes) -> str | None:
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return None if "\x00" in text else text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class UploadLimitMiddleware:
+    """Answers 413 from the announced size alone, before one byte of the body is read."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Refuse what announces too much; a body without an announced size is read as empty by WSGI."""
+        limit = REPORT_BYTES if request.path == reverse("verify") else settings.UPLOAD_LIMIT_BYTES
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) <= limit + MARGIN:
+            return self.get_response(request)
+        return too_large(request, limit, int(length))
+
+
+def too_large(request: HttpRequest, limit: int, length: int) -> HttpResponse:
+    """The page that says how much may be sent; the connection is closed, since the rest is not read."""
+    context = {"limit": size_words(limit), "sent": size_words(length), "back_url": request.path}
+    response = render(request, "413.html", context, status=413)
+    return response

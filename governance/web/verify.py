@@ -1,0 +1,169 @@
+"""Is this report genuine? Anyone may ask. The file is judged by a child process with bounds, and not kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from threading import BoundedSemaphore
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from governance.evidence.errors import SealError
+from governance.evidence.identity import certificate_fingerprint
+from governance.models import Report
+from governance.secrets import BASE_DIR
+from governance.web.forms import ReportForm
+from governance.web.limits import limited
+
+#: Wall clock for one file, and how many files one web process judges at a time.
+SECONDS = 40
+_turns = BoundedSemaphore(2)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@limited("verify")
+def verify(request: HttpRequest) -> HttpResponseBase:
+    """Upload a PDF, read what it is."""
+    form = ReportForm(request.POST, request.FILES) if request.method == "POST" else ReportForm()
+    result = _judge(form.cleaned_data["file"].read()) if form.is_valid() else None
+    context = {"form": ReportForm() if result else form, "result": result, "back_url": reverse("home")}
+    return render(request, "claimant/verify.html", context, status=422 if form.errors else 200)
+
+
+def _judge(data: bytes) -> dict[str, Any]:
+    try:
+        trusted = certificate_fingerprint(settings.SEAL_CERTIFICATE)
+    except SealError:
+        return _words("no_seal", {})
+    if not _turns.acquire(timeout=SECONDS):
+        return _words("busy", {})
+    try:
+        checked = _child(data, trusted)
+    finally:
+        _turns.release()
+    if checked is None:
+        return _words("unreadable", {})
+    outcome = str(checked["outcome"])
+    if outcome == "genuine" and not Report.objects.filter(pdf=f"sha256:{checked['sha256']}").exists():
+        outcome = "unregistered"
+    return _words(outcome, checked)
+
+
+def _child(data: bytes, trusted: str) -> dict[str, Any] | None:
+    """The check's answer; None when the file used up the bounds or broke the parser."""
+    command = [sys.executable, "-m", "governance.web.verify_child", trusted]
+    try:
+        done = subprocess.run(  # noqa: S603 - constants and our own certificate's fingerprint
+            command,
+            input=data,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+            cwd=BASE_DIR,
+            env={"PATH": os.environ.get("PATH", "")},
+        )
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+    except (subprocess.TimeoutExpired, ValueError):
+        return None
+
+
+_OUTCOMES: dict[str, Callable[[], tuple[str, str, str]]] = {
+    "genuine": lambda: (
+        "pass",
+        _("This report is genuine."),
+        _("We sealed it, nothing in it was changed since, and our ledger knows this very file."),
+    ),
+    "unregistered": lambda: (
+        "inconclusive",
+        _("Our seal holds, but we do not know this file."),
+        _("It was sealed with our key, yet it stands in no register of this installation. Ask us before you rely on it."),
+    ),
+    "altered": lambda: (
+        "fail",
+        _("This file is not as it was sealed."),
+        _("It was changed, cut or damaged. Do not rely on it; ask whoever gave it to you for the file as we sent it."),
+    ),
+    "unsigned": lambda: (
+        "fail",
+        _("This file carries no seal."),
+        _("It looks like a report, but anybody could have written it."),
+    ),
+    "unknown_signer": lambda: (
+        "inconclusive",
+        _("This report was sealed by somebody else."),
+        _("The file is whole, but the seal is not ours. Ask the issuer that the report names."),
+    ),
+    "not_a_report": lambda: (
+        "inconclusive",
+        _("This is no report of ours."),
+        _("A report is a PDF with its evidence inside. This file holds none, so there is nothing to check."),
+    ),
+    "unreadable": lambda: (
+        "inconclusive",
+        _("This file could not be checked."),
+        _("It is damaged, or it asks for more time or memory than a report needs. That says nothing about its origin."),
+    ),
+    "busy": lambda: (
+        "inconclusive",
+        _("Too many files are being checked right now."),
+        _("Nothing was checked. Try again in a minute."),
+    ),
+    "no_seal": lambda: (
+        "inconclusive",
+        _("Nothing can be checked here yet."),
+        _("This installation has no seal's certificate to compare with. Its operator has to run the set-up."),
+    ),
+}
+_OUTCOMES["too_large"] = _OUTCOMES["unreadable"]
+
+
+def _words(outcome: str, checked: dict[str, Any]) -> dict[str, Any]:
+    kind, conclusion, sentence = _OUTCOMES[outcome]()
+    findings = list(checked.get("findings", []))
+    if outcome in {"genuine", "unregistered"}:
+        known = outcome == "genuine"
+        text = _("The ledger knows this very file.") if known else _("The ledger does not know this file.")
+        findings.append({"good": known, "text": text})
+    return {
+        "kind": kind,
+        "conclusion": conclusion,
+        "sentence": sentence,
+        "checks": [{"state": "pass" if one["good"] else "fail", "title": one["text"]} for one in findings],
+        "facts": _facts(checked),
+        "cannot": _cannot(outcome),
+    }
+
+
+def _facts(checked: dict[str, Any]) -> list[dict[str, Any]]:
+    if not checked:
+        return []
+    report = checked.get("report") or {}
+    rows: list[dict[str, Any]] = [
+        {"label": _("Report"), "value": report.get("number", ""), "mono": True},
+        {"label": _("Issuer"), "value": report.get("issuer", "")},
+        {"label": _("Sealed"), "value": checked.get("sealed_at", "")},
+        {"label": _("Level of the seal"), "value": checked.get("level", "")},
+        {"label": _("SHA-256 of the file"), "value": checked.get("sha256", ""), "digest": True},
+        {"label": _("Fingerprint of the sealing certificate"), "value": checked.get("fingerprint", ""), "digest": True},
+    ]
+    return [row for row in rows if row["value"]]
+
+
+def _cannot(outcome: str) -> list[str]:
+    if outcome not in {"genuine", "unregistered", "unknown_signer"}:
+        return []
+    return [
+        _("Genuine means: this is what the issuer stated. The measurements in it were made by the issuer."),
+        _("What the report does not cover stands in it under “Not covered”."),
+    ]

@@ -1,0 +1,45 @@
+"""The process that reads a stranger's PDF: `python -m governance.web.verify_child FINGERPRINT < FILE > JSON`.
+
+No settings, no database, no secret; bounds on memory and processor time, since a small file may unpack to a huge one.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import Any
+
+from governance.evidence.standalone import prepare
+
+MEMORY = 2 * 2**30
+CPU_SECONDS = 30
+
+
+def judge(data: bytes, trusted: str) -> dict[str, Any]:
+    """The result of the check as plain values."""
+    from governance.evidence.check import check
+
+    result = check(data, [trusted])
+    return {
+        "outcome": result.outcome.value,
+        "findings": [{"code": one.code, "good": one.good, "text": one.text} for one in result.findings],
+        "sha256": result.sha256,
+        "fingerprint": result.fingerprint,
+        "level": result.level,
+        "sealed_at": result.sealed_at,
+        "report": (result.evidence or {}).get("report"),
+    }
+
+
+def main() -> int:
+    """Bounds first, then the file."""
+    prepare()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    json.dump(judge(sys.stdin.buffer.read(), sys.argv[1]), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
