@@ -18,8 +18,8 @@ check() { # check NAME COMMAND...
     say "$name: $([ $code = 0 ] && echo passed || echo FAILED) in $((SECONDS - start)) s"
     [ $code -le $worst ] || worst=$code
 }
-check "ruff check" "$VENV/bin/ruff" check --quiet .
-check "ruff format" "$VENV/bin/ruff" format --check --quiet .
+check "ruff check" "$VENV/bin/ruff" check --quiet --output-format concise .
+check "ruff format" "$VENV/bin/ruff" format --check --quiet --output-format concise .
 check "import rules" "$VENV/bin/lint-imports" --no-logo --no-cache
 check "types" "$VENV/bin/mypy" --no-error-summary
 exit $worst

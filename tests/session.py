@@ -40,10 +40,15 @@ else:
     _missing = os.environ.get("LETHE_TEST_MISSING", "")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without the database that was asked for nothing may run on another one in its place."""
-    if _missing:
-        for item in items:
+    """Mark what uses the test database; without the one that was asked for, nothing may run on another."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        uses = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures)
+        if uses and not item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.database)
+        if _missing:
             item.add_marker(pytest.mark.skip(reason=_missing))
 
 
