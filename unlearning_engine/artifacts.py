@@ -30,7 +30,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from unlearning_engine.contracts import DIGEST, Ref, canonical
 from unlearning_engine.errors import ConfigError, DataError, StorageError
-from unlearning_engine.trees import CHUNK, Entry, Tree, hash_file, name_of, read_tree, scan
+from unlearning_engine.trees import CHUNK, Entry, Tree, copy_file, hash_file, name_of, read_tree, scan
 
 ENVIRONMENT = "LETHE_ARTIFACTS"
 #: Above this, `open` hands out a temporary file instead of memory.
@@ -314,30 +314,12 @@ class Store:
             return
         target = self._blob(entry.sha256)
         if self._local:
-            self._store_locally(source, entry, Path(target))
+            copy_file(source, entry, Path(target))
             return
         self._fs.put_file(str(source), target)
         if hash_file(source) != entry:
             self._fs.rm_file(target)
             raise DataError(f"{source}: changed while it was stored; stop what writes it and store it again")
-
-    @staticmethod
-    def _store_locally(source: Path, entry: Entry, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, scratch = tempfile.mkstemp(prefix=".new-", dir=target.parent)
-        state = hashlib.sha256()
-        try:
-            with os.fdopen(descriptor, "wb") as out, source.open("rb") as stream:
-                while chunk := stream.read(CHUNK):
-                    state.update(chunk)
-                    out.write(chunk)
-                out.flush()
-                os.fsync(out.fileno())
-            if state.hexdigest() != entry.sha256:
-                raise DataError(f"{source}: changed while it was stored; stop what writes it and store it again")
-            Path(scratch).replace(target)
-        finally:
-            Path(scratch).unlink(missing_ok=True)
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.: -]{0,39}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:() -]{0,39}")
 _NAMES = ("event", "stage", "verb")
 #: Points of a curve that one message holds at most; more are thinned, since the whole log is an output.
 MOST = 200

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,29 @@ def hash_file(path: Path) -> Entry:
             state.update(chunk)
             size += len(chunk)
     return Entry(state.hexdigest(), size)
+
+
+def copy_file(source: Path, entry: Entry, target: Path) -> None:
+    """Copy a file to its place in a local store: temporary file, fsync, rename.
+
+    Raises:
+        DataError: the bytes are no longer those of `entry`.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, scratch = tempfile.mkstemp(prefix=".new-", dir=target.parent)
+    state = hashlib.sha256()
+    try:
+        with os.fdopen(descriptor, "wb") as out, source.open("rb") as stream:
+            while chunk := stream.read(CHUNK):
+                state.update(chunk)
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+        if state.hexdigest() != entry.sha256:
+            raise DataError(f"{source}: changed while it was stored; stop what writes it and store it again")
+        Path(scratch).replace(target)
+    finally:
+        Path(scratch).unlink(missing_ok=True)
 
 
 def scan(folder: Path, *, links: bool = False) -> Tree:

@@ -20,7 +20,7 @@ from unlearning_engine.heartbeat import MOST, Pending, numbers_only
 def test_numbers_and_the_names_of_stages_travel_and_no_other_text() -> None:
     event = {
         "event": "progress",
-        "stage": "relearn: candidate",
+        "stage": "attacked candidate (controls)",
         "step": 3,
         "loss": 1.5,
         "bad": float("nan"),
@@ -31,7 +31,7 @@ def test_numbers_and_the_names_of_stages_travel_and_no_other_text() -> None:
     }
     assert numbers_only(event) == {
         "event": "progress",
-        "stage": "relearn: candidate",
+        "stage": "attacked candidate (controls)",
         "step": 3,
         "loss": 1.5,
         "resumed": True,
