@@ -123,6 +123,9 @@ class Job:
                     ending = self._store(store)
         except EngineError as problem:
             error = describe(problem)
+        except OSError as problem:
+            why = f"the worker's folder {self.folder}: {problem.strerror}; free space or mend its rights"
+            error = {"type": "StorageError", "retryable": True, "messages": [why]}
         if events := self._pending.take():
             self._tell(broker.PROGRESS, events, patient=False)
         if error:
@@ -139,9 +142,14 @@ class Job:
         data = store.read(self.spec)
         spec.write_bytes(data)
         self._engine = Engine(_verb(data), spec, self.folder / "out", store.url, self.folder / STDERR)
-        for event in self._engine.events():
-            self._pending.add(event)
-        status = self._engine.close()
+        try:
+            for event in self._engine.events():
+                self._pending.add(event)
+        except BaseException:
+            self._engine.kill()
+            raise
+        finally:
+            status = self._engine.close()
         if self._stopped:
             return {"type": self._stopped, "retryable": self._stopped != "Cancelled", "messages": [_WHY[self._stopped]]}
         return {} if self._engine.finished() else self._engine.error(status)

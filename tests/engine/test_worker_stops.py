@@ -122,3 +122,12 @@ def test_a_message_with_malformed_arguments_is_dropped_and_the_worker_lives_on(h
     house.publish("job-2", 0, {"verb": "generate", "artists": 1, "persons": 0})
     assert house.hear_task(broker.FINISHED, broker.FAILED).arguments[0] == "job-2"
     assert {m.arguments[0] for m in house.messages} == {"job-2"}
+
+
+def test_a_work_folder_that_cannot_be_written_is_told_and_may_be_tried_again(house: House) -> None:
+    house.work.mkdir(exist_ok=True)
+    (house.work / "job-1").write_text("in the way")
+    house.publish("job-1", 0, {"verb": "generate", "artists": 1, "persons": 0})
+    error = house.hear_task(broker.FAILED).arguments[2]
+    assert (error["type"], error["retryable"]) == ("StorageError", True)
+    assert "File exists" in detail(house, error)[0]
