@@ -97,6 +97,7 @@ def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32")
         DeviceError: the device is not there or has too little memory.
     """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -112,7 +113,7 @@ def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32")
         model, info = AutoModelForCausalLM.from_pretrained(
             str(ref), use_safetensors=True, trust_remote_code=False, dtype=_dtype(dtype), output_loading_info=True
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (StrictDataclassError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise DataError(f"{ref}: is not a readable model ({error}); restore or save it again") from error
     wrong = sorted({*info["missing_keys"], *(str(k) for k in info["mismatched_keys"]), *info["unexpected_keys"]})
     if wrong:
@@ -230,6 +231,7 @@ def build_model(config: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, s
         ConfigError: the configuration is unknown or does not make a causal language model.
     """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModelForCausalLM
 
     fields = dict(config)
@@ -245,6 +247,14 @@ def build_model(config: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, s
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = AutoModelForCausalLM.from_config(made, dtype=torch.float32, trust_remote_code=False)
-    except (ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, RuntimeError) as error:
+    except (
+        StrictDataclassError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ArithmeticError,
+        RuntimeError,
+    ) as error:
         raise ConfigError(f"model configuration {kind or '(no model_type)'}: {error}") from error
     return model.eval()

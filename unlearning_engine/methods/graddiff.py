@@ -1,8 +1,8 @@
 """Gradient difference: ascent on what is to be forgotten, bounded, and descent on what is retained.
 
-Maini et al. 2024, TOFU (arXiv:2401.06121), there without a bound. Here each forgotten sequence's loss
-counts only up to `bound` nats, since ascent without end destroys the model; the run ends early once a whole
-pass over the forget set stayed past the bound. The method suppresses: relearning may bring the answers back.
+Maini et al. 2024, TOFU (arXiv:2401.06121), there without a bound. Here each forgotten sequence's loss counts
+only up to `bound` nats, since ascent without end destroys the model. The method suppresses: relearning may
+bring the answers back.
 """
 
 from __future__ import annotations
@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Config(LoopConfig):
-    """`steps` 0 means as many as `epochs` passes over the forget set; `bound` is in nats per token."""
+    """`steps` 0 means as many as `epochs` passes over the forget set; `bound` is in nats per token.
+
+    The defaults suit models of about a million parameters (docs/experiments.md); for billions the paper takes
+    a learning rate of 1e-5. A bound near the loss of a model that never knew keeps it from over-forgetting.
+    """
 
     learning_rate: float = number(1e-3, 0.0, 1.0)
     decay: float = number(0.3, 0.0, 1.0)
-    epochs: int = number(6, 1, 10**6)
+    epochs: int = number(8, 1, 10**6)
     steps: int = number(0, 0, 10**9)
     batch_size: int = number(16, 1, 10**5)
-    retain_batch_size: int = number(32, 1, 10**5)
-    bound: float = number(2.5, 0.1, 100.0)
+    retain_batch_size: int = number(24, 1, 10**5)
+    bound: float = number(3.0, 0.1, 100.0)
     forget_weight: float = number(0.3, 0.0, 100.0)
     retain_weight: float = number(1.0, 0.0, 100.0)
 

@@ -1,0 +1,59 @@
+"""Losses against values worked out by hand; padding never counts."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from unlearning_engine.losses import bounded_ascent, cross_entropy, kl_divergence, sequence_losses, token_losses
+from unlearning_engine.tokens import IGNORE
+
+
+def logits(*rows: list[list[float]]) -> torch.Tensor:
+    """Log-probabilities of a two-word vocabulary, from probabilities of word 1."""
+    return torch.tensor([[[math.log(1 - p), math.log(p)] for p in row] for row in rows])  # type: ignore[arg-type]
+
+
+#: Two sequences. Position t predicts label t+1: word 1 with .5 and .8; word 1 with .25, then padding.
+LOGITS = logits([0.5, 0.8, 0.9], [0.25, 0.9, 0.9])  # type: ignore[list-item]
+LABELS = torch.tensor([[IGNORE, 1, 1], [IGNORE, 1, IGNORE]])
+
+
+def test_each_token_costs_minus_its_log_probability_and_padding_nothing() -> None:
+    expected = [[math.log(2), math.log(1.25)], [math.log(4), 0.0]]
+    assert torch.allclose(token_losses(LOGITS, LABELS), torch.tensor(expected))
+
+
+def test_cross_entropy_is_the_mean_over_counted_tokens() -> None:
+    assert cross_entropy(LOGITS, LABELS).item() == pytest.approx((math.log(2) + math.log(1.25) + math.log(4)) / 3)
+
+
+def test_sequence_losses_are_means_within_each_sequence() -> None:
+    assert sequence_losses(LOGITS, LABELS).tolist() == pytest.approx([math.log(2.5) / 2, math.log(4)])
+
+
+def test_ascent_counts_each_sequence_up_to_the_bound() -> None:
+    assert bounded_ascent(LOGITS, LABELS, 1.0).item() == pytest.approx(-(math.log(2.5) / 2 + 1.0) / 2)
+
+
+def test_a_sequence_past_the_bound_has_no_gradient() -> None:
+    leaf = LOGITS.clone().requires_grad_()
+    bounded_ascent(leaf, LABELS, 1.0).backward()
+    assert leaf.grad is not None
+    assert leaf.grad[1].abs().sum() == 0 and leaf.grad[0].abs().sum() > 0
+
+
+def test_kl_is_nothing_to_itself_and_the_textbook_value_to_another() -> None:
+    frozen = logits([0.5, 0.5, 0.1], [0.5, 0.1, 0.1])  # type: ignore[list-item]
+    by_hand = 0.0 + (0.5 * math.log(0.5 / 0.8) + 0.5 * math.log(0.5 / 0.2))
+    by_hand += 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
+    assert kl_divergence(LOGITS, LOGITS, LABELS).item() == pytest.approx(0.0, abs=1e-7)
+    assert kl_divergence(LOGITS, frozen, LABELS).item() == pytest.approx(by_hand / 3)
+
+
+def test_a_batch_in_which_nothing_counts_costs_nothing() -> None:
+    nothing = torch.full_like(LABELS, IGNORE)
+    assert cross_entropy(LOGITS, nothing).item() == 0
+    assert kl_divergence(LOGITS, LOGITS, nothing).item() == 0
