@@ -31,8 +31,7 @@ def _flat(detail: Any, path: str = "") -> Iterator[str]:
             outer = path if name == "non_field_errors" else f"{path}.{name}" if path else str(name)
             yield from _flat(inner, outer)
     elif isinstance(detail, list):
-        for place, inner in enumerate(detail):
-            nested = isinstance(inner, dict | list)
-            yield from _flat(inner, f"{path}[{place}]" if nested else path)
+        for inner in detail:
+            yield from _flat(inner, path)
     else:
         yield f"{path}: {detail}" if path else str(detail)

@@ -90,7 +90,7 @@ class OptOutForm(PersonForm):
         validators=[no_nul],
         widget=forms.Textarea(attrs={"rows": 3}),
     )
-    uploads = TextFiles(
+    files = TextFiles(  # type: ignore[assignment]
         label=gettext_lazy("Text files"),
         help_text=gettext_lazy("Plain text, .txt or .md, at most 2 MB each and 20 MB in all. You may choose several."),
         required=False,
@@ -114,7 +114,7 @@ class OptOutForm(PersonForm):
                 help_text=_("The whole work or a passage of it."), validators=[no_nul],
                 widget=forms.Textarea(attrs={"rows": 6}),
             )  # fmt: skip
-        self.order_fields(["name", "email", *self._work_names(), "uploads", "addresses", "declared"])
+        self.order_fields(["name", "email", *self._work_names(), "files", "addresses", "declared"])
 
     def _work_names(self) -> list[str]:
         return [f"{part}_{n}" for n in range(1, self.works + 1) for part in ("title", "text")]
@@ -162,13 +162,13 @@ class OptOutForm(PersonForm):
             for n in range(1, self.works + 1)
             if data.get(f"text_{n}", "").strip()
         ]
-        files = [Item(form="file", title=title, text=text) for title, text in data.get("uploads") or []]
+        files = [Item(form="file", title=title, text=text) for title, text in data.get("files") or []]
         addresses = [Item(form="url", title=line[:TITLE_LENGTH], text=line) for line in data.get("addresses") or []]
         return [*pasted, *files, *addresses]
 
     def chosen_files(self) -> list[str]:
         """Names of the files that came along: a page cannot keep them, so it says so."""
-        return [tidy(upload.name or "") for upload in self.files.getlist("uploads")]
+        return [tidy(upload.name or "") for upload in self.files.getlist("files")]
 
 
 def _is_address(line: str) -> bool:

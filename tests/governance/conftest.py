@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
 from governance import dispatch
 from governance.models import (
@@ -47,6 +48,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/governance/" in str(item.path) and not item.path.name.startswith("test_evidence_"):
             item.add_marker(pytest.mark.django_db(databases=["default", "keyring"]))
+
+
+@pytest.fixture(autouse=True)
+def _pages_for_tests(settings: Any) -> Iterator[None]:
+    """Static files by their plain names (nothing was collected), and throttles that begin at zero."""
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+    cache.clear()
+    yield
+    cache.clear()
 
 
 @pytest.fixture

@@ -1,0 +1,213 @@
+"""Sign-in of staff, the second factor, the fresh password before a decision, sessions at rest."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+
+from governance import urls
+from governance.errors import Conflict
+from governance.models import Role, User
+from governance.policies import Permission
+from governance.web.guards import staff
+
+PASSWORD = "a long and quiet river"
+
+
+@staff(Permission.REVIEW)
+def look(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("seen")
+
+
+@staff(Permission.REVIEW, decide=True)
+def decide(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"decided: {request.POST.get('reason', '')}")
+
+
+@staff(Permission.SEE_DESK)
+def refuse(request: HttpRequest) -> HttpResponse:
+    raise Conflict("Somebody else changed the case first.")
+
+
+@pytest.fixture(autouse=True)
+def _rooms(settings: Any) -> Iterator[None]:
+    """Three staff pages beside the real ones."""
+    module = ModuleType("tests_rooms")
+    rooms = [path("t/look/", look), path("t/decide/", decide), path("t/refuse/", refuse)]
+    module.urlpatterns = [*rooms, *urls.urlpatterns]  # type: ignore[attr-defined]
+    settings.ROOT_URLCONF = module
+    yield
+
+
+@pytest.fixture
+def legal() -> User:
+    return User.objects.create_user("legal@house.example", PASSWORD, role=Role.LEGAL)
+
+
+def sign_in(client: Client, user: User, **more: Any) -> Any:
+    return client.post("/accounts/login/", {"login": user.email, "password": PASSWORD}, **more)
+
+
+def test_staff_sign_in_with_address_and_password_and_come_to_their_desk(client: Client, legal: User) -> None:
+    answer = sign_in(client, legal)
+    assert (answer.status_code, answer["Location"]) == (302, "/desk/")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_the_desk_leads_each_role_to_a_room_that_it_may_enter(client: Client, role: Role) -> None:
+    client.force_login(User.objects.create_user("x@house.example", PASSWORD, role=role))
+    answer = client.get("/desk/", follow=True)
+    rooms = {Role.EXECUTIVE: "dashboard", Role.AUDITOR: "dashboard"}
+    if role == Role.ADMINISTRATOR:
+        assert answer.status_code == 403
+    else:
+        assert answer.status_code == 200
+        assert answer.resolver_match is not None
+        assert answer.resolver_match.url_name == rooms.get(role, "cases")
+
+
+def test_nobody_registers_themselves(client: Client) -> None:
+    client.post("/accounts/signup/", {"email": "new@house.example", "password1": PASSWORD})
+    assert not User.objects.exists()
+    for gone in ("/accounts/email/", "/accounts/password/reset/", "/accounts/password/set/"):
+        assert client.get(gone).status_code == 404
+
+
+def test_a_wrong_password_says_the_same_as_an_unknown_address(client: Client, legal: User) -> None:
+    texts = []
+    for login in (legal.email, "nobody@house.example"):
+        answer = client.post("/accounts/login/", {"login": login, "password": "wrong"})
+        assert answer.status_code == 200
+        texts.append(answer.content.decode().replace(login, ""))
+    assert "are not correct" in texts[0]
+    assert texts[0].count("are not correct") == texts[1].count("are not correct")
+
+
+def test_guessing_passwords_is_slowed_down(client: Client, legal: User) -> None:
+    answers = {
+        client.post("/accounts/login/", {"login": legal.email, "password": f"guess {n}"}).content for n in range(12)
+    }
+    assert any(b"Too many" in answer for answer in answers)
+
+
+def test_without_a_sign_in_a_room_leads_to_the_door_and_back(client: Client) -> None:
+    answer = client.get("/t/look/")
+    assert answer["Location"] == "/accounts/login/?next=/t/look/"
+
+
+def test_another_role_reads_which_roles_may_enter(client: Client) -> None:
+    client.force_login(User.objects.create_user("e@house.example", role=Role.EXECUTIVE))
+    answer = client.get("/t/look/")
+    assert answer.status_code == 403
+    assert "It is for: Legal officer." in answer.content.decode()
+
+
+def test_an_account_that_was_closed_has_no_way_in(client: Client, legal: User) -> None:
+    client.force_login(legal)
+    User.objects.update(is_active=False)
+    assert client.get("/t/look/").status_code == 302
+
+
+def test_looking_needs_no_second_factor_but_deciding_does(client: Client, legal: User) -> None:
+    sign_in(client, legal)
+    assert client.get("/t/look/").content == b"seen"
+    answer = client.get("/t/decide/")
+    assert answer["Location"] == "/accounts/2fa/totp/activate/"
+
+
+def code(user: User) -> str:
+    secret = Authenticator.objects.get(user=user, type=Authenticator.Type.TOTP).data["secret"]
+    return str(totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))))
+
+
+def test_the_second_factor_is_set_up_with_a_password_and_a_code(client: Client, legal: User) -> None:
+    sign_in(client, legal)
+    answer = client.get("/accounts/2fa/totp/activate/", follow=True)
+    assert answer.request["PATH_INFO"] == "/accounts/reauthenticate/"
+    answer = client.post(
+        "/accounts/reauthenticate/", {"password": PASSWORD, "next": "/accounts/2fa/totp/activate/"}, follow=True
+    )
+    text = answer.content.decode()
+    assert "Set up your authenticator" in text and 'src="data:image/svg+xml' in text
+    secret = client.session["mfa.totp.secret"]
+    counter = next(totp.yield_hotp_counters_from_time())
+    value = totp.format_hotp_value(totp.hotp_value(secret, counter))
+    client.post("/accounts/2fa/totp/activate/", {"code": value})
+    assert Authenticator.objects.filter(user=legal, type=Authenticator.Type.TOTP).exists()
+
+
+@pytest.fixture
+def decider(client: Client, legal: User) -> Client:
+    """A signed-in legal officer with a second factor, whose password was entered at sign-in only."""
+    sign_in(client, legal)
+    totp.TOTP.activate(legal, totp.generate_totp_secret())
+    return client
+
+
+def test_a_decision_asks_for_the_password_and_the_form_that_was_sent_is_sent_on(decider: Client) -> None:
+    answer = decider.post("/t/decide/", {"reason": "Zoë’s works, seen"})
+    assert answer["Location"] == "/accounts/reauthenticate/?next=%2Ft%2Fdecide%2F"
+    wrong = decider.post("/accounts/reauthenticate/", {"password": "wrong", "next": "/t/decide/"})
+    assert wrong.status_code == 200
+    answer = decider.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": "/t/decide/"})
+    assert answer.content.decode() == "decided: Zoë’s works, seen"
+    assert decider.post("/t/decide/", {"reason": "again"}).content == b"decided: again"
+
+
+def test_after_five_minutes_the_password_is_asked_for_again(decider: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    decider.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    assert decider.get("/t/decide/").status_code == 200
+    now = time.time()
+    monkeypatch.setattr("allauth.account.internal.flows.reauthentication.time.time", lambda: now + 301)
+    assert decider.get("/t/decide/").status_code == 302
+
+
+def test_a_return_address_elsewhere_is_not_followed(decider: Client) -> None:
+    answer = decider.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": "https://evil.example/"})
+    assert "evil" not in answer.get("Location", "")
+
+
+def test_a_session_at_rest_is_sealed(decider: Client) -> None:
+    decider.post("/t/decide/", {"reason": "Zoë lives at 4 Mill Lane"})
+    stored = Session.objects.get().session_data
+    raw = base64.urlsafe_b64decode(stored.lstrip(".").split(":")[0] + "==")
+    assert b"Mill" not in raw and b"_auth_user_id" not in raw
+
+
+def test_a_session_that_cannot_be_opened_counts_as_none(decider: Client) -> None:
+    Session.objects.update(session_data="forged")
+    assert decider.get("/t/look/").status_code == 302
+
+
+def test_with_a_second_factor_the_password_alone_opens_nothing(client: Client, legal: User) -> None:
+    totp.TOTP.activate(legal, totp.generate_totp_secret())
+    answer = sign_in(client, legal)
+    assert answer["Location"] == "/accounts/2fa/authenticate/"
+    assert client.get("/t/look/").status_code == 302
+    client.post("/accounts/2fa/authenticate/", {"code": code(legal)})
+    assert client.get("/t/look/").status_code == 200
+
+
+def test_a_refusal_of_a_service_becomes_a_page_with_its_sentence(client: Client, legal: User) -> None:
+    client.force_login(legal)
+    answer = client.get("/t/refuse/")
+    assert answer.status_code == 409
+    assert "Somebody else changed the case first." in answer.content.decode()
+
+
+def test_signing_out_asks_first_and_ends_the_session(client: Client, legal: User) -> None:
+    client.force_login(legal)
+    assert client.get("/accounts/logout/").status_code == 200
+    client.post("/accounts/logout/")
+    assert client.get("/t/look/").status_code == 302
