@@ -154,6 +154,11 @@ def cancel(job: Job) -> None:
     store().set_flag(f"cancel/{job.pk}")
 
 
+def uncancel(job: Job) -> None:
+    """Take the flag away, so that the job can run again."""
+    store().clear_flag(f"cancel/{job.pk}")
+
+
 def canonical_text(value: object) -> str:
     """Canonical JSON as text: its digest is that of its UTF-8 bytes."""
     return canonical(value).decode()

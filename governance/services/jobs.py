@@ -27,6 +27,7 @@ SYSTEM = Actor.system("sweeper")
 Handler = Callable[..., Any]
 #: A message that nobody has taken for this many leases is taken for lost.
 UNCLAIMED_LEASES = 6
+SWEEP = 100
 
 
 def _lease() -> dict[str, Any]:
@@ -130,21 +131,21 @@ def _requeue(job: Job, error: dict[str, Any]) -> bool:
 
 
 def jobs_sweep(*, then: Mapping[str, Handler]) -> int:
-    """Publish again what was lost: leases that ran out, messages that nobody took. Returns how many."""
+    """Leases that ran out start the next attempt; messages that nobody took go out again. Returns how many."""
     now = timezone.now()
-    stale = now - timedelta(seconds=settings.JOB_LEASE_SECONDS * UNCLAIMED_LEASES)
-    lost = Job.objects.filter(
-        Q(state=Job.State.RUNNING, lease_until__lt=now)
-        | Q(state=Job.State.QUEUED, lease_until=None, created_at__lt=stale)
-        | Q(state=Job.State.QUEUED, lease_until__lt=stale)
-    )
-    swept = 0
-    for job in lost.order_by("created_at")[:100]:
-        error = {"type": "LeaseExpired", "messages": ["The worker was not heard of in time."], "retryable": True}
+    lost = Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=now).order_by("created_at")[:SWEEP]
+    for job in lost:
         log.warning("job %s (%s), attempt %s: lease ran out", job.pk, job.kind, job.attempt)
+        error = {"type": "LeaseExpired", "messages": ["The worker was not heard of in time."], "retryable": True}
         job_fail(job_id=str(job.pk), attempt=job.attempt, error=error, then=then)
-        swept += 1
-    return swept
+    # Waiting is no failure: the same attempt is published once more, and a worker that has it ignores the double.
+    stale = now - timedelta(seconds=settings.JOB_LEASE_SECONDS * UNCLAIMED_LEASES)
+    never = Q(lease_until=None, created_at__lt=stale) | Q(lease_until__lt=stale)
+    waiting = Job.objects.filter(never, state=Job.State.QUEUED).order_by("created_at")[:SWEEP]
+    for job in waiting:
+        if Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(lease_until=now):
+            dispatch.publish(job)
+    return len(lost) + len(waiting)
 
 
 @transaction.atomic
@@ -154,6 +155,7 @@ def job_retry(*, job: Job, actor: Actor) -> None:
     again = Job.objects.filter(pk=job.pk, state=Job.State.FAILED)
     if again.update(state=Job.State.QUEUED, attempt=job.attempt + 1, finished_at=None, **_lease()):
         job.refresh_from_db()
+        dispatch.uncancel(job)
         ledger.append(action="job.retried", actor=actor, case=job.case, body={"kind": job.kind, "job": str(job.pk)})
         transaction.on_commit(lambda: dispatch.publish(job))
 

@@ -7,7 +7,7 @@ import pytest
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, merkle
 from governance.lifecycle import TRANSITIONS, advance
-from governance.models import Case, Disposition, LedgerEntry, LedgerOpening, Role, Status
+from governance.models import Case, Disposition, Kind, LedgerEntry, LedgerOpening, Role, Status
 from governance.policies import CLAIMANT, Actor
 from governance.services import intake, release, review
 from tests.governance.conftest import file_case, run_house_jobs
@@ -123,7 +123,7 @@ def test_thresholds_are_in_the_ledger_before_the_run(walk, case):
 def test_a_question_pauses_only_where_the_law_knows_the_pause(people):
     from governance.services import proof
 
-    ours, theirs = file_case(kind="privacy"), file_case()
+    ours, theirs = file_case(kind=Kind.PRIVACY), file_case()
     for one in (ours, theirs):
         proof.proof_record(case=one, level=1, note="Letter.", actor=people[Role.LEGAL])
     review.information_ask(case=ours, actor=people[Role.LEGAL], question="Who are you?", pauses_clock=True)

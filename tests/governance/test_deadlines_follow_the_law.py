@@ -8,7 +8,7 @@ import pytest
 
 from governance.clocks import LAWS, due_date
 from governance.errors import Unfit
-from governance.models import LedgerOpening, Role
+from governance.models import Kind, LedgerOpening, Role
 from governance.services import deadlines, review
 from tests.governance.conftest import TODAY, file_case
 
@@ -47,7 +47,7 @@ def test_every_rule_is_cited_dated_and_versioned(law):
 
 
 def test_an_extension_needs_reasons_in_time_and_happens_once(people):
-    case, legal = file_case(kind="privacy"), people[Role.LEGAL]
+    case, legal = file_case(kind=Kind.PRIVACY), people[Role.LEGAL]
     with pytest.raises(Unfit, match="reasons"):
         review.clock_extend(case=case, actor=legal, reasons="busy")
     first = case.due_on

@@ -48,11 +48,14 @@ def test_a_lost_worker_is_replaced_and_its_late_result_changes_nothing(job, case
     assert ModelVersion.objects.filter(state="candidate").count() == 1
 
 
-def test_a_message_that_nobody_took_is_sent_again(job):
+def test_a_message_that_nobody_took_is_sent_again_and_waiting_is_no_failure(job, monkeypatch):
+    sent = []
+    monkeypatch.setattr(dispatch, "publish", sent.append)
     Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(hours=1))
-    assert jobs.jobs_sweep(then=FAILED) == 1
+    for _ in range(3):
+        jobs.jobs_sweep(then=FAILED)
     job.refresh_from_db()
-    assert job.attempt == 1
+    assert (job.state, job.attempt, len(sent)) == ("queued", 0, 1)
 
 
 def test_attempts_end_and_the_case_returns_to_planning(job, case):

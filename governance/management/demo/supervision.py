@@ -60,7 +60,7 @@ class Group:
             try:
                 if requests.get(f"{self.base_url}/", timeout=2).ok:
                     return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 time.sleep(0.2)
         raise DemoError(f"The web server did not answer within {START_SECONDS:.0f} s:\n" + self.tail())
 
