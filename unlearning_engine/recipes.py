@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 RECIPE = "recipe.json"
 #: Folder of the model and of the checkpoints below a job's folder.
 MODEL, CHECKPOINTS = "model", "checkpoints"
+#: Files that hold a tokenizer's vocabulary, newest form first.
+_TOKENIZERS = (
+    ("tokenizer.json",),
+    ("tokenizer.model",),
+    ("spiece.model",),
+    ("vocab.json", "merges.txt"),
+    ("vocab.txt",),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +58,18 @@ class TrainConfig(LoopConfig):
 
 
 def tokenizer_digest(folder: str | Path) -> str:
-    """`sha256:<hex>` of a saved tokenizer's `tokenizer.json`.
+    """`sha256:<hex>` of what a saved tokenizer knows: `tokenizer.json`, or the older files where that is missing.
 
     Raises:
-        DataError: there is no such file.
+        DataError: there is no tokenizer.
     """
-    path = Path(folder) / "tokenizer.json"
-    if not path.is_file():
-        raise DataError(f"{path}: does not exist; save the tokenizer beside the model")
-    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+    names = next((group for group in _TOKENIZERS if (Path(folder) / group[0]).is_file()), ())
+    if not names:
+        raise DataError(f"{folder}: holds no tokenizer; save it beside the model")
+    state = hashlib.sha256()
+    for path in (Path(folder) / name for name in names):
+        state.update(path.read_bytes() if path.is_file() else b"")
+    return "sha256:" + state.hexdigest()
 
 
 def write_recipe(folder: Path, recipe: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ class Config(LoopConfig):
 
     The defaults suit models of about a million parameters (docs/experiments.md); for billions the paper takes
     a learning rate of 1e-5. A bound near the loss of a model that never knew keeps it from over-forgetting.
+    `full_sequence` counts prompts too, for a model that was trained so.
     """
 
     learning_rate: float = number(1e-3, 0.0, 1.0)
@@ -40,6 +41,7 @@ class Config(LoopConfig):
     bound: float = number(3.0, 0.1, 100.0)
     forget_weight: float = number(0.3, 0.0, 100.0)
     retain_weight: float = number(1.0, 0.0, 100.0)
+    full_sequence: bool = False
 
 
 class GradDiff:
@@ -82,7 +84,9 @@ class GradDiffMethod:
             raise DataError("graddiff: there is nothing to retain; the method needs a retain set")
         model, tokenizer = models.load(job.model, device=str(job.device))
         limit = models.context_length(model)
-        forget = encode(job.forget, tokenizer, max_length=limit)
-        retain = encode(job.retain, tokenizer, max_length=limit)
+        forget, retain = (
+            encode(rows, tokenizer, full_sequence=config.full_sequence, max_length=limit)
+            for rows in (job.forget, job.retain)
+        )
         objective = GradDiff(forget, retain, int(tokenizer.pad_token_id), config, job.seed)
         return Prepared(model=model, tokenizer=tokenizer, objective=objective, loop=config, seed=job.seed)
