@@ -133,6 +133,7 @@ USE_I18N = USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -218,4 +219,5 @@ LOGGING = {
     "filters": {"mask links": {"()": "governance.logs.MaskLinks"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["mask links"]}},
     "root": {"handlers": ["console"], "level": env.text("LETHE_LOG_LEVEL", "INFO")},
+    "loggers": {"pikepdf": {"level": "WARNING"}},
 }
