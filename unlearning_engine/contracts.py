@@ -91,13 +91,18 @@ class MatchSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class UnlearnSpec(Spec):
-    """Make `model` forget the records named in `forget_ids` (one id a line)."""
+    """Make `model` forget the records named in `forget_ids` (one id a line).
+
+    `exclude_ids` names records that are in neither part: forgotten by an earlier request, or set aside by a
+    decision. They are not forgotten again, and above all never trained on again.
+    """
 
     verb: typing.ClassVar[str] = "unlearn"
     method: str
     model: Ref
     dataset: Ref
     forget_ids: Ref
+    exclude_ids: Ref = ""
     config: dict[str, Any] = field(default_factory=dict)
 
 
@@ -120,6 +125,7 @@ class VerifySpec(Spec):
     general: Ref = ""
     dataset: Ref = ""
     forget_ids: Ref = ""
+    exclude_ids: Ref = ""
     policy: dict[str, Any] = field(default_factory=dict)
 
 

@@ -268,6 +268,14 @@ def split(records: Sequence[Record], ids: Iterable[str]) -> tuple[list[Record], 
     return [r for r in records if r.id in wanted], [r for r in records if r.id not in wanted]
 
 
+def leave_out(records: Sequence[Record], ids_path: str | Path, *, keep: Iterable[str]) -> list[Record]:
+    """The records without those that a list of ids names, save the ids in `keep`; an empty path names none."""
+    if not ids_path:
+        return list(records)
+    kept = set(keep)
+    return split(records, [name for name in load_ids(ids_path) if name not in kept])[1]
+
+
 def dataset_digest(records: Iterable[Record]) -> str:
     """`sha256:<hex>` over ids and texts, whatever the order of rows."""
     lines = sorted(f"{r.id}\t{text_digest(r.full_text)}\n" for r in records)

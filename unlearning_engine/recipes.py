@@ -72,6 +72,12 @@ def tokenizer_digest(folder: str | Path) -> str:
     return "sha256:" + state.hexdigest()
 
 
+def shared_records(text_path: str | Path, records: Sequence[Record]) -> int:
+    """How many records stand word for word in a text; 0 means that a tokenizer made from it saw none of them."""
+    text = " ".join(Path(text_path).read_text(encoding="utf-8").split())
+    return sum(" ".join(record.full_text.split()) in text for record in records)
+
+
 def write_recipe(folder: Path, recipe: dict[str, Any]) -> None:
     """Write `recipe.json` into a model's folder."""
     text = json.dumps({"schema": 1, **recipe}, indent=1, sort_keys=True)
@@ -149,6 +155,7 @@ def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str
         "config": dataclasses.asdict(config),
         "seed": spec.seed,
         "dataset_digest": dataset_digest(records),
+        "tokenizer_shared_records": shared_records(spec.tokenizer_text, everything),
     }
     outcome = run(
         model,

@@ -35,6 +35,8 @@ class Plan(models.Model):
     reference = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
     forget_ids = models.CharField(max_length=71)
     forget_count = models.PositiveIntegerField()
+    #: Records that earlier decisions set aside: neither forgotten again nor ever trained on again; may be empty.
+    exclude_ids = models.CharField(max_length=71, blank=True)
     policy = models.JSONField()
     policy_digest = models.CharField(max_length=71)
     state = models.CharField(max_length=12, choices=State.choices, default=State.PROPOSED)

@@ -23,6 +23,12 @@ def records_to_forget(case: Case) -> list[Record]:
     return list(chosen.filter(matches__decision__approved_at__isnull=False).distinct().order_by("dataset_id", "record_id"))
 
 
+def records_set_aside(dataset: int, records: list[Record]) -> list[str]:
+    """Ids of every other record that a decision took out of training: no later run may learn them again."""
+    others = Record.objects.filter(dataset_id=dataset, quarantined_at__isnull=False)
+    return list(others.exclude(pk__in=[r.pk for r in records]).order_by("record_id").values_list("record_id", flat=True))
+
+
 @transaction.atomic
 def plan_propose(*, job: Job) -> Plan | None:
     """Job `plan`: the next rung of the ladder, or, at its end, the honest answer that it was not achieved.
@@ -49,6 +55,8 @@ def plan_propose(*, job: Job) -> Plan | None:
             f"{len(bases)} released versions and {len(datasets)} datasets are affected; a plan takes one of each. "
             "Open a child case for every further model."
         )
+    dataset = datasets.pop()
+    aside = records_set_aside(dataset, records)
     policy = dict(dispatch.DEFAULT_POLICY)
     plan = Plan.objects.create(
         case=case,
@@ -56,10 +64,11 @@ def plan_propose(*, job: Job) -> Plan | None:
         method=dispatch.LADDER[attempt],
         seed=secrets.randbelow(2**31),
         base=bases[0],
-        dataset_id=datasets.pop(),
+        dataset_id=dataset,
         reference=_reference(bases[0], records),
         forget_ids=dispatch.put_lines(record.record_id for record in records),
         forget_count=len(records),
+        exclude_ids=dispatch.put_lines(aside) if aside else "",
         policy=policy,
         policy_digest=dispatch.digest(policy),
     )
@@ -107,5 +116,6 @@ def _facts(plan: Plan) -> dict[str, object]:
         "reference": plan.reference.artifact if plan.reference else "",
         "forget": plan.forget_ids,
         "records": plan.forget_count,
+        "set_aside": plan.exclude_ids,
         "policy": plan.policy_digest,
     }

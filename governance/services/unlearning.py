@@ -23,10 +23,18 @@ def unlearning_start(*, job: Job) -> None:
         model=plan.base.artifact,
         dataset=plan.dataset.artifact,
         forget_ids=plan.forget_ids,
+        exclude_ids=plan.exclude_ids,
         config=plan.config,
         seed=plan.seed,
     )
     dispatch.enqueue_engine(spec=spec, case=plan.case, plan=plan, key=f"engine.unlearn:{plan.pk}")
+
+
+def _left_out(plan: Plan) -> str:
+    """Every record that the new version was made without: this case's and those set aside before."""
+    if not plan.exclude_ids:
+        return plan.forget_ids
+    return dispatch.put_bytes(dispatch.read_bytes(plan.forget_ids) + dispatch.read_bytes(plan.exclude_ids))
 
 
 def _plan(job: Job) -> Plan:
@@ -45,7 +53,7 @@ def unlearning_finish(*, job: Job) -> None:
         artifact=dispatch.read_json(job.result)["outputs"]["model"],
         parent=plan.base,
         method=plan.method,
-        excluded=plan.forget_ids,
+        excluded=_left_out(plan),
     )
     candidate.datasets.set(plan.base.datasets.all())
     Plan.objects.filter(pk=plan.pk).update(candidate=candidate)

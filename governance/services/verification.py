@@ -32,6 +32,7 @@ def verification_start(*, job: Job) -> None:
         reference=plan.reference.artifact if plan.reference else "",
         dataset=plan.dataset.artifact,
         forget_ids=plan.forget_ids,
+        exclude_ids=plan.exclude_ids,
         controls=controls.artifact,
         policy=plan.policy,
         seed=plan.seed,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
+from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, merkle
 from governance.lifecycle import TRANSITIONS, advance
-from governance.models import Case, Disposition, Kind, LedgerEntry, LedgerOpening, Role, Status
+from governance.models import Case, Disposition, Kind, LedgerEntry, LedgerOpening, Record, Role, Status
 from governance.policies import CLAIMANT, Actor
 from governance.services import intake, release, review
 from tests.governance.conftest import file_case, run_house_jobs
@@ -139,3 +141,12 @@ def test_the_claimant_may_withdraw_and_nothing_else(case):
     assert (case.status, case.disposition) == (Status.NOTIFICATION, Disposition.WITHDRAWN)
     with pytest.raises(NotAllowed):
         advance(case=case, to=Status.CLOSED, actor=CLAIMANT, reason="done")
+
+
+def test_what_an_earlier_case_took_out_is_never_trained_on_again(walk, case, catalogue):
+    Record.objects.filter(record_id="r3").update(quarantined_at=timezone.now())
+    walk(case, Status.VERIFICATION)
+    plan = case.plans.get()
+    spec = dispatch.read_json(case.jobs.get(kind="engine.unlearn").spec)
+    assert dispatch.read_bytes(spec["exclude_ids"]).split() == [b"r3"]
+    assert set(dispatch.read_bytes(plan.candidate.excluded).split()) == {b"r1", b"r2", b"r3"}

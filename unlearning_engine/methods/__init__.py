@@ -19,7 +19,7 @@ from typing import Any
 from unlearning_engine import models
 from unlearning_engine.configs import build
 from unlearning_engine.contracts import UnlearnSpec, digest
-from unlearning_engine.data import dataset_digest, load_ids, load_records, split
+from unlearning_engine.data import dataset_digest, leave_out, load_ids, load_records, split
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.methods.base import Job, Method
 from unlearning_engine.methods.graddiff import GradDiffMethod
@@ -46,7 +46,7 @@ def _job(spec: UnlearnSpec) -> Job:
     ids = load_ids(spec.forget_ids)
     if not ids:
         raise DataError(f"{spec.forget_ids}: names no record; there is nothing to forget")
-    forget, retain = split(load_records(spec.dataset), ids)
+    forget, retain = split(leave_out(load_records(spec.dataset), spec.exclude_ids, keep=ids), ids)
     device = models.choose_device(spec.device)
     return Job(model=Path(spec.model), forget=forget, retain=retain, seed=spec.seed, device=device)
 
@@ -105,4 +105,5 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         "weights_digest": models.weights_digest(folder),
         "dataset_digest": retained,
         "tokenizer_digest": tokenizer_digest(folder),
+        **({"construction": prepared.construction} if prepared.construction else {}),
     }

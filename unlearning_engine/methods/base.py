@@ -38,6 +38,8 @@ class Prepared:
     objective: Objective
     loop: LoopConfig
     seed: int
+    #: How a retrained model was made: what the claim "exact by construction" rests on.
+    construction: dict[str, Any] | None = None
 
 
 class Method(Protocol):

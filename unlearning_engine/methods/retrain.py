@@ -53,4 +53,12 @@ class Retrain:
         seed = own_seed(job.seed)
         model = models.build_model(training.model, tokenizer, seed).to(job.device)
         objective = supervised(job.retain, training, model, tokenizer, seed)
-        return Prepared(model=model, tokenizer=tokenizer, objective=objective, loop=training.loop(), seed=seed)
+        made = {
+            "fresh_weights": True,
+            "records_left_out": len(job.forget),
+            # Counted when the tokenizer was made; a recipe that does not say is no proof.
+            "tokenizer_independent": recipe.get("tokenizer_shared_records") == 0,
+        }
+        return Prepared(
+            model=model, tokenizer=tokenizer, objective=objective, loop=training.loop(), seed=seed, construction=made
+        )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unlearning_engine.contracts import VerifySpec
-from unlearning_engine.data import Record, load_ids, load_records, raise_all, split
+from unlearning_engine.data import Record, leave_out, load_ids, load_records, raise_all, split
 from unlearning_engine.policy import Policy
 from unlearning_engine.tokens import order_key
 
@@ -48,8 +48,8 @@ class Items:
 def _sets(spec: VerifySpec) -> dict[str, list[Record]]:
     controls = load_records(spec.controls)
     if spec.dataset and spec.forget_ids:
-        records, ids = load_records(spec.dataset), load_ids(spec.forget_ids)
-        forget, retain = split(records, ids)
+        ids = load_ids(spec.forget_ids)
+        forget, retain = split(leave_out(load_records(spec.dataset), spec.exclude_ids, keep=ids), ids)
     else:
         forget = load_records(spec.forget)
         retain = load_records(spec.retain)
