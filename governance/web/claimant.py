@@ -92,9 +92,7 @@ def _form_page(request: HttpRequest, form: PersonForm, kind: Kind, *, lost: list
     return render(request, template, context, status=422 if form.is_bound and form.errors else 200)
 
 
-def _file(
-    request: HttpRequest, form: OptOutForm | PrivacyForm, *, kind: Kind, law: str
-) -> HttpResponseBase | None:
+def _file(request: HttpRequest, form: OptOutForm | PrivacyForm, *, kind: Kind, law: str) -> HttpResponseBase | None:
     """File the request; None when the service refuses it, its sentences then stand in the form."""
     if refused := spend(request, "filing"):
         return refused

@@ -64,11 +64,16 @@ class PersonForm(forms.Form):
         max_length=NAME_LENGTH,
         validators=[one_line],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": gettext_lazy("Needed, so that we know who asks.")},
     )
     email = forms.EmailField(
         label=gettext_lazy("Your e-mail address"),
         help_text=gettext_lazy("We send you a link there, and later our answer."),
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={
+            "required": gettext_lazy("Needed, so that we can answer."),
+            "invalid": gettext_lazy("Write a whole address, for example name@example.org"),
+        },
     )
 
     def kept(self) -> dict[str, Any]:

@@ -4,29 +4,22 @@ the case's status, its approved decisions and its signed report say."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.clocks import due_date
 from governance.lifecycle import TRANSITIONS
-from governance.models import Case, Channel, Decision, Disposition, Kind, LedgerOpening, Plan, Report, Status
+from governance.models import Case, Decision, Disposition, Kind, Plan, Report, Status
 from governance.policies import Permission
+from governance.web.way import day, way
 
 S = Status
 Words = tuple[str, str]
-
-
-def day(moment: datetime | date) -> str:
-    """`2 November`."""
-    return date_format(timezone.localdate(moment) if isinstance(moment, datetime) else moment, "j F")
 
 
 def _privacy(case: Case) -> bool:
@@ -43,12 +36,11 @@ def _planning(case: Case) -> Words:
 
 
 def _decision(case: Case) -> Words:
-    found = case.matches.count()
-    headline = ngettext(
-        "We found %(n)d record. Two people decide about it.", "We found %(n)d records. Two people decide on each.", found
-    ) if found else _("We found no record that matches.")  # fmt: skip
-    note = _("One person proposes, a second one approves.") if found else _("A second person confirms this.")
-    return headline % {"n": found}, note
+    hits = case.matches.count()
+    if not hits:
+        return _("We found no record that matches."), _("A second person confirms this.")
+    headline = ngettext("We found %(n)d record.", "We found %(n)d records.", hits) % {"n": hits}
+    return f"{headline} {_('Two people decide.')}", _("One person proposes, a second one approves.")
 
 
 #: What the headline and the sentence below it say while the case is open.
@@ -114,7 +106,10 @@ def _ended(case: Case) -> Words:
             _("We refused your request."),
             _("The reasons, and where you can complain, stand in our letter."),
         ),
-        Disposition.WITHDRAWN: (_("You took your request back."), _("The case is closed. You may file a new one.")),
+        Disposition.WITHDRAWN: (
+            _("You took your request back."),
+            _("Nothing more is done about it. You may file a new one."),
+        ),
     }[Disposition(case.disposition)]
 
 
@@ -129,90 +124,6 @@ def words(case: Case) -> Words:
     if status == S.CLOSED or (status == S.NOTIFICATION and case.disposition == Disposition.WITHDRAWN):
         return _ended(case)
     return _OPEN[status](case)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Leg:
-    """One part of the way: the statuses it covers, and its words while done, now and to come."""
-
-    statuses: frozenset[Status]
-    done: str
-    now: str
-    ahead: str
-
-
-def _legs(case: Case) -> list[_Leg]:
-    proof = (
-        (_("You showed that it is you who asks"), _("What shows that it is you"))
-        if _privacy(case)
-        else (_("You showed that the works are yours"), _("What shows that the works are yours"))
-    )
-    rows = [
-        ({S.RECEIVED}, _("You confirmed your address"), _("Confirm your address"), _("You confirm your address")),
-        ({S.PROOF}, *proof, proof[1]),
-        ({S.REVIEW}, _("A person read it and admitted it"), _("A person reads it"), _("A person reads it")),
-        ({S.MATCHING}, _("We searched our training data"), _("We search our training data"), _("We search our training data")),
-        ({S.DECISION}, _("Two people decided"), _("Two people decide"), _("Two people decide")),
-        ({S.PLANNING, S.UNLEARNING}, _("A model was changed"), _("The model is being changed"), _("The model is changed")),
-        ({S.VERIFICATION}, _("We tested what it still knows"), _("We test what it still knows"), _("We test what it still knows")),
-        ({S.RELEASE}, _("The new version was released"), _("The new version is released"), _("The new version is released")),
-        ({S.REPORTING}, _("We signed your report"), _("We write your report"), _("You receive a signed report")),
-    ]  # fmt: skip
-    return [_Leg(statuses=frozenset(s), done=done, now=now, ahead=ahead) for s, done, now, ahead in rows]
-
-
-def _left_at(case: Case) -> dict[str, datetime]:
-    """When the case last left each status, from the ledger."""
-    moves = LedgerOpening.objects.filter(case=case, entry__action="case.advanced").select_related("entry")
-    return {move.body["from"]: move.entry.at for move in moves.order_by("entry_id")}
-
-
-def way(case: Case) -> list[dict[str, Any]]:
-    """The way for the `path` tag: what was done and when, what is now, what comes."""
-    received = {
-        Channel.FORM: _("by this form"),
-        Channel.API: _("through the interface"),
-        Channel.POST: _("by post"),
-        Channel.PHONE: _("by telephone"),
-    }[Channel(case.channel)]
-    steps = [_step("done", _("We received your request"), f"{day(case.received_on)}, {received}")]
-    left, current = _left_at(case), S(case.return_to or case.status)
-    legs = _legs(case)
-    at = next((i for i, leg in enumerate(legs) if current in leg.statuses), len(legs))
-    for index, leg in enumerate(legs):
-        moments = [left[status] for status in leg.statuses if status in left]
-        if index == at:
-            steps.append(_now(case, leg))
-        elif index < at and moments:
-            steps.append(_step("done", leg.done, day(max(moments))))
-        elif index > at and not case.disposition:
-            steps.append(_step("next", leg.ahead))
-    return [*steps, *_last(case)]
-
-
-def _step(status: str, what: str, note: str = "") -> dict[str, Any]:
-    return {"status": status, "what": what, "note": note}
-
-
-def _now(case: Case, leg: _Leg) -> dict[str, Any]:
-    if case.status == S.INFORMATION:
-        return _step("now", _("We wait for your answer"), _("Our question stands in our last letter."))
-    failed = case.plans.filter(state__in=[Plan.State.FAILED, Plan.State.INCONCLUSIVE]).count()
-    note = ""
-    if failed and S(case.status) in {S.PLANNING, S.UNLEARNING, S.VERIFICATION}:
-        note = ngettext(
-            "%(n)d try did not pass its test; we try another way.",
-            "%(n)d tries did not pass their tests; we try another way.", failed,
-        ) % {"n": failed}  # fmt: skip
-    return _step("now", leg.now, note)
-
-
-def _last(case: Case) -> list[dict[str, Any]]:
-    if case.closed_at:
-        return [_step("done", _("The case was closed"), f"{day(case.closed_at)}. {Disposition(case.disposition).label}")]
-    if case.status == S.NOTIFICATION:
-        return [_step("now", _("We write to you"))]
-    return []
 
 
 def found(case: Case) -> list[str]:
@@ -238,7 +149,7 @@ def found(case: Case) -> list[str]:
 
 def clock(case: Case) -> dict[str, Any] | None:
     """The clock for `clock_block`, with `steps`: how its date was worked out. None once the case is closed."""
-    if not case.is_open:
+    if not case.is_open or case.disposition == Disposition.WITHDRAWN:
         return None
     worked = due_date(case.law, case.received_on, paused_days=case.paused_days, extended=case.extended_on is not None)
     today = timezone.localdate()
@@ -248,6 +159,9 @@ def clock(case: Case) -> dict[str, Any] | None:
         "due": case.due_on,
         "today": today,
         "tone": tone,
+        "label": _("Paused since %(day)s, until your answer comes") % {"day": day(case.paused_on)}
+        if case.paused_on
+        else "",
         "pauses": ((case.paused_on, today),) if case.paused_on else (),
         # A rule set that changed since the case came in must not explain a date that it did not set.
         "steps": worked.steps if worked.due == case.due_on else (),

@@ -87,7 +87,7 @@ _OUTCOMES: dict[str, Callable[[], tuple[str, str, str]]] = {
     "unregistered": lambda: (
         "inconclusive",
         _("Our seal holds, but we do not know this file."),
-        _("It was sealed with our key, yet it stands in no register of this installation. Ask us before you rely on it."),
+        _("It was sealed with our key, yet stands in no register of this installation. Ask us before you rely on it."),
     ),
     "altered": lambda: (
         "fail",

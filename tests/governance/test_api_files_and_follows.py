@@ -70,9 +70,15 @@ def test_the_private_link_tells_where_the_case_stands_and_no_name(client: Client
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [
-        ({"email": "nobody", "name": ""}, {"name: This field may not be blank.", "email: Enter a valid email address."}),
+        (
+            {"email": "nobody", "name": ""},
+            {"name: This field may not be blank.", "email: Enter a valid email address."},
+        ),
         ({"kind": "dmca"}, {'kind: "dmca" is not a valid choice.'}),
-        ({"declared": False}, {"declared: Declare that the works are yours, or that you act for whoever holds the rights."}),
+        (
+            {"declared": False},
+            {"declared: Declare that the works are yours, or that you act for whoever holds the rights."},
+        ),
         ({"law": "gdpr"}, {"law: With a copyright request one of: copyright_policy."}),
         ({"items": []}, {"items: This list may not be empty."}),
         (

@@ -88,9 +88,7 @@ def test_every_status_has_its_words(client: Client, kind: Kind, status: Status) 
 
 @pytest.mark.parametrize("disposition", list(Disposition))
 def test_every_disposition_has_its_words(client: Client, case: Case, disposition: Disposition) -> None:
-    Case.objects.filter(pk=case.pk).update(
-        status=Status.CLOSED, disposition=disposition, closed_at=case.created_at
-    )
+    Case.objects.filter(pk=case.pk).update(status=Status.CLOSED, disposition=disposition, closed_at=case.created_at)
     text = page(client, case)
     assert str(disposition.label) in text
     assert ("is fulfilled" in text) == (disposition == Disposition.FULFILLED)
@@ -108,7 +106,7 @@ def test_a_failed_try_is_told(client: Client, case: Case, walk: Walk) -> None:
 def test_nothing_is_told_of_a_decision_that_one_person_proposed(client: Client, case: Case, walk: Walk) -> None:
     walk(case, Status.DECISION)
     text = page(client, case)
-    assert "Two people decide on each." in text and "to be erased" not in text
+    assert "We found 2 records. Two people decide." in text and "to be erased" not in text
 
 
 def test_a_request_is_taken_back_after_a_page_that_asks(client: Client, case: Case) -> None:
@@ -152,3 +150,11 @@ def test_the_report_is_offered_once_it_is_signed(client: Client, case: Case) -> 
     assert (pdf.content, pdf["Content-Type"]) == (b"%PDF-1.7 sealed", "application/pdf")
     assert pdf["Content-Disposition"] == 'attachment; filename="LR-1.pdf"'
     assert client.get(link(case, "status", "evidence.json")).json() == {"a": 1}
+
+
+def test_a_step_that_was_skipped_by_withdrawal_does_not_count_as_done(client: Client, case: Case) -> None:
+    client.post(link(case, "confirm"))
+    client.post(link(case, "status", "withdraw/"), {"sure": "on"})
+    text = page(client, case)
+    assert "You confirmed your address" in text
+    assert "You showed that the works are yours" not in text and "You receive a signed report" not in text

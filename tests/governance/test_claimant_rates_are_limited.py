@@ -28,7 +28,13 @@ def test_the_third_request_of_an_hour_is_refused_in_plain_words(client: Client) 
 def test_the_interface_draws_on_the_same_budget(client: Client) -> None:
     for _ in range(2):
         client.post("/privacy/", GOOD)
-    body = {"kind": "privacy", "law": "gdpr", "name": "A", "email": "a@example.org", "items": [{"form": "fact", "text": "x"}]}
+    body = {
+        "kind": "privacy",
+        "law": "gdpr",
+        "name": "A",
+        "email": "a@example.org",
+        "items": [{"form": "fact", "text": "x"}],
+    }
     assert client.post("/api/v1/requests/", body, content_type="application/json").status_code == 429
 
 
@@ -37,9 +43,7 @@ def test_looking_for_private_links_is_slowed_down(client: Client) -> None:
 
 
 def test_a_claimed_address_of_a_proxy_does_not_escape_the_count(client: Client) -> None:
-    answers = [
-        client.post("/privacy/", GOOD, headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)
-    ]
+    answers = [client.post("/privacy/", GOOD, headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
     assert answers == [302, 302, 429]
 
 
