@@ -53,11 +53,17 @@ def render(evidence: bytes) -> bytes:
     with translation.override(document["report"]["language"]):
         source = rendering.page("report/report.html", context(document, schema.digest(evidence)))
     style = (rendering.TEMPLATES / "report" / "report.css").read_text()
-    laid_out = rendering.lay_out(source, style, variant=VARIANT, attachments=[_attachment(evidence, document)])
+    laid_out = rendering.lay_out(source, style, variant=VARIANT)
     rect, page = _seal_place(laid_out)
-    identifier = hashlib.sha256(b"lethe report" + evidence).digest()[:16]
-    data = rendering.write(laid_out, identifier=identifier, variant=VARIANT)
+    data = rendering.write(
+        laid_out, identifier=identifier(evidence), variant=VARIANT, attachments=[_attachment(evidence, document)]
+    )
     return add_seal_field(data, page=page, rect=rect, label=f"Digital seal of {document['report']['issuer']}")
+
+
+def identifier(evidence: bytes) -> bytes:
+    """The PDF's permanent identifier, 16 bytes: it ties the pages to the evidence that they were made from."""
+    return hashlib.sha256(b"lethe report" + evidence).digest()[:16]
 
 
 def _attachment(evidence: bytes, document: dict[str, Any]) -> Any:

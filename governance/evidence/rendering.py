@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes.util
 import functools
 import logging
@@ -56,6 +57,10 @@ def _fonts() -> tuple[FontConfiguration, Any]:
     return configuration, CSS(filename=str(path), font_config=configuration, url_fetcher=_fetcher())
 
 
+#: WeasyPrint's temporary fonts must go before the interpreter takes its modules apart.
+atexit.register(lambda: _fonts.cache_clear())
+
+
 def _fetcher() -> Any:
     """Reads the house's own static files and data URLs; never the network, never another file."""
     from weasyprint.urls import URLFetcher
@@ -92,7 +97,7 @@ def html(source: str) -> HTML:
     return HTML(string=source, base_url=str(TEMPLATES / "report") + "/", url_fetcher=_fetcher())
 
 
-def lay_out(source: str, style: str, *, variant: str, attachments: list[Any] | None = None) -> Any:
+def lay_out(source: str, style: str, *, variant: str) -> Any:
     """A `weasyprint.Document` of the HTML with one style sheet, given as text.
 
     Raises:
@@ -108,7 +113,6 @@ def lay_out(source: str, style: str, *, variant: str, attachments: list[Any] | N
             stylesheets=[faces, sheet],
             font_config=configuration,
             pdf_variant=variant,
-            attachments=attachments,
         )
 
 
@@ -129,8 +133,8 @@ class _Warnings:
             raise RenderError([f"WeasyPrint: {line}" for line in self._collector.lines])
 
 
-def write(document: Any, *, identifier: bytes, variant: str) -> bytes:
+def write(document: Any, *, identifier: bytes, variant: str, attachments: list[Any] | None = None) -> bytes:
     """Bytes of a laid-out document. `identifier` is 16 bytes."""
     with _Warnings():
-        data: bytes = document.write_pdf(pdf_variant=variant, pdf_identifier=identifier)
+        data: bytes = document.write_pdf(pdf_variant=variant, pdf_identifier=identifier, attachments=attachments)
     return data

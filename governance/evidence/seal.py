@@ -82,7 +82,9 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
             _metadata(level, key, authority),
             signer=key.signer(),
             timestamper=authority.timestamper if authority else None,
-            stamp_style=StaticStampStyle(border_width=0, background=ImportedPdfPage(str(stamp)), background_opacity=1),
+            stamp_style=StaticStampStyle(
+                border_width=0, background=ImportedPdfPage(str(stamp)), background_opacity=1, background_layout=_whole_field()
+            ),
         )
         try:
             sealed: bytes = signer.sign_pdf(
@@ -95,6 +97,18 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
     if not sealed.startswith(base):
         raise SealError("Sealing changed the bytes of the report")
     return sealed
+
+
+def _whole_field() -> Any:
+    """The stamp fills its field; pyHanko would leave a margin and shrink it."""
+    from pyhanko.pdf_utils.layout import AxisAlignment, InnerScaling, Margins, SimpleBoxLayoutRule
+
+    return SimpleBoxLayoutRule(
+        x_align=AxisAlignment.ALIGN_MIN,
+        y_align=AxisAlignment.ALIGN_MIN,
+        margins=Margins(0, 0, 0, 0),
+        inner_content_scaling=InnerScaling.NO_SCALING,
+    )
 
 
 def _metadata(level: str, key: SealSigner, authority: TimeAuthority | None) -> Any:

@@ -1,0 +1,349 @@
+"""Checks a report as a stranger would: from its bytes and a fingerprint that came by another way.
+
+    python -m governance.evidence.check FILE.pdf --fingerprint HEX [--sha256 HEX] [--ledger-key KEY] [--rerender]
+
+Offline, without settings or database. Every check must hold; what cannot be read counts as altered, never as fine. A
+report is trusted only through `trusted`: the certificate inside of the file proves no more than that the file is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import re
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import pikepdf
+from cryptography import x509
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from governance.evidence import pdf, schema
+from governance.evidence.cms_form import FormError, check_cms, check_hex
+from governance.evidence.errors import EvidenceError, ProofError
+from governance.evidence.identity import fingerprint
+from governance.evidence.seal import LEVEL_LTA, REASON
+
+MAX_BYTES: Final = 25 * 1024 * 1024
+MAX_REVISIONS: Final = 8
+_REVISION_END = re.compile(rb"startxref\s+\d+\s+%%EOF\n")
+
+#: What parsers of hostile bytes may raise. Each means that the file is not what was sealed.
+UNREADABLE: Final = (
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, MemoryError, OSError, PdfError,
+    RuntimeError, StopIteration, TypeError, ValueError, pikepdf.PdfError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+class Outcome(StrEnum):
+    """What the file is. Only GENUINE may be believed."""
+
+    GENUINE = "genuine"
+    ALTERED = "altered"
+    UNSIGNED = "unsigned"
+    UNKNOWN_SIGNER = "unknown_signer"
+    NOT_A_REPORT = "not_a_report"
+    TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was checked: a code for programs, a sentence for people."""
+
+    code: str
+    good: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """`outcome` with all that led to it. `evidence` is the attached document where the file is genuine or intact."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    sha256: str
+    fingerprint: str = ""
+    level: str = ""
+    sealed_at: str = ""
+    evidence: dict[str, Any] | None = None
+
+    @property
+    def genuine(self) -> bool:
+        """Whether every check held and the signer is one of the trusted."""
+        return self.outcome is Outcome.GENUINE
+
+
+class _Refused(Exception):
+    """Ends the check with an outcome."""
+
+    def __init__(self, outcome: Outcome, code: str, text: str) -> None:
+        super().__init__(text)
+        self.outcome, self.finding = outcome, Finding(code=code, good=False, text=text)
+
+
+@dataclass
+class _Run:
+    data: bytes
+    trusted: frozenset[str]
+    known_sha256: str | None
+    ledger_key: str | None
+    rerender: bool
+    timestamp_roots: tuple[x509.Certificate, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    fingerprint: str = ""
+    level: str = ""
+    sealed_at: str = ""
+    evidence: dict[str, Any] | None = None
+
+    def good(self, code: str, text: str) -> None:
+        self.findings.append(Finding(code=code, good=True, text=text))
+
+
+def check(
+    pdf_bytes: bytes,
+    trusted: Collection[str | x509.Certificate],
+    *,
+    known_sha256: str | None = None,
+    ledger_key: str | None = None,
+    rerender: bool = False,
+    timestamp_roots: Collection[x509.Certificate] = (),
+) -> CheckResult:
+    """Says what the file is. Never raises on any bytes.
+
+    Args:
+        trusted: fingerprints (hex SHA-256 of the DER form) or certificates of seals that are believed.
+        known_sha256: hex digest of the sealed file from the ledger; any other file is refused.
+        ledger_key: the ledger's verifier key; the checkpoint must be signed by it.
+        rerender: set the report again from its evidence and compare every byte before the seal.
+        timestamp_roots: roots of the time stamp authorities that are believed, for files of level B-LTA.
+    """
+    pins = frozenset(_pin(one) for one in trusted)
+    run = _Run(pdf_bytes, pins, known_sha256, ledger_key, rerender, tuple(timestamp_roots))
+    try:
+        outcome = _outcome(run)
+    except _Refused as refusal:
+        outcome = refusal.outcome
+        run.findings.append(refusal.finding)
+    believed = outcome in (Outcome.GENUINE, Outcome.UNKNOWN_SIGNER)
+    return CheckResult(
+        outcome=outcome,
+        findings=tuple(run.findings),
+        sha256=hashlib.sha256(pdf_bytes).hexdigest(),
+        fingerprint=run.fingerprint,
+        level=run.level,
+        sealed_at=run.sealed_at,
+        evidence=run.evidence if believed else None,
+    )
+
+
+def _pin(one: str | x509.Certificate) -> str:
+    return fingerprint(one) if isinstance(one, x509.Certificate) else one.replace(":", "").replace(" ", "").lower()
+
+
+def _outcome(run: _Run) -> Outcome:
+    if len(run.data) > MAX_BYTES:
+        raise _Refused(Outcome.TOO_LARGE, "size", f"The file is larger than {MAX_BYTES // 2**20} MB; no report is.")
+    if not run.data.startswith(b"%PDF-"):
+        raise _Refused(Outcome.NOT_A_REPORT, "format", "The file is not a PDF.")
+    reader = _read(run)
+    seal, stamps = _signatures(run, reader)
+    _check_seal(run, seal, stamps)
+    _guard("revisions", "The revisions of the file contradict each other", lambda: _check_revisions(run, reader, stamps))
+    _check_evidence(run, reader)
+    _check_known(run)
+    if run.rerender:
+        _check_rerendered(run, seal)
+    if run.fingerprint not in run.trusted:
+        text = "The file is whole, but whoever sealed it is not among the trusted signers."
+        run.findings.append(Finding(code="signer", good=False, text=text))
+        return Outcome.UNKNOWN_SIGNER
+    run.good("signer", "Sealed by the trusted certificate.")
+    return Outcome.GENUINE
+
+
+def _guard(code: str, text: str, step: Callable[[], Any]) -> Any:
+    """Runs a step on hostile bytes: whatever it cannot do makes the file altered."""
+    try:
+        return step()
+    except FormError as error:
+        raise _Refused(Outcome.ALTERED, code, f"{text}: {error}.") from error
+    except UNREADABLE as error:
+        raise _Refused(Outcome.ALTERED, code, f"{text} ({type(error).__name__}).") from error
+
+
+def _read(run: _Run) -> PdfFileReader:
+    try:
+        reader = PdfFileReader(io.BytesIO(run.data), strict=True)
+        reader.root["/Pages"]
+    except UNREADABLE as error:
+        raise _Refused(Outcome.ALTERED, "format", f"The PDF cannot be read ({type(error).__name__}).") from error
+    return reader
+
+
+def _signatures(run: _Run, reader: PdfFileReader) -> tuple[Any, list[Any]]:
+    found = _guard("signatures", "The signatures cannot be read", lambda: list(reader.embedded_signatures))
+    if not found:
+        names = _guard("attachment", "The attachments cannot be read", lambda: [name for name, _ in _embedded(reader)])
+        if pdf.ATTACHMENT not in names:
+            raise _Refused(Outcome.NOT_A_REPORT, "attachment", "The file is no report: it carries no evidence.")
+        raise _Refused(Outcome.UNSIGNED, "signatures", "The file carries no seal: anybody could have written it.")
+    seals = [one for one in found if one.sig_object_type == "/Sig"]
+    stamps = [one for one in found if one.sig_object_type == "/DocTimeStamp"]
+    if len(seals) != 1 or len(seals) + len(stamps) != len(found) or seals[0].field_name != pdf.FIELD:
+        raise _Refused(Outcome.ALTERED, "signatures", "A report has one seal and nothing but time stamps after it.")
+    return seals[0], stamps
+
+
+def _check_seal(run: _Run, seal: Any, stamps: list[Any]) -> None:
+    def step() -> None:
+        start, first, second, last = (int(number) for number in seal.byte_range)
+        end = second + last
+        if start != 0 or not 0 < first < second < end <= len(run.data):
+            raise FormError("the signed ranges are not the file")
+        if not stamps and end != len(run.data):
+            raise FormError("something follows the sealed part")
+        contents = bytes(seal.pkcs7_content)
+        check_hex(run.data[first:second], contents)
+        digest = hashlib.sha256(run.data[:first] + run.data[second:end]).digest()
+        run.fingerprint = hashlib.sha256(check_cms(contents, digest)).hexdigest()
+        reason = REASON.fullmatch(str(seal.sig_object.get("/Reason", "")))
+        if reason is None or str(seal.sig_object.get("/SubFilter")) != "/ETSI.CAdES.detached":
+            raise FormError("the seal is not one of a report")
+        run.level = reason[1]
+        if seal.docmdp_level is None or seal.docmdp_level.value != 1:
+            raise FormError("the seal does not forbid changes")
+        moment = seal.self_reported_timestamp
+        run.sealed_at = moment.isoformat() if moment else ""
+        if (run.level == LEVEL_LTA) != bool(stamps):
+            raise FormError(f"the seal promises {run.level}, but the file holds {len(stamps)} time stamps over it")
+
+    _guard("seal", "The seal does not hold", step)
+    run.good("seal", f"The seal covers every byte; level {run.level}.")
+
+
+def _check_revisions(run: _Run, reader: PdfFileReader, stamps: list[Any]) -> None:
+    ends = [found.end() for found in _REVISION_END.finditer(run.data)]
+    if len(ends) != reader.xrefs.total_revisions or not ends or ends[-1] != len(run.data):
+        raise FormError("something follows the end of the file, or a revision is hidden")
+    if len(ends) > MAX_REVISIONS or (not stamps and len(ends) != 2):
+        raise FormError(f"{len(ends)} revisions are not those of a sealed report")
+    first = _described(run.data[: ends[0]])
+    for end in ends[1:]:
+        if _described(run.data[:end]) != first:
+            raise FormError("title or metadata were changed after the report was made")
+    run.good("revisions", "Title and metadata are those of the sealed report.")
+    if stamps:
+        from governance.evidence.check_time import check_stamps
+
+        check_stamps(reader, stamps, run.timestamp_roots, len(run.data))
+        run.good("time", "Time stamps of a trusted authority lie over the whole file.")
+    else:
+        run.good("time", "The time of sealing is the issuer's own statement.")
+
+
+def _described(revision: bytes) -> tuple[dict[str, str], dict[str, str]]:
+    """Info and XMP of one revision, without what sealing itself writes: the time of the change and the program."""
+    with pikepdf.open(io.BytesIO(revision)) as document:
+        info = {str(key): str(value) for key, value in document.docinfo.items()}
+        with document.open_metadata(set_pikepdf_as_editor=False) as metadata:
+            xmp = {str(key): str(value) for key, value in metadata.items()}
+    return (
+        {key: value for key, value in info.items() if key not in ("/ModDate", "/Producer")},
+        {key: value for key, value in xmp.items() if key.rpartition("}")[2] not in ("ModifyDate", "MetadataDate", "Producer")},
+    )
+
+
+def _embedded(reader: PdfFileReader) -> list[tuple[str, bytes]]:
+    """Every embedded file by the name tree; a tree with kids is not what the house writes."""
+    names = reader.root["/Names"]["/EmbeddedFiles"]["/Names"] if "/Names" in reader.root else []
+    pairs = []
+    for place in range(1, len(names), 2):
+        entry = names[place]
+        pairs.append((str(entry["/UF"]), bytes(entry["/EF"]["/F"].data)))
+    return pairs
+
+
+def _check_evidence(run: _Run, reader: PdfFileReader) -> None:
+    files = _guard("attachment", "The attachments cannot be read", lambda: _embedded(reader))
+    if [name for name, _data in files] != [pdf.ATTACHMENT]:
+        raise _Refused(Outcome.NOT_A_REPORT, "attachment", "The file does not carry exactly one evidence document.")
+    data = files[0][1]
+
+    def same_identifier() -> None:
+        expected = pdf.identifier(data)
+        if bytes(reader.trailer_view["/ID"][0]) != expected:
+            raise FormError("the attached evidence is not what this report was made from")
+
+    try:
+        run.evidence = schema.parse(data)
+        if run.evidence["ledger"] is not None:
+            size = schema.verify_ledger(run.evidence, run.ledger_key)
+            whose = "the trusted key" if run.ledger_key else "a key of the document's own"
+            run.good("ledger", f"The evidence is in a ledger of {size} entries, signed by {whose}.")
+        elif run.ledger_key:
+            raise ProofError("the evidence carries no ledger proof")
+    except EvidenceError as error:
+        raise _Refused(Outcome.ALTERED, "evidence", f"The evidence does not hold: {'; '.join(error.problems)[:500]}") from error
+    _guard("evidence", "The evidence is another", same_identifier)
+    run.good("evidence", f"The evidence attached is that of report {run.evidence['report']['number']}.")
+
+
+def _check_known(run: _Run) -> None:
+    if run.known_sha256 is None:
+        return
+    if hashlib.sha256(run.data).hexdigest() != run.known_sha256.removeprefix("sha256:").lower():
+        raise _Refused(Outcome.ALTERED, "digest", "The file is not the one whose SHA-256 the ledger holds.")
+    run.good("digest", "The file's SHA-256 is the one in the ledger.")
+
+
+def _check_rerendered(run: _Run, seal: Any) -> None:
+    evidence = schema.build(run.evidence or {})
+    try:
+        base = pdf.render(evidence)
+    except EvidenceError as error:
+        text = f"The report could not be set again: {'; '.join(error.problems)[:300]}"
+        raise _Refused(Outcome.ALTERED, "rerender", text) from error
+    if not run.data.startswith(base):
+        text = "The report, set again from its evidence, differs. Compare the versions named in the evidence with yours."
+        raise _Refused(Outcome.ALTERED, "rerender", text)
+    run.good("rerender", "The report, set again from its evidence, is the same to the last byte.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Exit code 0: genuine; 1: not; 2: wrong use."""
+    parser = argparse.ArgumentParser(prog="python -m governance.evidence.check", description="Check a Lethe report.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--fingerprint", required=True, help="SHA-256 of the seal's certificate, from the issuer, not from the file")
+    parser.add_argument("--sha256", help="digest of the sealed file, from the ledger")
+    parser.add_argument("--ledger-key", help="verifier key of the issuer's ledger")
+    parser.add_argument("--timestamp-root", type=Path, action="append", default=[], help="PEM root of a time stamp authority")
+    parser.add_argument("--rerender", action="store_true", help="set the report again and compare every byte")
+    chosen = parser.parse_args(arguments)
+    from governance.evidence.standalone import prepare
+
+    prepare()
+    try:
+        data = chosen.file.read_bytes()
+        roots = [x509.load_pem_x509_certificate(path.read_bytes()) for path in chosen.timestamp_root]
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    result = check(
+        data, [chosen.fingerprint], known_sha256=chosen.sha256, ledger_key=chosen.ledger_key, rerender=chosen.rerender,
+        timestamp_roots=roots,
+    )  # fmt: skip
+    lines = [f"{'ok ' if finding.good else 'NO '} {finding.text}" for finding in result.findings]
+    sys.stdout.write("\n".join([*lines, f"{result.outcome.value}: sha256 {result.sha256}", ""]))
+    return 0 if result.genuine else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

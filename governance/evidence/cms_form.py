@@ -1,0 +1,113 @@
+"""The one form in which a seal's CMS is accepted, so that no second file verifies with the same signature.
+
+A PDF signature does not cover the hexadecimal text of /Contents, nor the CMS's outer fields. So the CMS is rebuilt from what
+is signed or pinned, and must be byte for byte what the file holds (RFC 5652; ETSI EN 319 122-1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asn1crypto import cms
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.x509 import load_der_x509_certificate
+
+from governance.evidence.identity import P256_ORDER
+
+
+class FormError(ValueError):
+    """The seal is not in the form in which it was made."""
+
+
+def check_hex(text: bytes, contents: bytes) -> None:
+    """`text` is what lies between the two signed ranges: `<`, upper-case hex of the CMS, zeros, `>`."""
+    written = cms.ContentInfo.load(contents).dump()
+    if not contents.startswith(written) or contents[len(written) :].strip(b"\x00"):
+        raise FormError("the room behind the signature is not empty")
+    expected = written.hex().upper().encode()
+    if text != b"<" + expected.ljust(len(text) - 2, b"0") + b">":
+        raise FormError("the signature's hexadecimal text was altered")
+
+
+def check_cms(contents: bytes, document_digest: bytes) -> bytes:
+    """Verifies the signature over the document's SHA-256 and returns the signer's certificate (DER).
+
+    Raises:
+        FormError: the signature is wrong, or any byte of the CMS differs from the canonical form.
+    """
+    info = cms.ContentInfo.load(contents)
+    if info["content_type"].native != "signed_data":
+        raise FormError("the seal holds no signed data")
+    signed = info["content"]
+    if len(signed["signer_infos"]) != 1 or len(signed["certificates"]) != 1:
+        raise FormError("the seal must have one signer and one certificate")
+    signer, certificate = signed["signer_infos"][0], signed["certificates"][0].chosen
+    rebuilt = _rebuild(signer, certificate).dump(force=True)
+    if rebuilt != contents[: len(rebuilt)] or contents[len(rebuilt) :].strip(b"\x00"):
+        raise FormError("the seal's outer fields were altered")
+    _check_attributes(signer["signed_attrs"], document_digest, certificate)
+    _check_signature(signer, certificate)
+    der: bytes = certificate.dump()
+    return der
+
+
+def _rebuild(signer: Any, certificate: Any) -> cms.ContentInfo:
+    identifier = cms.IssuerAndSerialNumber(
+        {"issuer": certificate.issuer, "serial_number": certificate["tbs_certificate"]["serial_number"].native}
+    )
+    again: dict[str, Any] = {
+        "version": "v1",
+        "sid": cms.SignerIdentifier({"issuer_and_serial_number": identifier}),
+        "digest_algorithm": {"algorithm": "sha256"},
+        "signed_attrs": signer["signed_attrs"],
+        "signature_algorithm": {"algorithm": "sha256_ecdsa"},
+        "signature": signer["signature"].native,
+    }
+    if signer["unsigned_attrs"].native is not None:
+        if [one["type"].native for one in signer["unsigned_attrs"]] != ["signature_time_stamp_token"]:
+            raise FormError("the seal carries unsigned attributes other than a time stamp")
+        again["unsigned_attrs"] = signer["unsigned_attrs"]
+    content = cms.SignedData(
+        {
+            "version": "v1",
+            "digest_algorithms": [{"algorithm": "sha256"}],
+            "encap_content_info": {"content_type": "data"},
+            "certificates": [certificate],
+            "signer_infos": [again],
+        }
+    )
+    return cms.ContentInfo({"content_type": "signed_data", "content": content})
+
+
+def _check_attributes(attributes: Any, document_digest: bytes, certificate: Any) -> None:
+    values = {one["type"].native: one["values"] for one in attributes}
+    if len(values) != len(attributes) or any(len(one) != 1 for one in values.values()):
+        raise FormError("a signed attribute appears twice")
+    if "content_type" not in values or values["content_type"][0].native != "data":
+        raise FormError("the signed content type is wrong")
+    if "message_digest" not in values or values["message_digest"][0].native != document_digest:
+        raise FormError("the file is not what was sealed: its digest differs")
+    if "signing_certificate_v2" not in values:
+        raise FormError("the seal does not name its certificate (PAdES demands it)")
+    named = values["signing_certificate_v2"][0]["certs"][0]["cert_hash"].native
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(certificate.dump())
+    if named != digest.finalize():
+        raise FormError("the seal names another certificate than it carries")
+
+
+def _check_signature(signer: Any, certificate: Any) -> None:
+    key = load_der_x509_certificate(certificate.dump()).public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise FormError("the seal's key is not EC P-256")
+    signature = signer["signature"].native
+    r, s = decode_dss_signature(signature)
+    if s > P256_ORDER // 2 or encode_dss_signature(r, s) != signature:
+        raise FormError("the signature is not in the form in which it was made")
+    try:
+        key.verify(signature, signer["signed_attrs"].untag().dump(), ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature as error:
+        raise FormError("the signature is wrong") from error

