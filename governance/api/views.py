@@ -7,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
@@ -97,6 +98,7 @@ class Standing(Open):
         return Response(StandingSerializer(answer).data)
 
 
+@csrf_exempt
 def unknown(request: HttpRequest, path: str) -> JsonResponse:
     """An address below `/api/` that does not exist: an answer for programs, not a page."""
     return JsonResponse({"messages": ["There is nothing at this address; see /api/schema/."]}, status=404)

@@ -173,7 +173,7 @@ class OptOutForm(PersonForm):
 
     def chosen_files(self) -> list[str]:
         """Names of the files that came along: a page cannot keep them, so it says so."""
-        return [tidy(upload.name or "") for upload in self.files.getlist("files")]
+        return [tidy(upload.name or "") for upload in cast(Any, self.files).getlist("files")]
 
 
 def _is_address(line: str) -> bool:

@@ -121,3 +121,8 @@ def test_the_schema_is_complete_and_free_of_warnings(client: Client) -> None:
     for status in ("400", "401", "404", "409", "422", "429"):
         assert out.getvalue().count(f"'{status}':") == 2, status
     assert client.get("/api/schema/").status_code == 200
+
+
+def test_an_unknown_address_answers_programs_whatever_the_method() -> None:
+    answer = Client(enforce_csrf_checks=True).post("/api/v2/requests/", {}, content_type="application/json")
+    assert answer.status_code == 404 and answer.json()["messages"]
