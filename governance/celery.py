@@ -13,7 +13,7 @@ from django.conf import settings
 from unlearning_engine.broker import configure
 
 app = configure(Celery("governance"), settings.BROKER_URL)
-app.conf.timezone = "UTC"
+app.conf.update(timezone="UTC")
 app.conf.beat_schedule = {
     "sweep jobs": {"task": "governance.sweep_jobs", "schedule": 5.0},
     "watch deadlines": {"task": "governance.watch_deadlines", "schedule": 3600.0},

@@ -51,7 +51,14 @@ __all__ = [
 ]
 
 #: Jobs of the house itself and the queue that takes each; everything else is an engine verb on `gpu`.
-HOUSE_JOBS = {"match": "default", "plan": "default", "unlearn": "default", "verify": "default", "notify": "default", "report": "signing"}
+HOUSE_JOBS = {
+    "match": "default",
+    "plan": "default",
+    "unlearn": "default",
+    "verify": "default",
+    "notify": "default",
+    "report": "signing",
+}
 ENGINE_TASK = "engine.run"
 HOUSE_TASK = "governance.run_job"
 
@@ -140,7 +147,9 @@ def _create(*, key: str, **fields: Any) -> Job:
 def publish(job: Job) -> bool:
     """Send the job's message. False when no broker answers: the sweeper will try again."""
     name, arguments = (
-        (ENGINE_TASK, [str(job.pk), job.attempt, job.spec]) if job.queue == "gpu" else (HOUSE_TASK, [str(job.pk), job.attempt])
+        (ENGINE_TASK, [str(job.pk), job.attempt, job.spec])
+        if job.queue == "gpu"
+        else (HOUSE_TASK, [str(job.pk), job.attempt])
     )
     try:
         current_app.send_task(name, args=arguments, queue=queue_name(job.queue), retry=False)

@@ -40,7 +40,7 @@ class Outcome(StrEnum):
     DAMAGED = "damaged"
     FAIL = "fail"
     INCONCLUSIVE = "inconclusive"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a verdict
 
 
 #: Exit codes of `verify` on the command line.
@@ -167,7 +167,7 @@ def parse(data: object) -> Spec:
     if not isinstance(data, dict):
         raise ConfigError("spec: must be a JSON object")
     verb = data.get("verb")
-    if verb not in SPECS:
+    if not isinstance(verb, str) or verb not in SPECS:
         raise ConfigError(f"spec.verb: {verb!r} is unknown; one of {', '.join(sorted(SPECS))}")
     kind = SPECS[verb]
     hints = {k: t for k, t in typing.get_type_hints(kind).items() if typing.get_origin(t) is not typing.ClassVar}
@@ -181,12 +181,14 @@ def parse(data: object) -> Spec:
             if required:
                 problems.append(f"spec.{name}: missing")
         elif not _matches(data[name], hints[name]):
-            problems.append(f"spec.{name}: {data[name]!r} is not of type {getattr(hints[name], '__name__', hints[name])}")
+            kind_name = getattr(hints[name], "__name__", hints[name])
+            problems.append(f"spec.{name}: {data[name]!r} is not of type {kind_name}")
         elif required and data[name] == "":
             problems.append(f"spec.{name}: is empty")
     if data.get("schema", SCHEMA) != SCHEMA:
         problems.append(f"spec.schema: {data['schema']!r} is not supported; this engine reads {SCHEMA}")
-    if kind is VerifySpec and not ((data.get("forget") and data.get("retain")) or (data.get("dataset") and data.get("forget_ids"))):
+    sets = [("forget", "retain"), ("dataset", "forget_ids")]
+    if kind is VerifySpec and not any(data.get(one) and data.get(other) for one, other in sets):
         problems.append("spec: give forget and retain, or dataset and forget_ids")
     if problems:
         raise ConfigError(problems)

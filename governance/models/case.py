@@ -64,8 +64,11 @@ class Channel(models.TextChoices):
 
 def case_number() -> str:
     """A number that can be read out and does not tell how many cases there are."""
-    return "LT-" + "".join(secrets.choice(ALPHABET) for _ in range(5)) + "-" + "".join(
-        secrets.choice(ALPHABET) for _ in range(3)
+    return (
+        "LT-"
+        + "".join(secrets.choice(ALPHABET) for _ in range(5))
+        + "-"
+        + "".join(secrets.choice(ALPHABET) for _ in range(3))
     )
 
 

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from governance.errors import Unfit
 from governance.models.case import Case
 from governance.models.catalogue import Dataset, ModelVersion
 
@@ -42,7 +43,7 @@ class Plan(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.PROPOSED)
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     confirmed_at = models.DateTimeField(null=True)
-    candidate = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    candidate = models.OneToOneField(ModelVersion, null=True, on_delete=models.PROTECT, related_name="plan")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -95,10 +96,33 @@ class Job(models.Model):
             models.Index(fields=["state", "lease_until"], name="job_lease"),
             models.Index(fields=["-created_at", "-id"], name="job_newest"),
         ]
-        constraints = [models.CheckConstraint(condition=models.Q(queue__in=["default", "gpu", "signing"]), name="job_queue_known")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(queue__in=["default", "gpu", "signing"]), name="job_queue_known")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    def load_case(self) -> Case:
+        """The job's case, fresh from the database.
+
+        Raises:
+            Unfit: the job belongs to none.
+        """
+        if self.case_id is None:
+            raise Unfit(f"Job {self.pk} belongs to no case.")
+        return Case.objects.select_related("claimant").get(pk=self.case_id)
+
+    def load_plan(self) -> Plan:
+        """The job's plan with what it names, fresh from the database.
+
+        Raises:
+            Unfit: the job belongs to none.
+        """
+        if self.plan_id is None:
+            raise Unfit(f"Job {self.pk} belongs to no plan.")
+        related = Plan.objects.select_related("case__claimant", "base__model", "candidate", "reference", "dataset")
+        return related.get(pk=self.plan_id)
 
 
 class JobPoint(models.Model):

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import models
@@ -21,6 +21,13 @@ from governance.errors import KeyDestroyed
 from governance.secrets import read_secret
 
 NONCE = 12
+
+
+if TYPE_CHECKING:
+    # Generic only to type checkers: at run time Django's fields take no parameters.
+    _Binary = models.BinaryField[Any, Any]
+else:
+    _Binary = models.BinaryField
 
 
 class SubjectKey(models.Model):
@@ -74,7 +81,7 @@ def commitment_key(subject: uuid.UUID) -> bytes:
     return hmac.new(subject_key(subject), b"lethe ledger commitments", hashlib.sha256).digest()
 
 
-class SealedText(models.BinaryField):
+class SealedText(_Binary):
     """A text column that is stored encrypted under the key of the row's `subject`.
 
     Reading and writing the attribute works with plain text; the column holds nonce and ciphertext.
@@ -121,4 +128,6 @@ class _SealedAttribute:
 
     def __set__(self, instance: Any, value: Any) -> None:
         # Django hands bytes from the database; people hand text.
-        instance.__dict__[self.field.attname] = self.field.seal(instance, value) if isinstance(value, str) and value else value
+        instance.__dict__[self.field.attname] = (
+            self.field.seal(instance, value) if isinstance(value, str) and value else value
+        )

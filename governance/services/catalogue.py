@@ -104,7 +104,12 @@ def version_register(
     ledger.append(
         action="version.registered",
         actor=actor,
-        body={"artifact": artifact, "method": method, "state": state.value, "datasets": [d.artifact for d in trained_on]},
+        body={
+            "artifact": artifact,
+            "method": method,
+            "state": state.value,
+            "datasets": [d.artifact for d in trained_on],
+        },
     )
     return version
 

@@ -35,7 +35,9 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
     if case.status != Status.DECISION or actor.user is None:
         raise Conflict(f"Case {case.number} is not waiting for a decision.")
     matches = {match.pk: match for match in case.matches.select_related("record")}
-    approved = set(Decision.objects.filter(match__case=case, approved_at__isnull=False).values_list("match_id", flat=True))
+    approved = set(
+        Decision.objects.filter(match__case=case, approved_at__isnull=False).values_list("match_id", flat=True)
+    )
     problems = [f"Hit {pk} belongs to another case." for pk in proposals if pk not in matches]
     problems += [f"Hit {pk} is decided already." for pk in proposals if pk in approved]
     problems += [

@@ -25,8 +25,8 @@ from governance.models import (
     Match,
     Plan,
     Proof,
-    Record,
     Recipient,
+    Record,
     Role,
     User,
 )
@@ -36,7 +36,7 @@ from governance.secrets import BASE_DIR
 FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
 ASKED = {
-    Kind.COPYRIGHT: "That the named works no longer serve to train models, and that models trained on them forget them.",
+    Kind.COPYRIGHT: "That the named works no longer serve to train models, and that trained models forget them.",
     Kind.PRIVACY: "That the personal data named in the request be erased, from training data and from trained models.",
 }
 POLICY_ONLY = "Treated under the company's policy: the law reserves rights but orders no change of weights."
@@ -140,7 +140,9 @@ def _recorded(plan: Plan) -> dict[str, Any]:
 
 def confirmation(plan: Plan) -> LedgerOpening:
     """The opening of the entry `plan.confirmed` of this plan."""
-    openings = LedgerOpening.objects.select_related("entry").filter(case_id=plan.case_id, entry__action="plan.confirmed")
+    openings = LedgerOpening.objects.select_related("entry").filter(
+        case_id=plan.case_id, entry__action="plan.confirmed"
+    )
     return next(o for o in openings if o.body["attempt"] == plan.attempt)
 
 

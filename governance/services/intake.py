@@ -40,8 +40,12 @@ def _problems(kind: Kind, law: str, items: Sequence[Item], received_on: date) ->
         problems.append("Name at least one work or fact.")
     if len(items) > MAX_ITEMS:
         problems.append(f"{len(items)} works in one request; file at most {MAX_ITEMS} at a time.")
-    problems += [f"“{item.title[:60]}” is longer than {MAX_TEXT:,} characters." for item in items if len(item.text) > MAX_TEXT]
-    problems += [f"Work {n} has neither text nor an address." for n, item in enumerate(items, 1) if not item.text.strip()]
+    problems += [
+        f"“{item.title[:60]}” is longer than {MAX_TEXT:,} characters." for item in items if len(item.text) > MAX_TEXT
+    ]
+    problems += [
+        f"Work {n} has neither text nor an address." for n, item in enumerate(items, 1) if not item.text.strip()
+    ]
     if received_on > timezone.localdate():
         problems.append("The date of receipt lies in the future.")
     return problems
@@ -88,8 +92,15 @@ def case_file(
             action="case.received",
             actor=actor,
             case=case,
-            body={"kind": kind.value, "law": law, "channel": channel.value, "items": len(items), "received_on": received.isoformat(), "due_on": case.due_on.isoformat()},
-        )  # fmt: skip
+            body={
+                "kind": kind.value,
+                "law": law,
+                "channel": channel.value,
+                "items": len(items),
+                "received_on": received.isoformat(),
+                "due_on": case.due_on.isoformat(),
+            },
+        )
         letter_send(case=case, template="received")
     return case
 
@@ -128,6 +139,4 @@ def confirmation_resend(*, case: Case) -> None:
 @transaction.atomic
 def case_withdraw(*, case: Case, actor: Actor, reason: str = "Withdrawn") -> Case:
     """The claimant takes the request back."""
-    return advance(
-        case=case, to=Status.NOTIFICATION, actor=actor, reason=reason, disposition=Disposition.WITHDRAWN
-    )
+    return advance(case=case, to=Status.NOTIFICATION, actor=actor, reason=reason, disposition=Disposition.WITHDRAWN)

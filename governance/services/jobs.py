@@ -77,7 +77,9 @@ def job_run(*, job_id: str, attempt: int, handlers: Mapping[str, Handler]) -> No
         _end(job_id, attempt, state=Job.State.SUCCEEDED)
 
 
-def job_succeed(*, job_id: str, attempt: int, result: str, summary: dict[str, Any], then: Mapping[str, Handler]) -> None:
+def job_succeed(
+    *, job_id: str, attempt: int, result: str, summary: dict[str, Any], then: Mapping[str, Handler]
+) -> None:
     """An engine's attempt ended well: keep its result and take the next step, both or neither."""
     try:
         with transaction.atomic():

@@ -23,7 +23,7 @@ def matching_start(*, job: Job) -> None:
     Raises:
         Unfit: no training dataset is registered, or no item has text to look for.
     """
-    case = Case.objects.get(pk=job.case_id)
+    case = job.load_case()
     datasets = Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING)
     rows = [
         {"id": str(item.pk), "title": item.title, "text": item.text}
@@ -45,15 +45,19 @@ def matching_start(*, job: Job) -> None:
 @transaction.atomic
 def matching_finish(*, job: Job) -> None:
     """Engine verb `match` ended: its hits become rows, and the last dataset's end moves the case on."""
-    case = Case.objects.select_related("claimant").get(pk=job.case_id)
+    case = job.load_case()
     spec = dispatch.read_json(job.spec)
     dataset = Dataset.objects.get(artifact=spec["dataset"])
     items = {str(item.pk): item for item in case.items.all()}
     hits = dispatch.read_output_rows(job, "matches")
-    records = {r.record_id: r for r in Record.objects.filter(dataset=dataset, record_id__in=[h["record"] for h in hits])}
+    records = {
+        r.record_id: r for r in Record.objects.filter(dataset=dataset, record_id__in=[h["record"] for h in hits])
+    }
     for hit in hits:
         _match_create(case, items[hit["item"]], records[hit["record"]], hit)
-    ledger.append(action="matching.finished", actor=SYSTEM, case=case, body={"dataset": dataset.artifact, "hits": len(hits)})
+    ledger.append(
+        action="matching.finished", actor=SYSTEM, case=case, body={"dataset": dataset.artifact, "hits": len(hits)}
+    )
     waiting = case.jobs.filter(kind="engine.match").exclude(state=Job.State.SUCCEEDED).exclude(pk=job.pk)
     if waiting.exists():
         return

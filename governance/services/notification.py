@@ -74,7 +74,7 @@ def _closing_letter(case: Case) -> str:
 @transaction.atomic
 def case_close(*, job: Job) -> Case:
     """Job `notify`: tell the claimant how it ended, then close."""
-    case = Case.objects.select_related("claimant").get(pk=job.case_id)
+    case = job.load_case()
     if template := _closing_letter(case):
         letter_send(case=case, template=template)
     return advance(case=case, to=Status.CLOSED, actor=SYSTEM, reason="Claimant notified")

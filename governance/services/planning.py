@@ -20,13 +20,17 @@ SYSTEM = Actor.system("planning")
 def records_to_forget(case: Case) -> list[Record]:
     """Every record that two people decided to erase, in a stable order."""
     chosen = Record.objects.filter(matches__case=case, matches__decision__choice="erase")
-    return list(chosen.filter(matches__decision__approved_at__isnull=False).distinct().order_by("dataset_id", "record_id"))
+    return list(
+        chosen.filter(matches__decision__approved_at__isnull=False).distinct().order_by("dataset_id", "record_id")
+    )
 
 
 def records_set_aside(dataset: int, records: list[Record]) -> list[str]:
     """Ids of every other record that a decision took out of training: no later run may learn them again."""
     others = Record.objects.filter(dataset_id=dataset, quarantined_at__isnull=False)
-    return list(others.exclude(pk__in=[r.pk for r in records]).order_by("record_id").values_list("record_id", flat=True))
+    return list(
+        others.exclude(pk__in=[r.pk for r in records]).order_by("record_id").values_list("record_id", flat=True)
+    )
 
 
 @transaction.atomic
@@ -36,7 +40,7 @@ def plan_propose(*, job: Job) -> Plan | None:
     Raises:
         Unfit: no released version learned the records, or several did (each model is planned in a case of its own).
     """
-    case = Case.objects.get(pk=job.case_id)
+    case = job.load_case()
     attempt = case.plans.count()
     if attempt >= len(dispatch.LADDER):
         advance(

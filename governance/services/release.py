@@ -16,7 +16,7 @@ from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
-from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Release, Status
+from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Recipient, Release, Status
 from governance.policies import Actor, Permission, demand, may
 
 SYSTEM = Actor.system("release")
@@ -34,7 +34,8 @@ def release_sign(*, case: Case, actor: Actor) -> Release:
     if case.status != Status.RELEASE:
         raise Conflict(f"Case {case.number} is not waiting for a release.")
     plan = case.plans.filter(state__in=[Plan.State.PASSED, Plan.State.INCONCLUSIVE]).latest("attempt")
-    release, _ = Release.objects.get_or_create(case=case, defaults={"version_id": plan.candidate_id})
+    candidate = ModelVersion.objects.get(plan=plan)
+    release, _ = Release.objects.get_or_create(case=case, defaults={"version": candidate})
     side = "released" if may(actor, Permission.RELEASE_MODEL) else "legal"
     if actor.user in (release.released_by, release.legal_by):
         raise NotAllowed("You signed this release already; the other signature is another person's.")
@@ -42,7 +43,9 @@ def release_sign(*, case: Case, actor: Actor) -> Release:
     if not Release.objects.filter(pk=release.pk, **{f"{side}_by": None}).update(**columns):
         raise Conflict("This signature is there already.")
     release.refresh_from_db()
-    ledger.append(action="release.signed", actor=actor, case=case, body={"side": side, "version": release.version.artifact})
+    ledger.append(
+        action="release.signed", actor=actor, case=case, body={"side": side, "version": release.version.artifact}
+    )
     if release.released_at and release.legal_at:
         _replace(case, plan, release)
     return release
@@ -93,7 +96,9 @@ def pointer_write(place: Deployment, version: ModelVersion) -> None:
         os.replace(temporary, path)
         written = json.loads(path.read_text())["artifact"]
     except OSError as error:
-        raise Unfit(f"{place.place}: its pointer cannot be written ({error.strerror}); mend it and sign again.") from error
+        raise Unfit(
+            f"{place.place}: its pointer cannot be written ({error.strerror}); mend it and sign again."
+        ) from error
     if written != version.artifact:
         raise Unfit(f"{place.place}: its pointer was changed by somebody else at the same moment; sign again.")
 
@@ -117,7 +122,25 @@ def deployment_record(*, deployment: Deployment, state: Deployment.State, case: 
         changed_by=actor.user,
         replaced_by=release.version if state == Deployment.State.REPLACED else None,
     )
-    ledger.append(action="deployment.recorded", actor=actor, case=case, body={"place": deployment.place, "state": state.value})
+    ledger.append(
+        action="deployment.recorded", actor=actor, case=case, body={"place": deployment.place, "state": state.value}
+    )
+
+
+@transaction.atomic
+def recipients_tell(*, case: Case, actor: Actor) -> int:
+    """Record that everybody who received the old version was told of the erasure (GDPR Art. 19); returns how many.
+
+    Raises:
+        Unfit: the new version is not released yet, so that there is nothing to tell.
+    """
+    demand(actor, Permission.UPDATE_DEPLOYMENT)
+    if not hasattr(case, "release") or case.release.released_at is None:
+        raise Unfit("Tell recipients after the release: until then nothing was erased.")
+    untold = Recipient.objects.filter(version__in=case.plans.values("base"), told_at=None)
+    told = untold.update(told_at=timezone.now())
+    ledger.append(action="recipients.told", actor=actor, case=case, body={"recipients": told})
+    return told
 
 
 def _is_base(case: Case, deployment: Deployment) -> bool:
@@ -143,12 +166,16 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
         vocabulary.Guarantee(dispatch.METHODS[plan.method].guarantee.value),
         vocabulary.service_of(states),
     )
-    best = next(d for d in (Disposition.FULFILLED, Disposition.PARTLY, Disposition.NOT_FULFILLED) if d.value in possible)
-    return advance(case=case, to=Status.REPORTING, actor=actor, reason="Released; every place is accounted for", disposition=best)
+    best = next(
+        d for d in (Disposition.FULFILLED, Disposition.PARTLY, Disposition.NOT_FULFILLED) if d.value in possible
+    )
+    return advance(
+        case=case, to=Status.REPORTING, actor=actor, reason="Released; every place is accounted for", disposition=best
+    )
 
 
 def dispose_due() -> int:
-    """Delete old weights whose day has come; returns how many. A blob that something else needs stays and is tried again."""
+    """Delete old weights whose day has come; returns how many. What another stored tree lists stays."""
     gone = 0
     for disposal in Disposal.objects.filter(deleted_at=None, due_on__lte=timezone.localdate()):
         dispatch.discard(disposal.artifact)

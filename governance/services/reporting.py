@@ -36,7 +36,7 @@ def report_write(*, job: Job) -> Report:
     """
     if not settings.SEAL_FOLDER:
         raise Unfit("This worker has no seal: set LETHE_SEAL_FOLDER for the signing worker alone.")
-    case = Case.objects.select_related("claimant").get(pk=job.case_id)
+    case = job.load_case()
     evidence = _evidence(case)
     document = schema.parse(evidence)
     key = identity.load_seal(Path(settings.SEAL_FOLDER))

@@ -38,14 +38,13 @@ def _left_out(plan: Plan) -> str:
 
 
 def _plan(job: Job) -> Plan:
-    plans = Plan.objects.select_related("case", "base", "dataset").filter(case_id=job.case_id)
-    return plans.filter(state=Plan.State.CONFIRMED).latest("attempt")
+    return job.load_case().plans.filter(state=Plan.State.CONFIRMED).latest("attempt")
 
 
 @transaction.atomic
 def unlearning_finish(*, job: Job) -> None:
     """Engine verb `unlearn` ended: register the candidate and have it verified."""
-    plan = Plan.objects.select_related("case", "base__model").get(pk=job.plan_id)
+    plan = job.load_plan()
     newest = plan.base.model.versions.aggregate(newest=Max("revision"))["newest"]
     candidate = ModelVersion.objects.create(
         model=plan.base.model,
@@ -69,7 +68,7 @@ def unlearning_finish(*, job: Job) -> None:
 @transaction.atomic
 def unlearning_fail(*, job: Job) -> None:
     """The run failed for good: the plan is spent and the case goes back to planning."""
-    plan = Plan.objects.select_related("case").get(pk=job.plan_id)
+    plan = job.load_plan()
     Plan.objects.filter(pk=plan.pk).update(state=Plan.State.FAILED)
     if Case.objects.filter(pk=plan.case_id, status=Status.UNLEARNING).exists():
         advance(case=plan.case, to=Status.PLANNING, actor=SYSTEM, reason=f"Plan {plan.attempt}: the run failed")

@@ -10,7 +10,7 @@ from governance import dispatch
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Case, Dataset, Job, ModelVersion, Plan, Status, Verification
+from governance.models import Dataset, Job, ModelVersion, Plan, Status, Verification
 from governance.policies import Actor
 
 SYSTEM = Actor.system("verification")
@@ -23,8 +23,9 @@ STATE = {
 @transaction.atomic
 def verification_start(*, job: Job) -> None:
     """Job `verify`: original, candidate and reference under the policy that was fixed before the run."""
-    plans = Plan.objects.select_related("case", "base", "candidate", "reference", "dataset")
-    plan = plans.filter(case_id=job.case_id, candidate__isnull=False).latest("attempt")
+    plan = job.load_case().plans.filter(candidate__isnull=False).latest("attempt")
+    if plan.candidate is None:
+        raise Unfit(f"Plan {plan.attempt} has no candidate to verify.")
     controls = Dataset.objects.filter(purpose=Dataset.Purpose.CONTROLS).latest("created_at")
     spec = dispatch.VerifySpec(
         candidate=plan.candidate.artifact,
@@ -43,10 +44,12 @@ def verification_start(*, job: Job) -> None:
 @transaction.atomic
 def verification_finish(*, job: Job) -> Verification:
     """Engine verb `verify` ended: keep its document and follow its verdict."""
-    plan = Plan.objects.select_related("case", "candidate").get(pk=job.plan_id)
+    plan = job.load_plan()
     document = dispatch.read_output_json(job, "verification")
     if document["policy_digest"] != plan.policy_digest:
-        raise Unfit("The probes were judged by another policy than the one recorded before the run; nothing is claimed.")
+        raise Unfit(
+            "The probes were judged by another policy than the one recorded before the run; nothing is claimed."
+        )
     verdict = dispatch.Outcome(document["verdict"])
     verification = Verification.objects.create(
         plan=plan,
@@ -62,14 +65,19 @@ def verification_finish(*, job: Job) -> Verification:
         action="verification.finished",
         actor=SYSTEM,
         case=plan.case,
-        body={"attempt": plan.attempt, "verdict": verdict.value, "document": verification.artifact, "policy": plan.policy_digest},
+        body={
+            "attempt": plan.attempt,
+            "verdict": verdict.value,
+            "document": verification.artifact,
+            "policy": plan.policy_digest,
+        },
     )
     exact = dispatch.METHODS[plan.method].guarantee is dispatch.Guarantee.EXACT
     if verdict is dispatch.Outcome.PASS or (exact and verdict is dispatch.Outcome.INCONCLUSIVE):
         # An exact method that too few items could confirm may still replace the old version; the report says both.
         advance(case=plan.case, to=Status.RELEASE, actor=SYSTEM, reason=f"Plan {plan.attempt}: {verdict.value}")
     else:
-        ModelVersion.objects.filter(pk=plan.candidate_id).update(state=ModelVersion.State.REJECTED)
+        ModelVersion.objects.filter(plan=plan).update(state=ModelVersion.State.REJECTED)
         advance(case=plan.case, to=Status.PLANNING, actor=SYSTEM, reason=f"Plan {plan.attempt}: {verdict.value}")
     return verification
 
@@ -89,6 +97,6 @@ def verification_fail(*, job: Job) -> None:
     ledger.append(
         action="verification.broken",
         actor=SYSTEM,
-        case=Case.objects.get(pk=job.case_id),
+        case=job.load_case(),
         body={"attempt": job.plan.attempt if job.plan else 0},
     )

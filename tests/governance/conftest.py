@@ -129,7 +129,16 @@ def engine_job(case: Case, kind: str) -> Job:
 
 
 HITS = [
-    {"item": "", "record": "r1", "subject": "a", "method": "exact", "score": 1.0, "shared": 13, "of": 13, "excerpt": POEM},
+    {
+        "item": "",
+        "record": "r1",
+        "subject": "a",
+        "method": "exact",
+        "score": 1.0,
+        "shared": 13,
+        "of": 13,
+        "excerpt": POEM,
+    },
     {"item": "", "record": "r2", "subject": "a", "method": "same_work", "score": None, "excerpt": "Who wrote it?"},
 ]
 
@@ -193,9 +202,7 @@ def _match(case: Case) -> None:
 
 def _decide(case: Case, people: dict[Role, Actor]) -> None:
     erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="Company policy on opt-outs")
-    decision.decision_propose(
-        case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=people[Role.LEGAL]
-    )
+    decision.decision_propose(case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=people[Role.LEGAL])
     decision.decision_approve(case=case, actor=people[Role.APPROVER])
 
 

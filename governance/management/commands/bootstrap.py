@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
 
 def make_seal(folder: Path) -> None:
-    """The issuer's seal and the ledger's key in `folder`, which only the signing worker is given; the certificate is public."""
+    """The issuer's seal and the ledger's key, for the signing worker alone; a copy of the certificate for everybody."""
     if not (folder / CERTIFICATE_FILE).exists():
         create_seal_identity(folder, settings.ORGANISATION)
     if not (folder / LEDGER_KEY).exists():

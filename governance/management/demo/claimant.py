@@ -27,7 +27,9 @@ class ClaimantBrowser:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.session = requests.Session()
-        self.subject = next(s for s in organisation.corpus_json("subjects")["subjects"] if s["id"] == organisation.ARTIST)
+        self.subject = next(
+            s for s in organisation.corpus_json("subjects")["subjects"] if s["id"] == organisation.ARTIST
+        )
 
     @property
     def status_url(self) -> str:
@@ -54,7 +56,11 @@ class ClaimantBrowser:
             "declared": "on",
         }
         answer = self.session.post(
-            address, data=fields, files=[("files", work) for work in self._files()], headers={"Referer": address}, timeout=TIMEOUT
+            address,
+            data=fields,
+            files=[("files", work) for work in self._files()],
+            headers={"Referer": address},
+            timeout=TIMEOUT,
         )
         number = NUMBER.search(answer.text)
         if not answer.ok or answer.url == address or not number:

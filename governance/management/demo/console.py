@@ -1,4 +1,4 @@
-"""What the user sees: one line per stage with a bar, its time and the page on which to look; plain lines without a terminal."""
+"""What the user sees: one line per stage with a bar, its time and the page on which to look."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ class Stages:
 
     @contextmanager
     def _bar(self, title: str) -> Iterator[tuple[Progress, TaskID]]:
-        columns = (TextColumn("  … {task.description:<44}"), BarColumn(24), TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("  … {task.description:<44}"),
+            BarColumn(24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         with Progress(*columns, console=self.console, transient=True) as progress:
             yield progress, progress.add_task(title, total=1.0, note="")

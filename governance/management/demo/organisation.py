@@ -82,7 +82,9 @@ def build(stages: Stages, *, seed: int, base_url: str) -> None:
 
 def _dataset(name: str, purpose: Dataset.Purpose, artifact: str) -> Dataset:
     known = Dataset.objects.filter(artifact=artifact).first()
-    return known or catalogue.dataset_register(name=name, purpose=purpose, artifact=artifact, actor=actor(Role.ENGINEER))
+    return known or catalogue.dataset_register(
+        name=name, purpose=purpose, artifact=artifact, actor=actor(Role.ENGINEER)
+    )
 
 
 def _excluded() -> str:
@@ -113,5 +115,8 @@ def _deploy(version: ModelVersion) -> None:
     pointer_write(place, version)
     catalogue.deployment_register(version=version, place="Reading-room terminal", actor=engineer)
     catalogue.recipient_register(
-        version=version, name="Tarn Institute (research copy)", received_on=timezone.localdate() - timedelta(days=90), actor=engineer
+        version=version,
+        name="Tarn Institute (research copy)",
+        received_on=timezone.localdate() - timedelta(days=90),
+        actor=engineer,
     )

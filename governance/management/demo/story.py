@@ -101,7 +101,9 @@ class Story:
                 return
             plan = planning.plan_confirm(case=self.case, actor=actor(Role.ENGINEER))
         method = dispatch.METHODS[plan.method]
-        self.stages.say(f"      plan {plan.attempt}: {method.title} ({method.guarantee.value}); thresholds are in the ledger")
+        self.stages.say(
+            f"      plan {plan.attempt}: {method.title} ({method.guarantee.value}); thresholds are in the ledger"
+        )
 
     def unlearn(self) -> None:
         """The engine unlearns."""
@@ -129,6 +131,7 @@ class Story:
                 release.deployment_record(
                     deployment=place, state=Deployment.State.REPLACED, case=self.case, actor=manager
                 )
+            release.recipients_tell(case=self.case, actor=manager)
             release.release_finish(case=self.case, actor=manager)
 
     def report(self) -> None:

@@ -24,13 +24,15 @@ def check_machine(port: int) -> None:
     """Stop with a clear sentence when the port is taken or the disk is full."""
     free = shutil.disk_usage(home()).free
     if free < FREE_BYTES:
-        raise DemoError(f"Only {free / 2**30:.1f} GiB are free where {home().name}/ lies; free {FREE_BYTES / 2**30:.0f} GiB and start again.")
+        raise DemoError(f"Only {free / 2**30:.1f} GiB are free for {home().name}/; free 2 GiB and start again.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise DemoError(f"Port {port} is in use ({error.strerror}). Stop what uses it, or choose another: make demo PORT={port + 1}") from error
+            raise DemoError(
+                f"Port {port} is in use ({error.strerror}). Stop what uses it, or: make demo PORT={port + 1}"
+            ) from error
 
 
 class Group:
