@@ -5,8 +5,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from governance.api import views
-from governance.web import claimant, verify
+from governance.web import auditor, casework, claimant, executive, operations, verify
 from governance.web.accounts import desk
+from governance.web.case_actions import ACTIONS
 
 public: list[URLPattern | URLResolver] = [
     path("", claimant.home, name="home"),
@@ -41,6 +42,32 @@ accounts: list[URLPattern | URLResolver] = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
 ]
 
-staff: list[URLPattern | URLResolver] = []
+staff: list[URLPattern | URLResolver] = [
+    path("cases/", casework.cases, name="cases"),
+    path("cases/new/", casework.case_new, name="case_new"),
+    path("cases/<uuid:public_id>/", casework.case, name="case"),
+    path("cases/<uuid:public_id>/verification/", casework.verification, name="verification"),
+    path("cases/<uuid:public_id>/reveal/", casework.reveal, name="case_reveal"),
+    *(path(f"cases/<uuid:public_id>/{name}/", casework.act(name), name=f"case_{name}") for name in ACTIONS),
+    path("models/", operations.models, name="models"),
+    path("models/register/", operations.models_register, name="models_register"),
+    path("models/<uuid:public_id>/", operations.model, name="model"),
+    path("models/<uuid:public_id>/place/", operations.model_place, name="model_place"),
+    path("models/<uuid:public_id>/recipient/", operations.model_recipient, name="model_recipient"),
+    path("datasets/", operations.datasets, name="datasets"),
+    path("datasets/register/", operations.datasets_register, name="datasets_register"),
+    path("datasets/<uuid:public_id>/", operations.dataset, name="dataset"),
+    path("jobs/", operations.jobs, name="jobs"),
+    path("jobs/<uuid:job_id>/", operations.job, name="job"),
+    path("jobs/<uuid:job_id>/cancel/", operations.job_cancel, name="job_cancel"),
+    path("jobs/<uuid:job_id>/retry/", operations.job_retry, name="job_retry"),
+    path("dashboard/", executive.dashboard, name="dashboard"),
+    path("dashboard/<slug:name>.csv", executive.figures_csv, name="figures_csv"),
+    path("reports/", auditor.reports, name="reports"),
+    path("reports/<slug:number>.pdf", auditor.report, name="report"),
+    path("reports/<slug:number>.json", auditor.report_evidence, name="report_evidence"),
+    path("ledger/", auditor.ledger, name="ledger"),
+    path("ledger/<int:index>/", auditor.ledger_entry, name="ledger_entry"),
+]
 
 urlpatterns = [*public, *api, *accounts, *staff]

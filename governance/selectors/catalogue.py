@@ -1,0 +1,91 @@
+"""The register as its readers want it: models with versions and places, datasets with records."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from governance.models import AiModel, Dataset, Deployment, Disposal, ModelVersion, Plan, Recipient, Record
+from governance.policies import Actor, Permission, demand
+from governance.selectors.paging import Page, page
+
+RECORDS = 50
+RUNNING_PLANS = Q(state__in=[Plan.State.PROPOSED, Plan.State.CONFIRMED])
+
+
+def models(actor: Actor) -> list[AiModel]:
+    """Every model with its versions (newest first), their places and their recipients: four queries in all."""
+    demand(actor, Permission.SEE_MODELS)
+    versions = ModelVersion.objects.order_by("-revision").annotate(given_to=Count("recipients"))
+    return list(
+        AiModel.objects.order_by("name").prefetch_related(
+            Prefetch("versions", queryset=versions),
+            Prefetch("versions__deployments", queryset=Deployment.objects.select_related("replaced_by").order_by("id")),
+        )
+    )
+
+
+def waiting_cases() -> dict[int, int]:
+    """Model id -> cases whose plan for it is proposed or running."""
+    rows = Plan.objects.filter(RUNNING_PLANS).values("base__model").annotate(n=Count("case", distinct=True))
+    return {row["base__model"]: row["n"] for row in rows}
+
+
+def model_get(actor: Actor, public_id: uuid.UUID) -> AiModel:
+    """One model.
+
+    Raises:
+        AiModel.DoesNotExist: no such model.
+    """
+    demand(actor, Permission.SEE_MODELS)
+    return AiModel.objects.get(public_id=public_id)
+
+
+def versions(model: AiModel) -> list[ModelVersion]:
+    """Newest first, with parent and datasets."""
+    return list(model.versions.select_related("parent", "model").prefetch_related("datasets").order_by("-revision"))
+
+
+def places(model: AiModel) -> QuerySet[Deployment]:
+    """Where versions of the model answer or answered."""
+    rows = Deployment.objects.filter(version__model=model)
+    return rows.select_related("version__model", "replaced_by__model", "changed_by").order_by(
+        "-version__revision", "id"
+    )
+
+
+def recipients(model: AiModel) -> QuerySet[Recipient]:
+    """Who received a version."""
+    return Recipient.objects.filter(version__model=model).select_related("version").order_by("received_on", "id")
+
+
+def disposals(model: AiModel) -> QuerySet[Disposal]:
+    """Old weights, checkpoints and caches with their dates."""
+    return (
+        Disposal.objects.filter(version__model=model).select_related("version__model", "case").order_by("due_on", "id")
+    )
+
+
+def datasets(actor: Actor) -> list[Dataset]:
+    """Every dataset with the number of versions trained on it and of records left out."""
+    demand(actor, Permission.SEE_MODELS)
+    held = Count("records", filter=Q(records__quarantined_at__isnull=False), distinct=True)
+    rows = Dataset.objects.annotate(versions_count=Count("versions", distinct=True), held_count=held)
+    return list(rows.order_by("purpose", "name", "id"))
+
+
+def dataset_get(actor: Actor, public_id: uuid.UUID) -> Dataset:
+    """One dataset.
+
+    Raises:
+        Dataset.DoesNotExist: no such dataset.
+    """
+    demand(actor, Permission.SEE_MODELS)
+    return Dataset.objects.get(public_id=public_id)
+
+
+def records(dataset: Dataset, *, after: str = "", held: bool = False) -> Page[Record]:
+    """Records by id, those after the id `after`; with `held` only those that left the training catalogue."""
+    rows = dataset.records.filter(record_id__gt=after) if after else dataset.records.all()
+    return page((rows.filter(quarantined_at__isnull=False) if held else rows).order_by("record_id"), RECORDS)

@@ -1,0 +1,162 @@
+"""The auditor's rooms: signed reports and the ledger, entry by entry, with proofs of inclusion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from governance import dispatch
+from governance.evidence import ledger as proofs
+from governance.models import LedgerEntry, Report
+from governance.policies import Actor, Permission, may
+from governance.selectors import ledger as select
+from governance.web import case_history
+from governance.web.guards import staff
+
+P = Permission
+KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version", "deployment",
+         "report", "letter", "clock", "deadline", "person", "job", "dataset", "weights")  # fmt: skip
+
+
+@require_safe
+@staff(P.SEE_REPORTS)
+def reports(request: HttpRequest) -> HttpResponseBase:
+    """Every signed report, newest first."""
+    actor = Actor.of(request.user)
+    page = select.reports_page(actor, after=request.GET.get("after", ""))
+    linked = may(actor, P.SEE_CASES)
+    shown = f"{len(page.rows)}+" if page.more else str(len(page.rows))
+    context = {
+        "conclusion": ngettext("%(n)s signed report", "%(n)s signed reports", len(page.rows)) % {"n": shown}
+        if page.rows
+        else _("No report was signed yet"),
+        "columns": [_("Report"), _("Case"), _("Says"), _("Signed"), _("PDF"), _("Download")],
+        "rows": [_report(report, linked) for report in page.rows],
+        "next_page_url": f"?{urlencode({'after': page.last.number})}" if page.last else "",
+    }
+    return render(request, "auditor/reports.html", context)
+
+
+def _report(report: Report, linked: bool) -> list[Any]:
+    case = report.case
+    return [
+        {"text": report.number, "url": reverse("report", args=[report.number]), "mono": True},
+        {"text": case.number, "mono": True, "url": reverse("case", args=[case.public_id]) if linked else "",
+         "note": case.get_disposition_display()},
+        report.headline,
+        date_format(timezone.localtime(report.created_at), "j M Y, H:i"),
+        {"digest": report.pdf},
+        {"text": _("Evidence, JSON"), "url": reverse("report_evidence", args=[report.number])},
+    ]  # fmt: skip
+
+
+def _download(request: HttpRequest, number: str, *, evidence: bool) -> HttpResponse:
+    try:
+        report = select.report_get(Actor.of(request.user), number)
+    except Report.DoesNotExist as error:
+        raise Http404 from error
+    ref, kind, ending = (
+        (report.evidence, "application/json", "json") if evidence else (report.pdf, "application/pdf", "pdf")
+    )
+    response = HttpResponse(dispatch.read_bytes(ref), content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{report.number}.{ending}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+@require_safe
+@staff(P.SEE_REPORTS)
+def report(request: HttpRequest, number: str) -> HttpResponseBase:
+    """The signed PDF, checked against its digest as it is read."""
+    return _download(request, number, evidence=False)
+
+
+@require_safe
+@staff(P.SEE_REPORTS)
+def report_evidence(request: HttpRequest, number: str) -> HttpResponseBase:
+    """The report's evidence document."""
+    return _download(request, number, evidence=True)
+
+
+@require_safe
+@staff(P.SEE_LEDGER)
+def ledger(request: HttpRequest) -> HttpResponseBase:
+    """The leaves, newest first; by kind of action and by case."""
+    actor = Actor.of(request.user)
+    kind, case, before = request.GET.get("kind", ""), request.GET.get("case", ""), request.GET.get("before", "")
+    kind = kind if kind in KINDS else ""
+    page = select.entries_page(
+        actor, action=f"{kind}." if kind else "", case=case, before=int(before) if before.isdecimal() and len(before) < 16 else None
+    )  # fmt: skip
+    size = select.size()
+    query = {name: value for name, value in (("kind", kind), ("case", case)) if value}
+    words = number_format(size, force_grouping=True)
+    context = {
+        "conclusion": ngettext("%(n)s entry, none ever changed", "%(n)s entries, none ever changed", size) % {"n": words}
+        if size
+        else _("The ledger is empty"),
+        "sentence": _("Each entry is a leaf of one hash tree. It holds no personal data: people and cases are commitments."),
+        "filters": [
+            {"name": "kind", "label": _("About"), "options": [
+                {"value": "", "label": _("everything"), "selected": not kind},
+                *({"value": k, "label": k, "selected": k == kind} for k in KINDS)]},
+        ],
+        "case_number": case,
+        "hidden": [("case", case)] if case else [],
+        "columns": [{"label": _("Entry"), "num": False}, _("When"), _("Case"), _("Who"), _("What"), _("Leaf hash")],
+        "rows": [_entry(entry) for entry in page.rows],
+        "next_page_url": f"?{urlencode({**query, 'before': page.last.index})}" if page.last else "",
+    }  # fmt: skip
+    return render(request, "auditor/ledger.html", context)
+
+
+def _entry(entry: LedgerEntry) -> list[Any]:
+    opening = getattr(entry, "opening", None)
+    case = opening.case if opening else None
+    return [
+        {
+            "text": number_format(entry.index, force_grouping=True),
+            "mono": True,
+            "url": reverse("ledger_entry", args=[entry.index]),
+        },
+        date_format(timezone.localtime(entry.at), "j M Y, H:i:s"),
+        {"text": case.number, "mono": True, "url": reverse("case", args=[case.public_id])} if case else "",
+        case_history.actor_words(opening) if opening else _("opening destroyed"),
+        {"text": case_history.words(entry.action, opening.body) if opening else "", "note": entry.action},
+        {"digest": bytes(entry.hash).hex()},
+    ]
+
+
+@require_safe
+@staff(P.SEE_LEDGER)
+def ledger_entry(request: HttpRequest, index: int) -> HttpResponseBase:
+    """One leaf as JSON, with its bytes, its opening and its proof of inclusion in the tree as it is now."""
+    try:
+        entry = select.entry_get(Actor.of(request.user), index)
+    except LedgerEntry.DoesNotExist as error:
+        raise Http404 from error
+    opening = select.opening_of(entry)
+    tree = proofs.tree()
+    return JsonResponse(
+        {
+            "leaf": proofs.as_json(entry),
+            "leaf_bytes": bytes(entry.leaf).decode(),
+            "leaf_hash": bytes(entry.hash).hex(),
+            "opening": {"salt": bytes(opening.salt).hex(), "body": opening.body} if opening else None,
+            "inclusion": {
+                "tree_size": len(tree),
+                "root": tree.root().hex(),
+                "proof": [node.hex() for node in tree.inclusion_proof(index)],
+            },
+        },
+        json_dumps_params={"indent": 2},
+    )

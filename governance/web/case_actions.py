@@ -1,0 +1,124 @@
+"""What staff do to a case: one table of actions, each a form, a permission and the service that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from governance.models import Case, Deployment, Status
+from governance.policies import Actor, Permission
+from governance.services import decision, intake, planning, proof, release, review
+from governance.web import staff_forms as forms
+
+P = Permission
+Perform = Callable[[Case, Any, Actor], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One thing that may be done: who may, whether it counts as a decision, what is asked, what is done."""
+
+    permissions: tuple[Permission, ...]
+    form: type[forms.CaseForm]
+    perform: Perform
+    decide: bool = True
+
+
+@transaction.atomic
+def _proof(case: Case, form: forms.ProofForm, actor: Actor) -> str:
+    data = form.cleaned_data
+    if data["level"]:
+        proof.proof_record(case=case, level=data["level"], note=data["note"], actor=actor)
+    if data.get("then") == "accept" and case.status == Status.PROOF:
+        proof.proof_accept(case=case, actor=actor)
+        return _("Proof accepted; the case is at review.")
+    return _("Proof recorded.")
+
+
+def _review(case: Case, form: forms.ReviewForm, actor: Actor) -> str:
+    data = form.cleaned_data
+    if data["choice"] == "admit":
+        review.case_admit(case=case, actor=actor)
+        return _("Admissible. The works are being looked for.")
+    if data["choice"] == "refuse":
+        review.case_refuse(case=case, actor=actor, reason=data["text"])
+        return _("Refused. The claimant is being told.")
+    pauses = bool(data.get("pauses_clock"))
+    review.information_ask(case=case, actor=actor, question=data["text"], pauses_clock=pauses)
+    return _("The question is on its way.")
+
+
+def _answer(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
+    review.information_receive(case=case, actor=actor)
+    return _("The case is back where the question was asked.")
+
+
+def _propose(case: Case, form: forms.ProposeForm, actor: Actor) -> str:
+    decision.decision_propose(case=case, proposals=form.proposals(), actor=actor)
+    return _("Signed. A second person now decides.")
+
+
+def _approve(case: Case, form: forms.ApproveForm, actor: Actor) -> str:
+    if form.cleaned_data["choice"] == "return":
+        decision.decision_return(case=case, actor=actor, reason=form.cleaned_data["reason"])
+        return _("Returned to the first reviewer.")
+    decision.decision_approve(case=case, actor=actor)
+    return _("Approved.")
+
+
+def _plan(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
+    plan = planning.plan_confirm(case=case, actor=actor)
+    return _("Plan %(n)d is confirmed; its thresholds stand in the ledger and the run is queued.") % {"n": plan.attempt}
+
+
+def _sign(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
+    signed = release.release_sign(case=case, actor=actor)
+    if signed.released_at and signed.legal_at:
+        return _("Both signatures are there: the new version is released.")
+    return _("Signed. The release waits for the other signature.")
+
+
+def _place(case: Case, form: forms.PlaceForm, actor: Actor) -> str:
+    place, state = form.cleaned_data["place"], Deployment.State(form.cleaned_data["state"])
+    release.deployment_record(deployment=place, state=state, case=case, actor=actor)
+    return _("%(place)s is recorded as %(state)s.") % {"place": place.place, "state": state.label.lower()}
+
+
+def _finish(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
+    release.release_finish(case=case, actor=actor)
+    return _("Every place is accounted for. The report is being written.")
+
+
+def _extend(case: Case, form: forms.ExtendForm, actor: Actor) -> str:
+    review.clock_extend(case=case, actor=actor, reasons=form.cleaned_data["reasons"])
+    return _("Extended; the claimant is being told.")
+
+
+def _withdraw(case: Case, form: forms.WithdrawForm, actor: Actor) -> str:
+    intake.case_withdraw(case=case, actor=actor, reason="Withdrawn at the claimant's word")
+    return _("Withdrawn; the claimant is being told.")
+
+
+_RELEASERS = (P.RELEASE_MODEL, P.RELEASE_LEGAL)
+
+#: Last part of the address -> action. URLs, panels and the table of the policy's tests are made from this.
+ACTIONS: Mapping[str, Action] = MappingProxyType(
+    {
+        "proof": Action(permissions=(P.RECORD_PROOF,), form=forms.ProofForm, perform=_proof),
+        "review": Action(permissions=(P.REVIEW,), form=forms.ReviewForm, perform=_review),
+        "answer": Action(permissions=(P.REVIEW, P.RECORD_PROOF), form=forms.ConfirmForm, perform=_answer),
+        "propose": Action(permissions=(P.PROPOSE,), form=forms.ProposeForm, perform=_propose),
+        "approve": Action(permissions=(P.APPROVE,), form=forms.ApproveForm, perform=_approve),
+        "plan": Action(permissions=(P.CONFIRM_PLAN,), form=forms.ConfirmForm, perform=_plan),
+        "release": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_sign),
+        "place": Action(permissions=(P.UPDATE_DEPLOYMENT,), form=forms.PlaceForm, perform=_place, decide=False),
+        "finish": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_finish),
+        "extend": Action(permissions=(P.EXTEND,), form=forms.ExtendForm, perform=_extend),
+        "withdraw": Action(permissions=(P.WITHDRAW,), form=forms.WithdrawForm, perform=_withdraw),
+    }
+)

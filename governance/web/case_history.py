@@ -1,0 +1,135 @@
+"""A case's entries in the ledger as sentences. An action without words here is told by its name, never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance import dispatch
+from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Status
+
+Body = Mapping[str, Any]
+
+
+def method_title(name: str) -> str:
+    """The method as people call it."""
+    return dispatch.METHODS[name].title if name in dispatch.METHODS else name
+
+
+def _records(n: int) -> str:
+    return ngettext("%(n)d record", "%(n)d records", n) % {"n": n}
+
+
+def _counts(body: Body) -> str:
+    words = {
+        Decision.Choice.ERASE: _("erase %(n)d"),
+        Decision.Choice.EXCLUDE: _("leave out %(n)d"),
+        Decision.Choice.REFUSE: _("refuse %(n)d"),
+    }
+    return ", ".join(text % {"n": body[name]} for name, text in words.items() if body.get(name)) or _("nothing")
+
+
+def _advanced(body: Body) -> str:
+    to = Status(body["to"])
+    if to == Status.CLOSED and body.get("disposition"):
+        return _("closed the case: %(end)s") % {"end": Disposition(body["disposition"]).label.lower()}
+    return _("to %(stage)s: %(reason)s") % {"stage": to.label.lower(), "reason": body.get("reason", "")}
+
+
+def _plan(text: str) -> Callable[[Body], str]:
+    return lambda b: _(text) % {
+        "n": b.get("attempt", ""), "method": method_title(str(b.get("method", ""))).lower(),
+        "records": _records(int(b.get("records", 0))), "verdict": b.get("verdict", ""),
+    }  # fmt: skip
+
+
+def _day(iso: str) -> str:
+    return date_format(date.fromisoformat(iso), "j F Y")
+
+
+WORDS: Mapping[str, Callable[[Body], str]] = {
+    "case.received": lambda b: (
+        _("received by %(channel)s, answer due %(day)s")
+        % {"channel": Channel(b["channel"]).label.lower(), "day": _day(b["due_on"])}
+    ),
+    "case.advanced": _advanced,
+    "proof.recorded": lambda b: _("recorded proof, level P%(n)s") % {"n": b.get("level", "")},
+    "matching.finished": lambda b: _("searched a dataset and found %(records)s") % {"records": _records(b["hits"])},
+    "decision.proposed": lambda b: _("proposed: %(what)s") % {"what": _counts(b)},
+    "decision.approved": lambda b: _("approved: %(what)s") % {"what": _counts(b)},
+    "decision.returned": lambda b: _("returned the proposal: %(why)s") % {"why": b.get("why", "")},
+    "plan.proposed": _plan("proposed plan %(n)s, %(method)s, for %(records)s"),
+    "plan.confirmed": _plan("confirmed plan %(n)s with its thresholds"),
+    "unlearning.finished": _plan("finished the run of plan %(n)s"),
+    "verification.finished": _plan("judged plan %(n)s: %(verdict)s"),
+    "verification.broken": _plan("could not judge plan %(n)s; an engineer has to look"),
+    "release.signed": lambda b: (
+        _("signed the release for legal") if b.get("side") == "legal" else _("signed the release")
+    ),
+    "version.released": lambda b: (
+        _("released the new version; the old one goes by %(day)s") % {"day": _day(b["dispose_by"])}
+    ),
+    "deployment.recorded": lambda b: _("recorded %(place)s as %(state)s") % {"place": b["place"], "state": b["state"]},
+    "weights.disposed": lambda b: _("deleted old weights"),
+    "letter.written": lambda b: _("wrote a letter (%(name)s)") % {"name": b.get("template", "")},
+    "clock.extended": lambda b: _("extended the clock to %(day)s") % {"day": _day(b["due_on"])},
+    "deadline.near": lambda b: _("warned: due %(day)s") % {"day": _day(b["due_on"])},
+    "deadline.missed": lambda b: _("recorded a missed deadline: %(day)s") % {"day": _day(b["due_on"])},
+    "person.revealed": lambda b: _("looked at the claimant's name and address"),
+    "job.failed": lambda b: _("saw a job fail (%(kind)s)") % {"kind": b.get("kind", "")},
+    "job.retried": lambda b: _("let a job run again (%(kind)s)") % {"kind": b.get("kind", "")},
+    "job.cancelled": lambda b: _("cancelled a job (%(kind)s)") % {"kind": b.get("kind", "")},
+    "report.sealed": lambda b: _("signed the report"),
+}
+
+
+def words(action: str, body: Body) -> str:
+    """One entry as a sentence without its subject."""
+    tell = WORDS.get(action)
+    return tell(body) if tell else action.replace(".", " ").replace("_", " ")
+
+
+def actor_words(opening: LedgerOpening) -> str:
+    """Who acted: a person by name, the claimant, or a machine by what it does."""
+    if opening.actor:
+        return str(opening.actor)
+    if opening.actor_label == "claimant":
+        return _("The claimant")
+    return opening.actor_label.removeprefix("system:").capitalize()
+
+
+def timeline(openings: list[LedgerOpening], waiting: str = "") -> list[dict[str, str]]:
+    """Entries for the `timeline` tag, newest first; `waiting` is what is open now."""
+    head = [{"kind": "open", "actor": "", "text": waiting, "when": ""}] if waiting else []
+    return head + [
+        {
+            "kind": "machine" if opening.actor_label.startswith("system:") else "person",
+            "actor": actor_words(opening),
+            "text": words(opening.entry.action, opening.body),
+            "when": date_format(timezone.localtime(opening.entry.at), "j M Y, H:i"),
+            "ledger": number_format(opening.entry_id, force_grouping=True),
+        }
+        for opening in openings
+    ]
+
+
+def pauses(case: Case, openings: list[LedgerOpening]) -> tuple[tuple[date, date], ...]:
+    """The lawful pauses behind the case, from its history; none where the days do not add up to those counted."""
+    found, start = [], None
+    for opening in reversed(openings):
+        if opening.entry.action != "case.advanced":
+            continue
+        day = timezone.localdate(opening.entry.at)
+        if opening.body["to"] == Status.INFORMATION:
+            start = day
+        elif opening.body["from"] == Status.INFORMATION and start and day > start:
+            found.append((start, day))
+            start = None
+    counted = sum((last - first).days for first, last in found)
+    return tuple(found) if counted and counted == case.paused_days else ()

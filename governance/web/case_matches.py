@@ -1,0 +1,135 @@
+"""Hits as the officer reads them: grouped by work, the passages side by side, personal data masked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance.models import Case, ClaimedItem, Decision, Kind, Match
+from governance.policies import Actor, Permission, may
+
+#: Passages are shown up to so many characters; of a longer work the stretch that holds the agreement.
+SHOWN = 900
+#: More hits of one work by the dataset's own label than this are one line.
+FOLDED = 3
+MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+PHONE = re.compile(r"\+?\d[\d ()/-]{6,}\d")
+
+
+def masked(case: Case, text: str) -> str:
+    """The text with the claimant's name, and in a privacy case any address or number, as `[[kind]]`."""
+    if case.kind == Kind.PRIVACY:
+        text = PHONE.sub("[[telephone]]", MAIL.sub("[[e-mail]]", text))
+        name = case.claimant.name.strip()
+        for part in sorted({name, *(p for p in name.split() if len(p) > 2)}, key=len, reverse=True):
+            text = re.sub(rf"\b{re.escape(part)}\b", "[[name]]", text, flags=re.IGNORECASE)
+    return text
+
+
+def may_read(case: Case, actor: Actor) -> bool:
+    """Facts about a private person are read only by those who may know who it is."""
+    return case.kind == Kind.COPYRIGHT or may(actor, Permission.REVEAL_PERSON)
+
+
+def item_title(case: Case, item: ClaimedItem, actor: Actor) -> str:
+    """Title of a work; a fact is only numbered for those who may not read it."""
+    if may_read(case, actor):
+        return masked(case, item.title) or _("Work %(n)d") % {"n": item.position}
+    return _("Fact %(n)d") % {"n": item.position}
+
+
+def passage(text: str, other: str) -> str:
+    """The stretch of a long text around the first run of words that the other text shares with it."""
+    if len(text) <= SHOWN:
+        return text
+    words = other.split()
+    places = (text.find(" ".join(words[i : i + 4])) for i in range(max(1, len(words) - 3)))
+    at = max(0, next((place for place in places if place >= 0), 0) - SHOWN // 4)
+    start = text.find(" ", at) + 1 if at else 0
+    cut = text[start : start + SHOWN].rsplit(" ", 1)[0]
+    return f"{'… ' if start else ''}{cut}{' …' if start + SHOWN < len(text) else ''}"
+
+
+def agreement(hit: Match) -> str:
+    """How the hit was found, with its score."""
+    if hit.method == Match.Method.SAME_WORK:
+        return _("same work, by the dataset's label")
+    words = hit.get_method_display().lower()
+    return words if hit.score is None or hit.method == Match.Method.EXACT else f"{words}, {hit.score:.2f}"
+
+
+def _hit(number: int, hit: Match, current: Match | None) -> dict[str, Any]:
+    decision: Decision | None = getattr(hit, "decision", None)
+    return {
+        "number": number,
+        "pk": hit.pk,
+        "record": hit.record.record_id,
+        "url": f"?tab=matches&hit={number}",
+        "agreement": agreement(hit),
+        "proposed": decision.get_choice_display() if decision else "",
+        "law": decision.ground if decision else "",
+        "current": current is not None and hit.pk == current.pk,
+    }
+
+
+def groups(case: Case, hits: list[Match], actor: Actor, current: Match | None) -> list[dict[str, Any]]:
+    """The hits by work. Many hits that only the dataset's label brings stand folded behind one line."""
+    found: dict[int, dict[str, Any]] = {}
+    for number, hit in enumerate(hits, 1):
+        group = found.setdefault(
+            hit.item_id, {"title": item_title(case, hit.item, actor), "hits": [], "folded": [], "datasets": set()}
+        )
+        same = hit.method == Match.Method.SAME_WORK
+        group["folded" if same else "hits"].append(_hit(number, hit, current))
+        group["datasets"].add(hit.record.dataset.name)
+    for group in found.values():
+        if len(group["folded"]) <= FOLDED:
+            group["hits"] += group["folded"]
+            group["folded"] = []
+        n = len(group["hits"]) + len(group["folded"])
+        group["note"] = (
+            ngettext("%(n)d record", "%(n)d records", n) % {"n": n} + ", " + ", ".join(sorted(group["datasets"]))
+        )
+        group["folded_note"] = ngettext(
+            "%(n)d further record of the same work, by the dataset's label",
+            "%(n)d further records of the same work, by the dataset's label",
+            len(group["folded"]),
+        ) % {"n": len(group["folded"])}
+        group["folded_proposed"] = ", ".join(sorted({h["proposed"] for h in group["folded"] if h["proposed"]}))
+    return list(found.values())
+
+
+def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Match | None, dict[str, Any] | None]:
+    """The hit whose passages stand side by side: the one asked for, else the first with an excerpt."""
+    number = int(wanted) if wanted.isdecimal() and 0 < int(wanted) <= len(hits) else 0
+    if not number:
+        number = next((n for n, hit in enumerate(hits, 1) if hit.method != Match.Method.SAME_WORK), 1 if hits else 0)
+    if not number:
+        return None, None
+    hit = hits[number - 1]
+    if not may_read(case, actor):
+        return hit, None
+    claimed, excerpt = hit.item.text, hit.excerpt
+    shared = _("%(shared)d of %(of)d") % {"shared": hit.shared, "of": hit.of} if hit.shared and hit.of else ""
+    counted = _("The two passages share %(shared)s five-word sequences, counted exactly.") % {"shared": shared}
+    return hit, {
+        "title": _("Match %(n)d of %(total)d: %(how)s") % {"n": number, "total": len(hits), "how": agreement(hit)},
+        "note": counted if shared else "",
+        "left": {
+            "title": _("What the claimant sent"),
+            "note": item_title(case, hit.item, actor).replace("[[", "").replace("]]", ""),
+            "text": masked(case, passage(claimed, excerpt)),
+        },
+        "right": {
+            "title": _("Training record"),
+            "code": hit.record.record_id,
+            "note": ", ".join(filter(None, [hit.record.dataset.name, hit.record.source_url, hit.record.licence])),
+            "text": masked(case, passage(excerpt or _("No excerpt is kept of this record."), claimed)),
+        },
+        "foot": _("Masked words agree letter for letter.") if case.kind == Kind.PRIVACY else "",
+        "previous_url": f"?tab=matches&hit={number - 1}" if number > 1 else "",
+        "next_url": f"?tab=matches&hit={number + 1}" if number < len(hits) else "",
+    }

@@ -1,0 +1,251 @@
+"""The one thing to do now: by the case's status and by who looks. A policy that refuses says so instead of a button."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance.clocks import LAWS
+from governance.lifecycle import TRANSITIONS
+from governance.models import Case, Decision, Deployment, Disposition, Match, Plan, Release, Status, User
+from governance.policies import Actor, Permission, may, proof_unlocks_weights
+from governance.web.case_actions import ACTIONS
+from governance.web.case_history import method_title
+from governance.web.guards import roles_with
+from governance.web.staff_forms import CaseForm
+
+S = Status
+Bound = Mapping[str, CaseForm]
+Panel = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Who looks at which case, with the hits, and the form that was sent back with errors."""
+
+    case: Case
+    actor: Actor
+    hits: list[Match]
+    bound: Bound
+
+    def form(self, name: str) -> CaseForm:
+        """The form of an action: as it was sent, or fresh."""
+        return self.bound.get(name) or ACTIONS[name].form(self.case, auto_id=f"{name}_%s")
+
+    def ask(self, name: str, submit: str) -> Panel:
+        """Form, address and button of an action, or why this reader sees none."""
+        action = ACTIONS[name]
+        if not any(may(self.actor, permission) for permission in action.permissions):
+            roles = ", ".join(roles_with(*action.permissions)).lower()
+            return {"why_not": _("This step is for: %(roles)s.") % {"roles": roles}}
+        return {"form": self.form(name), "action": address(self.case, name), "submit": submit}
+
+
+def address(case: Case, name: str) -> str:
+    """Where an action is posted to."""
+    return reverse(f"case_{name}", args=[case.public_id])
+
+
+def when(moment: Any) -> str:
+    """`20 Nov, 16:12`."""
+    return date_format(timezone.localtime(moment), "j M, H:i")
+
+
+def _proof(desk: Desk) -> Panel:
+    unlocks = proof_unlocks_weights(desk.case)
+    note = (
+        _("What is recorded unlocks a change of weights.")
+        if unlocks
+        else _("What is recorded so far allows exclusion from future training, not a change of weights.")
+    )
+    return {"title": _("Proof"), "note": note, **desk.ask("proof", _("Record"))}
+
+
+def _review(desk: Desk) -> Panel:
+    return {"title": _("Review"), "note": _("One officer decides whether the request is taken up."),
+            "after_title": _("Then"), "after": _("Admitted works are compared with every record of every training dataset."),
+            **desk.ask("review", _("Sign the review"))}  # fmt: skip
+
+
+def _information(desk: Desk) -> Panel:
+    back = S(desk.case.return_to).label.lower() if desk.case.return_to else ""
+    note = _("A question is with the claimant. The answer brings the case back to %(stage)s.") % {"stage": back}
+    return {"title": _("Waiting for information"), "note": note, **desk.ask("answer", _("The answer has come"))}
+
+
+def _signature(who: User | None, moment: Any, note: str, waiting: str) -> Panel:
+    if who is None or moment is None:
+        return {"signed": False, "state": waiting, "note": note}
+    return {"signed": True, "name": str(who), "note": f"{note}, {when(moment)}"}
+
+
+def proposal_words(hits: Iterable[Match]) -> str:
+    """`erase 24, refuse 1`."""
+    decisions = [hit.decision for hit in hits if hasattr(hit, "decision")]
+    parts = []
+    for choice in Decision.Choice:
+        count = sum(decision.choice == choice for decision in decisions)
+        if count:
+            parts.append(f"{choice.label.lower()} {count}")
+    return ", ".join(parts)
+
+
+def _decision(desk: Desk) -> Panel:
+    decisions = [hit.decision for hit in desk.hits if hasattr(hit, "decision")]
+    complete = len(decisions) == len(desk.hits)
+    first = decisions[0] if decisions and complete else None
+    mine = any(decision.proposed_by_id == getattr(desk.actor.user, "pk", None) for decision in decisions)
+    proposed = (
+        _("First signature. Proposes: %(what)s") % {"what": proposal_words(desk.hits)}
+        if first
+        else _("First signature")
+    )
+    can_approve = may(desk.actor, Permission.APPROVE)
+    second_waits = _("waiting for you") if can_approve and not mine and complete else _("waiting")
+    panel: Panel = {
+        "title": _("Decision"),
+        "note": _("Two people sign. Whoever proposes cannot approve."),
+        "signatures": [
+            _signature(
+                first.proposed_by if first else None, first.proposed_at if first else None, proposed, _("waiting")
+            ),
+            {"signed": False, "state": second_waits, "note": _("Second signature, by an approver")},
+        ],
+        "reasons": sorted({d.reason for d in decisions if d.reason}),
+        "after": _("Records to be erased leave the training catalogue at once; then a plan is computed."),
+    }
+    if not complete or (desk.hits and not first):
+        panel |= desk.ask("propose", _("Sign as first reviewer"))
+        panel["exceptions"] = "form" in panel
+    elif mine:
+        panel["why_not"] = _("You signed the proposal, so the second signature has to be another person's.")
+    else:
+        panel |= desk.ask("approve", _("Sign as second reviewer"))
+        panel["irreversible"] = _("Asks for your password. Entered in the ledger; it cannot be undone.")
+    if not desk.hits:
+        panel["note"] = _("No record was found. A second person confirms that nothing is to be decided.")
+    return panel
+
+
+def _planning(desk: Desk) -> Panel:
+    plan = desk.case.plans.filter(state=Plan.State.PROPOSED).last()
+    if plan is None:
+        return {"title": _("Planning"), "note": _("The next plan is being worked out."), "why_not": ""}
+    words = ngettext("%(n)d record", "%(n)d records", plan.forget_count) % {"n": plan.forget_count}
+    return {
+        "title": _("Plan %(n)d") % {"n": plan.attempt},
+        "note": _("%(method)s, to forget %(records)s. Its thresholds are fixed with your signature, before the run.")
+        % {"method": method_title(plan.method), "records": words},
+        "after_title": _("After you confirm"),
+        "after": _("The run starts on the GPU queue. A separate job then judges the result by these thresholds."),
+        **desk.ask("plan", _("Confirm the plan")),
+    }
+
+
+def waiting_places(case: Case) -> list[Deployment]:
+    """Places of the version that this case replaces which are not yet accounted for."""
+    waiting = [Deployment.State.SERVING, Deployment.State.PENDING]
+    return list(Deployment.objects.filter(version__in=case.plans.values("base"), state__in=waiting))
+
+
+def _release(desk: Desk) -> Panel:
+    signed = Release.objects.filter(case=desk.case).select_related("released_by", "legal_by").first() or Release()
+    sides = (
+        (signed.released_by, signed.released_at, _("The release manager"), Permission.RELEASE_MODEL),
+        (signed.legal_by, signed.legal_at, _("Legal"), Permission.RELEASE_LEGAL),
+    )
+    lines, open_to_me = [], False
+    for who, moment, side, permission in sides:
+        mine = may(desk.actor, permission)
+        open_to_me = open_to_me or (mine and moment is None)
+        lines.append(_signature(who, moment, side, _("waiting for you") if mine else _("waiting")))
+    panel: Panel = {
+        "title": _("Release"),
+        "note": _("Two signatures put the new version in service."),
+        "signatures": lines,
+    }
+    if not all(moment for _who, moment, _side, _permission in sides):
+        if any(may(desk.actor, p) for *_rest, p in sides) and not open_to_me:
+            return {**panel, "why_not": _("You signed, or your side did. The other signature is another person's.")}
+        after = _("The old version is retired, its places wait for the new one, its weights get a date of deletion.")
+        return {**panel, **desk.ask("release", _("Sign the release")), "after": after}
+    waiting = waiting_places(desk.case)
+    if waiting:
+        words = ngettext("%(n)d place", "%(n)d places", len(waiting)) % {"n": len(waiting)}
+        text = _("%(places)s of the old version still wait. Record each below as replaced or unreachable.")
+        return {**panel, "why_not": text % {"places": words}}
+    panel["note"] = _("Every place of the old version is accounted for.")
+    return {**panel, **desk.ask("finish", _("Have the report written"))}
+
+
+def _machine(title: str, note: str) -> Callable[[Desk], Panel]:
+    return lambda desk: {"title": _(title), "note": _(note)}
+
+
+def _closed(desk: Desk) -> Panel:
+    case, report = desk.case, getattr(desk.case, "report", None)
+    panel: Panel = {
+        "title": str(Disposition(case.disposition).label),
+        "note": _("Closed on %(day)s.") % {"day": date_format(timezone.localtime(case.closed_at), "j F Y")}
+        if case.closed_at
+        else "",
+    }
+    if report and may(desk.actor, Permission.SEE_REPORTS):
+        panel["link"] = {"url": reverse("report", args=[report.number]), "text": _("Signed report (PDF)")}
+    return panel
+
+
+_BY_STATUS: Mapping[Status, Callable[[Desk], Panel]] = {
+    S.RECEIVED: _proof,
+    S.PROOF: _proof,
+    S.REVIEW: _review,
+    S.INFORMATION: _information,
+    S.MATCHING: _machine("Matching", "The works are being compared with the records. Nobody has to do anything now."),
+    S.DECISION: _decision,
+    S.PLANNING: _planning,
+    S.UNLEARNING: _machine("Unlearning", "The confirmed plan is running. Its result is judged by another job."),
+    S.VERIFICATION: _machine("Verification", "The probes are running under the thresholds fixed before the run."),
+    S.RELEASE: _release,
+    S.REPORTING: _machine("Report", "The report is being written and signed by a worker of its own."),
+    S.NOTIFICATION: _machine("Notification", "The claimant is being told; then the case closes."),
+    S.CLOSED: _closed,
+}
+
+
+def panel(desk: Desk) -> Panel:
+    """The panel of the case as this reader sees it, with further steps below it."""
+    return {**_BY_STATUS[S(desk.case.status)](desk), "extras": _extras(desk)}
+
+
+def _extras(desk: Desk) -> list[Panel]:
+    """Steps that are possible beside the one that is due."""
+    case, extras = desk.case, []
+    if case.status == S.PROOF and may(desk.actor, Permission.REVIEW):
+        extras.append({"title": _("Ask the claimant first"), **desk.ask("review", _("Send the question"))})
+    if case.status in (S.REVIEW, S.MATCHING, S.DECISION, S.PLANNING) and may(desk.actor, Permission.RECORD_PROOF):
+        extras.append({"title": _("Record a further proof"), **desk.ask("proof", _("Record"))})
+    law = LAWS[case.law]
+    extendable = (law.extension_months or law.extension_days) and not case.extended_on and case.is_open
+    if extendable and case.due_on >= timezone.localdate() and may(desk.actor, Permission.EXTEND):
+        extras.append({"title": _("Extend the clock"), **desk.ask("extend", _("Extend, with reasons"))})
+    step = TRANSITIONS.get((S(case.status), S.NOTIFICATION))
+    withdrawable = step is not None and Permission.WITHDRAW in step.by
+    if withdrawable and may(desk.actor, Permission.WITHDRAW):
+        extras.append({"title": _("The claimant withdraws"), **desk.ask("withdraw", _("Close as withdrawn"))})
+    for extra, name in ((e, e["action"].rstrip("/").rpartition("/")[2]) for e in extras):
+        extra["open"] = name in desk.bound
+    return extras
+
+
+def waiting_words(case: Case) -> str:
+    """What is open now, for the head of the history."""
+    if not case.is_open:
+        return ""
+    return _("Waiting at: %(stage)s") % {"stage": S(case.status).label.lower()}

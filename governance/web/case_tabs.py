@@ -1,0 +1,282 @@
+"""The parts of a case, one a tab: each reads only what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from governance import dispatch
+from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Recipient, Release, Report, Status
+from governance.policies import Actor, Permission, may
+from governance.web import case_matches
+from governance.web.case_history import method_title
+from governance.web.case_panel import address, when
+from governance.web.probes import margin_words, state_of_plan
+
+S = Status
+Context = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Who looks at which case, what was asked of the page, and whether hits can be decided singly here."""
+
+    case: Case
+    actor: Actor
+    hits: list[Match]
+    query: Mapping[str, str]
+    exceptions: bool = False
+    chosen: Mapping[int, str] | None = None
+
+
+def day(moment: Any) -> str:
+    """`26 October 2026`."""
+    return date_format(moment, "j F Y")
+
+
+def _request(look: Look) -> Context:
+    case = look.case
+    facts = [
+        (_("Asked by"), _("name and contact masked")),
+        (_("Came by"), case.get_channel_display()),
+        (_("Received"), day(case.received_on)),
+    ]
+    if case.entered_by:
+        facts.append((_("Entered by"), str(case.entered_by)))
+    if case.parent:
+        facts.append((_("Follows"), case.parent.number))
+    return {
+        "tab_template": "casework/_tab_request.html",
+        "request_facts": facts,
+        "works": [_work(look, item) for item in case.items.all()],
+    }
+
+
+def _work(look: Look, item: ClaimedItem) -> Context:
+    title = case_matches.item_title(look.case, item, look.actor).replace("[[", "").replace("]]", "")
+    if not case_matches.may_read(look.case, look.actor):
+        hidden = _("Read by legal officers and approvers only.")
+        return {"title": title, "note": hidden, "text": "[[" + _("fact") + "]]"}
+    text = case_matches.masked(look.case, item.text)
+    long = len(text) > case_matches.SHOWN
+    note = item.get_form_display()
+    if long:
+        note = _("%(form)s, the first %(shown)d of %(total)d characters") % {
+            "form": note, "shown": case_matches.SHOWN, "total": len(text)}  # fmt: skip
+    return {"title": title, "note": note, "text": text[: case_matches.SHOWN] + ("…" if long else "")}
+
+
+def _proof(look: Look) -> Context:
+    reads = may(look.actor, Permission.REVEAL_PERSON)
+    rows = [
+        [
+            {"text": f"P{p.level}", "strong": True, "note": p.get_level_display()},
+            p.note if reads and p.note else {"text": _("sealed") if p.note else ""},
+            str(p.recorded_by or _("the claimant, by link")),
+            when(p.recorded_at),
+        ]
+        for p in look.case.proofs.select_related("recorded_by").order_by("recorded_at", "id")
+    ]
+    return {
+        "tab_template": "casework/_tab_plain.html",
+        "tab_title": _("Proof"),
+        "tab_note": _("Never more is asked than the effect needs: exclusion needs P1; a change of weights P3 or P4 for "
+                      "works, P5 for a private person."),
+        "tab_columns": [_("Level"), _("How it was checked"), _("Recorded by"), _("When")],
+        "tab_rows": rows,
+        "tab_empty": _("Nothing was shown yet."),
+    }  # fmt: skip
+
+
+def _matches(look: Look) -> Context:
+    current, match = case_matches.shown(look.case, look.hits, look.actor, look.query.get("hit", ""))
+    return {
+        "tab_template": "casework/_tab_matches.html",
+        "match": match,
+        "groups": case_matches.groups(look.case, look.hits, look.actor, current),
+        "exceptions": look.exceptions,
+        "chosen": look.chosen or {},
+        "searched": look.case.status not in (S.RECEIVED, S.PROOF, S.REVIEW, S.INFORMATION, S.MATCHING),
+    }
+
+
+def _plan(look: Look) -> Context:
+    plans = look.case.plans.select_related(
+        "base__model", "reference__model", "candidate__model", "confirmed_by", "verification"
+    )
+    return {
+        "tab_template": "casework/_tab_plan.html",
+        "plans": [_plan_facts(plan, look.actor) for plan in plans.order_by("-attempt")],
+        "verification_url": reverse("verification", args=[look.case.public_id])
+        if look.case.plans.filter(verification__isnull=False).exists()
+        else "",
+    }
+
+
+def _plan_facts(plan: Plan, actor: Actor) -> Context:
+    entry = dispatch.METHODS.get(plan.method)
+    facts: list[Any] = [
+        (_("Method"), method_title(plan.method)),
+        (_("Guarantee"), _("%(kind)s at best") % {"kind": entry.guarantee.value} if entry else _("unknown")),
+        (_("Changes"), str(plan.base)),
+        (_("Forgets"), _("%(n)d records") % {"n": plan.forget_count}),
+        (_("Judged against"), str(plan.reference) if plan.reference else _("never-seen controls")),
+        (_("Seed"), str(plan.seed)),
+        {"label": _("Records to forget"), "value": plan.forget_ids, "digest": True},
+        {"label": _("Thresholds"), "value": plan.policy_digest, "digest": True},
+    ]
+    if plan.confirmed_by and plan.confirmed_at:
+        facts.append((_("Confirmed"), f"{plan.confirmed_by}, {when(plan.confirmed_at)}"))
+    if plan.candidate:
+        facts.append((_("Result"), str(plan.candidate)))
+    verification = getattr(plan, "verification", None)
+    return {
+        "title": _("Plan %(n)d: %(method)s") % {"n": plan.attempt, "method": method_title(plan.method).lower()},
+        "summary": entry.summary if entry else "",
+        "state": state_of_plan(plan),
+        "word": plan.get_state_display() if verification is None else verification.verdict.replace("_", " "),
+        "facts": facts,
+        "margins": margin_words(plan.policy),
+    }
+
+
+def _release(look: Look) -> Context:
+    case = look.case
+    release = Release.objects.filter(case=case).select_related("version__model").first()
+    bases = case.plans.values("base")
+    places = Deployment.objects.filter(version__in=bases).select_related(
+        "version__model", "replaced_by__model", "changed_by"
+    )
+    given = Recipient.objects.filter(version__in=bases).select_related("version__model")
+    gone = Disposal.objects.filter(case=case).select_related("version__model").order_by("due_on", "id")
+    can = bool(release and release.released_at and release.legal_at) and may(look.actor, Permission.UPDATE_DEPLOYMENT)
+    return {
+        "tab_template": "casework/_tab_release.html",
+        "release": release,
+        "places": [_place(place) for place in places.order_by("id")],
+        "place_action": address(case, "place") if can and case.status == S.RELEASE else "",
+        "place_states": [c for c in Deployment.State.choices if c[0] != Deployment.State.SERVING],
+        "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told")],
+        "recipient_rows": [
+            [r.name, str(r.version), day(r.received_on), when(r.told_at) if r.told_at else _("not yet")] for r in given
+        ],
+        "deletion_columns": [_("What"), _("Version"), _("Digest"), _("Deletion")],
+        "deletion_rows": [
+            [d.get_what_display(), str(d.version), {"digest": d.artifact}, deletion_words(d)] for d in gone
+        ],
+    }
+
+
+PLACE_STATES = {"serving": "at_risk", "pending": "waiting", "replaced": "pass", "unreachable": "at_risk"}
+
+
+def _place(place: Deployment) -> Context:
+    return {
+        "pk": place.pk,
+        "place": place.place,
+        "version": str(place.version),
+        "state": PLACE_STATES[place.state],
+        "word": place.get_state_display(),
+        "note": _("by %(version)s, %(when)s") % {"version": place.replaced_by, "when": when(place.changed_at)}
+        if place.replaced_by
+        else when(place.changed_at),
+        "pointer": bool(place.pointer),
+    }
+
+
+def deletion_words(disposal: Disposal) -> str:
+    """When old weights go, or went."""
+    if disposal.deleted_at:
+        return _("deleted %(day)s") % {"day": day(timezone.localdate(disposal.deleted_at))}
+    return _("on %(day)s") % {"day": day(disposal.due_on)}
+
+
+def _letters(look: Look) -> Context:
+    rows = [
+        [letter.template, when(letter.created_at), when(letter.sent_at) if letter.sent_at else _("not sent yet")]
+        for letter in look.case.letters.all()
+    ]
+    return {
+        "tab_template": "casework/_tab_plain.html",
+        "tab_title": _("Letters"),
+        "tab_note": _(
+            "Letters hold the claimant's name and private link, so their text is shown to the claimant alone."
+        ),
+        "tab_columns": [_("Letter"), _("Written"), _("Sent")],
+        "tab_rows": rows,
+        "tab_empty": _("No letter was written yet."),
+    }
+
+
+def _report(look: Look) -> Context:
+    report = Report.objects.filter(case=look.case).first()
+    context: Context = {
+        "tab_template": "casework/_tab_plain.html",
+        "tab_title": _("Report"),
+        "tab_empty": _("No report yet: it is written when the case is decided and, where a model changed, released."),
+    }
+    if report is None:
+        return context
+    facts: list[Any] = [(_("Says"), report.headline), (_("Signed"), when(report.created_at)),
+             {"label": _("PDF"), "value": report.pdf, "digest": True},
+             {"label": _("Evidence"), "value": report.evidence, "digest": True}]  # fmt: skip
+    if may(look.actor, Permission.SEE_REPORTS):
+        facts.append({"label": _("Download"), "value": _("Signed PDF"), "url": reverse("report", args=[report.number])})
+        link = reverse("report_evidence", args=[report.number])
+        facts.append({"label": _("Download"), "value": _("Evidence, JSON"), "url": link})
+    return {
+        **context,
+        "tab_title": _("Report %(number)s") % {"number": report.number},
+        "tab_facts": facts,
+        "tab_empty": "",
+    }
+
+
+TABS: Mapping[str, tuple[Any, Callable[[Look], Context]]] = {
+    "request": (gettext_lazy("Request"), _request),
+    "proof": (gettext_lazy("Proof"), _proof),
+    "matches": (gettext_lazy("Matches"), _matches),
+    "plan": (gettext_lazy("Plan"), _plan),
+    "release": (gettext_lazy("Release"), _release),
+    "report": (gettext_lazy("Report"), _report),
+    "letters": (gettext_lazy("Letters"), _letters),
+}
+_FIRST = {
+    S.PROOF: "proof", S.MATCHING: "matches", S.DECISION: "matches", S.PLANNING: "plan", S.UNLEARNING: "plan",
+    S.VERIFICATION: "plan", S.RELEASE: "release", S.REPORTING: "report", S.NOTIFICATION: "report", S.CLOSED: "report",
+}  # fmt: skip
+
+
+def current(case: Case, wanted: str) -> str:
+    """The tab that was asked for, else the one that belongs to the case's stage."""
+    return wanted if wanted in TABS else _FIRST.get(S(case.status), "request")
+
+
+def links(case: Case, hits: int, now: str) -> list[Context]:
+    """The row of tabs, with counts where something is counted."""
+    found = Case.objects.filter(pk=case.pk).aggregate(
+        proof=Count("proofs", distinct=True),
+        plan=Count("plans", distinct=True),
+        letters=Count("letters", distinct=True),
+    )
+    counts = {**found, "matches": hits}
+    tabs = [
+        {
+            "label": f"{label}, {counts[name]}" if counts.get(name) else str(label),
+            "url": f"?tab={name}",
+            "current": name == now,
+        }
+        for name, (label, _build) in TABS.items()
+    ]
+    if case.plans.filter(verification__isnull=False).exists():
+        address = reverse("verification", args=[case.public_id])
+        tabs.insert(4, {"label": _("Verification"), "url": address, "current": False})
+    return tabs

@@ -1,0 +1,258 @@
+"""The legal desk: queue, case, what is done to a case, its verification, requests by post or telephone."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from governance.clocks import LAWS
+from governance.errors import GovernanceError
+from governance.models import Case, Channel
+from governance.policies import Actor, Permission, may
+from governance.selectors import cases as select
+from governance.selectors import jobs as select_jobs
+from governance.services import intake
+from governance.services.privacy import Person, person_reveal
+from governance.web import case_history, case_panel, case_tabs, case_words, probes, queue
+from governance.web.case_actions import ACTIONS
+from governance.web.guards import staff
+from governance.web.job_words import progress_of
+from governance.web.sheets import csv_response
+from governance.web.staff_forms import CaseForm, NewCaseForm, ProposeForm
+
+P = Permission
+#: A page about running work asks again after so many seconds.
+REFRESH = 5
+
+
+def fetch(request: HttpRequest, public_id: uuid.UUID) -> Case:
+    """The case, if it exists and this person may see it.
+
+    Raises:
+        Http404: no such case.
+    """
+    try:
+        return select.case_get(Actor.of(request.user), public_id)
+    except Case.DoesNotExist as error:
+        raise Http404 from error
+
+
+@require_safe
+@staff(P.SEE_CASES)
+def cases(request: HttpRequest) -> HttpResponseBase:
+    """The queue by due date, with lists, filters and search. A whole case number leads straight to its case."""
+    actor = Actor.of(request.user)
+    words = request.GET.get("q", "").strip()
+    if words:
+        exact = select.search(actor, words).filter(number=words.upper()).first()
+        if exact:
+            return redirect("case", public_id=exact.public_id)
+    return render(request, "casework/queue.html", queue.context(request, actor, words))
+
+
+@require_safe
+@staff(P.SEE_CASES)
+def case(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """One case."""
+    return case_page(request, fetch(request, public_id))
+
+
+def case_page(
+    request: HttpRequest,
+    found: Case,
+    *,
+    bound: Mapping[str, CaseForm] | None = None,
+    person: Person | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The case's page: head, clock, parts, panel, history. `bound` holds a form that was sent with errors."""
+    actor, today, hits = Actor.of(request.user), timezone.localdate(), select.hits(found)
+    panel = case_panel.panel(case_panel.Desk(case=found, actor=actor, hits=hits, bound=bound or {}))
+    openings = select.history(found)
+    tab = case_tabs.current(found, request.GET.get("tab", ""))
+    look = case_tabs.Look(
+        case=found, actor=actor, hits=hits, query=request.GET.dict(), exceptions=panel.get("exceptions", False),
+        chosen=_chosen(bound),
+    )  # fmt: skip
+    job = select_jobs.running(found) if found.is_open else None
+    context = {
+        "crumbs": [{"label": _("Cases"), "url": reverse("cases")}, {"label": found.number}],
+        "case": head(found, actor),
+        "person": person,
+        "clock": case_words.clock(found, today, pauses=case_history.pauses(found, openings)),
+        **clock_words(found, today),
+        "tabs": case_tabs.links(found, len(hits), tab),
+        "panel": panel,
+        "job": progress_of(job, may(actor, P.SEE_JOBS)) if job else None,
+        "refresh_seconds": REFRESH if job and status == 200 and request.method == "GET" else 0,
+        "history": case_history.timeline(openings, case_panel.waiting_words(found)),
+        **case_tabs.TABS[tab][1](look),
+    }
+    return render(request, "casework/case.html", context, status=status)
+
+
+def _chosen(bound: Mapping[str, CaseForm] | None) -> dict[int, str]:
+    form = (bound or {}).get("propose")
+    if not isinstance(form, ProposeForm):
+        return {}
+    return {int(k[4:]): str(v) for k, v in form.data.items() if k.startswith("hit_") and k[4:].isdecimal() and v}
+
+
+def head(found: Case, actor: Actor) -> dict[str, Any]:
+    """The line below the case's title."""
+    levels = sorted(set(found.proofs.values_list("level", flat=True)))
+    facts = [
+        {"label": "", "value": case_words.law_words(found)},
+        {"label": _("Received"), "value": date_format(found.received_on, "j F Y")},
+        {"label": _("Proof"), "value": ", ".join(f"P{n}" for n in levels) or _("none yet")},
+        {"label": _("With"), "value": str(found.officer or _("nobody yet"))},
+    ]
+    can = may(actor, P.REVEAL_PERSON)
+    return {
+        "number": found.number,
+        "title": case_words.long_title(found),
+        "facts": facts,
+        "stage": case_words.stage(found),
+        "masked": _("Name and contact masked."),
+        "reveal_action": reverse("case_reveal", args=[found.public_id]) if can else "",
+    }
+
+
+def clock_words(found: Case, today: Any) -> dict[str, Any]:
+    """The date in full, the law, and how it was worked out; an older rule set must not explain a newer date."""
+    law, worked = LAWS[found.law], case_words.worked(found)
+    how = (
+        list(worked.steps)
+        if worked.due == found.due_on
+        else [_("Worked out when the request was received, by the rule set of then.")]
+    )
+    if found.paused_on:
+        how.append(
+            _("Paused since %(day)s; every day of the pause is added.") % {"day": date_format(found.paused_on, "j F Y")}
+        )
+    return {
+        "clock_due_long": date_format(case_words.due_now(found, today), "l j F Y"),
+        "clock_law": law.article.split(";")[0],
+        "clock_rule": _("rule set %(code)s %(version)d, in force since %(day)s")
+        % {"code": law.code, "version": law.version, "day": date_format(law.applies_from, "j F Y")},
+        "clock_how": how,
+    }
+
+
+def act(name: str) -> Callable[..., HttpResponseBase]:
+    """The view of one action of `ACTIONS`: form, service, and back to the case; errors stand in its form."""
+    action = ACTIONS[name]
+
+    @require_POST
+    @staff(*action.permissions, decide=action.decide)
+    def view(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+        found, actor = fetch(request, public_id), Actor.of(request.user)
+        form, status = action.form(found, request.POST, auto_id=f"{name}_%s"), 422
+        if form.is_valid():
+            try:
+                messages.success(request, action.perform(found, form, actor))
+                return redirect("case", public_id=public_id)
+            except GovernanceError as error:
+                status = error.status
+                for problem in error.messages:
+                    form.add_error(None, problem)
+        fresh = fetch(request, public_id)
+        _tell(request, name, form)
+        return case_page(request, fresh, bound={name: form}, status=status)
+
+    return view
+
+
+def _tell(request: HttpRequest, name: str, form: CaseForm) -> None:
+    """An action whose form is no longer on the page still says why it was refused."""
+    for problem in form.non_field_errors():
+        messages.error(request, str(problem))
+
+
+@require_POST
+@staff(P.REVEAL_PERSON)
+def reveal(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """Name and address, once, in the answer to this very request; the ledger holds who looked."""
+    found = fetch(request, public_id)
+    person = person_reveal(case=found, actor=Actor.of(request.user))
+    return case_page(request, found, person=person)
+
+
+@require_safe
+@staff(P.SEE_CASES)
+def verification(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """What the probes found about each plan of a case; `?format=csv` gives every number."""
+    found = fetch(request, public_id)
+    verdicts = list(select.verifications(found))
+    if not verdicts:
+        raise Http404
+    if request.GET.get("format") == "csv":
+        return csv_response(f"{found.number}-verification", probes.csv_rows(verdicts))
+    policy = verdicts[-1].plan.policy
+    margins = sorted({float(m) for m in policy.get("margins", {}).values()})
+    points = ", ".join(f"{m * 100:g}" for m in margins)
+    limit = _("limit fixed before the run: reference + %(points)s points, utility %(floor)s") % {
+        "points": points, "floor": probes.share(policy.get("utility_floor", 0))}  # fmt: skip
+    context = {
+        "crumbs": [
+            {"label": _("Cases"), "url": reverse("cases")},
+            {"label": found.number, "url": reverse("case", args=[public_id])},
+            {"label": _("Verification")},
+        ],
+        "conclusion": probes.conclusion(verdicts[-1]),
+        "sentence": probes.sentence(verdicts),
+        "plans": probes.cards(verdicts),
+        "axis": {"low": 0, "high": 100, "step": 20, "unit": "%"},
+        "legend": probes.legend(verdicts),
+        "groups": probes.groups(verdicts),
+        "limit_note": limit,
+        "foot": FOOT,
+        "csv_url": "?format=csv",
+    }
+    return render(request, "casework/verification.html", context)
+
+
+FOOT = gettext_lazy(
+    "Pass: the whole interval of the difference from the reference lies inside the margin. Fail: it lies beyond, with "
+    "all tests of the plan counted as one family. Inconclusive: it straddles. An attack can teach, so the reference "
+    "runs through every attack as well. The spread of answers can fail a model and never pass one."
+)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff(P.ENTER_CASE)
+def case_new(request: HttpRequest) -> HttpResponseBase:
+    """A request that came by post or telephone; its clock runs from the true date of receipt."""
+    form = NewCaseForm(request.POST if request.method == "POST" else None)
+    status = 200
+    if form.is_bound:
+        status = 422
+        if form.is_valid():
+            data = form.cleaned_data
+            try:
+                made = intake.case_file(
+                    kind=form.kind(), law=data["law"], name=data["name"], email=data["email"], items=form.items(),
+                    actor=Actor.of(request.user), channel=Channel(data["channel"]), received_on=data["received_on"],
+                )  # fmt: skip
+            except GovernanceError as error:
+                status = error.status
+                for problem in error.messages:
+                    form.add_error(None, problem)
+            else:
+                messages.success(
+                    request, _("Case %(number)s is open; its receipt is on the way.") % {"number": made.number}
+                )
+                return redirect("case", public_id=made.public_id)
+    crumbs = [{"label": _("Cases"), "url": reverse("cases")}, {"label": _("Enter a request")}]
+    return render(request, "casework/new.html", {"form": form, "crumbs": crumbs}, status=status)

@@ -1,0 +1,216 @@
+"""Jobs in words: what ran, how far it is, its course, and the spec that repeats it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance import dispatch
+from governance.models import Job, JobPoint
+from governance.selectors.jobs import ACTIVE
+from governance.selectors.paging import Page
+from governance.web.job_words import progress_of, title
+
+Context = dict[str, Any]
+STATES = {"queued": "queued", "running": "running", "succeeded": "succeeded", "failed": "failed", "cancelled": "paused"}
+#: A curve is drawn from at most this many points; its CSV holds all.
+DRAWN = 240
+REFRESH = 5
+
+
+def _when(moment: Any) -> str:
+    return date_format(timezone.localtime(moment), "j M, H:i:s") if moment else ""
+
+
+def seconds_words(job: Job) -> str:
+    """How long it ran, or has been running."""
+    if not job.started_at:
+        return _("not started")
+    end = job.finished_at or timezone.now()
+    seconds = max(0, round((end - job.started_at).total_seconds()))
+    return (
+        _("%(m)d min %(s)d s") % {"m": seconds // 60, "s": seconds % 60}
+        if seconds >= 60
+        else _("%(s)d s") % {"s": seconds}
+    )
+
+
+def listing(page: Page[Job], state: str, queue: str) -> Context:
+    """The list of jobs."""
+    running = sum(job.state == Job.State.RUNNING for job in page.rows)
+    waiting = sum(job.state == Job.State.QUEUED for job in page.rows)
+    failed = sum(job.state == Job.State.FAILED for job in page.rows)
+    query = {name: value for name, value in (("state", state), ("queue", queue)) if value}
+    words = ngettext("%(n)d job is running", "%(n)d jobs are running", running) % {"n": running}
+    return {
+        "conclusion": _("%(running)s, %(waiting)d waiting") % {"running": words, "waiting": waiting},
+        "sentence": ngettext("%(n)d of the jobs shown has failed.", "%(n)d of the jobs shown have failed.", failed)
+        % {"n": failed}
+        if failed
+        else "",
+        "filters": [
+            _filter("state", _("State"), state, Job.State.choices),
+            _filter("queue", _("Queue"), queue, Job.Queue.choices),
+        ],
+        "columns": [
+            _("Job"),
+            _("Case"),
+            _("State"),
+            _("Progress"),
+            {"label": _("Try"), "num": True},
+            _("Time"),
+            _("Queued"),
+        ],
+        "rows": [_row(job) for job in page.rows],
+        "next_page_url": f"?{urlencode({**query, 'after': str(page.last.pk)})}" if page.last else "",
+        "refresh_seconds": REFRESH if running or waiting else 0,
+    }
+
+
+def _filter(name: str, label: str, now: str, choices: Any) -> Context:
+    options = [("", _("all")), *choices]
+    return {
+        "name": name,
+        "label": label,
+        "options": [{"value": v, "label": w, "selected": v == now} for v, w in options],
+    }
+
+
+def _row(job: Job) -> list[Any]:
+    case = job.case
+    return [
+        {"text": title(job), "url": reverse("job", args=[job.pk]), "note": _("queue %(name)s") % {"name": job.queue}},
+        {"text": case.number, "url": reverse("case", args=[case.public_id]), "mono": True} if case else "",
+        {"state": STATES[job.state], "text": job.get_state_display()},
+        progress_of(job, linked=False)["text"] if job.state in ACTIVE else "",
+        job.attempt + 1,
+        seconds_words(job),
+        _when(job.created_at),
+    ]
+
+
+def page(job: Job, points: list[JobPoint], can_act: bool) -> Context:
+    """One job."""
+    spec = _spec(job)
+    progress = (
+        progress_of(job, linked=False) if job.state in ACTIVE else {"label": "", "text": "", "done": 0, "total": 0}
+    )
+    context: Context = {
+        "crumbs": [{"label": _("Jobs"), "url": reverse("jobs")}, {"label": str(job.pk)[:8]}],
+        "conclusion": title(job),
+        "sentence": _("for %(time)s") % {"time": seconds_words(job)} if job.started_at else "",
+        "job": {"state": STATES[job.state], "word": job.get_state_display(), **progress, "error": _error(job)},
+        "facts": _facts(job),
+        "metrics": _metrics(job),
+        "charts": [curve(job, points)] if points else [],
+        "spec": json.dumps(spec, indent=2, ensure_ascii=False, sort_keys=True) if spec else "",
+        "command": f"python -m unlearning_engine {spec['verb']} {job.spec} --out OUT" if spec else "",
+        "artefact_columns": [_("Name"), _("Digest")],
+        "artefact_rows": _outputs(job),
+        "refresh_seconds": REFRESH if job.state in ACTIVE else 0,
+    }
+    if can_act and job.state in ACTIVE:
+        context |= {"action": reverse("job_cancel", args=[job.pk]), "submit": _("Cancel the job")}
+    elif can_act and job.state == Job.State.FAILED:
+        context |= {"action": reverse("job_retry", args=[job.pk]), "submit": _("Let it run again")}
+    return context
+
+
+def _spec(job: Job) -> dict[str, Any]:
+    """The stored spec: digests and numbers only, so it holds no personal data. Empty where it was deleted."""
+    if not job.spec or not dispatch.store().exists(job.spec):
+        return {}
+    return dict(dispatch.read_json(job.spec))
+
+
+def _outputs(job: Job) -> list[list[Any]]:
+    if not job.result or not dispatch.store().exists(job.result):
+        return []
+    return [[name, {"digest": ref}] for name, ref in sorted(dispatch.read_json(job.result)["outputs"].items())]
+
+
+def _error(job: Job) -> Context | None:
+    if not job.error or job.state == Job.State.SUCCEEDED:
+        return None
+    text = " ".join(str(m) for m in job.error.get("messages", []))
+    if job.state == Job.State.FAILED:
+        return {"title": _("Stopped: %(kind)s") % {"kind": job.error.get("type", "")},
+                "text": text + " " + _("Nothing was changed by this try. Mend the cause, then let it run again.")}  # fmt: skip
+    return {"title": _("The try before stopped: %(kind)s") % {"kind": job.error.get("type", "")}, "text": text}
+
+
+def _facts(job: Job) -> list[Any]:
+    case = job.case
+    facts: list[Any] = [
+        (_("Kind"), job.kind),
+        (_("Queue"), job.queue),
+        (
+            _("Try"),
+            _("%(n)d of at most %(most)d")
+            % {"n": job.attempt + 1, "most": max(settings.JOB_MAX_ATTEMPTS, job.attempt + 1)},
+        ),
+        (_("Queued"), _when(job.created_at)),
+    ]
+    if case:
+        facts.append({"label": _("Case"), "value": case.number, "url": reverse("case", args=[case.public_id])})
+    if job.plan:
+        facts.append((_("Plan"), str(job.plan)))
+    facts += [
+        (label, _when(moment))
+        for label, moment in ((_("Started"), job.started_at), (_("Ended"), job.finished_at))
+        if moment
+    ]
+    if job.spec:
+        facts.append({"label": _("Spec"), "value": job.spec, "digest": True})
+    if job.result:
+        facts.append({"label": _("Result"), "value": job.result, "digest": True})
+    return facts
+
+
+def _metrics(job: Job) -> list[Any]:
+    """Plain numbers and words of the summary; what is nested is in the result."""
+    plain = {k: v for k, v in job.summary.items() if isinstance(v, int | float | str) and not isinstance(v, bool)}
+    rows: list[Any] = []
+    for name, value in sorted(plain.items()):
+        label = name.replace("_", " ")
+        if isinstance(value, str) and value.startswith("sha256:"):
+            rows.append({"label": label, "value": value, "digest": True})
+        else:
+            rows.append((label, f"{value:.4g}" if isinstance(value, float) else value))
+    return rows
+
+
+def curve(job: Job, points: list[JobPoint]) -> Context:
+    """The loss by step, one line a stage, at most four."""
+    stages = list(dict.fromkeys(point.stage for point in points))[:4]
+    every = max(1, -(-len(points) // DRAWN))
+    drawn = [p for n, p in enumerate(points) if p.stage in stages and (n % every == 0 or n == len(points) - 1)]
+    steps = sorted({p.step for p in drawn})
+    found = {(p.stage, p.step): p.values.get("loss") for p in drawn}
+    lines = [[p.values["loss"] for p in points if p.stage == stage] for stage in stages]
+    parts = [
+        _("%(stage)s: from %(first).3g to %(last).3g") % {"stage": stage, "first": line[0], "last": line[-1]}
+        for stage, line in zip(stages, lines, strict=True)
+    ]
+    return {
+        "id": "loss",
+        "kind": "line",
+        "title": _("Loss by step"),
+        "sentence": "; ".join(parts) + ".",
+        "x_label": _("step"),
+        "y_label": _("loss"),
+        "labels": [str(step) for step in steps],
+        "series": [
+            {"name": stage or _("loss"), "data": [found.get((stage, step)) for step in steps]} for stage in stages
+        ],
+        "zero": False,
+        "csv_url": "?format=csv",
+    }

@@ -1,0 +1,47 @@
+"""How far a job is, in words and as a bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from governance.models import Job
+
+KINDS = {
+    "match": "Matching is prepared",
+    "plan": "A plan is worked out",
+    "unlearn": "The run is prepared",
+    "verify": "The verification is prepared",
+    "report": "The report is written and signed",
+    "notify": "The claimant is told",
+    "engine.match": "Comparing works with records",
+    "engine.unlearn": "Unlearning",
+    "engine.verify": "Verifying",
+    "engine.train": "Training",
+    "engine.generate": "Writing a corpus",
+}
+
+
+def title(job: Job) -> str:
+    """What the job does."""
+    return _(KINDS.get(job.kind, job.kind))
+
+
+def progress_of(job: Job, linked: bool) -> dict[str, Any]:
+    """Values of the `progress` tag; without a known total the bar stands at nothing."""
+    told = job.progress or {}
+    done, total = told.get("step") or 0, told.get("total") or 0
+    parts = [str(told["stage"])] if told.get("stage") else []
+    if total:
+        parts.append(_("%(done)s of %(total)s") % {"done": done, "total": total})
+    if job.state == Job.State.QUEUED:
+        parts = [_("waiting for a worker")]
+    return {
+        "label": title(job),
+        "done": min(done, total) if total else 0,
+        "total": total or 1,
+        "text": ", ".join(parts),
+        "url": reverse("job", args=[job.pk]) if linked else "",
+    }

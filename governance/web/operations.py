@@ -1,0 +1,215 @@
+"""The engineers' rooms: models and datasets in the register, jobs with their course."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from governance.errors import GovernanceError
+from governance.models import AiModel, Dataset, Job
+from governance.policies import Actor, Permission, may
+from governance.selectors import catalogue as select
+from governance.selectors import jobs as select_jobs
+from governance.services import jobs as job_service
+from governance.web import job_view, register_view
+from governance.web.guards import staff
+from governance.web.register_forms import DatasetForm, DeploymentForm, RecipientForm, VersionForm
+from governance.web.sheets import csv_response
+
+P = Permission
+
+
+@require_safe
+@staff(P.SEE_MODELS)
+def models(request: HttpRequest) -> HttpResponseBase:
+    """The register of models."""
+    return _models_page(request)
+
+
+def _models_page(request: HttpRequest, form: forms.Form | None = None, status: int = 200) -> HttpResponse:
+    actor = Actor.of(request.user)
+    extra = (
+        [_register("models_register", _("Register a version"), form or VersionForm())]
+        if may(actor, P.REGISTER_MODELS)
+        else []
+    )
+    context = {**register_view.models(select.models(actor), select.waiting_cases()), "register": extra}
+    return render(request, "operations/models.html", context, status=status)
+
+
+def _register(name: str, title: str, form: forms.Form, *args: Any) -> dict[str, Any]:
+    return {"title": title, "form": form, "action": reverse(name, args=args), "open": form.is_bound}
+
+
+def _fetch_model(request: HttpRequest, public_id: uuid.UUID) -> AiModel:
+    try:
+        return select.model_get(Actor.of(request.user), public_id)
+    except AiModel.DoesNotExist as error:
+        raise Http404 from error
+
+
+@require_safe
+@staff(P.SEE_MODELS)
+def model(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """One model: versions, places, datasets, recipients, deletions."""
+    return _model_page(request, _fetch_model(request, public_id))
+
+
+def _model_page(
+    request: HttpRequest, found: AiModel, form: forms.Form | None = None, status: int = 200
+) -> HttpResponse:
+    actor = Actor.of(request.user)
+    context = register_view.model(found, see_cases=may(actor, P.SEE_CASES))
+    if may(actor, P.REGISTER_MODELS):
+        place = form if isinstance(form, DeploymentForm) else DeploymentForm(found)
+        recipient = form if isinstance(form, RecipientForm) else RecipientForm(found)
+        context["register"] = [
+            _register("model_place", _("Register a place"), place, found.public_id),
+            _register("model_recipient", _("Register a recipient"), recipient, found.public_id),
+        ]
+    return render(request, "operations/model.html", context, status=status)
+
+
+def _save(request: HttpRequest, form: Any) -> int:
+    """Save a valid form; the status of the page that shows its errors, or 0 when it was saved."""
+    if not form.is_valid():
+        return 422
+    try:
+        messages.success(request, _("Registered: %(what)s.") % {"what": form.save(Actor.of(request.user))})
+    except GovernanceError as error:
+        for problem in error.messages:
+            form.add_error(None, problem)
+        return error.status
+    return 0
+
+
+@require_POST
+@staff(P.REGISTER_MODELS)
+def models_register(request: HttpRequest) -> HttpResponseBase:
+    """Register stored weights as the next version of a model."""
+    form = VersionForm(request.POST)
+    status = _save(request, form)
+    return _models_page(request, form, status) if status else redirect("models")
+
+
+def _register_of_model(kind: type[Any]) -> Callable[..., HttpResponseBase]:
+    @require_POST
+    @staff(P.REGISTER_MODELS)
+    def view(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+        found = _fetch_model(request, public_id)
+        form = kind(found, request.POST)
+        status = _save(request, form)
+        return _model_page(request, found, form, status) if status else redirect("model", public_id=public_id)
+
+    return view
+
+
+model_place = _register_of_model(DeploymentForm)
+model_recipient = _register_of_model(RecipientForm)
+
+
+@require_safe
+@staff(P.SEE_MODELS)
+def datasets(request: HttpRequest) -> HttpResponseBase:
+    """The register of datasets."""
+    return _datasets_page(request)
+
+
+def _datasets_page(request: HttpRequest, form: forms.Form | None = None, status: int = 200) -> HttpResponse:
+    actor = Actor.of(request.user)
+    extra = (
+        [_register("datasets_register", _("Register a dataset"), form or DatasetForm())]
+        if may(actor, P.REGISTER_MODELS)
+        else []
+    )
+    context = {**register_view.datasets(select.datasets(actor)), "register": extra}
+    return render(request, "operations/datasets.html", context, status=status)
+
+
+@require_POST
+@staff(P.REGISTER_MODELS)
+def datasets_register(request: HttpRequest) -> HttpResponseBase:
+    """Register a stored JSONL dataset."""
+    form = DatasetForm(request.POST)
+    status = _save(request, form)
+    return _datasets_page(request, form, status) if status else redirect("datasets")
+
+
+@require_safe
+@staff(P.SEE_MODELS)
+def dataset(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """One dataset and its records, page by page."""
+    try:
+        found = select.dataset_get(Actor.of(request.user), public_id)
+    except Dataset.DoesNotExist as error:
+        raise Http404 from error
+    held = request.GET.get("held") == "1"
+    page = select.records(found, after=request.GET.get("after", ""), held=held)
+    return render(request, "operations/dataset.html", register_view.dataset(found, page, held=held))
+
+
+@require_safe
+@staff(P.SEE_JOBS)
+def jobs(request: HttpRequest) -> HttpResponseBase:
+    """Every job, newest first."""
+    state, queue = request.GET.get("state", ""), request.GET.get("queue", "")
+    state = state if state in Job.State.values else ""
+    queue = queue if queue in Job.Queue.values else ""
+    page = select_jobs.jobs_page(
+        Actor.of(request.user), states=(state,) if state else (), queue=queue, after=request.GET.get("after", "")
+    )
+    return render(request, "operations/jobs.html", job_view.listing(page, state, queue))
+
+
+def _fetch_job(request: HttpRequest, job_id: uuid.UUID) -> Job:
+    try:
+        return select_jobs.job_get(Actor.of(request.user), job_id)
+    except Job.DoesNotExist as error:
+        raise Http404 from error
+
+
+@require_safe
+@staff(P.SEE_JOBS)
+def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+    """One job: how far it is, its course, its spec; `?format=csv` gives the course."""
+    found = _fetch_job(request, job_id)
+    points = select_jobs.points(found)
+    if request.GET.get("format") == "csv":
+        rows = [["stage", "step", "loss"], *([p.stage, p.step, p.values.get("loss")] for p in points)]
+        return csv_response(f"job-{found.pk}", rows)
+    context = job_view.page(found, points, may(Actor.of(request.user), P.CANCEL_JOB))
+    return render(request, "operations/job.html", context)
+
+
+@require_POST
+@staff(P.CANCEL_JOB)
+def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+    """Stop a job."""
+    found = _fetch_job(request, job_id)
+    if job_service.job_cancel(job=found, actor=Actor.of(request.user)):
+        messages.success(request, _("Cancelled; the worker ends its process at the next heartbeat."))
+    else:
+        messages.warning(request, _("The job had ended already."))
+    return redirect("job", job_id=job_id)
+
+
+@require_POST
+@staff(P.CANCEL_JOB)
+def job_retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+    """Let a failed job run once more."""
+    found = _fetch_job(request, job_id)
+    if found.state != Job.State.FAILED:
+        messages.warning(request, _("Only a failed job can run again."))
+    else:
+        job_service.job_retry(job=found, actor=Actor.of(request.user))
+        messages.success(request, _("Queued again."))
+    return redirect("job", job_id=job_id)

@@ -1,0 +1,191 @@
+"""The register in words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from governance.models import AiModel, Dataset, Deployment, ModelVersion, Record
+from governance.selectors import catalogue as select
+from governance.selectors.paging import Page
+from governance.web.case_history import method_title
+from governance.web.case_tabs import PLACE_STATES, deletion_words
+
+Context = dict[str, Any]
+VERSION_STATES = {
+    "candidate": "waiting", "released": "pass", "retired": "paused", "reference": "decision", "rejected": "fail",
+}  # fmt: skip
+
+
+def _day(moment: Any) -> str:
+    return date_format(timezone.localtime(moment), "j M Y")
+
+
+def places_words(places: Iterable[Deployment]) -> Context | None:
+    """Where a model answers, in one state: the worst of them, with counts."""
+    counts: dict[str, int] = {}
+    for place in places:
+        counts[place.state] = counts.get(place.state, 0) + 1
+    if not counts:
+        return None
+    order = ("unreachable", "pending", "serving", "replaced")
+    worst = next(state for state in order if counts.get(state))
+    label = Deployment.State(worst).label
+    rest = [f"{Deployment.State(s).label.lower()} {counts[s]}" for s in order if s != worst and counts.get(s)]
+    state = "pass" if worst == "serving" else PLACE_STATES[worst]
+    return {"state": state, "text": f"{label} {counts[worst]}", "note": ", ".join(rest)}
+
+
+def models(rows: list[AiModel], waiting: dict[int, int]) -> Context:
+    """The list of models."""
+    found = []
+    for model in rows:
+        versions = list(model.versions.all())
+        released = [v for v in versions if v.state == ModelVersion.State.RELEASED]
+        serving = (
+            _("rev. %(n)d of %(day)s")
+            % {"n": released[0].revision, "day": _day(released[0].released_at or released[0].created_at)}
+            if released
+            else _("none released")
+        )  # noqa: E501
+        found.append({
+            "name": model.name,
+            "url": reverse("model", args=[model.public_id]),
+            "versions": len(versions),
+            "serving": serving,
+            "deployments": places_words(p for v in versions for p in v.deployments.all()),
+            "recipients": sum(v.given_to for v in versions),  # type: ignore[attr-defined]
+            "waiting": waiting.get(model.pk, 0),
+        })  # fmt: skip
+    count = ngettext("%(n)d model is registered", "%(n)d models are registered", len(found)) % {"n": len(found)}
+    old = [m["name"] for m in found if m["deployments"] and m["deployments"]["state"] in ("waiting", "at_risk")]
+    sentence = (
+        _("Places of %(names)s still answer from an old version.") % {"names": ", ".join(old)}
+        if old
+        else _("No place is known to answer from a replaced version.")
+    )
+    return {
+        "conclusion": count if found else _("No model is registered"),
+        "sentence": sentence if found else "",
+        "models": found,
+        "datasets_url": reverse("datasets"),
+    }
+
+
+def _version(version: ModelVersion) -> list[Any]:
+    made = method_title(version.method)
+    return [
+        {"text": _("rev. %(n)d") % {"n": version.revision}, "strong": True, "note": _day(version.created_at)},
+        {"state": VERSION_STATES[version.state], "text": version.get_state_display()},
+        {"text": made, "note": _("from rev. %(n)d") % {"n": version.parent.revision} if version.parent else ""},
+        {"text": ", ".join(d.name for d in version.datasets.all()) or _("not recorded"),
+         "note": _("without listed records") if version.excluded else ""},
+        {"digest": version.artifact},
+    ]  # fmt: skip
+
+
+def model(found: AiModel, *, see_cases: bool) -> Context:
+    """One model with everything that hangs on it."""
+    versions = select.versions(found)
+    places = list(select.places(found))
+    released = next((v for v in versions if v.state == ModelVersion.State.RELEASED), None)
+    datasets = {d.pk: d for v in versions for d in v.datasets.all()}
+    facts: list[Any] = [(_("Name"), found.name), (_("Registered"), _day(found.created_at))]
+    if released:
+        facts += [(_("In service"), _("rev. %(n)d") % {"n": released.revision}),
+                  {"label": _("Weights"), "value": released.artifact, "digest": True}]  # fmt: skip
+    summary = places_words(places)
+    return {
+        "crumbs": [{"label": _("Models"), "url": reverse("models")}, {"label": found.name}],
+        "conclusion": found.name,
+        "sentence": _("Places: %(what)s") % {"what": ", ".join(filter(None, [summary["text"].lower(), summary["note"]]))}
+        if summary
+        else _("No version is deployed."),
+        "facts": facts,
+        "version_columns": [_("Version"), _("State"), _("Made by"), _("Trained on"), _("Weights")],
+        "version_rows": [_version(v) for v in versions],
+        "deployment_columns": [_("Place"), _("Version"), _("State"), _("Since"), _("Replaced by")],
+        "deployment_rows": [
+            [p.place, _("rev. %(n)d") % {"n": p.version.revision},
+             {"state": "pass" if p.state == "serving" and p.version == released else PLACE_STATES[p.state],
+              "text": p.get_state_display()},
+             {"text": _day(p.changed_at), "note": str(p.changed_by or "")}, str(p.replaced_by or "")]
+            for p in places
+        ],
+        "dataset_columns": [_("Dataset"), _("Purpose"), {"label": _("Records"), "num": True}, _("Digest")],
+        "dataset_rows": [
+            [{"text": d.name, "url": reverse("dataset", args=[d.public_id])}, d.get_purpose_display(),
+             f"{d.records_count:,}", {"digest": d.artifact}]
+            for d in datasets.values()
+        ],
+        "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told")],
+        "recipient_rows": [
+            [r.name, _("rev. %(n)d") % {"n": r.version.revision if r.version else 0}, date_format(r.received_on, "j M Y"),
+             _day(r.told_at) if r.told_at else _("not yet")]
+            for r in select.recipients(found)
+        ],
+        "deletion_columns": [_("What"), _("Version"), _("For case"), _("Digest"), _("Deletion")],
+        "deletion_rows": [
+            [d.get_what_display(), _("rev. %(n)d") % {"n": d.version.revision},
+             {"text": d.case.number if d.case else "", "mono": True,
+              "url": reverse("case", args=[d.case.public_id]) if d.case and see_cases else ""},
+             {"digest": d.artifact}, deletion_words(d)]
+            for d in select.disposals(found)
+        ],
+    }  # fmt: skip
+
+
+def datasets(rows: list[Dataset]) -> Context:
+    """The list of datasets."""
+    held = sum(d.held_count for d in rows)  # type: ignore[attr-defined]
+    words = ngettext("%(n)d dataset", "%(n)d datasets", len(rows)) % {"n": len(rows)}
+    return {
+        "crumbs": [{"label": _("Models"), "url": reverse("models")}, {"label": _("Datasets")}],
+        "conclusion": _("%(datasets)s, %(n)s records left out of training") % {"datasets": words, "n": f"{held:,}"},
+        "sentence": _("Matching searches the training datasets. Controls are never trained on."),
+        "columns": [_("Dataset"), _("Purpose"), {"label": _("Records"), "num": True}, {"label": _("Left out"), "num": True},
+                    {"label": _("Versions"), "num": True}, _("Digest")],
+        "rows": [
+            [{"text": d.name, "url": reverse("dataset", args=[d.public_id]), "note": _day(d.created_at)},
+             d.get_purpose_display(), f"{d.records_count:,}", f"{d.held_count:,}",  # type: ignore[attr-defined]
+             d.versions_count, {"digest": d.artifact}]  # type: ignore[attr-defined]
+            for d in rows
+        ],
+    }  # fmt: skip
+
+
+def dataset(found: Dataset, page: Page[Record], *, held: bool) -> Context:
+    """One dataset with a page of its records; their texts stay in the artefact store."""
+    onward = {"after": page.last.record_id, **({"held": "1"} if held else {})} if page.last else {}
+    return {
+        "crumbs": [
+            {"label": _("Models"), "url": reverse("models")},
+            {"label": _("Datasets"), "url": reverse("datasets")},
+            {"label": found.name},
+        ],
+        "conclusion": found.name,
+        "sentence": _("%(purpose)s, %(n)s records.") % {"purpose": found.get_purpose_display(), "n": f"{found.records_count:,}"},
+        "facts": [
+            {"label": _("Digest"), "value": found.artifact, "digest": True},
+            (_("Registered"), _day(found.created_at)),
+            (_("Models"), ", ".join(str(v) for v in found.versions.select_related("model").order_by("pk")) or _("none")),
+        ],
+        "filters": [{"name": "held", "label": _("Records"), "options": [
+            {"value": "", "label": _("all"), "selected": not held},
+            {"value": "1", "label": _("left out of training"), "selected": held}]}],
+        "columns": [_("Record"), _("Source"), _("Licence"), _("Digest"), _("Training")],
+        "rows": [
+            [{"text": r.record_id, "mono": True}, r.source_url, r.licence, {"digest": r.digest} if r.digest else "",
+             {"state": "decision", "text": _("left out since %(day)s") % {"day": _day(r.quarantined_at)}}
+             if r.quarantined_at else _("in use")]
+            for r in page.rows
+        ],
+        "next_page_url": f"?{urlencode(onward)}" if onward else "",
+    }  # fmt: skip

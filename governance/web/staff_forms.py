@@ -1,0 +1,283 @@
+"""Forms of the staff. Each knows its case, so that it offers only what this case and its law allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from governance.clocks import LAWS
+from governance.forms_renderer import ChoiceCards, DateField
+from governance.models import Case, Channel, Decision, Deployment, Kind, Proof, Status
+from governance.services.decision import Proposal
+from governance.services.intake import MAX_TEXT, Item
+from governance.validators import NAME_LENGTH, TITLE_LENGTH, no_nul, one_line
+
+REASON_LENGTH = 4000
+
+
+def reason_field(label: Any, hint: Any = "", *, required: bool = True, rows: int = 4) -> forms.CharField:
+    """A text in somebody's own words."""
+    return forms.CharField(
+        label=label, help_text=hint, required=required, max_length=REASON_LENGTH, validators=[no_nul],
+        widget=forms.Textarea(attrs={"rows": rows}),
+    )  # fmt: skip
+
+
+class CaseForm(forms.Form):
+    """A form about one case."""
+
+    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.case = case
+
+
+class ConfirmForm(CaseForm):
+    """Nothing to fill in: the button says it all."""
+
+
+class ProofForm(CaseForm):
+    """What was shown, at which level, and whether that is enough."""
+
+    level = forms.TypedChoiceField(
+        label=gettext_lazy("What was shown"),
+        choices=[("", gettext_lazy("nothing new")), *((n, f"P{n}: {label}") for n, label in Proof.Level.choices)],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
+    note = reason_field(
+        gettext_lazy("How it was checked"),
+        gettext_lazy("Where you looked and what you saw. Sealed under the claimant's key."),
+        required=False,
+        rows=3,
+    )
+    then = forms.ChoiceField(
+        label=gettext_lazy("Then"),
+        choices=[("accept", gettext_lazy("Accept: on to review")), ("stay", gettext_lazy("Record only"))],
+        widget=ChoiceCards(cards=False),
+        initial="accept",
+    )
+
+    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
+        super().__init__(case, *args, **kwargs)
+        if case.status not in (Status.PROOF, Status.RECEIVED):
+            del self.fields["then"]
+
+    def clean(self) -> dict[str, Any]:
+        """Something is recorded or accepted."""
+        data = super().clean() or {}
+        if not data.get("level") and data.get("then") != "accept":
+            self.add_error("level", _("Choose what was shown, or accept what is recorded."))
+        if data.get("level") and not (data.get("note") or "").strip():
+            self.add_error("note", _("Write what was shown and how it was checked."))
+        return data
+
+
+class ReviewForm(CaseForm):
+    """Admissible, not admissible, or a question first."""
+
+    choice = forms.ChoiceField(label=gettext_lazy("Is the request admissible?"), widget=ChoiceCards(cards=False))
+    text = reason_field(
+        gettext_lazy("Reasons or question, in your own words"),
+        gettext_lazy("The claimant reads this."),
+        required=False,
+    )
+    pauses_clock = forms.BooleanField(
+        label=gettext_lazy("Identity is in doubt: the clock pauses until the answer"), required=False
+    )
+
+    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
+        super().__init__(case, *args, **kwargs)
+        notes = {
+            "admit": _("The works are looked for in every training dataset"),
+            "refuse": _("The claimant is told the reasons and where to complain"),
+            "ask": _("The case waits for the answer"),
+        }
+        labels = [("admit", _("Admissible")), ("refuse", _("Not admissible")), ("ask", _("Ask the claimant first"))]
+        choices = labels if case.status == Status.REVIEW else labels[2:]
+        field = self.fields["choice"]
+        field.widget = ChoiceCards(cards=False, choices=choices, notes=notes)
+        field.choices = choices  # type: ignore[attr-defined]
+        field.initial = choices[0][0]
+        if not LAWS[case.law].pause_for_identity:
+            del self.fields["pauses_clock"]
+
+    def clean(self) -> dict[str, Any]:
+        """A refusal has reasons and a question is written out."""
+        data = super().clean() or {}
+        if data.get("choice") in ("refuse", "ask") and not (data.get("text") or "").strip():
+            self.add_error("text", _("Write the reasons, or the question: the claimant reads them."))
+        return data
+
+
+class ProposeForm(CaseForm):
+    """First signature: one choice for all hits, and per hit what differs from it (fields `hit_<id>`)."""
+
+    choice = forms.ChoiceField(
+        label=gettext_lazy("For all hits"),
+        choices=Decision.Choice.choices,
+        initial=Decision.Choice.ERASE,
+        widget=ChoiceCards(
+            cards=False,
+            notes={
+                "erase": gettext_lazy("Changes the weights of every model trained on them"),
+                "exclude": gettext_lazy("Trained models stay as they are"),
+                "refuse": gettext_lazy("The records stay, the claimant reads why"),
+            },
+        ),
+    )
+    ground = forms.CharField(label=gettext_lazy("Ground"), max_length=80, validators=[one_line])
+    reason = reason_field(
+        gettext_lazy("Reasons, in your own words"),
+        gettext_lazy("Needed for every hit that is not erased. The claimant reads them."),
+        required=False,
+    )
+
+    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
+        super().__init__(case, *args, **kwargs)
+        self.fields["ground"].initial = LAWS[case.law].erasure_ground
+
+    def exceptions(self) -> dict[int, Decision.Choice]:
+        """Match id -> the choice that differs from the one for all; what is not a choice is an error.
+
+        Raises:
+            ValidationError: a choice that does not exist.
+        """
+        found = {}
+        for name, value in self.data.items():
+            if name.startswith("hit_") and name[4:].isdecimal() and value:
+                if value not in Decision.Choice.values:
+                    raise ValidationError(_("“%(value)s” is no decision.") % {"value": str(value)[:20]})
+                found[int(name[4:])] = Decision.Choice(value)
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        """The exceptions go with the rest."""
+        data = super().clean() or {}
+        data["exceptions"] = self.exceptions()
+        return data
+
+    def proposals(self) -> dict[int, Proposal]:
+        """A proposal per hit of the case."""
+        data = self.cleaned_data
+        chosen = {
+            pk: data["exceptions"].get(pk, data["choice"]) for pk in self.case.matches.values_list("pk", flat=True)
+        }
+        chosen.update({pk: choice for pk, choice in data["exceptions"].items() if pk not in chosen})
+        return {
+            pk: Proposal(choice=Decision.Choice(choice), ground=data["ground"], reason=data["reason"])
+            for pk, choice in chosen.items()
+        }
+
+
+class ApproveForm(CaseForm):
+    """Second signature."""
+
+    choice = forms.ChoiceField(
+        label=gettext_lazy("Your decision on the proposal"),
+        choices=[
+            ("approve", gettext_lazy("Approve as proposed")),
+            ("return", gettext_lazy("Return to the first reviewer")),
+        ],
+        initial="approve",
+        widget=ChoiceCards(
+            cards=False,
+            notes={
+                "approve": gettext_lazy("Records to be erased or left out leave the training catalogue at once"),
+                "return": gettext_lazy("The proposal is removed; the history keeps why"),
+            },
+        ),
+    )
+    reason = reason_field(gettext_lazy("Why it goes back"), required=False, rows=3)
+
+    def clean(self) -> dict[str, Any]:
+        """Whoever returns says why."""
+        data = super().clean() or {}
+        if data.get("choice") == "return" and not (data.get("reason") or "").strip():
+            self.add_error("reason", _("Write why the proposal goes back."))
+        return data
+
+
+class PlaceForm(CaseForm):
+    """What is known of one place."""
+
+    place = forms.ModelChoiceField(queryset=Deployment.objects.none(), widget=forms.HiddenInput)
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        choices=[c for c in Deployment.State.choices if c[0] != Deployment.State.SERVING],
+    )
+
+    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
+        super().__init__(case, *args, **kwargs)
+        bases = case.plans.values("base")
+        self.fields["place"].queryset = Deployment.objects.filter(version__in=bases)  # type: ignore[attr-defined]
+
+
+class ExtendForm(CaseForm):
+    """Why more time is needed."""
+
+    reasons = reason_field(gettext_lazy("Reasons"), gettext_lazy("The claimant is told at once and reads them."))
+
+
+class WithdrawForm(CaseForm):
+    """The claimant took the request back, by letter or by telephone."""
+
+    sure = forms.BooleanField(label=gettext_lazy("The claimant said so, and knows that nothing more will be done"))
+
+
+class NewCaseForm(forms.Form):
+    """A request that came by post or by telephone."""
+
+    channel = forms.ChoiceField(
+        label=gettext_lazy("How it came"),
+        choices=[(c.value, c.label) for c in (Channel.POST, Channel.PHONE)],
+        widget=ChoiceCards(cards=False),
+        initial=Channel.POST,
+    )
+    received_on = forms.DateField(
+        label=gettext_lazy("Date of receipt"),
+        help_text=gettext_lazy("The day on which it reached the house. The clock runs from there."),
+        widget=DateField,
+    )
+    law = forms.ChoiceField(
+        label=gettext_lazy("What is asked, under which law"),
+        choices=[(law.code, f"{law.title} ({law.article.split(';')[0]})") for law in LAWS.values()],
+    )
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LENGTH, validators=[one_line])
+    email = forms.EmailField(label=gettext_lazy("E-mail address"), help_text=gettext_lazy("Where the answer goes."))
+    title = forms.CharField(
+        label=gettext_lazy("Title of the work, or kind of the fact"), max_length=TITLE_LENGTH, validators=[one_line]
+    )
+    text = forms.CharField(
+        label=gettext_lazy("The works or facts"),
+        help_text=gettext_lazy("As they were sent. A line that holds only --- begins the next one."),
+        max_length=MAX_TEXT,
+        strip=False,
+        validators=[no_nul],
+        widget=forms.Textarea(attrs={"rows": 8}),
+    )
+
+    def clean_received_on(self) -> Any:
+        """Not in the future."""
+        day = self.cleaned_data["received_on"]
+        if day > timezone.localdate():
+            raise ValidationError(_("The date of receipt lies in the future."))
+        return day
+
+    def kind(self) -> Kind:
+        """What kind of request the law belongs to."""
+        return Kind(next(iter(LAWS[self.cleaned_data["law"]].kinds)))
+
+    def items(self) -> list[Item]:
+        """The works or facts, one each."""
+        form = "fact" if self.kind() is Kind.PRIVACY else "text"
+        parts = [part.strip() for part in self.cleaned_data["text"].replace("\r\n", "\n").split("\n---\n")]
+        whole = [part for part in parts if part]
+        name = self.cleaned_data["title"]
+        titles = [name] if len(whole) == 1 else [f"{name} {n}" for n, _part in enumerate(whole, 1)]
+        return [Item(form=form, title=t, text=p) for t, p in zip(titles, whole, strict=True)]
