@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes.util
 import functools
 import logging
+import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
 TEMPLATES = ROOT / "templates"
+#: 1 January 2026, the time in the head table of every embedded font. Changing it changes the bytes of every report.
+FONT_EPOCH = "1767225600"
+_CLOCK = threading.Lock()
 
 
 def require_libraries() -> None:
@@ -133,8 +140,23 @@ class _Warnings:
             raise RenderError([f"WeasyPrint: {line}" for line in self._collector.lines])
 
 
+@contextlib.contextmanager
+def _fixed_clock() -> Iterator[None]:
+    """fontTools writes the time into each font that it cuts down, unless SOURCE_DATE_EPOCH names another."""
+    with _CLOCK:
+        before = os.environ.get("SOURCE_DATE_EPOCH")
+        os.environ["SOURCE_DATE_EPOCH"] = FONT_EPOCH
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["SOURCE_DATE_EPOCH"]
+            else:
+                os.environ["SOURCE_DATE_EPOCH"] = before
+
+
 def write(document: Any, *, identifier: bytes, variant: str, attachments: list[Any] | None = None) -> bytes:
     """Bytes of a laid-out document. `identifier` is 16 bytes."""
-    with _Warnings():
+    with _Warnings(), _fixed_clock():
         data: bytes = document.write_pdf(pdf_variant=variant, pdf_identifier=identifier, attachments=attachments)
     return data
