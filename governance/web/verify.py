@@ -62,7 +62,7 @@ def _judge(data: bytes) -> dict[str, Any]:
 
 def _child(data: bytes, trusted: str) -> dict[str, Any] | None:
     """The check's answer; None when the file used up the bounds or broke the parser."""
-    command = [sys.executable, "-m", "governance.web.verify_child", trusted]
+    command = [sys.executable, "-m", "governance.web.verify_child", trusted, settings.TSA_ROOTS]
     try:
         done = subprocess.run(  # noqa: S603 - constants and our own certificate's fingerprint
             command,
@@ -82,7 +82,7 @@ _OUTCOMES: dict[str, Callable[[], tuple[str, str, str]]] = {
     "genuine": lambda: (
         "pass",
         _("This report is genuine."),
-        _("We sealed it, nothing in it was changed since, and our ledger knows this very file."),
+        _("We sealed it, nothing in it was changed since, and our register knows this very file."),
     ),
     "unregistered": lambda: (
         "inconclusive",
@@ -133,7 +133,7 @@ def _words(outcome: str, checked: dict[str, Any]) -> dict[str, Any]:
     findings = list(checked.get("findings", []))
     if outcome in {"genuine", "unregistered"}:
         known = outcome == "genuine"
-        text = _("The ledger knows this very file.") if known else _("The ledger does not know this file.")
+        text = _("Our register knows this very file.") if known else _("Our register does not know this file.")
         findings.append({"good": known, "text": text})
     return {
         "kind": kind,

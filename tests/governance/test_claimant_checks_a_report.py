@@ -43,7 +43,7 @@ def test_a_sealed_report_that_the_ledger_knows_is_genuine(client: Client, case: 
     Report.objects.create(case=case, number="LR-1", headline="x", pdf=digest, evidence=digest)
     text = ask(client, report)
     assert "This report is genuine." in text
-    assert "The ledger knows this very file." in text
+    assert "Our register knows this very file." in text
     assert hashlib.sha256(report).hexdigest() in text
     assert "is-fail" not in text
 
