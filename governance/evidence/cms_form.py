@@ -17,6 +17,8 @@ from cryptography.x509 import load_der_x509_certificate
 
 from governance.evidence.identity import P256_ORDER
 
+INTEGER, OCTETS, SEQUENCE, SET, CONTEXT_0 = 0x02, 0x04, 0x30, 0x31, 0xA0
+
 
 class FormError(ValueError):
     """The seal is not in the form in which it was made."""
@@ -45,41 +47,39 @@ def check_cms(contents: bytes, document_digest: bytes) -> bytes:
     if len(signed["signer_infos"]) != 1 or len(signed["certificates"]) != 1:
         raise FormError("the seal must have one signer and one certificate")
     signer, certificate = signed["signer_infos"][0], signed["certificates"][0].chosen
-    rebuilt = _rebuild(signer, certificate).dump(force=True)
-    if rebuilt != contents[: len(rebuilt)] or contents[len(rebuilt) :].strip(b"\x00"):
-        raise FormError("the seal's outer fields were altered")
     _check_attributes(signer["signed_attrs"], document_digest, certificate)
     _check_signature(signer, certificate)
+    rebuilt = _rebuild(signer, certificate)
+    if rebuilt != contents[: len(rebuilt)] or contents[len(rebuilt) :].strip(b"\x00"):
+        raise FormError("the seal's outer fields were altered")
     der: bytes = certificate.dump()
     return der
 
 
-def _rebuild(signer: Any, certificate: Any) -> cms.ContentInfo:
-    identifier = cms.IssuerAndSerialNumber(
-        {"issuer": certificate.issuer, "serial_number": certificate["tbs_certificate"]["serial_number"].native}
-    )
-    again: dict[str, Any] = {
-        "version": "v1",
-        "sid": cms.SignerIdentifier({"issuer_and_serial_number": identifier}),
-        "digest_algorithm": {"algorithm": "sha256"},
-        "signed_attrs": signer["signed_attrs"],
-        "signature_algorithm": {"algorithm": "sha256_ecdsa"},
-        "signature": signer["signature"].native,
-    }
+def _der(tag: int, *parts: bytes) -> bytes:
+    """A DER value of one tag byte over its parts (X.690, 10.1)."""
+    body = b"".join(parts)
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(size)]) + size + body
+
+
+def _rebuild(signer: Any, certificate: Any) -> bytes:
+    """ContentInfo with SignedData version 1, no content, one certificate and one signer (RFC 5652, sections 3 and 5)."""
+    unsigned = b""
     if signer["unsigned_attrs"].native is not None:
         if [one["type"].native for one in signer["unsigned_attrs"]] != ["signature_time_stamp_token"]:
             raise FormError("the seal carries unsigned attributes other than a time stamp")
-        again["unsigned_attrs"] = signer["unsigned_attrs"]
-    content = cms.SignedData(
-        {
-            "version": "v1",
-            "digest_algorithms": [{"algorithm": "sha256"}],
-            "encap_content_info": {"content_type": "data"},
-            "certificates": [certificate],
-            "signer_infos": [again],
-        }
-    )
-    return cms.ContentInfo({"content_type": "signed_data", "content": content})
+        unsigned = signer["unsigned_attrs"].dump()
+    version, sha256 = _der(INTEGER, b"\x01"), cms.DigestAlgorithm({"algorithm": "sha256"}).dump()
+    identifier = _der(SEQUENCE, certificate.issuer.dump(), certificate["tbs_certificate"]["serial_number"].dump())
+    signed_by = cms.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}).dump()
+    signature = _der(OCTETS, signer["signature"].native)
+    info = _der(SEQUENCE, version, identifier, sha256, signer["signed_attrs"].dump(), signed_by, signature, unsigned)
+    content = _der(SEQUENCE, cms.ContentType("data").dump())
+    signed = _der(SEQUENCE, version, _der(SET, sha256), content, _der(CONTEXT_0, certificate.dump()), _der(SET, info))
+    return _der(SEQUENCE, cms.ContentType("signed_data").dump(), _der(CONTEXT_0, signed))
 
 
 def _check_attributes(attributes: Any, document_digest: bytes, certificate: Any) -> None:
