@@ -101,7 +101,7 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
     query = {name: value for name, value in (("kind", kind), ("case", case)) if value}
     words = number_format(size, force_grouping=True)
     context = {
-        "conclusion": ngettext("%(n)s entry, none ever changed", "%(n)s entries, none ever changed", size) % {"n": words}
+        "conclusion": ngettext("%(n)s entry in the ledger", "%(n)s entries in the ledger", size) % {"n": words}
         if size
         else _("The ledger is empty"),
         "sentence": _("Each entry is a leaf of one hash tree. It holds no personal data: people and cases are commitments."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -15,6 +15,8 @@ from governance import dispatch
 from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Status
 
 Body = Mapping[str, Any]
+#: Entries closer than this belong to one act.
+TOGETHER = timedelta(seconds=5)
 
 
 def method_title(name: str) -> str:
@@ -26,7 +28,8 @@ def _records(n: int) -> str:
     return ngettext("%(n)d record", "%(n)d records", n) % {"n": n}
 
 
-def _counts(body: Body) -> str:
+def counts_words(body: Body) -> str:
+    """`erase 24, refuse 1`."""
     words = {
         Decision.Choice.ERASE: _("erase %(n)d"),
         Decision.Choice.EXCLUDE: _("leave out %(n)d"),
@@ -39,7 +42,14 @@ def _advanced(body: Body) -> str:
     to = Status(body["to"])
     if to == Status.CLOSED and body.get("disposition"):
         return _("closed the case: %(end)s") % {"end": Disposition(body["disposition"]).label.lower()}
-    return _("to %(stage)s: %(reason)s") % {"stage": to.label.lower(), "reason": body.get("reason", "")}
+    return _("moved the case to %(stage)s: %(reason)s") % {
+        "stage": to.label.lower(),
+        "reason": _lowered(body.get("reason", "")),
+    }
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _plan(text: str) -> Callable[[Body], str]:
@@ -61,8 +71,8 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "case.advanced": _advanced,
     "proof.recorded": lambda b: _("recorded proof, level P%(n)s") % {"n": b.get("level", "")},
     "matching.finished": lambda b: _("searched a dataset and found %(records)s") % {"records": _records(b["hits"])},
-    "decision.proposed": lambda b: _("proposed: %(what)s") % {"what": _counts(b)},
-    "decision.approved": lambda b: _("approved: %(what)s") % {"what": _counts(b)},
+    "decision.proposed": lambda b: _("proposed: %(what)s") % {"what": counts_words(b)},
+    "decision.approved": lambda b: _("approved: %(what)s") % {"what": counts_words(b)},
     "decision.returned": lambda b: _("returned the proposal: %(why)s") % {"why": b.get("why", "")},
     "plan.proposed": _plan("proposed plan %(n)s, %(method)s, for %(records)s"),
     "plan.confirmed": _plan("confirmed plan %(n)s with its thresholds"),
@@ -105,18 +115,45 @@ def actor_words(opening: LedgerOpening) -> str:
 
 
 def timeline(openings: list[LedgerOpening], waiting: str = "") -> list[dict[str, str]]:
-    """Entries for the `timeline` tag, newest first; `waiting` is what is open now."""
-    head = [{"kind": "open", "actor": "", "text": waiting, "when": ""}] if waiting else []
-    return head + [
-        {
-            "kind": "machine" if opening.actor_label.startswith("system:") else "person",
-            "actor": actor_words(opening),
-            "text": words(opening.entry.action, opening.body),
-            "when": date_format(timezone.localtime(opening.entry.at), "j M Y, H:i"),
-            "ledger": number_format(opening.entry_id, force_grouping=True),
+    """Entries for the `timeline` tag, newest first; `waiting` is what is open now.
+
+    A step that followed at once from what the same person did stands in one line with it, with both ledger indexes.
+    """
+    found: list[dict[str, str]] = []
+    if waiting:
+        found.append({"kind": "open", "actor": "", "text": waiting, "when": ""})
+    rows = list(openings)
+    while rows:
+        opening = rows.pop(0)
+        step = opening
+        if rows and _followed(opening, rows[0]):
+            opening = rows.pop(0)
+        found.append(_line(opening, step if step is not opening else None))
+    return found
+
+
+def _followed(step: LedgerOpening, before: LedgerOpening) -> bool:
+    """Whether a step is only the consequence of the entry before it."""
+    together = step.entry.at - before.entry.at < TOGETHER and step.entry_id == before.entry_id + 1
+    same = (step.actor_label, step.actor_id) == (before.actor_label, before.actor_id)
+    return together and same and step.entry.action == "case.advanced" != before.entry.action
+
+
+def _line(opening: LedgerOpening, step: LedgerOpening | None) -> dict[str, str]:
+    text, indexes = words(opening.entry.action, opening.body), [opening.entry_id]
+    if step:
+        text = _("%(done)s; the case is at %(stage)s") % {
+            "done": text,
+            "stage": Status(step.body["to"]).label.lower(),
         }
-        for opening in openings
-    ]
+        indexes.append(step.entry_id)
+    return {
+        "kind": "machine" if opening.actor_label.startswith("system:") else "person",
+        "actor": actor_words(opening),
+        "text": text,
+        "when": date_format(timezone.localtime(opening.entry.at), "j M Y, H:i"),
+        "ledger": ", ".join(number_format(index, force_grouping=True) for index in indexes),
+    }
 
 
 def pauses(case: Case, openings: list[LedgerOpening]) -> tuple[tuple[date, date], ...]:

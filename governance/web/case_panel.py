@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +15,10 @@ from django.utils.translation import ngettext
 
 from governance.clocks import LAWS
 from governance.lifecycle import TRANSITIONS
-from governance.models import Case, Decision, Deployment, Disposition, Match, Plan, Release, Status, User
+from governance.models import Case, Deployment, Disposition, Match, Plan, Release, Status, User
 from governance.policies import Actor, Permission, may, proof_unlocks_weights
 from governance.web.case_actions import ACTIONS
-from governance.web.case_history import method_title
+from governance.web.case_history import counts_words, method_title
 from governance.web.guards import roles_with
 from governance.web.staff_forms import CaseForm
 
@@ -43,7 +44,7 @@ class Desk:
         """Form, address and button of an action, or why this reader sees none."""
         action = ACTIONS[name]
         if not any(may(self.actor, permission) for permission in action.permissions):
-            roles = ", ".join(roles_with(*action.permissions)).lower()
+            roles = ", ".join(roles_with(*action.permissions))
             return {"why_not": _("This step is for: %(roles)s.") % {"roles": roles}}
         return {"form": self.form(name), "action": address(self.case, name), "submit": submit}
 
@@ -88,13 +89,7 @@ def _signature(who: User | None, moment: Any, note: str, waiting: str) -> Panel:
 
 def proposal_words(hits: Iterable[Match]) -> str:
     """`erase 24, refuse 1`."""
-    decisions = [hit.decision for hit in hits if hasattr(hit, "decision")]
-    parts = []
-    for choice in Decision.Choice:
-        count = sum(decision.choice == choice for decision in decisions)
-        if count:
-            parts.append(f"{choice.label.lower()} {count}")
-    return ", ".join(parts)
+    return counts_words(Counter(str(hit.decision.choice) for hit in hits if hasattr(hit, "decision")))
 
 
 def _decision(desk: Desk) -> Panel:

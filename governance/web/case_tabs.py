@@ -125,7 +125,7 @@ def _plan_facts(plan: Plan, actor: Actor) -> Context:
     entry = dispatch.METHODS.get(plan.method)
     facts: list[Any] = [
         (_("Method"), method_title(plan.method)),
-        (_("Guarantee"), _("%(kind)s at best") % {"kind": entry.guarantee.value} if entry else _("unknown")),
+        (_("Guarantee"), entry.guarantee.value if entry else _("unknown")),
         (_("Changes"), str(plan.base)),
         (_("Forgets"), _("%(n)d records") % {"n": plan.forget_count}),
         (_("Judged against"), str(plan.reference) if plan.reference else _("never-seen controls")),

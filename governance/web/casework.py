@@ -142,7 +142,9 @@ def clock_words(found: Case, today: Any) -> dict[str, Any]:
             _("Paused since %(day)s; every day of the pause is added.") % {"day": date_format(found.paused_on, "j F Y")}
         )
     return {
-        "clock_due_long": date_format(case_words.due_now(found, today), "l j F Y"),
+        "clock_due_long": date_format(
+            case_words.due_now(found, today), "l j F" if found.due_on.year == today.year else "l j F Y"
+        ),
         "clock_law": law.article.split(";")[0],
         "clock_rule": _("rule set %(code)s %(version)d, in force since %(day)s")
         % {"code": law.code, "version": law.version, "day": date_format(law.applies_from, "j F Y")},

@@ -24,6 +24,12 @@ ROOMS = (
 )
 
 
+def role_words(user: User) -> str:
+    """The role as it stands in a sentence: `legal officer`, `ML engineer`."""
+    label = str(Role(user.role).label)
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
 def house(request: HttpRequest) -> dict[str, Any]:
     """Organisation, navigation by role, who is signed in."""
     context: dict[str, Any] = {"organisation": settings.ORGANISATION}
@@ -35,7 +41,7 @@ def house(request: HttpRequest) -> dict[str, Any]:
             for view, permission, label in ROOMS
             if may(actor, permission)
         ]
-        context["user_label"] = _("%(name)s, %(role)s") % {"name": user, "role": Role(user.role).label.lower()}
+        context["user_label"] = _("%(name)s, %(role)s") % {"name": user, "role": role_words(user)}
         if may(actor, Permission.SEE_CASES):
             context["search_url"] = reverse("cases")
     return context

@@ -106,7 +106,9 @@ def page(job: Job, points: list[JobPoint], can_act: bool) -> Context:
     context: Context = {
         "crumbs": [{"label": _("Jobs"), "url": reverse("jobs")}, {"label": str(job.pk)[:8]}],
         "conclusion": title(job),
-        "sentence": _("for %(time)s") % {"time": seconds_words(job)} if job.started_at else "",
+        "sentence": (_("in %(time)s") if job.finished_at else _("for %(time)s")) % {"time": seconds_words(job)}
+        if job.started_at
+        else "",
         "job": {"state": STATES[job.state], "word": job.get_state_display(), **progress, "error": _error(job)},
         "facts": _facts(job),
         "metrics": _metrics(job),

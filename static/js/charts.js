@@ -98,6 +98,17 @@
     const roomy = data.kind === "line";
     const longest = data.series.reduce((most, s) => Math.max(most, s.name.length), 0);
     const unit = data.unit || "";
+    const few = data.kind === "bar" && data.labels.length <= 12;
+    const whole = data.kind !== "scatter" && data.series.every((s) => s.data.every((v) => v === null || Number.isInteger(v)));
+    const y = axis(data.y_label, {
+      beginAtZero: data.zero !== false,
+      max: data.y_max === null ? undefined : data.y_max,
+      border: { display: data.kind === "scatter", color: token("ink") },
+    });
+    const x = axis(data.x_label, { grid: { display: data.kind === "scatter", color: token("hair") } });
+    if (whole) y.ticks.precision = 0; // nothing that is counted comes in halves
+    if (few) Object.assign(x.ticks, { autoSkip: false, maxRotation: 50 });
+    if (data.kind === "scatter") x.grace = "8%";
     return {
       responsive: true,
       maintainAspectRatio: false,
@@ -105,12 +116,8 @@
       layout: { padding: { right: roomy ? 14 + longest * 6.6 : 12, top: 8 } },
       interaction: { mode: data.kind === "scatter" ? "nearest" : "index", intersect: false },
       scales: {
-        x: axis(data.x_label, { grid: { display: data.kind === "scatter", color: token("hair") } }),
-        y: axis(data.y_label, {
-          beginAtZero: data.zero !== false,
-          max: data.y_max === null ? undefined : data.y_max,
-          border: { display: data.kind === "scatter", color: token("ink") },
-        }),
+        x: x,
+        y: y,
       },
       plugins: {
         endLabels: { show: roomy },
