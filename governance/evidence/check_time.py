@@ -19,6 +19,7 @@ def check_stamps(reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x
         FormError: no believed authority, a stamp does not hold, or something was changed after the seal.
     """
     from asn1crypto import x509 as asn1_x509
+    from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
     from pyhanko.sign.validation import validate_pdf_timestamp
     from pyhanko_certvalidator import ValidationContext
 
@@ -40,5 +41,6 @@ def check_stamps(reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x
         check_hex(stream.read(second - first), bytes(stamp.pkcs7_content))
     seal = reader.embedded_regular_signatures[0]
     seal.compute_integrity_info()
-    if seal.modification_level is None or seal.modification_level.value > 1 or not seal.docmdp_ok:
+    found = seal.summarise_integrity_info()["diff_result"]
+    if not isinstance(found, DiffResult) or found.modification_level > ModificationLevel.LTA_UPDATES or not seal.docmdp_ok:
         raise FormError("the file was changed after it was sealed")

@@ -94,9 +94,23 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
             ).getvalue()
         except (PdfError, SigningError, TimestampRequestError, PathError, ValueError, OSError) as error:
             raise SealError(f"The report could not be sealed at level {level}: {error}") from error
+    if authority:
+        sealed = sealed[: _end_of_last_stamp(sealed)]
     if not sealed.startswith(base):
         raise SealError("Sealing changed the bytes of the report")
     return sealed
+
+
+def _end_of_last_stamp(sealed: bytes) -> int:
+    """Where the last time stamp's cover ends.
+
+    pyHanko appends validation data of the stamp itself in a further revision, which nothing covers: anybody could change
+    it. A report ends with the stamp; the data may be added again when the stamp is renewed.
+    """
+    from pyhanko.pdf_utils.reader import PdfFileReader
+
+    _, _, start, length = PdfFileReader(io.BytesIO(sealed)).embedded_timestamp_signatures[-1].byte_range
+    return int(start) + int(length)
 
 
 def _whole_field() -> Any:
