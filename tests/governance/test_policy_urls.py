@@ -1,0 +1,214 @@
+"""Every address of the staff, for every role: what the policy grants is what the page answers, and no address is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from governance import urls
+from governance.models import Job, LedgerEntry, Report, Role, Status, User
+from governance.policies import GRANTS, Permission
+from governance.services.jobs import job_fail
+from governance.web.case_actions import ACTIONS
+from governance.web.figures import NAMES
+from tests.governance.conftest import file_case
+
+P = Permission
+PASSWORD = "a long and quiet river"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """An address: who may enter, by which method, what the world must hold, and whether it is a decision."""
+
+    to: tuple[Permission, ...]
+    args: str = ""
+    post: bool = False
+    decide: bool = False
+
+
+READ_CASE = Door(to=(P.SEE_CASES,), args="case")
+#: Every staff address by its name. The permissions are written out again here on purpose: a slip in a view shows.
+DOORS: dict[str, Door] = {
+    "cases": Door(to=(P.SEE_CASES,)),
+    "case_new": Door(to=(P.ENTER_CASE,)),
+    "case": READ_CASE,
+    "verification": READ_CASE,
+    "case_reveal": Door(to=(P.REVEAL_PERSON,), args="case", post=True),
+    "case_proof": Door(to=(P.RECORD_PROOF,), args="case", post=True, decide=True),
+    "case_review": Door(to=(P.REVIEW,), args="case", post=True, decide=True),
+    "case_answer": Door(to=(P.REVIEW, P.RECORD_PROOF), args="case", post=True, decide=True),
+    "case_propose": Door(to=(P.PROPOSE,), args="case", post=True, decide=True),
+    "case_approve": Door(to=(P.APPROVE,), args="case", post=True, decide=True),
+    "case_plan": Door(to=(P.CONFIRM_PLAN,), args="case", post=True, decide=True),
+    "case_release": Door(to=(P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True),
+    "case_place": Door(to=(P.UPDATE_DEPLOYMENT,), args="case", post=True),
+    "case_finish": Door(to=(P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True),
+    "case_extend": Door(to=(P.EXTEND,), args="case", post=True, decide=True),
+    "case_withdraw": Door(to=(P.WITHDRAW,), args="case", post=True, decide=True),
+    "models": Door(to=(P.SEE_MODELS,)),
+    "models_register": Door(to=(P.REGISTER_MODELS,), post=True),
+    "model": Door(to=(P.SEE_MODELS,), args="model"),
+    "model_place": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
+    "model_recipient": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
+    "datasets": Door(to=(P.SEE_MODELS,)),
+    "datasets_register": Door(to=(P.REGISTER_MODELS,), post=True),
+    "dataset": Door(to=(P.SEE_MODELS,), args="dataset"),
+    "jobs": Door(to=(P.SEE_JOBS,)),
+    "job": Door(to=(P.SEE_JOBS,), args="job"),
+    "job_cancel": Door(to=(P.CANCEL_JOB,), args="job", post=True),
+    "job_retry": Door(to=(P.CANCEL_JOB,), args="job", post=True),
+    "dashboard": Door(to=(P.SEE_DASHBOARD,)),
+    "figures_csv": Door(to=(P.SEE_DASHBOARD,), args="figures"),
+    "reports": Door(to=(P.SEE_REPORTS,)),
+    "report": Door(to=(P.SEE_REPORTS,), args="report"),
+    "report_evidence": Door(to=(P.SEE_REPORTS,), args="report"),
+    "ledger": Door(to=(P.SEE_LEDGER,)),
+    "ledger_entry": Door(to=(P.SEE_LEDGER,), args="entry"),
+}
+World = dict[str, list[Any]]
+
+
+def named() -> set[str]:
+    """The names of all staff addresses in the table of the site."""
+    assert all(isinstance(pattern, URLPattern) for pattern in urls.staff)
+    return {str(pattern.name) for pattern in urls.staff}
+
+
+def test_the_table_names_every_address_of_the_staff() -> None:
+    assert set(DOORS) == named()
+
+
+def test_every_action_on_a_case_has_its_address() -> None:
+    assert {f"case_{name}" for name in ACTIONS} <= named()
+
+
+@pytest.fixture
+def world(walk: Callable[..., Any], catalogue: dict[str, Any]) -> World:
+    """A case that was verified and has a report, a job, the catalogue: something behind every address."""
+    from governance import dispatch
+
+    case = walk(file_case(), Status.RELEASE)
+    pdf, evidence = dispatch.put_bytes(b"%PDF-1.7 test"), dispatch.put_bytes(b"{}")
+    report = Report.objects.create(case=case, number="LR-TEST-1", pdf=pdf, evidence=evidence, headline="Test.")
+    job = case.jobs.filter(kind="engine.verify").latest("created_at")
+    return {
+        "": [],
+        "case": [case.public_id],
+        "model": [catalogue["released"].model.public_id],
+        "dataset": [catalogue["data"].public_id],
+        "job": [job.pk],
+        "figures": [NAMES[0]],
+        "report": [report.number],
+        "entry": [LedgerEntry.objects.latest("index").index],
+    }
+
+
+def knock(client: Client, name: str, world: World) -> Any:
+    """Ask for an address by the method that it takes."""
+    door = DOORS[name]
+    address = reverse(name, args=world[door.args])
+    return client.post(address, {}) if door.post else client.get(address)
+
+
+def enter(client: Client, role: Role, *, factor: bool = True) -> User:
+    """Sign in with a fresh password, and with a second factor unless told otherwise."""
+    user = User.objects.create_user(f"{role.value}.url@house.example", PASSWORD, role=role)
+    if factor:
+        Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    client.force_login(user)
+    if factor:
+        session = client.session
+        session["account_authentication_methods"] = [{"method": "password", "at": _now()}]
+        session.save()
+    return user
+
+
+def _now() -> float:
+    import time
+
+    return time.time()
+
+
+@pytest.mark.parametrize("role", list(Role), ids=[role.value for role in Role])
+def test_each_role_enters_what_the_policy_grants_and_nothing_else(client: Client, role: Role, world: World) -> None:
+    enter(client, role)
+    wrong = {}
+    for name, door in DOORS.items():
+        answer = knock(client, name, world)
+        granted = bool(GRANTS[role].intersection(door.to))
+        # A granted form that was sent empty, or a step that does not exist now, is refused as such, never as forbidden.
+        expected = ({200, 302, 409, 422} if door.post else {200}) if granted else {403}
+        if answer.status_code not in expected:
+            wrong[name] = (answer.status_code, expected)
+    assert not wrong
+
+
+def test_a_visitor_is_led_to_the_sign_in_from_every_address(client: Client, world: World) -> None:
+    for name in DOORS:
+        answer = knock(client, name, world)
+        assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/accounts/login/"), name
+
+
+def test_somebody_who_left_enters_nowhere(client: Client, world: World) -> None:
+    user = enter(client, Role.LEGAL)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    for name in DOORS:
+        answer = knock(client, name, world)
+        assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/"), name
+
+
+def test_no_decision_is_made_without_a_second_factor(client: Client, world: World) -> None:
+    for role in (Role.LEGAL, Role.APPROVER, Role.ENGINEER, Role.RELEASE):
+        enter(client, role, factor=False)
+        for name, door in DOORS.items():
+            if door.decide and GRANTS[role].intersection(door.to):
+                answer = knock(client, name, world)
+                assert answer.status_code == 302 and answer["Location"] == reverse("mfa_activate_totp"), (role, name)
+
+
+def test_an_address_that_changes_something_answers_no_get(client: Client, world: World) -> None:
+    enter(client, Role.LEGAL)
+    for name, door in DOORS.items():
+        if door.post:
+            assert client.get(reverse(name, args=world[door.args])).status_code == 405, name
+
+
+def test_nothing_changes_without_the_forms_token(world: World) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    enter(strict, Role.LEGAL)
+    for name, door in DOORS.items():
+        if door.post:
+            assert strict.post(reverse(name, args=world[door.args]), {}).status_code == 403, name
+
+
+@pytest.mark.parametrize("name", ["case", "verification", "model", "dataset", "job", "report", "ledger_entry"])
+def test_what_does_not_exist_is_not_found(client: Client, name: str, world: World) -> None:
+    enter(client, Role.AUDITOR)
+    unknown = {"report": "LR-NONE", "ledger_entry": 10**9}.get(name, "00000000-0000-4000-8000-000000000000")
+    assert client.get(reverse(name, args=[unknown])).status_code == 404
+
+
+def test_a_role_without_permission_learns_nothing_about_what_exists(client: Client, world: World) -> None:
+    enter(client, Role.ADMINISTRATOR)
+    there = client.get(reverse("case", args=world["case"]))
+    nowhere = client.get(reverse("case", args=["00000000-0000-4000-8000-000000000000"]))
+    assert there.status_code == nowhere.status_code == 403
+    assert there.content == nowhere.content
+
+
+def test_a_failed_job_runs_again_only_at_an_engineers_word(client: Client, world: World, case: Any) -> None:
+    job = Job.objects.create(key="k", kind="engine.match", queue="gpu", case=case)
+    job_fail(job_id=str(job.pk), attempt=0, error={"type": "DataError", "messages": ["x"]})
+    enter(client, Role.LEGAL)
+    assert client.post(reverse("job_retry", args=[job.pk])).status_code == 403
+    enter(client, Role.ENGINEER)
+    assert client.post(reverse("job_retry", args=[job.pk])).status_code == 302
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == ("queued", 1)
