@@ -85,6 +85,6 @@ DEFAULT_POLICY: Mapping[str, Any] = types.MappingProxyType(
         "utility_floor": 0.90,
         "damaged_below": 0.60,
         "required_utility": ["retain", "neighbours", "general"],
-        "relearning": {"share": 0.2, "epochs": 3, "learning_rate": 1e-3, "batch_size": 8},
+        "relearning": {"share": 0.2, "epochs": 10, "learning_rate": 1e-3, "batch_size": 8},
     }
 )
