@@ -14,7 +14,7 @@ def prepare_demo(arguments: list[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=8000)
     known, _ = parser.parse_known_args(arguments)
-    os.environ.setdefault("LETHE_HOME", str(BASE_DIR / "var" / f"demo-{known.seed}"))
+    os.environ["LETHE_HOME"] = os.environ.get("LETHE_HOME") or str(BASE_DIR / "var" / f"demo-{known.seed}")
     os.environ.setdefault("LETHE_ORGANISATION", "Meridian Loom")
     os.environ["LETHE_URL"] = f"http://127.0.0.1:{known.port}"
     os.environ["PORT"] = str(known.port)

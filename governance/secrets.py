@@ -22,12 +22,12 @@ class SecretMissing(RuntimeError):
 
 def home() -> Path:
     """The folder of everything that this installation writes."""
-    return Path(os.environ.get("LETHE_HOME", BASE_DIR / "var"))
+    return Path(os.environ.get("LETHE_HOME") or BASE_DIR / "var")
 
 
 def secrets_folder() -> Path:
     """Where the secret files lie."""
-    return Path(os.environ.get("LETHE_SECRETS", home() / "secrets"))
+    return Path(os.environ.get("LETHE_SECRETS") or home() / "secrets")
 
 
 def ensure_secrets(folder: Path) -> list[str]:
