@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
@@ -89,6 +90,12 @@ def _place(case: Case, form: forms.PlaceForm, actor: Actor) -> str:
     return _("%(place)s is recorded as %(state)s.") % {"place": place.place, "state": state.label.lower()}
 
 
+def _recipients(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
+    told = release.recipients_tell(case=case, actor=actor)
+    words = ngettext("%(n)d recipient is recorded as told.", "%(n)d recipients are recorded as told.", told)
+    return words % {"n": told}
+
+
 def _finish(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
     release.release_finish(case=case, actor=actor)
     return _("Every place is accounted for. The report is being written.")
@@ -117,6 +124,9 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "plan": Action(permissions=(P.CONFIRM_PLAN,), form=forms.ConfirmForm, perform=_plan),
         "release": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_sign),
         "place": Action(permissions=(P.UPDATE_DEPLOYMENT,), form=forms.PlaceForm, perform=_place, decide=False),
+        "recipients": Action(
+            permissions=(P.UPDATE_DEPLOYMENT,), form=forms.ConfirmForm, perform=_recipients, decide=False
+        ),
         "finish": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_finish),
         "extend": Action(permissions=(P.EXTEND,), form=forms.ExtendForm, perform=_extend),
         "withdraw": Action(permissions=(P.WITHDRAW,), form=forms.WithdrawForm, perform=_withdraw),

@@ -157,6 +157,7 @@ def _release(look: Look) -> Context:
     )
     given = Recipient.objects.filter(version__in=bases).select_related("version__model")
     gone = Disposal.objects.filter(case=case).select_related("version__model").order_by("due_on", "id")
+    untold = any(recipient.told_at is None for recipient in given)
     can = bool(release and release.released_at and release.legal_at) and may(look.actor, Permission.UPDATE_DEPLOYMENT)
     return {
         "tab_template": "casework/_tab_release.html",
@@ -164,6 +165,7 @@ def _release(look: Look) -> Context:
         "places": [_place(place) for place in places.order_by("id")],
         "place_action": address(case, "place") if can and case.status == S.RELEASE else "",
         "place_states": [c for c in Deployment.State.choices if c[0] != Deployment.State.SERVING],
+        "tell_action": address(case, "recipients") if can and untold else "",
         "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told")],
         "recipient_rows": [
             [r.name, str(r.version), day(r.received_on), when(r.told_at) if r.told_at else _("not yet")] for r in given
