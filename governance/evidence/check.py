@@ -156,7 +156,9 @@ def _outcome(run: _Run) -> Outcome:
     reader = _read(run)
     seal, stamps = _signatures(run, reader)
     _check_seal(run, seal, stamps)
-    _guard("revisions", "The revisions of the file contradict each other", lambda: _check_revisions(run, reader, stamps))
+    _guard(
+        "revisions", "The revisions of the file contradict each other", lambda: _check_revisions(run, reader, stamps)
+    )
     _check_evidence(run, reader)
     _check_known(run)
     if run.rerender:
@@ -257,7 +259,11 @@ def _described(revision: bytes) -> tuple[dict[str, str], dict[str, str]]:
             xmp = {str(key): str(value) for key, value in metadata.items()}
     return (
         {key: value for key, value in info.items() if key not in ("/ModDate", "/Producer")},
-        {key: value for key, value in xmp.items() if key.rpartition("}")[2] not in ("ModifyDate", "MetadataDate", "Producer")},
+        {
+            key: value
+            for key, value in xmp.items()
+            if key.rpartition("}")[2] not in ("ModifyDate", "MetadataDate", "Producer")
+        },
     )
 
 
@@ -291,7 +297,9 @@ def _check_evidence(run: _Run, reader: PdfFileReader) -> None:
         elif run.ledger_key:
             raise ProofError("the evidence carries no ledger proof")
     except EvidenceError as error:
-        raise _Refused(Outcome.ALTERED, "evidence", f"The evidence does not hold: {'; '.join(error.problems)[:500]}") from error
+        raise _Refused(
+            Outcome.ALTERED, "evidence", f"The evidence does not hold: {'; '.join(error.problems)[:500]}"
+        ) from error
     _guard("evidence", "The evidence is another", same_identifier)
     run.good("evidence", f"The evidence attached is that of report {run.evidence['report']['number']}.")
 
@@ -312,7 +320,9 @@ def _check_rerendered(run: _Run, seal: Any) -> None:
         text = f"The report could not be set again: {'; '.join(error.problems)[:300]}"
         raise _Refused(Outcome.ALTERED, "rerender", text) from error
     if not run.data.startswith(base):
-        text = "The report, set again from its evidence, differs. Compare the versions named in the evidence with yours."
+        text = (
+            "The report, set again from its evidence, differs. Compare the versions named in the evidence with yours."
+        )
         raise _Refused(Outcome.ALTERED, "rerender", text)
     run.good("rerender", "The report, set again from its evidence, is the same to the last byte.")
 
@@ -321,10 +331,14 @@ def main(arguments: list[str] | None = None) -> int:
     """The command. Exit code 0: genuine; 1: not; 2: wrong use."""
     parser = argparse.ArgumentParser(prog="python -m governance.evidence.check", description="Check a Lethe report.")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--fingerprint", required=True, help="SHA-256 of the seal's certificate, from the issuer, not from the file")
+    parser.add_argument(
+        "--fingerprint", required=True, help="SHA-256 of the seal's certificate, from the issuer, not from the file"
+    )
     parser.add_argument("--sha256", help="digest of the sealed file, from the ledger")
     parser.add_argument("--ledger-key", help="verifier key of the issuer's ledger")
-    parser.add_argument("--timestamp-root", type=Path, action="append", default=[], help="PEM root of a time stamp authority")
+    parser.add_argument(
+        "--timestamp-root", type=Path, action="append", default=[], help="PEM root of a time stamp authority"
+    )
     parser.add_argument("--rerender", action="store_true", help="set the report again and compare every byte")
     chosen = parser.parse_args(arguments)
     from governance.evidence.standalone import prepare

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from governance.evidence.cms_form import FormError, check_hex
+from governance.evidence.cms_form import FormError, check_hex, check_token
 
 
 def check_stamps(reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x509.Certificate], size: int) -> None:
@@ -31,6 +31,8 @@ def check_stamps(reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x
         status = validate_pdf_timestamp(stamp, validation_context=context)
         if not (status.intact and status.valid and status.trusted):
             raise FormError("a time stamp does not hold, or its authority is not believed")
+        path = [one.dump() for one in status.validation_path]
+        check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)])
     _, _, start, length = (int(number) for number in stamps[-1].byte_range)
     if start + length != size:
         raise FormError("something follows the last time stamp")
@@ -41,6 +43,11 @@ def check_stamps(reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x
         check_hex(stream.read(second - first), bytes(stamp.pkcs7_content))
     seal = reader.embedded_regular_signatures[0]
     seal.compute_integrity_info()
-    found = seal.summarise_integrity_info()["diff_result"]
-    if not isinstance(found, DiffResult) or found.modification_level > ModificationLevel.LTA_UPDATES or not seal.docmdp_ok:
+    told = seal.summarise_integrity_info()
+    found = told["diff_result"]
+    if (
+        not isinstance(found, DiffResult)
+        or found.modification_level > ModificationLevel.LTA_UPDATES
+        or not told["docmdp_ok"]
+    ):
         raise FormError("the file was changed after it was sealed")

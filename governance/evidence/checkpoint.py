@@ -1,10 +1,10 @@
 """Checkpoints: the C2SP `tlog-checkpoint` text as an Ed25519 `signed-note` (https://c2sp.org, v1.0.0 of both).
 
-    lethe.example/ledger        origin, also the key's name
-    182604                      size
-    zjuM...=                    base64 of the root
-                                empty line
-    — lethe.example/ledger AAAA...=     base64 of 4 bytes of key id || 64 bytes of signature
+lethe.example/ledger        origin, also the key's name
+182604                      size
+zjuM...=                    base64 of the root
+                            empty line
+— lethe.example/ledger AAAA...=     base64 of 4 bytes of key id || 64 bytes of signature
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """The one form in which a seal's CMS is accepted, so that no second file verifies with the same signature.
 
-A PDF signature does not cover the hexadecimal text of /Contents, nor the CMS's outer fields. So the CMS is rebuilt from what
-is signed or pinned, and must be byte for byte what the file holds (RFC 5652; ETSI EN 319 122-1).
+A PDF signature does not cover the hexadecimal text of /Contents, nor the CMS's outer fields. So the CMS is rebuilt
+from what is signed or pinned, and must be byte for byte what the file holds (RFC 5652; ETSI EN 319 122-1).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from asn1crypto import cms
+from asn1crypto import algos, cms
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,7 +18,7 @@ from cryptography.x509 import load_der_x509_certificate
 
 from governance.evidence.identity import P256_ORDER
 
-INTEGER, OCTETS, SEQUENCE, SET, CONTEXT_0 = 0x02, 0x04, 0x30, 0x31, 0xA0
+INTEGER, OCTETS, NULL, OID_TAG, SEQUENCE, SET, CONTEXT_0 = 0x02, 0x04, 0x05, 0x06, 0x30, 0x31, 0xA0
 
 
 class FormError(ValueError):
@@ -66,7 +67,7 @@ def _der(tag: int, *parts: bytes) -> bytes:
 
 
 def _rebuild(signer: Any, certificate: Any) -> bytes:
-    """ContentInfo with SignedData version 1, no content, one certificate and one signer (RFC 5652, sections 3 and 5)."""
+    """ContentInfo with SignedData version 1, no content, one certificate, one signer (RFC 5652, sections 3 and 5)."""
     unsigned = b""
     if signer["unsigned_attrs"].native is not None:
         if [one["type"].native for one in signer["unsigned_attrs"]] != ["signature_time_stamp_token"]:
@@ -80,6 +81,75 @@ def _rebuild(signer: Any, certificate: Any) -> bytes:
     content = _der(SEQUENCE, cms.ContentType("data").dump())
     signed = _der(SEQUENCE, version, _der(SET, sha256), content, _der(CONTEXT_0, certificate.dump()), _der(SET, info))
     return _der(SEQUENCE, cms.ContentType("signed_data").dump(), _der(CONTEXT_0, signed))
+
+
+def check_token(contents: bytes, believed: Collection[bytes]) -> None:
+    """The outer form of a time stamp token whose signature was verified: what the signature does not cover.
+
+    `believed` are the certificates (DER) of the path that was verified, and the roots: no other may lie in the token.
+
+    Raises:
+        FormError: another certificate, unsigned attributes, or any byte that differs from the canonical form.
+    """
+    token = cms.ContentInfo.load(contents)
+    signed = token["content"]
+    signer = signed["signer_infos"][0]
+    certificates = [one.dump() for one in signed["certificates"]]
+    if (
+        len(signed["signer_infos"]) != 1
+        or signer["unsigned_attrs"].native is not None
+        or signed["crls"].native is not None
+    ):
+        raise FormError("a time stamp carries more than its authority signed")
+    if len(set(certificates)) != len(certificates) or not set(certificates) <= set(believed):
+        raise FormError("a time stamp carries a certificate that is not of its authority")
+    leaf = next((one.chosen for one in signed["certificates"] if _names(signer["sid"], one.chosen)), None)
+    if leaf is None:
+        raise FormError("a time stamp does not name its authority's certificate")
+    algorithm = signer["digest_algorithm"]["algorithm"].native
+    plain, with_null = _der(OID_TAG, _oid(algorithm)), _der(NULL)
+    digests = [_der(SEQUENCE, plain), _der(SEQUENCE, plain, with_null)]
+    if signer["digest_algorithm"].dump() not in digests or signed["digest_algorithms"].dump() not in [
+        _der(SET, one) for one in digests
+    ]:
+        raise FormError("a time stamp's outer fields were altered")
+    identifier = _der(SEQUENCE, leaf.issuer.dump(), leaf["tbs_certificate"]["serial_number"].dump())
+    info = _der(
+        SEQUENCE, _der(INTEGER, b"\x01"), identifier, signer["digest_algorithm"].dump(), signer["signed_attrs"].dump(),
+        _signed_by(signer, algorithm), _der(OCTETS, signer["signature"].native),
+    )  # fmt: skip
+    body = _der(
+        SEQUENCE, _der(INTEGER, b"\x03"), signed["digest_algorithms"].dump(),
+        _der(SEQUENCE, cms.ContentType("tst_info").dump(),
+             _der(CONTEXT_0, _der(OCTETS, bytes(signed["encap_content_info"]["content"])))),
+        _der(CONTEXT_0, *certificates), _der(SET, info),
+    )  # fmt: skip
+    rebuilt = _der(SEQUENCE, cms.ContentType("signed_data").dump(), _der(CONTEXT_0, body))
+    if rebuilt != contents[: len(rebuilt)] or contents[len(rebuilt) :].strip(b"\x00"):
+        raise FormError("a time stamp's outer fields were altered")
+
+
+def _oid(algorithm: str) -> bytes:
+    contents: bytes = algos.DigestAlgorithmId(algorithm).contents
+    return contents
+
+
+def _names(sid: Any, certificate: Any) -> bool:
+    named = sid.chosen
+    return sid.name == "issuer_and_serial_number" and (
+        named["serial_number"].native == certificate.serial_number
+        and named["issuer"].dump() == certificate.issuer.dump()
+    )
+
+
+def _signed_by(signer: Any, digest: str) -> bytes:
+    """The signature algorithm as it was given, if it is one of the forms in use for that digest."""
+    given: bytes = signer["signature_algorithm"].dump()
+    names = ("rsassa_pkcs1v15", f"{digest}_rsa", f"{digest}_ecdsa")
+    oids = [_der(OID_TAG, algos.SignedDigestAlgorithmId(name).contents) for name in names]
+    if given not in [_der(SEQUENCE, oid, *null) for oid in oids for null in ((), (_der(NULL),))]:
+        raise FormError("a time stamp's signature algorithm is not one in use")
+    return given
 
 
 def _check_attributes(attributes: Any, document_digest: bytes, certificate: Any) -> None:

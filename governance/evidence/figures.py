@@ -45,7 +45,13 @@ def headline_probes(probes: Sequence[Probe]) -> list[Probe]:
 def chart(probes: Sequence[Probe], width: int) -> dict[str, Any]:
     """Rows `{title, picture, value}` and the picture of the axis, `width` in px; one axis for all rows."""
     top = _top(probes)
-    axis = {"low": 0, "high": top, "step": 25 if top <= 125 else 50 if top <= 400 else top / 4, "unit": "%", "width": width}
+    axis = {
+        "low": 0,
+        "high": top,
+        "step": 25 if top <= 125 else 50 if top <= 400 else top / 4,
+        "unit": "%",
+        "width": width,
+    }
     return {"rows": [_row(probe, axis) for probe in probes], "axis": picture(intervals.axis_head(axis))}
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyhanko.sign import Signer
 
 KEY_FILE: Final = "seal.key.pem"
-PASSPHRASE_FILE: Final = "seal.passphrase"
+PASSPHRASE_FILE: Final = "seal.passphrase"  # noqa: S105 - the name of a file
 CERTIFICATE_FILE: Final = "seal.crt.pem"
 VALID_DAYS: Final = 3653
 #: id-kp-documentSigning, RFC 9336.
@@ -53,7 +53,7 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def low_s(signature: bytes) -> bytes:
-    """The one of two equally valid ECDSA signatures (s, n - s) that the checker accepts, so that no other file verifies."""
+    """The one of two equally valid ECDSA signatures (s, n - s) that the checker accepts: no other file verifies."""
     r, s = decode_dss_signature(signature)
     return encode_dss_signature(r, min(s, P256_ORDER - s))
 

@@ -1,8 +1,8 @@
 """The ledger's hash tree: RFC 9162 section 2.1 (unchanged from RFC 6962), over SHA-256.
 
 Costs for n entries: `Tree` keeps the root of every perfect subtree (2n hashes, 64n bytes). Appending one entry costs
-one leaf hash and, amortised, one node hash; a root costs O(log n), a proof O(log^2 n). `Frontier` keeps only the at most
-log2(n) roots on the right edge: enough to append and to give the root, not to prove. It fits in one database row.
+one leaf hash and, amortised, one node hash; a root costs O(log n), a proof O(log^2 n). `Frontier` keeps only the at
+most log2(n) roots on the right edge: enough to append and to give the root, not to prove. It fits in one database row.
 
 Every hash is 32 bytes. A *leaf hash* is `leaf_hash(entry)`; functions that take `leaves` take leaf hashes.
 """

@@ -71,9 +71,13 @@ def _attachment(evidence: bytes, document: dict[str, Any]) -> Any:
 
     issued = datetime.fromisoformat(document["report"]["issued_at"])
     return Attachment(
-        string=evidence, name=ATTACHMENT, description="Evidence document, RFC 8785 JSON", created=issued, modified=issued,
+        string=evidence,
+        name=ATTACHMENT,
+        description="Evidence document, RFC 8785 JSON",
+        created=issued,
+        modified=issued,
         relationship="Data",
-    )  # fmt: skip
+    )
 
 
 def _seal_place(laid_out: Any) -> tuple[tuple[float, float, float, float], int]:

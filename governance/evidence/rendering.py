@@ -35,7 +35,11 @@ def require_libraries() -> None:
 
     Without libharfbuzz-subset WeasyPrint falls back silently and gives other bytes.
     """
-    needed = {"harfbuzz-subset": "libharfbuzz-subset0", "pango-1.0": "libpango-1.0-0", "pangoft2-1.0": "libpangoft2-1.0-0"}
+    needed = {
+        "harfbuzz-subset": "libharfbuzz-subset0",
+        "pango-1.0": "libpango-1.0-0",
+        "pangoft2-1.0": "libpangoft2-1.0-0",
+    }
     missing = [package for library, package in needed.items() if ctypes.util.find_library(library) is None]
     if missing:
         raise RenderError(f"System libraries are missing. Run: apt-get install {' '.join(missing)}")

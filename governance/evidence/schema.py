@@ -1,6 +1,6 @@
 """The evidence document `lethe-evidence/1`: its schema, its coherence, its canonical bytes.
 
-The caller builds a plain dict (see `evidence-1.schema.json`). The order of work is: validate without `ledger`; append the
+The caller builds a plain dict (see `evidence-1.schema.json`). The order of work: validate without `ledger`; append the
 ledger entry `evidence.recorded` whose body holds `core_digest(document)`; put the proof under `ledger`; `build`.
 """
 
@@ -226,8 +226,13 @@ def _incoherent_models(document: Document) -> Iterator[str]:
         yield "models.after.digest: the same weights as before"
     if after and models["reference"] and after["digest"] == models["reference"]["digest"]:
         yield "models.after.digest: the laboratory's reference was released as the result; a run of its own is needed"
-    if disposition in CHANGED and models and any(
-        one["state"] == "replaced" and one["revision"] != models["before"]["revision"] for one in document["deployments"]
+    if (
+        disposition in CHANGED
+        and models
+        and any(
+            one["state"] == "replaced" and one["revision"] != models["before"]["revision"]
+            for one in document["deployments"]
+        )
     ):
         yield "deployments: list the deployments of the version before, with its revision"
 

@@ -1,7 +1,7 @@
 """Sealing a rendered report: PAdES, certified against every change (ISO 32000-1, 12.8.2.2; ETSI EN 319 142-1).
 
-With a time stamp authority the level is B-LTA; without one it is B-B, and the seal says that its time is the issuer's own
-statement. The level is part of the signed reason, so that a file cut back to an earlier revision is noticed.
+With a time stamp authority the level is B-LTA; without one it is B-B, and the seal says that its time is the issuer's
+own statement. The level is part of the signed reason, so that a file cut back to an earlier revision is noticed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ OWN_TIME: Final = "time is the issuer's own statement"
 OUTSIDE_TIME: Final = "time by an outside authority"
 #: Bytes kept free for a CMS without a time stamp; with one pyHanko estimates.
 CONTENTS_BYTES: Final = 4096
-REASON: Final = re.compile(r"Compliance report sealed by the issuer; (PAdES-B-B|PAdES-B-LTA); [a-z' ]+; no change permitted")
+REASON: Final = re.compile(
+    r"Compliance report sealed by the issuer; (PAdES-B-B|PAdES-B-LTA); [a-z' ]+; no change permitted"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,10 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
             signer=key.signer(),
             timestamper=authority.timestamper if authority else None,
             stamp_style=StaticStampStyle(
-                border_width=0, background=ImportedPdfPage(str(stamp)), background_opacity=1, background_layout=_whole_field()
+                border_width=0,
+                background=ImportedPdfPage(str(stamp)),
+                background_opacity=1,
+                background_layout=_whole_field(),
             ),
         )
         try:
@@ -104,8 +109,8 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
 def _end_of_last_stamp(sealed: bytes) -> int:
     """Where the last time stamp's cover ends.
 
-    pyHanko appends validation data of the stamp itself in a further revision, which nothing covers: anybody could change
-    it. A report ends with the stamp; the data may be added again when the stamp is renewed.
+    pyHanko appends validation data of the stamp itself in a further revision, which nothing covers: anybody could
+    change it. A report ends with the stamp; the data may be added again when the stamp is renewed.
     """
     from pyhanko.pdf_utils.reader import PdfFileReader
 

@@ -221,7 +221,9 @@ def _construction(facts: Facts) -> tuple[str, ...]:
             ),
         )
     if facts.guarantee is Guarantee.CERTIFIED:
-        return (_("The certificate holds under the conditions and for the layers that its method states, nowhere else."),)
+        return (
+            _("The certificate holds under the conditions and for the layers that its method states, nowhere else."),
+        )
     return ()
 
 
@@ -261,7 +263,8 @@ def _measured(facts: Facts) -> str:
         )
     return _(
         "On the listed probes %(model)s treats %(items)s like never-seen material of the same kind, within the stated "
-        "margins and with %(confidence)s confidence. No attack was tried; that is a measurement, not a proof of absence."
+        "margins and with %(confidence)s confidence. No attack was tried; that is a measurement, not a proof of "
+        "absence."
     )
 
 
@@ -286,7 +289,9 @@ def _unchanged(facts: Facts) -> tuple[str, ...]:
     elif facts.verdict not in (Verdict.NONE, Verdict.PASS):
         claims.append(_("Every plan that was tried is listed with what failed. No result of theirs was released."))
     if facts.disposition is Disposition.NO_DATA:
-        claims.append(_("The search covers the data sets and the ways of matching listed in this report, nothing else."))
+        claims.append(
+            _("The search covers the data sets and the ways of matching listed in this report, nothing else.")
+        )
     claims.append(_("This report claims nothing about what any model knows."))
     return tuple(claims)
 

@@ -26,6 +26,7 @@ def sha(text: str) -> str:
 
 POLICY_TEXT = json.dumps({"name": "lethe-default", "version": 1, "confidence": 0.95, "margins": {"exact_value": 0.1}})
 POLICY_DIGEST = sha(POLICY_TEXT)
+MADE = {"fresh_weights": True, "records_left_out": 4, "tokenizer_independent": True}
 
 
 def estimate(value: float, half: float, n: int) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def attempt(number: int, method: str, guarantee: str, checked: dict[str, Any], c
         "thresholds_recorded": {"index": 3, "at": "2026-11-18T09:00:00.000Z"},
         "started_at": f"2026-11-{18 + number}T10:00:00.000Z", "finished_at": f"2026-11-{18 + number}T10:04:10.000Z",
         "candidate": sha(candidate),
-        "construction": {"fresh_weights": True, "records_left_out": 4, "tokenizer_independent": True} if exact else None,
+        "construction": MADE if exact else None,
         "verification": checked, "note": "",
     }  # fmt: skip
 
@@ -99,7 +100,7 @@ def bare() -> dict[str, Any]:
                    "audience": "claimant", "issuer": "Meridian Loom AG", "verify_at": "https://lethe.example/verify"},
         "case": {"number": "LT-7Q2MD-4KX", "kind": "copyright", "received_on": "2026-11-02", "disposition": "fulfilled",
                  "reason": "", "laws": [{"citation": "Directive (EU) 2019/790, Art. 4(3)",
-                                         "title": "Reservation against text and data mining; under the company's policy",
+                                         "title": "Reservation against mining; under the company's policy",
                                          "version": "2026-11"}],
                  "asked": "That the works no longer serve to train or run the models of the issuer.",
                  "proof": [{"level": "P3", "shown": "Control of the claimant's domain, or a signed challenge"}],

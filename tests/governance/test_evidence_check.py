@@ -35,7 +35,9 @@ def test_the_sealed_report_is_genuine_and_its_evidence_is_given() -> None:
     one = sealed()
     result = check(one.data, [one.key.certificate], ledger_key=make.VERIFIER, rerender=True)
     assert result.outcome is Outcome.GENUINE, result.findings
-    assert {"seal", "revisions", "time", "evidence", "ledger", "rerender", "signer"} <= {f.code for f in result.findings}
+    assert {"seal", "revisions", "time", "evidence", "ledger", "rerender", "signer"} <= {
+        f.code for f in result.findings
+    }
     assert result.level == seal.LEVEL_B and result.sealed_at
     assert schema.build(result.evidence or {}) == one.evidence
     assert any("issuer's own statement" in finding.text for finding in result.findings)
@@ -216,5 +218,3 @@ def test_the_command_works_without_settings_or_database(tmp_path: Path) -> None:
     bad = subprocess.run([*command, "00" * 32], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert bad.returncode == 1 and "unknown_signer" in bad.stdout
     assert "governance.settings" not in good.stderr
-
-

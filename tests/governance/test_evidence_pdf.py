@@ -122,19 +122,20 @@ def structure(element: pikepdf.Object, found: list[pikepdf.Object]) -> list[pike
 def test_pictures_have_words_and_tables_have_headers() -> None:
     with pikepdf.open(io.BytesIO(sealed().base)) as document:
         elements = structure(document.Root.StructTreeRoot.K, [])
-        figures = [one for one in elements if one.S == pikepdf.Name.Figure]
+        figures = [one for one in elements if pikepdf.Name.Figure == one.S]
         assert len(figures) > 10 and all(str(one.get("/Alt", "")) for one in figures)
         assert any("n = 150" in str(one.Alt) and "limit" in str(one.Alt) for one in figures)
         cells = [one for one in elements if one.S == pikepdf.Name.TD]
         headed = [one for one in cells if "/A" in one and len(one.A.get("/Headers", []))]
         assert len(headed) == len(cells) > 50
-        assert sum(one.S == pikepdf.Name.Form for one in elements) == 1
+        assert sum(pikepdf.Name.Form == one.S for one in elements) == 1
 
 
 def test_the_pages_say_what_was_measured_tried_decided_and_not_shown(tmp_path: Path) -> None:
     text = text_of(sealed().data, tmp_path)
     for words in (
-        "Lumen 1B was retrained without the 4 records matched to the 2 works", "Pass, by retraining without the records",
+        "Lumen 1B was retrained without the 4 records matched to the 2 works",
+        "Pass, by retraining without the records",
         "The Salt Orchard", "Exact by construction", "1 Asked", "5 Identity", "Hanneke Okafor-Lind", "Ines Aalto",
         "Every probe", "18.0%", "15.0% to 21.0%", "150", "≤ 27.0%", "3 epochs on 30 of 150 items",
         "Gradient ascent with a retain term (approximate): Fail, not released", "84.0%",

