@@ -100,7 +100,8 @@ def queue_page(actor: Actor, rows: QuerySet[Case], *, after: str = "", newest_fi
     """One page by due date, the cases after the one with the public id `after`. An unknown `after` begins anew."""
     demand(actor, Permission.SEE_CASES)
     order = ("-due_on", "-id") if newest_first else ("due_on", "id")
-    mark = Case.objects.filter(public_id=_uuid(after)).values_list("due_on", "id").first() if after else None
+    known = _uuid(after)
+    mark = Case.objects.filter(public_id=known).values_list("due_on", "id").first() if known else None
     if mark:
         rows = rows.filter(_beyond(*mark, newest_first=newest_first))
     full = rows.select_related("officer").annotate(items_count=Count("items", distinct=True)).order_by(*order)

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.clocks import LAWS, due_date
-from governance.errors import Unfit
+from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Disposition, Status
@@ -68,7 +68,13 @@ def information_ask(*, case: Case, actor: Actor, question: str, pauses_clock: bo
 
 @transaction.atomic
 def information_receive(*, case: Case, actor: Actor) -> Case:
-    """The answer came: back to where it was asked, and the clock runs on."""
+    """The answer came: back to where it was asked, and the clock runs on.
+
+    Raises:
+        Conflict: no question is open.
+    """
+    if case.status != Status.INFORMATION:
+        raise Conflict(f"Case {case.number} is not waiting for an answer.")
     paused = case.paused_days + ((timezone.localdate() - case.paused_on).days if case.paused_on else 0)
     due = due_date(case.law, case.received_on, paused_days=paused, extended=case.extended_on is not None).due
     return advance(

@@ -23,7 +23,8 @@ from governance.web import case_history
 from governance.web.guards import staff
 
 P = Permission
-KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version", "deployment",
+KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version",
+         "deployment",
          "report", "letter", "clock", "deadline", "person", "job", "dataset", "weights")  # fmt: skip
 
 
@@ -95,16 +96,21 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
     kind, case, before = request.GET.get("kind", ""), request.GET.get("case", ""), request.GET.get("before", "")
     kind = kind if kind in KINDS else ""
     page = select.entries_page(
-        actor, action=f"{kind}." if kind else "", case=case, before=int(before) if before.isdecimal() and len(before) < 16 else None
+        actor,
+        action=f"{kind}." if kind else "",
+        case=case,
+        before=int(before) if before.isdecimal() and len(before) < 16 else None,
     )  # fmt: skip
     size = select.size()
-    query = {name: value for name, value in (("kind", kind), ("case", case)) if value}
+    query: dict[str, str | int] = {name: value for name, value in (("kind", kind), ("case", case)) if value}
     words = number_format(size, force_grouping=True)
     context = {
         "conclusion": ngettext("%(n)s entry in the ledger", "%(n)s entries in the ledger", size) % {"n": words}
         if size
         else _("The ledger is empty"),
-        "sentence": _("Each entry is a leaf of one hash tree. It holds no personal data: people and cases are commitments."),
+        "sentence": _(
+            "Each entry is a leaf of one hash tree. It holds no personal data: people and cases are commitments."
+        ),
         "filters": [
             {"name": "kind", "label": _("About"), "options": [
                 {"value": "", "label": _("everything"), "selected": not kind},

@@ -86,6 +86,11 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         _("released the new version; the old one goes by %(day)s") % {"day": _day(b["dispose_by"])}
     ),
     "deployment.recorded": lambda b: _("recorded %(place)s as %(state)s") % {"place": b["place"], "state": b["state"]},
+    "recipients.told": lambda b: _("recorded that %(n)s recipients were told") % {"n": b.get("recipients", 0)},
+    "dataset.registered": lambda b: _("registered a dataset with %(records)s") % {"records": _records(b["records"])},
+    "version.registered": lambda b: _("registered a version (%(state)s)") % {"state": b["state"]},
+    "deployment.registered": lambda b: _("registered the place %(place)s") % {"place": b["place"]},
+    "recipient.registered": lambda b: _("registered a recipient"),
     "weights.disposed": lambda b: _("deleted old weights"),
     "letter.written": lambda b: _("wrote a letter (%(name)s)") % {"name": b.get("template", "")},
     "clock.extended": lambda b: _("extended the clock to %(day)s") % {"day": _day(b["due_on"])},

@@ -71,7 +71,8 @@ def _proof(desk: Desk) -> Panel:
 
 def _review(desk: Desk) -> Panel:
     return {"title": _("Review"), "note": _("One officer decides whether the request is taken up."),
-            "after_title": _("Then"), "after": _("Admitted works are compared with every record of every training dataset."),
+            "after_title": _("Then"),
+            "after": _("Admitted works are compared with every record of every training dataset."),
             **desk.ask("review", _("Sign the review"))}  # fmt: skip
 
 

@@ -121,11 +121,14 @@ def _model(model: AiModel, version: Any, applied: int, waiting: int, last: Any) 
             "text": VERDICTS[last.verdict],
             "note": f"{figures.method_words(last.plan)}, {date_format(timezone.localtime(last.created_at), 'j M')}",
         }
-    since = timezone.localtime(version.released_at or version.created_at) if version else None
     return {
         "name": model.name,
         "url": reverse("model", args=[model.public_id]),
-        "serving": _("rev. %(n)d of %(day)s") % {"n": version.revision, "day": date_format(since, "j M")}
+        "serving": _("rev. %(n)d of %(day)s")
+        % {
+            "n": version.revision,
+            "day": date_format(timezone.localtime(version.released_at or version.created_at), "j M"),
+        }
         if version
         else _("none"),
         "applied": applied,

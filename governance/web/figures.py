@@ -261,7 +261,8 @@ def _chart_rows(chart: Chart) -> Rows:
 
 def _quality_rows() -> Rows:
     return [["case", "plan", "method", "verdict", "forget_quality_p", "utility"],
-            *([v.plan.case.number, v.plan.attempt, v.plan.method, v.verdict, v.forget_quality, v.utility] for v in _drawn())]  # fmt: skip
+            *([v.plan.case.number, v.plan.attempt, v.plan.method, v.verdict, v.forget_quality, v.utility]
+              for v in _drawn())]  # fmt: skip
 
 
 def _time_rows() -> Rows:

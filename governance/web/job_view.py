@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from governance import dispatch
 from governance.models import Job, JobPoint
@@ -24,6 +24,7 @@ STATES = {"queued": "queued", "running": "running", "succeeded": "succeeded", "f
 #: A curve is drawn from at most this many points; its CSV holds all.
 DRAWN = 240
 REFRESH = 5
+AGAIN = gettext_lazy("Nothing was changed by this try. Mend the cause, then let it run again.")
 
 
 def _when(moment: Any) -> str:
@@ -145,7 +146,7 @@ def _error(job: Job) -> Context | None:
     text = " ".join(str(m) for m in job.error.get("messages", []))
     if job.state == Job.State.FAILED:
         return {"title": _("Stopped: %(kind)s") % {"kind": job.error.get("type", "")},
-                "text": text + " " + _("Nothing was changed by this try. Mend the cause, then let it run again.")}  # fmt: skip
+                "text": f"{text} {AGAIN}"}  # fmt: skip
     return {"title": _("The try before stopped: %(kind)s") % {"kind": job.error.get("type", "")}, "text": text}
 
 

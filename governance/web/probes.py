@@ -99,7 +99,8 @@ def margin_words(policy: Values) -> list[str]:
     ]
     if "utility_floor" in policy:
         lines.append(_("At least %(floor)s of the utility stays; below %(damaged)s the model counts as damaged.")
-                     % {"floor": share(policy["utility_floor"]), "damaged": share(policy.get("damaged_below", 0))})  # fmt: skip
+                     % {"floor": share(policy["utility_floor"]),
+                        "damaged": share(policy.get("damaged_below", 0))})  # fmt: skip
     if "minimum_items" in policy:
         lines.append(_("Fewer than %(n)d independent facts are never a pass.") % {"n": policy["minimum_items"]})
     if "confidence" in policy:
@@ -240,7 +241,8 @@ def cards(verifications: list[Verification]) -> list[dict[str, Any]]:
     for verification in verifications:
         plan, document = verification.plan, verification.document
         total, counts = _counted(document)
-        facts = [(_("Probes"), ", ".join(f"{n} {VERDICTS.get(name, _('Reported'))}".lower() for name, n in sorted(counts.items()))
+        words = [f"{n} {VERDICTS.get(name, _('Reported'))}".lower() for name, n in sorted(counts.items())]
+        facts = [(_("Probes"), ", ".join(words)
                   + " " + _("of %(n)d") % {"n": total}),
                  (_("Method class"), dispatch.METHODS[plan.method].guarantee.value),
                  (_("Compared with"), _("a retrained reference") if document.get("reference_kind") == "retrained"
@@ -300,8 +302,9 @@ def legend(verifications: list[Verification]) -> list[dict[str, Any]]:
 
 def csv_rows(verifications: list[Verification]) -> Iterator[list[Any]]:
     """Every number of the page, one probe and plan a row."""
-    yield ["plan", "method", "probe", "family", "value", "low", "high", "n", "reference", "reference_low", "reference_high",
-           "difference", "difference_low", "difference_high", "margin", "limit", "outcome", "p", "items_needed"]  # fmt: skip
+    yield ["plan", "method", "probe", "family", "value", "low", "high", "n", "reference", "reference_low",
+           "reference_high", "difference", "difference_low", "difference_high", "margin", "limit", "outcome", "p",
+           "items_needed"]  # fmt: skip
     for v in verifications:
         for p in v.document["probes"]:
             c, r, d = p["candidate"], p.get("reference") or {}, p.get("difference") or {}

@@ -93,7 +93,9 @@ class DeploymentForm(_OfModel):
     place = forms.CharField(label=gettext_lazy("Place"), max_length=120, validators=[one_line])
     pointer = forms.CharField(
         label=gettext_lazy("Pointer"), required=False, max_length=500, validators=[one_line],
-        help_text=gettext_lazy("File that tells the serving process which weights to load; empty where people replace by hand."),
+        help_text=gettext_lazy(
+            "File that tells the serving process which weights to load; empty where people replace by hand."
+        ),
     )  # fmt: skip
 
     def save(self, actor: Actor) -> str:

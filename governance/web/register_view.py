@@ -45,7 +45,7 @@ def places_words(places: Iterable[Deployment]) -> Context | None:
 
 def models(rows: list[AiModel], waiting: dict[int, int]) -> Context:
     """The list of models."""
-    found = []
+    found: list[Context] = []
     for model in rows:
         versions = list(model.versions.all())
         released = [v for v in versions if v.state == ModelVersion.State.RELEASED]
@@ -91,6 +91,12 @@ def _version(version: ModelVersion) -> list[Any]:
     ]  # fmt: skip
 
 
+def _places_sentence(summary: Context | None) -> str:
+    if summary is None:
+        return _("No version is deployed.")
+    return _("Places: %(what)s") % {"what": ", ".join(filter(None, [summary["text"].lower(), summary["note"]]))}
+
+
 def model(found: AiModel, *, see_cases: bool) -> Context:
     """One model with everything that hangs on it."""
     versions = select.versions(found)
@@ -101,13 +107,10 @@ def model(found: AiModel, *, see_cases: bool) -> Context:
     if released:
         facts += [(_("In service"), _("rev. %(n)d") % {"n": released.revision}),
                   {"label": _("Weights"), "value": released.artifact, "digest": True}]  # fmt: skip
-    summary = places_words(places)
     return {
         "crumbs": [{"label": _("Models"), "url": reverse("models")}, {"label": found.name}],
         "conclusion": found.name,
-        "sentence": _("Places: %(what)s") % {"what": ", ".join(filter(None, [summary["text"].lower(), summary["note"]]))}
-        if summary
-        else _("No version is deployed."),
+        "sentence": _places_sentence(places_words(places)),
         "facts": facts,
         "version_columns": [_("Version"), _("State"), _("Made by"), _("Trained on"), _("Weights")],
         "version_rows": [_version(v) for v in versions],
@@ -127,7 +130,8 @@ def model(found: AiModel, *, see_cases: bool) -> Context:
         ],
         "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told")],
         "recipient_rows": [
-            [r.name, _("rev. %(n)d") % {"n": r.version.revision if r.version else 0}, date_format(r.received_on, "j M Y"),
+            [r.name, _("rev. %(n)d") % {"n": r.version.revision if r.version else 0},
+             date_format(r.received_on, "j M Y"),
              _day(r.told_at) if r.told_at else _("not yet")]
             for r in select.recipients(found)
         ],
@@ -150,7 +154,8 @@ def datasets(rows: list[Dataset]) -> Context:
         "crumbs": [{"label": _("Models"), "url": reverse("models")}, {"label": _("Datasets")}],
         "conclusion": _("%(datasets)s, %(n)s records left out of training") % {"datasets": words, "n": f"{held:,}"},
         "sentence": _("Matching searches the training datasets. Controls are never trained on."),
-        "columns": [_("Dataset"), _("Purpose"), {"label": _("Records"), "num": True}, {"label": _("Left out"), "num": True},
+        "columns": [_("Dataset"), _("Purpose"), {"label": _("Records"), "num": True},
+                    {"label": _("Left out"), "num": True},
                     {"label": _("Versions"), "num": True}, _("Digest")],
         "rows": [
             [{"text": d.name, "url": reverse("dataset", args=[d.public_id]), "note": _day(d.created_at)},
@@ -171,11 +176,12 @@ def dataset(found: Dataset, page: Page[Record], *, held: bool) -> Context:
             {"label": found.name},
         ],
         "conclusion": found.name,
-        "sentence": _("%(purpose)s, %(n)s records.") % {"purpose": found.get_purpose_display(), "n": f"{found.records_count:,}"},
+        "sentence": _("%(purpose)s, %(n)s records.")
+        % {"purpose": found.get_purpose_display(), "n": f"{found.records_count:,}"},
         "facts": [
             {"label": _("Digest"), "value": found.artifact, "digest": True},
             (_("Registered"), _day(found.created_at)),
-            (_("Models"), ", ".join(str(v) for v in found.versions.select_related("model").order_by("pk")) or _("none")),
+            (_("Models"), ", ".join(map(str, found.versions.select_related("model").order_by("pk"))) or _("none")),
         ],
         "filters": [{"name": "held", "label": _("Records"), "options": [
             {"value": "", "label": _("all"), "selected": not held},

@@ -1,0 +1,111 @@
+"""Jobs: the list, how far one is, its course, its spec without a person, and what an engineer may do to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from governance.models import Case, Job, JobPoint, Role, Status, User
+from governance.services import jobs
+from tests.governance.conftest import engine_job, file_case, run_house_jobs
+
+
+@pytest.fixture
+def engineer(client: Client) -> User:
+    user = User.objects.create_user("jobs@house.example", role=Role.ENGINEER)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def running(walk: Any) -> Job:
+    """An unlearning job in the middle of its run."""
+    case = walk(file_case(), Status.UNLEARNING)
+    run_house_jobs(case)
+    job = engine_job(case, "unlearn")
+    jobs.job_start(job_id=str(job.pk), attempt=0)
+    events = [{"stage": "unlearn", "step": n, "total": 300, "loss": 3.0 - n / 100} for n in range(0, 136, 5)]
+    jobs.job_beat(job_id=str(job.pk), attempt=0, events=events)
+    job.refresh_from_db()
+    return job
+
+
+def page(client: Client, job: Job, **query: str) -> str:
+    return str(client.get(reverse("job", args=[job.pk]), query).content.decode())
+
+
+def test_an_empty_list_says_what_starts_a_job(client: Client, engineer: User) -> None:
+    assert "A confirmed plan starts the next one" in client.get("/jobs/").content.decode()
+
+
+def test_the_list_counts_what_runs_and_filters(client: Client, engineer: User, running: Job) -> None:
+    text = client.get("/jobs/").content.decode()
+    assert "1 job is running, 0 waiting" in text and "unlearn, 135 of 300" in text and "data-refresh" in text
+    assert client.get("/jobs/", {"state": "failed"}).context["rows"] == []
+    assert len(client.get("/jobs/", {"queue": "gpu", "state": "running"}).context["rows"]) == 1
+    assert client.get("/jobs/", {"state": "nonsense", "after": "nonsense"}).status_code == 200
+
+
+def test_pages_follow_each_other(client: Client, engineer: User, monkeypatch: Any) -> None:
+    monkeypatch.setattr("governance.selectors.jobs.SIZE", 2)
+    made = [str(Job.objects.create(key=f"k{n}", kind="match", queue="default").pk) for n in range(5)]
+    seen, address = [], "/jobs/"
+    while address:
+        answer = client.get(address)
+        seen += [row[0]["url"].split("/")[2] for row in answer.context["rows"]]
+        address = f"/jobs/{answer.context['next_page_url']}" if answer.context["next_page_url"] else ""
+    assert sorted(seen) == sorted(made) and len(seen) == len(set(seen))
+
+
+def test_a_running_job_shows_bar_course_and_spec(client: Client, engineer: User, running: Job) -> None:
+    text = page(client, running)
+    for words in (
+        "<progress",
+        "Loss by step",
+        "unlearn: from 3 to 1.65",
+        "as a table",
+        "Cancel the job",
+        "data-refresh",
+    ):
+        assert words in text
+    assert "graddiff" in text and "Marun" not in text
+
+
+def test_the_course_is_there_as_csv(client: Client, engineer: User, running: Job) -> None:
+    lines = page(client, running, format="csv").splitlines()
+    assert lines[0] == "stage,step,loss" and lines[1] == "unlearn,0,3.0" and len(lines) == JobPoint.objects.count() + 1
+
+
+def test_a_failed_job_says_what_was_wrong_and_runs_again(client: Client, engineer: User, running: Job) -> None:
+    error = {"type": "DeviceError", "messages": ["No memory is left on the device."], "retryable": False}
+    jobs.job_fail(job_id=str(running.pk), attempt=0, error=error)
+    text = page(client, running)
+    assert "Stopped: DeviceError" in text and "No memory is left" in text and "Let it run again" in text
+    assert client.post(reverse("job_retry", args=[running.pk])).status_code == 302
+    running.refresh_from_db()
+    assert (running.state, running.attempt) == (Job.State.QUEUED, 1)
+    assert client.post(reverse("job_retry", args=[running.pk]), follow=True).status_code == 200
+    running.refresh_from_db()
+    assert running.attempt == 1
+
+
+def test_a_job_is_cancelled_once(client: Client, engineer: User, running: Job) -> None:
+    assert client.post(reverse("job_cancel", args=[running.pk])).status_code == 302
+    running.refresh_from_db()
+    assert running.state == Job.State.CANCELLED
+    again = client.post(reverse("job_cancel", args=[running.pk]), follow=True)
+    assert "had ended already" in again.content.decode()
+
+
+def test_readers_without_the_permission_find_no_button(client: Client, running: Job) -> None:
+    client.force_login(User.objects.create_user("reader@house.example", role=Role.AUDITOR))
+    assert "Cancel the job" not in page(client, running)
+
+
+def test_the_case_page_shows_the_job_that_runs(client: Client, engineer: User, running: Job) -> None:
+    case = Case.objects.get()
+    text = client.get(reverse("case", args=[case.public_id])).content.decode()
+    assert "unlearn, 135 of 300" in text and "To the job" in text
