@@ -31,7 +31,7 @@ def check_stamps(reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x
         status = validate_pdf_timestamp(stamp, validation_context=context)
         if not (status.intact and status.valid and status.trusted):
             raise FormError("a time stamp does not hold, or its authority is not believed")
-        path = [one.dump() for one in status.validation_path]
+        path = [one.dump() for one in status.validation_path or ()]
         check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)])
     _, _, start, length = (int(number) for number in stamps[-1].byte_range)
     if start + length != size:

@@ -136,8 +136,9 @@ def _oid(algorithm: str) -> bytes:
 
 def _names(sid: Any, certificate: Any) -> bool:
     named = sid.chosen
-    return sid.name == "issuer_and_serial_number" and (
-        named["serial_number"].native == certificate.serial_number
+    return bool(
+        sid.name == "issuer_and_serial_number"
+        and named["serial_number"].native == certificate.serial_number
         and named["issuer"].dump() == certificate.issuer.dump()
     )
 

@@ -72,7 +72,7 @@ class FileSeal:
         from pyhanko.sign import SimpleSigner
         from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-        class LowSSigner(SimpleSigner):  # type: ignore[misc]
+        class LowSSigner(SimpleSigner):
             def sign_raw(self, data: bytes, digest_algorithm: str) -> bytes:
                 return low_s(super().sign_raw(data, digest_algorithm))
 

@@ -172,7 +172,7 @@ def _field_size(base: bytes) -> tuple[float, float]:
     try:
         with pikepdf.open(io.BytesIO(base)) as document:
             fields = [f for f in document.Root.AcroForm.Fields if str(f.get("/T")) == pdf.FIELD]
-            left, low, right, high = (float(v) for v in fields[0].Rect)  # type: ignore[union-attr]
+            left, low, right, high = (float(v) for v in fields[0].Rect)
     except (pikepdf.PdfError, AttributeError, IndexError, KeyError) as error:
         raise SealError("The file has no empty seal field; render it with pdf.render") from error
     return right - left, high - low

@@ -283,7 +283,7 @@ def _deployment(facts: Facts) -> tuple[str, ...]:
 
 
 def _unchanged(facts: Facts) -> tuple[str, ...]:
-    claims = []
+    claims: list[str] = []
     if facts.verdict is Verdict.PASS and facts.disposition is Disposition.NOT_FULFILLED:
         claims += _deployment(facts)
     elif facts.verdict not in (Verdict.NONE, Verdict.PASS):

@@ -80,7 +80,7 @@ def attempt(number: int, method: str, guarantee: str, checked: dict[str, Any], c
         "thresholds_recorded": {"index": 3, "at": "2026-11-18T09:00:00.000Z"},
         "started_at": f"2026-11-{18 + number}T10:00:00.000Z", "finished_at": f"2026-11-{18 + number}T10:04:10.000Z",
         "candidate": sha(candidate),
-        "construction": MADE if exact else None,
+        "construction": dict(MADE) if exact else None,
         "verification": checked, "note": "",
     }  # fmt: skip
 

@@ -139,6 +139,6 @@ def test_with_an_authority_the_file_is_b_lta_and_cutting_it_back_is_noticed() ->
     for tail in (b"\n", b"%%EOF\n"):
         assert not check(data + tail, [sealed().fingerprint], timestamp_roots=[root]).genuine
     stamp = data.rindex(b"/Contents <") + len(b"/Contents <")
-    for place in [*range(100, len(data), len(data) // 40), *range(stamp, stamp + 9000, 97)]:
+    for place in [*range(100, len(data), len(data) // 40), *range(stamp, stamp + 3000, 60)]:
         changed = data[:place] + bytes([data[place] ^ 2]) + data[place + 1 :]
         assert not check(changed, [sealed().fingerprint], timestamp_roots=[root]).genuine, place
