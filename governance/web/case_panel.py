@@ -66,7 +66,7 @@ def _proof(desk: Desk) -> Panel:
         if unlocks
         else _("What is recorded so far allows exclusion from future training, not a change of weights.")
     )
-    return {"title": _("Proof"), "note": note, **desk.ask("proof", _("Record"))}
+    return {"title": _("Record a proof"), "note": note, **desk.ask("proof", _("Record"))}
 
 
 def _review(desk: Desk) -> Panel:

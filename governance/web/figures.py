@@ -136,15 +136,15 @@ def states_chart() -> Chart:
     counts = select.by_state()
     stages = [s for s in Status if s != Status.CLOSED]
     numbers = [counts.get(s.value, 0) for s in stages]
-    most = max(zip(numbers, stages, strict=True), key=lambda pair: pair[0])
-    words = (
-        _("Most open cases stand at %(stage)s: %(n)d of %(total)d.")
-        % {"stage": str(most[1].label).lower(), "n": most[0], "total": sum(numbers)}
-        if most[0]
-        else _("No case is open.")
-    )
+    most = max(numbers)
+    names = _(" and ").join(str(s.label) for s, n in zip(stages, numbers, strict=True) if n == most)
+    words = ngettext("%(stages)s: %(n)d of %(total)d open case, more than elsewhere.",
+                     "%(stages)s: %(n)d of %(total)d open cases, more than elsewhere.", sum(numbers))  # fmt: skip
+    if names.count(_(" and ")):
+        words = _("%(stages)s: %(n)d of %(total)d open cases each, more than elsewhere.")
+    sentence = words % {"stages": names, "n": most, "total": sum(numbers)} if most else _("No case is open.")
     return {
-        "id": "states", "kind": "bar", "title": _("Open cases by stage"), "sentence": words, "x_label": _("stage"),
+        "id": "states", "kind": "bar", "title": _("Open cases by stage"), "sentence": sentence, "x_label": _("stage"),
         "labels": [str(s.label) for s in stages], "series": [{"name": _("open cases"), "data": numbers}],
         "csv_url": _csv("states"),
     }  # fmt: skip

@@ -115,7 +115,7 @@ def page(job: Job, points: list[JobPoint], can_act: bool) -> Context:
         "metrics": _metrics(job),
         "charts": [curve(job, points)] if points else [],
         "spec": json.dumps(spec, indent=2, ensure_ascii=False, sort_keys=True) if spec else "",
-        "command": f"python -m unlearning_engine {spec['verb']} {job.spec} --out OUT" if spec else "",
+        "command": f"python -m unlearning_engine {spec['verb']} spec.json --store URL --out FOLDER" if spec else "",
         "artefact_columns": [_("Name"), _("Digest")],
         "artefact_rows": _outputs(job),
         "refresh_seconds": REFRESH if job.state in ACTIVE else 0,

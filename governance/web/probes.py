@@ -226,7 +226,12 @@ def _text(plan: Plan, verification: Verification) -> str:
     document = verification.document
     lines = list(finding_words(document))
     if verification.verdict == "pass":
-        lines.append(_("Every interval stays inside its limit, after the listed attack."))
+        attacked = any(probe["family"] == "robustness" for probe in document["probes"])
+        lines.append(
+            _("Every interval stays inside its limit, under attack as well.")
+            if attacked
+            else _("Every interval stays inside its limit. No attack was tried.")
+        )
         if dispatch.METHODS[plan.method].guarantee is dispatch.Guarantee.APPROXIMATE:
             lines.append(_("That is a measurement, not a proof of absence."))
     elif verification.verdict == "inconclusive":

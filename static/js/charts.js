@@ -98,7 +98,7 @@
     const roomy = data.kind === "line";
     const longest = data.series.reduce((most, s) => Math.max(most, s.name.length), 0);
     const unit = data.unit || "";
-    const few = data.kind === "bar" && data.labels.length <= 12;
+    const few = data.kind === "bar" && data.labels.length <= 12 && data.labels.some((label) => label.length > 8);
     const whole = data.kind !== "scatter" && data.series.every((s) => s.data.every((v) => v === null || Number.isInteger(v)));
     const y = axis(data.y_label, {
       beginAtZero: data.zero !== false,

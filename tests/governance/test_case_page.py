@@ -21,6 +21,7 @@ from tests.governance.conftest import file_case, run_house_jobs
 from tests.governance.staff import give_second_factor, sign_in_to_decide
 
 Enter = Callable[[Role], User]
+FACTS = "Lives in Mill Lane.\n---\nWas born in 1970."
 
 
 @pytest.fixture
@@ -263,7 +264,7 @@ def test_a_request_by_telephone_keeps_its_true_date(client: Client, enter: Enter
     enter(Role.LEGAL)
     day = timezone.localdate() - timedelta(days=6)
     data = {"channel": "phone", "received_on": day.isoformat(), "law": "gdpr", "name": "Ada Brenn",
-            "email": "ada@brenn.example", "title": "Address", "text": "Lives in Mill Lane.\n---\nWas born in 1970."}  # fmt: skip
+            "email": "ada@brenn.example", "title": "Address", "text": FACTS}  # fmt: skip
     answer = client.post(reverse("case_new"), data)
     case = Case.objects.get()
     assert answer["Location"] == reverse("case", args=[case.public_id])

@@ -1,4 +1,4 @@
-"""Every address of the staff, for every role: what the policy grants is what the page answers, and no address is missing."""
+"""Every address of the staff, for every role: what the policy grants is what the page answers, and none is missing."""
 
 from __future__ import annotations
 
