@@ -285,7 +285,7 @@ def _check_evidence(run: _Run, reader: PdfFileReader) -> None:
 
     def same_identifier() -> None:
         expected = pdf.identifier(data)
-        if bytes(reader.trailer_view["/ID"][0]) != expected:
+        if reader.trailer_view["/ID"][0].original_bytes != expected:
             raise FormError("the attached evidence is not what this report was made from")
 
     try:
