@@ -179,11 +179,10 @@ def released_cases() -> dict[int, int]:
 
 
 def last_verifications() -> dict[int, Verification]:
-    """Model id -> its last verification, with the document for its intervals."""
-    newest: dict[int, int] = {}
-    for model, pk in Verification.objects.order_by("-created_at", "-id").values_list("plan__base__model", "pk")[:DRAWN]:
-        newest.setdefault(model, pk)
-    rows = Verification.objects.filter(pk__in=newest.values()).select_related(
-        "plan__case", "plan__base", "plan__candidate"
-    )
+    """Model id -> the verification of the version that is released now, with the document for its intervals.
+
+    A candidate that passed but is not in service yet says nothing about what answers today, and is left out.
+    """
+    rows = Verification.objects.filter(plan__candidate__state=ModelVersion.State.RELEASED)
+    rows = rows.select_related("plan__case", "plan__base", "plan__candidate").order_by("plan__candidate__revision")
     return {row.plan.base.model_id: row for row in rows}

@@ -18,6 +18,7 @@ from governance.errors import NotAllowed
 from governance.models import Case, Kind, Role, Status, User
 from governance.policies import Actor
 from governance.selectors import figures as select
+from governance.services import release
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
 
@@ -106,8 +107,19 @@ def test_the_last_verdict_of_a_case_counts_not_every_try(client: Client, walk: A
     verified = page.context["figures"][-1]
     assert (verified["number"], verified["of"]) == (1, "of 1")
     [model] = page.context["models"]
-    assert (model["name"], model["applied"], model["verification"]["state"]) == ("Lumen", 0, "pass")
+    assert (model["name"], model["applied"], model["verification"]) == ("Lumen", 0, None), "it is not in service yet"
     assert str(case.public_id) not in page.content.decode(), "the executive may not open cases"
+
+
+def test_a_model_in_service_shows_the_verification_of_that_very_version(
+    client: Client, walk: Any, people: Any, executive: User
+) -> None:
+    case = walk(file_case(), Status.RELEASE)
+    for role in (Role.RELEASE, Role.LEGAL):
+        release.release_sign(case=case, actor=people[role])
+    [model] = client.get("/dashboard/").context["models"]
+    assert (model["applied"], model["verification"]["state"]) == (1, "pass")
+    assert model["serving"].startswith("rev. 4")
 
 
 def test_forget_quality_is_drawn_against_utility(client: Client, walk: Any, executive: User) -> None:
