@@ -39,13 +39,16 @@ def _probe(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attacks(attacks: list[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """One line per attack and model; numbers as the engine gave them."""
-    lines = []
-    for one in attacks:
-        told = ", ".join(f"{name} {value}" for name, value in sorted(one.items()) if _plain(name, value))
-        lines.append({"name": str(one["attack"]), "description": told or str(one["attack"])})
-    return lines
+    """One sentence per attack and model, with the counts that the engine gave."""
+    return [{"name": str(one["attack"]), "description": _ATTACKS[one["attack"]](one)} for one in attacks]
 
 
-def _plain(name: str, value: object) -> bool:
-    return name != "attack" and isinstance(value, int | float | str) and value != ""
+def _relearning(one: Mapping[str, Any]) -> str:
+    where = "never-seen controls" if one["set"] == "controls" else "works of this case"
+    return (
+        f"Relearning, {one['model']}: trained again on {one['taught_facts']} facts of {one['taught_works']} {where} in "
+        f"{one['steps']} steps, then asked about {one['asked_facts']} facts of {one['asked_works']} others."
+    )
+
+
+_ATTACKS = {"relearning": _relearning}

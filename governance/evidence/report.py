@@ -70,7 +70,7 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "digests": _digests(document, evidence_digest),
         "ledger": _ledger(document),
         "policy": document["policy"] and {**document["policy"], "when": moment(document["policy"]["recorded"]["at"])},
-        "versions": sorted({**document["software"], **document["fonts"]}.items()),
+        "versions": [*sorted(document["software"].items()), *((name, "") for name in sorted(document["fonts"]))],
     }  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def _asked(document: Document) -> list[str]:
         lines.append(_("Named: %(titles)s.") % {"titles": titles})
     if case["proof"]:
         shown = "; ".join(f"{proof['level']}, {proof['shown']}" for proof in case["proof"])
-        lines.append(_("Shown by the claimant: %(proof)s.") % {"proof": shown.rstrip(".")})
+        lines.append(_("Proof, as officers recorded it: %(proof)s.") % {"proof": shown.rstrip(".")})
     return lines
 
 

@@ -154,7 +154,11 @@ def verdict_document(plan: Any, verdict: str) -> bytes:
     }  # fmt: skip
     found = {
         "verdict": verdict, "findings": [], "reference_kind": "retrained", "probes": [probe],
-        "attacks": [{"attack": "relearning", "model": "candidate", "epochs": 3}], "policy": plan.policy,
+        "attacks": [
+            {"attack": "relearning", "model": "candidate", "set": "forget", "steps": 60, "taught_facts": 36,
+             "taught_works": 6, "asked_facts": 144, "asked_works": 24}
+        ],
+        "policy": plan.policy,
         "policy_digest": plan.policy_digest,
     }  # fmt: skip
     return json.dumps(found).encode()

@@ -112,11 +112,15 @@ def test_the_engines_verification_fits_the_document() -> None:
     engine = {
         "verdict": "pass", "reference_kind": "retrained", "findings": [],
         "probes": [one | {"detail": {"x": 1}} for one in found["probes"]],
-        "attacks": [{"attack": "relearning", "model": "candidate", "epochs": 3, "losses": [1.0]}],
+        "attacks": [{"attack": "relearning", "model": "candidate", "set": "forget", "steps": 60, "taught_facts": 36,
+                     "taught_works": 6, "asked_facts": 144, "asked_works": 24, "losses": [1.0]}],
     }  # fmt: skip
     document = make.bare()
     document["attempts"][1]["verification"] = verification(engine, document_digest=make.sha("file"))
     schema.validate(document)
-    assert document["attempts"][1]["verification"]["attacks"][0]["description"] == "epochs 3, model candidate"
+    assert document["attempts"][1]["verification"]["attacks"][0]["description"] == (
+        "Relearning, candidate: trained again on 36 facts of 6 works of this case in 60 steps, then asked about 144 facts "
+        "of 24 others."
+    )
     with pytest.raises(DocumentError, match="reference_kind"):
         verification({"verdict": "pass"}, document_digest=make.sha("file"))
