@@ -223,7 +223,8 @@ def ratio(a: Sample, b: Sample, settings: Settings, *, name: str, paired: bool) 
 def _wins(members: Array, others: Array) -> Array:
     """1 where a member's loss is below another's, one half where they tie; shape (members, others)."""
     below = (members[:, None] < others[None, :]).astype(np.float64)
-    return below + 0.5 * (members[:, None] == others[None, :])
+    wins: Array = below + 0.5 * (members[:, None] == others[None, :])
+    return wins
 
 
 def auc(members: Array, others: Array) -> float:

@@ -229,17 +229,8 @@ def run(
             stopped = objective.enough({"loss": loss, **numbers})
             if stopped or done % often == 0 or done == objective.total:
                 rate = learning_rate(config, number, objective.total)
-                report(
-                    {
-                        "event": "progress",
-                        "stage": stage,
-                        "step": done,
-                        "total": objective.total,
-                        "loss": loss,
-                        "learning_rate": rate,
-                        **numbers,
-                    }
-                )
+                where = {"stage": stage, "step": done, "total": objective.total}
+                report({"event": "progress", **where, "loss": loss, "learning_rate": rate, **numbers})
             if stopped:
                 break
             state.save(done)

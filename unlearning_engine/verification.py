@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from unlearning_engine.probes.items import Item, Items
-    from unlearning_engine.training import Report
+    from unlearning_engine.progress import Report
 
 SCHEMA = 1
 SCORES, VERIFICATION = "scores.jsonl", "verification.json"

@@ -106,7 +106,7 @@ def statement(facts: Facts) -> Statement:
         )
     if facts.disposition is Disposition.FULFILLED and facts.guarantee is Guarantee.EXACT and not facts.constructed:
         raise ContradictionError(
-            "A case fulfilled by retraining needs fresh weights, a tokenizer that no request can touch, and exactly "
+            "A case fulfilled by retraining needs fresh weights, a tokenizer made without the records, and exactly "
             "its records left out; at least one of these is not shown. Close it as partly_fulfilled."
         )
     changed = facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY)
@@ -210,7 +210,7 @@ def _construction(facts: Facts) -> tuple[str, ...]:
         return (
             _fill(facts, _(
                 "Exact by construction: retrained from fresh weights without the %(records)s; the tokenizer was "
-                "trained on text no request can touch."
+                "made from text in which none of the records searched stands."
             )),
         )  # fmt: skip
     if facts.guarantee is Guarantee.EXACT:

@@ -84,25 +84,28 @@ def case_file(
         case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
         case.entered_by = actor.user
         case.save()
-        for position, item in enumerate(items, 1):
-            ClaimedItem.objects.create(
-                case=case, subject=subject, position=position, form=item.form, title=item.title, text=item.text
-            )
-        ledger.append(
-            action="case.received",
-            actor=actor,
-            case=case,
-            body={
-                "kind": kind.value,
-                "law": law,
-                "channel": channel.value,
-                "items": len(items),
-                "received_on": received.isoformat(),
-                "due_on": case.due_on.isoformat(),
-            },
-        )
+        _keep_items(case, items)
+        ledger.append(action="case.received", actor=actor, case=case, body={**_facts(case), "items": len(items)})
         letter_send(case=case, template="received")
     return case
+
+
+def _keep_items(case: Case, items: Sequence[Item]) -> None:
+    for position, item in enumerate(items, 1):
+        ClaimedItem.objects.create(
+            case=case,
+            subject=case.claimant.subject,
+            position=position,
+            form=item.form,
+            title=item.title,
+            text=item.text,
+        )
+
+
+def _facts(case: Case) -> dict[str, str]:
+    """What the ledger commits to about a new case."""
+    dates = {"received_on": case.received_on.isoformat(), "due_on": case.due_on.isoformat()}
+    return {"kind": str(case.kind), "law": case.law, "channel": str(case.channel), **dates}
 
 
 @transaction.atomic

@@ -16,7 +16,10 @@ _SHAPES: Mapping[str, tuple[str, str]] = {
     "inconclusive": ('<path d="M2 2h12v12H2z" S/><path d="M5 8h6" S/>', "#7A4F00"),
     "fail": ('<path d="M8 .6L15.4 8 8 15.4.6 8z" F/><path d="M5.9 5.9l4.2 4.2M10.1 5.9l-4.2 4.2" P/>', "#AE2F17"),
     "error": ('<path d="M8 .6L15.4 8 8 15.4.6 8z" F/><path d="M8 4.6v4M8 10.6v1.2" P/>', "#AE2F17"),
-    "at_risk": ('<path d="M8 2L14.6 14H1.4z" S stroke-linejoin="round"/><path d="M8 6.5v3.6M8 11.4v1.1" S/>', "#7A4F00"),
+    "at_risk": (
+        '<path d="M8 2L14.6 14H1.4z" S stroke-linejoin="round"/><path d="M8 6.5v3.6M8 11.4v1.1" S/>',
+        "#7A4F00",
+    ),
     "paused": ('<circle cx="8" cy="8" r="6" S/><path d="M6.4 5.6v4.8M9.6 5.6v4.8" S/>', "#596663"),
     "decision": ('<path d="M3 2.5h10v11H3z" S/><path d="M5.5 6h5M5.5 8.5h5" S/>', "#111C1B"),
 }
@@ -83,6 +86,7 @@ def draw(state: str, size: int = 16) -> SafeString:
     drawn = mark_safe(shape)  # noqa: S308 - constants of this file only
     large = " glyph--large" if size > 24 else ""
     return format_html(
-        '<svg class="glyph is-{}{}" viewBox="0 0 16 16" width="{}" height="{}" aria-hidden="true" focusable="false">{}</svg>',
+        '<svg class="glyph is-{}{}" viewBox="0 0 16 16" width="{}" height="{}" aria-hidden="true" focusable="false">'
+        "{}</svg>",
         kind, large, size, size, drawn,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The design system's tags. `templates/components/guide.html` shows each of them in all its states."""
+"""The design system's tags. `tests/governance/guide.html` shows each of them in all its states."""
 
 from __future__ import annotations
 
@@ -69,7 +69,12 @@ def clock_full(clock: Any) -> SafeString:
 def clock_block(clock: Any, label: str = "") -> Values:
     """`{% clock_block clock %}`: the claimant's clock with its dates as text."""
     drawn = _clock(clock)
-    return {"clock": drawn, "svg": scales.clock_plain(drawn), "label": label, "left": scales.days_phrase(drawn.days_left)}
+    return {
+        "clock": drawn,
+        "svg": scales.clock_plain(drawn),
+        "label": label,
+        "left": scales.days_phrase(drawn.days_left),
+    }
 
 
 @register.simple_tag
@@ -164,7 +169,12 @@ def table(columns: Sequence[Any], rows: Sequence[Any], caption: str = "") -> Val
     """`{% table columns rows caption %}`: labels (or `{label, num}`), and rows of values (or cells as in cell.html)."""
     heads = [column if isinstance(column, Mapping) else {"label": column} for column in columns]
     lines = [
-        {"cells": [(head, cell if isinstance(cell, Mapping) else {"text": cell}) for head, cell in zip(heads, row, strict=True)]}
+        {
+            "cells": [
+                (head, cell if isinstance(cell, Mapping) else {"text": cell})
+                for head, cell in zip(heads, row, strict=True)
+            ]
+        }
         for row in rows
     ]
     return {"columns": heads, "rows": lines, "caption": caption}
@@ -208,7 +218,7 @@ def masked(text: str) -> SafeString:
 
 @register.inclusion_tag("components/diff.html")
 def diff(left: Values, right: Values) -> Values:
-    """`{% diff left right %}`: two passages (`title`, `note`, `code`, `text`), differing words tinted and underlined."""
+    """`{% diff left right %}`: two passages (`title`, `note`, `code`, `text`), differing words marked."""
     texts = passages.diff(left["text"], right["text"])
     return {"passages": [{"source": left, "text": texts[0]}, {"source": right, "text": texts[1]}]}
 

@@ -14,9 +14,7 @@ MASK = re.compile(r"\[\[([^\[\]]{1,40})\]\]")
 
 def mask(kind: str) -> SafeString:
     """A black bar that names the kind of what it hides."""
-    return format_html(
-        '<span class="mask"><span class="visually-hidden">{} </span>{}</span>', _("masked:"), kind
-    )
+    return format_html('<span class="mask"><span class="visually-hidden">{} </span>{}</span>', _("masked:"), kind)
 
 
 def masked(text: str) -> SafeString:

@@ -72,7 +72,9 @@ def rect(x: str, y: float, width: str, height: float, hue: str) -> SafeString:
     )
 
 
-def text(x: str, y: float, words: str, hue: str, *, anchor: str = "start", size: int = 12, bold: bool = False) -> SafeString:
+def text(
+    x: str, y: float, words: str, hue: str, *, anchor: str = "start", size: int = 12, bold: bool = False
+) -> SafeString:
     """Words at a place, hidden from speech (the scale's sentence says them)."""
     return format_html(
         '<text x="{}" y="{}" class="fi-{}" fill="{}" font-size="{}" font-weight="{}" text-anchor="{}" '
@@ -107,7 +109,9 @@ def drawing(
     """The SVG itself with its spoken sentence; without a sentence it is decoration and hidden from speech."""
     spoken = format_html('role="img" aria-label="{}"', sentence) if sentence else format_html('aria-hidden="true"')
     size = (
-        format_html('width="{}" viewBox="0 0 {} {}"', width, width, height) if width else format_html('width="{}"', "100%")
+        format_html('width="{}" viewBox="0 0 {} {}"', width, width, height)
+        if width
+        else format_html('width="{}"', "100%")
     )
     return format_html(
         '<svg class="scale{}{}" {} height="{}" {} focusable="false">{}</svg>',

@@ -26,9 +26,9 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 def staff(*permissions: Permission, decide: bool = False) -> Callable[[View], View]:
     """A view for staff who hold at least one of the permissions.
 
-    With `decide=True` the view changes something that counts: the person needs an active second factor (else the page
-    that sets one up) and must have entered the password within `ACCOUNT_REAUTHENTICATION_TIMEOUT` (else that page
-    first; it leads back, and a form that was sent meanwhile is sent on). `request.user` is a `User` inside.
+    With `decide=True` the view changes something that counts: the person must have entered the password again within
+    `ACCOUNT_REAUTHENTICATION_TIMEOUT` (else that page first; it leads back, and a form that was sent meanwhile is sent
+    on) and needs an active second factor (else the page that sets one up). `request.user` is a `User` inside.
     """
     if not permissions:
         raise TypeError("staff() takes at least one permission: what is not named is refused.")
@@ -42,11 +42,13 @@ def staff(*permissions: Permission, decide: bool = False) -> Callable[[View], Vi
             if not any(may(actor, permission) for permission in permissions):
                 return forbidden(request, *permissions)
             if decide:
+                # The password first: the page that sets up a second factor asks for it too, and there the
+                # sentence about the second factor would be read and gone.
+                if not did_recently_reauthenticate(request):
+                    raise ReauthenticationRequired
                 if not has_second_factor(cast(User, request.user)):
                     messages.warning(request, _("Decisions need a second factor. Set it up here, then go back."))
                     return redirect("mfa_activate_totp")
-                if not did_recently_reauthenticate(request):
-                    raise ReauthenticationRequired
             return view(request, *args, **kwargs)
 
         return cast(View, guarded)

@@ -119,8 +119,8 @@ def test_the_engines_verification_fits_the_document() -> None:
     document["attempts"][1]["verification"] = verification(engine, document_digest=make.sha("file"))
     schema.validate(document)
     assert document["attempts"][1]["verification"]["attacks"][0]["description"] == (
-        "Relearning, candidate: trained again on 36 facts of 6 works of this case in 60 steps, then asked about 144 facts "
-        "of 24 others."
+        "Relearning, candidate: trained again on 36 facts of 6 works of this case in 60 steps, then asked about 144 "
+        "facts of 24 others."
     )
     with pytest.raises(DocumentError, match="reference_kind"):
         verification({"verdict": "pass"}, document_digest=make.sha("file"))

@@ -128,8 +128,8 @@ def test_the_sentence_of_a_retraining_is_word_for_word() -> None:
     said = statement(facts())
     assert said.headline == "Lumen was retrained without the 150 records matched to the 25 works"
     assert said.claims[0] == (
-        "Exact by construction: retrained from fresh weights without the 150 records; the tokenizer was trained on "
-        "text no request can touch."
+        "Exact by construction: retrained from fresh weights without the 150 records; the tokenizer was made from "
+        "text in which none of the records searched stands."
     )
 
 

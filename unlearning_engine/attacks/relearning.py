@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from unlearning_engine.errors import DivergenceError
 from unlearning_engine.policy import Policy
 from unlearning_engine.probes.items import Item
+from unlearning_engine.progress import Report
 from unlearning_engine.tokens import encode, order_key
-from unlearning_engine.training import LoopConfig, Report, Supervised, run
+from unlearning_engine.training import LoopConfig, Supervised, run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

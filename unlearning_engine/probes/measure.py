@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlearning_engine.data import Record
 from unlearning_engine.probes.items import Item
@@ -128,7 +128,13 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _row(item: Item, plan: Plan, loss_of: Callable[[str, str], Loss], says: Callable[[str], str], where: Row) -> Row:
     record, held_out = item.record, plan.held_out(item)
-    base = {"model": where.model, "attack": where.attack, "set": item.set, "id": record.id, "near": item.near}
+    base: dict[str, Any] = {
+        "model": where.model,
+        "attack": where.attack,
+        "set": item.set,
+        "id": record.id,
+        "near": item.near,
+    }
     base |= {"fact": item.fact, "work": item.work}
     own = loss_of(record.prompt, record.answer or record.text)
     offered = record.perturbed if item.set in ASKED else ()

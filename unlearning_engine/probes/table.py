@@ -79,7 +79,7 @@ class ScoreTable:
     @property
     def has_reference(self) -> bool:
         """Whether a retrained model was measured; else never-seen controls play its part."""
-        return self.header["reference_kind"] == "retrained"
+        return bool(self.header["reference_kind"] == "retrained")
 
     def select(self, model: str, name: str, *, attack: str = "", near: bool = False) -> Iterator[Row]:
         """Rows of one model, set and attack, in the file's order."""

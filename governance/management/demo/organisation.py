@@ -53,11 +53,12 @@ def works() -> dict[str, bytes]:
     return {name: dispatch.read_bytes(ref) for name, ref in sorted(files.items())}
 
 
-def build(stages: Stages, *, seed: int, base_url: str) -> None:
-    """Corpus, two trainings side by side, and the register."""
+def build(stages: Stages, *, seed: int, base_url: str, artists: int = 8, persons: int = 8) -> None:
+    """Corpus, two trainings side by side, and the register; fewer other artists and persons are trained faster."""
     engineer = actor(Role.ENGINEER)
     with stages.stage("Organisation: write the corpus", f"{base_url}/datasets/") as tick:
-        job = dispatch.enqueue_engine(spec=dispatch.GenerateSpec(seed=seed), key="demo:generate")
+        spec = dispatch.GenerateSpec(seed=seed, artists=artists, persons=persons)
+        job = dispatch.enqueue_engine(spec=spec, key="demo:generate")
         waiting.for_jobs([job], tick)
         files = outputs(job)
         training = _dataset("Collected works and records", Dataset.Purpose.TRAINING, files["dataset"])
