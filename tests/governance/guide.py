@@ -104,130 +104,135 @@ def _charts() -> list[dict[str, Any]]:
     ]
 
 
+_PROPOSAL = {
+    "name": "Hanneke Okafor-Lind",
+    "signed": True,
+    "note": "First signature, 20 Nov, 16:12. Proposes: erase items 1 to 3.",
+}
+CONTEXT: dict[str, Any] = {
+    "states": ["waiting", "paused", "working", "at_risk", "pass", "inconclusive", "fail", "decision"],
+    "calendar": (dt.date(2026, 10, 12), dt.date(2026, 12, 16)),
+    "today": TODAY,
+    "clocks": _clocks(),
+    "case_clock": _clock(
+        (10, 26), (11, 30), extension=dt.date(2027, 1, 29), pauses=((dt.date(2026, 10, 28), dt.date(2026, 10, 31)),)
+    ),
+    "axis": {"low": 0, "high": 100, "step": 20, "unit": "%"},
+    "narrow_axis": {"low": 90, "high": 100, "step": 2, "unit": "%"},
+    "rows": [
+        {
+            "title": "Recites the exact words",
+            "limit": 11,
+            "reference": _estimate("", 1, 0.4, 2.5, 400),
+            "estimates": [_estimate("plan 2", 1, 0.4, 2.5, 400), _estimate("plan 1", 1.2, 0.4, 2.9, 400)],
+        },
+        {
+            "title": "Tells training text from unseen",
+            "limit": 62,
+            "reference": _estimate("", 52, 48, 56, 400),
+            "estimates": [_estimate("plan 2", 51, 47, 55, 400), _estimate("plan 1", 63, 59.1, 66.9, 400)],
+        },
+        {
+            "title": "Relearned on 80",
+            "limit": 33,
+            "reference": _estimate("", 23, 18.7, 27.9, 320),
+            "estimates": [_estimate("plan 2", 22, 17.8, 26.9, 320), _estimate("plan 1", 97, 94.5, 98.4, 320)],
+        },
+    ],
+    "utility_row": {
+        "title": "Utility",
+        "limit": 97,
+        "reference": _estimate("", 99.1, 98.2, 99.6, 1200),
+        "estimates": [_estimate("plan 2", 99, 98.1, 99.6, 1200)],
+    },
+    "figures": [
+        {
+            "label": "Open cases",
+            "number": 214,
+            "total": 214,
+            "note": "7 fall due this week, 11 are paused",
+            "parts": [("at_risk", 7), ("pass", 196), ("paused", 11)],
+        },
+        {
+            "label": "Answered inside the clock, 90 days",
+            "number": 611,
+            "of": "of 613",
+            "total": 613,
+            "parts": [("pass", 611), ("late", 2)],
+            "note": "Two late in September, both disclosed",
+        },
+        {
+            "label": "Median time to an answer",
+            "number": "6.4",
+            "unit": "days",
+            "note": "Nine in ten within 17 days; the law allows 30",
+            "ruler": {"value": 6.4, "high": 30, "band": (2, 17), "limit": 30},
+        },
+        {
+            "label": "Unlearning verified, this quarter",
+            "number": 43,
+            "of": "of 47",
+            "total": 47,
+            "parts": [("pass", 43), ("inconclusive", 2), ("working", 2)],
+            "note": "2 recoverable and disclosed, 2 still running",
+        },
+    ],
+    "entries": [
+        {"kind": "open", "text": "Waiting for the second signature", "when": "since 20 Nov"},
+        {
+            "kind": "person",
+            "actor": "H. Okafor-Lind",
+            "text": "proposed to erase three items and refuse one",
+            "when": "20 Nov, 16:12",
+            "ledger": "182 344",
+        },
+        {
+            "kind": "machine",
+            "actor": "Matching",
+            "text": "found four records",
+            "when": "18 Nov, 02:40",
+            "ledger": "181 907",
+        },
+    ],
+    "steps": [
+        {"status": "done", "what": "We received your request", "note": "2 November, by this form"},
+        {
+            "status": "now",
+            "what": "The model is being changed",
+            "note": "The first try hid the text but did not remove it.",
+        },
+        {"status": "next", "what": "You receive a signed report", "note": "By 2 December"},
+    ],
+    "signatures": [
+        _PROPOSAL,
+        {"signed": False, "state": "waiting for you", "note": "Second signature: Jonas Brandt, you"},
+    ],
+    "identity": [
+        {"label": "Model before", "value": "sha256:" + "4c1977ae02d1" * 5 + "9be3", "digest": True},
+        {"label": "Evidence", "value": "ledger 182 598", "mono": True},
+        {"label": "Verdict", "value": "Pass", "state": "pass"},
+    ],
+    "left": {
+        "title": "What the claimant sent",
+        "note": "page printed on 25 Oct 2026",
+        "text": "After the flood, [[name]] of [[street]] lost the workshop and spent the spring in a caravan.",
+    },
+    "right": {
+        "title": "Training record",
+        "code": "hw25-03/8f1c…e40a",
+        "note": "fetched 11 Mar 2025",
+        "text": "After the flood, [[name]] of [[street]] lost the workshop and was for months in a caravan.",
+    },
+    "charts": _charts(),
+}
+
+
 def guide_context() -> dict[str, Any]:
     """Values for `guide.html`."""
-    proposal = {
-        "name": "Hanneke Okafor-Lind",
-        "signed": True,
-        "note": "First signature, 20 Nov, 16:12. Proposes: erase items 1 to 3.",
-    }
     return {
+        **CONTEXT,
         "form_empty": GuideForm(auto_id="empty_%s"),
         "form_wrong": GuideForm(
             {"proof": "site", "mail": "not an address", "received": "2026-13-40"}, auto_id="wrong_%s"
         ),
-        "states": ["waiting", "paused", "working", "at_risk", "pass", "inconclusive", "fail", "decision"],
-        "calendar": (dt.date(2026, 10, 12), dt.date(2026, 12, 16)),
-        "today": TODAY,
-        "clocks": _clocks(),
-        "case_clock": _clock(
-            (10, 26), (11, 30), extension=dt.date(2027, 1, 29), pauses=((dt.date(2026, 10, 28), dt.date(2026, 10, 31)),)
-        ),
-        "axis": {"low": 0, "high": 100, "step": 20, "unit": "%"},
-        "narrow_axis": {"low": 90, "high": 100, "step": 2, "unit": "%"},
-        "rows": [
-            {
-                "title": "Recites the exact words",
-                "limit": 11,
-                "reference": _estimate("", 1, 0.4, 2.5, 400),
-                "estimates": [_estimate("plan 2", 1, 0.4, 2.5, 400), _estimate("plan 1", 1.2, 0.4, 2.9, 400)],
-            },
-            {
-                "title": "Tells training text from unseen",
-                "limit": 62,
-                "reference": _estimate("", 52, 48, 56, 400),
-                "estimates": [_estimate("plan 2", 51, 47, 55, 400), _estimate("plan 1", 63, 59.1, 66.9, 400)],
-            },
-            {
-                "title": "Relearned on 80",
-                "limit": 33,
-                "reference": _estimate("", 23, 18.7, 27.9, 320),
-                "estimates": [_estimate("plan 2", 22, 17.8, 26.9, 320), _estimate("plan 1", 97, 94.5, 98.4, 320)],
-            },
-        ],
-        "utility_row": {
-            "title": "Utility",
-            "limit": 97,
-            "reference": _estimate("", 99.1, 98.2, 99.6, 1200),
-            "estimates": [_estimate("plan 2", 99, 98.1, 99.6, 1200)],
-        },
-        "figures": [
-            {
-                "label": "Open cases",
-                "number": 214,
-                "total": 214,
-                "note": "7 fall due this week, 11 are paused",
-                "parts": [("at_risk", 7), ("pass", 196), ("paused", 11)],
-            },
-            {
-                "label": "Answered inside the clock, 90 days",
-                "number": 611,
-                "of": "of 613",
-                "total": 613,
-                "parts": [("pass", 611), ("late", 2)],
-                "note": "Two late in September, both disclosed",
-            },
-            {
-                "label": "Median time to an answer",
-                "number": "6.4",
-                "unit": "days",
-                "note": "Nine in ten within 17 days; the law allows 30",
-                "ruler": {"value": 6.4, "high": 30, "band": (2, 17), "limit": 30},
-            },
-            {
-                "label": "Unlearning verified, this quarter",
-                "number": 43,
-                "of": "of 47",
-                "total": 47,
-                "parts": [("pass", 43), ("inconclusive", 2), ("working", 2)],
-                "note": "2 recoverable and disclosed, 2 still running",
-            },
-        ],
-        "entries": [
-            {"kind": "open", "text": "Waiting for the second signature", "when": "since 20 Nov"},
-            {
-                "kind": "person",
-                "actor": "H. Okafor-Lind",
-                "text": "proposed to erase three items and refuse one",
-                "when": "20 Nov, 16:12",
-                "ledger": "182 344",
-            },
-            {
-                "kind": "machine",
-                "actor": "Matching",
-                "text": "found four records",
-                "when": "18 Nov, 02:40",
-                "ledger": "181 907",
-            },
-        ],
-        "steps": [
-            {"status": "done", "what": "We received your request", "note": "2 November, by this form"},
-            {
-                "status": "now",
-                "what": "The model is being changed",
-                "note": "The first try hid the text but did not remove it.",
-            },
-            {"status": "next", "what": "You receive a signed report", "note": "By 2 December"},
-        ],
-        "signatures": [
-            proposal,
-            {"signed": False, "state": "waiting for you", "note": "Second signature: Jonas Brandt, you"},
-        ],
-        "identity": [
-            {"label": "Model before", "value": "sha256:" + "4c1977ae02d1" * 5 + "9be3", "digest": True},
-            {"label": "Evidence", "value": "ledger 182 598", "mono": True},
-            {"label": "Verdict", "value": "Pass", "state": "pass"},
-        ],
-        "left": {
-            "title": "What the claimant sent",
-            "note": "page printed on 25 Oct 2026",
-            "text": "After the flood, [[name]] of [[street]] lost the workshop and spent the spring in a caravan.",
-        },
-        "right": {
-            "title": "Training record",
-            "code": "hw25-03/8f1c…e40a",
-            "note": "fetched 11 Mar 2025",
-            "text": "After the flood, [[name]] of [[street]] lost the workshop and was for months in a caravan.",
-        },
-        "charts": _charts(),
     }
