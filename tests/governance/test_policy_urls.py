@@ -125,6 +125,7 @@ def enter(client: Client, role: Role, *, factor: bool = True) -> User:
         sign_in_to_decide(client, user)
     else:
         client.force_login(user)
+        client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
     return user
 
 

@@ -122,8 +122,10 @@ def test_an_account_that_was_closed_has_no_way_in(client: Client, legal: User) -
 def test_looking_needs_no_second_factor_but_deciding_does(client: Client, legal: User) -> None:
     sign_in(client, legal)
     assert client.get("/t/look/").content == b"seen"
-    answer = client.get("/t/decide/")
-    assert answer["Location"] == "/accounts/2fa/totp/activate/"
+    assert client.get("/t/decide/")["Location"] == "/accounts/reauthenticate/?next=%2Ft%2Fdecide%2F"
+    answer = client.post("/accounts/reauthenticate/", {"password": PASSWORD, "next": "/t/decide/"}, follow=True)
+    assert answer.request["PATH_INFO"] == "/accounts/2fa/totp/activate/"
+    assert "Decisions need a second factor." in answer.content.decode()
 
 
 def code(user: User) -> str:
