@@ -1,0 +1,1 @@
+"""The whole house as people use it: real processes, a real browser."""

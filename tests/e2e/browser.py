@@ -1,0 +1,92 @@
+"""Chromium, and what every page that it shows is held to: no script errors, no axe violations, no sideways scrolling."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+#: Whoever loads a page with another status than 200 sees this in the console; the walk asserts statuses itself.
+EXPECTED = "Failed to load resource: the server responded with a status of"
+WIDE, NARROW, PHONE = (1280, 900), (320, 800), (390, 844)
+AXE = Axe()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The machine's own browser."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("service: Chromium is not installed (looked for " + ", ".join(NAMES) + ")")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=program, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Window:
+    """One person's browser window: their cookies, the page that they see, and what its console said."""
+
+    def __init__(self, browser: Browser, size: tuple[int, int] = WIDE) -> None:
+        self.size = size
+        self.context: BrowserContext = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce", color_scheme="light"
+        )
+        self.context.set_default_timeout(30_000)
+        self.page: Page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning") and not text.startswith(EXPECTED):
+            self.complaints.append(f"{self.page.url}: {text}")
+
+
+class Inspector:
+    """Checks each kind of page once and keeps what it found, so that one walk tells of every fault."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self.faults: list[str] = []
+
+    def look(self, window: Window, name: str) -> None:
+        """Light and dark at the window's width, then 320 pixels; a name that was seen before is passed over."""
+        if name in self.seen:
+            return
+        self.seen.add(name)
+        self._hold_still(window.page)
+        for scheme in ("light", "dark"):
+            window.page.emulate_media(color_scheme=scheme)
+            self._axe(window.page, f"{name}, {scheme}, {window.size[0]} px")
+            self._overflow(window.page, f"{name}, {window.size[0]} px")
+        window.page.emulate_media(color_scheme="light")
+        window.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+        self._axe(window.page, f"{name}, light, {NARROW[0]} px")
+        self._overflow(window.page, f"{name}, {NARROW[0]} px")
+        window.page.set_viewport_size({"width": window.size[0], "height": window.size[1]})
+
+    @staticmethod
+    def _hold_still(page: Page) -> None:
+        """A page about running work loads itself again, but not while somebody writes in its search field."""
+        find = page.locator("body[data-refresh] #find")
+        if find.count():
+            find.focus()
+
+    def _axe(self, page: Page, where: str) -> None:
+        for violation in AXE.run(page).response["violations"]:
+            nodes = "; ".join(str(node["html"])[:160] for node in violation["nodes"][:3])
+            self.faults.append(f"{where}: {violation['id']} ({violation['help']}): {nodes}")
+
+    def _overflow(self, page: Page, where: str) -> None:
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if beyond > 0:
+            self.faults.append(f"{where}: {beyond} pixels wider than the window")
