@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 #: Light values of the tokens that scales use (static/css/tokens.css). `doubt` and `fault` are marks here.
 LIGHT = {
@@ -78,7 +78,7 @@ def text(
     """Words at a place, hidden from speech (the scale's sentence says them)."""
     return format_html(
         '<text x="{}" y="{}" class="fi-{}" fill="{}" font-size="{}" font-weight="{}" text-anchor="{}" '
-        'font-family="IBM Plex Sans, sans-serif">{}</text>',
+        'font-family="IBM Plex Sans, IBM Plex Sans Ext, sans-serif">{}</text>',
         x, y, hue, LIGHT[hue], size, 600 if bold else 400, anchor, words,
     )  # fmt: skip
 
@@ -107,7 +107,7 @@ def drawing(
     parts: Iterable[SafeString], *, height: float, width: float | None = None, sentence: str, css: str = ""
 ) -> SafeString:
     """The SVG itself with its spoken sentence; without a sentence it is decoration and hidden from speech."""
-    spoken = format_html('role="img" aria-label="{}"', sentence) if sentence else format_html('aria-hidden="true"')
+    spoken = format_html('role="img" aria-label="{}"', sentence) if sentence else mark_safe('aria-hidden="true"')
     size = (
         format_html('width="{}" viewBox="0 0 {} {}"', width, width, height)
         if width
