@@ -201,6 +201,8 @@ SEAL_FOLDER = env.text("LETHE_SEAL_FOLDER")
 SEAL_CERTIFICATE = Path(env.text("LETHE_SEAL_CERTIFICATE", str(HOME / "seal.crt.pem")))
 #: The ledger's name in its checkpoints.
 LEDGER_ORIGIN = env.text("LETHE_LEDGER_ORIGIN", "lethe.localhost/ledger")
+#: The public half of the ledger's key, as strangers are given it.
+LEDGER_VERIFIER = Path(env.text("LETHE_LEDGER_VERIFIER", str(HOME / "ledger.vkey")))
 TSA_URL = env.text("LETHE_TSA_URL")
 #: PEM file with the root certificates under which the authority's answers are trusted.
 TSA_ROOTS = env.text("LETHE_TSA_ROOTS")

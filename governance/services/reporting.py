@@ -75,11 +75,21 @@ def _evidence(case: Case) -> bytes:
     return schema.build(document)
 
 
-def _proofs(indexes: list[int]) -> dict[str, Any]:
-    """A checkpoint over the ledger as it is, and each entry with its opening and inclusion proof."""
-    key = load_pem_private_key((Path(settings.SEAL_FOLDER) / LEDGER_KEY).read_bytes(), password=None)
+def ledger_key(folder: Path) -> Ed25519PrivateKey:
+    """The key that signs checkpoints.
+
+    Raises:
+        Unfit: the file holds another kind of key.
+    """
+    key = load_pem_private_key((folder / LEDGER_KEY).read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise Unfit(f"{LEDGER_KEY} is no Ed25519 key.")
+    return key
+
+
+def _proofs(indexes: list[int]) -> dict[str, Any]:
+    """A checkpoint over the ledger as it is, and each entry with its opening and inclusion proof."""
+    key = ledger_key(Path(settings.SEAL_FOLDER))
     tree = ledger.tree(LedgerEntry.objects.latest("index").index + 1)
     openings = LedgerOpening.objects.select_related("entry").filter(entry_id__in=indexes).order_by("entry_id")
     return {

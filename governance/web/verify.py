@@ -37,14 +37,14 @@ def verify(request: HttpRequest) -> HttpResponseBase:
     """Upload a PDF, read what it is."""
     form = ReportForm(request.POST, request.FILES) if request.method == "POST" else ReportForm()
     result = _judge(form.cleaned_data["file"].read()) if form.is_valid() else None
-    context = {"form": ReportForm() if result else form, "result": result, "back_url": reverse("home")}
+    context = {"form": ReportForm() if result else form, "result": result, "told": _told(), "back_url": reverse("home")}
     return render(request, "claimant/verify.html", context, status=422 if form.errors else 200)
 
 
 def _judge(data: bytes) -> dict[str, Any]:
     try:
-        trusted = certificate_fingerprint(settings.SEAL_CERTIFICATE)
-    except SealError:
+        trusted = _trusted()
+    except (SealError, OSError):
         return _words("no_seal", {})
     if not _turns.acquire(timeout=SECONDS):
         return _words("busy", {})
@@ -60,9 +60,25 @@ def _judge(data: bytes) -> dict[str, Any]:
     return _words(outcome, checked)
 
 
-def _child(data: bytes, trusted: str) -> dict[str, Any] | None:
+def _trusted() -> list[str]:
+    """What a stranger is told by another way than the file: the seal's fingerprint and the ledger's key."""
+    return [certificate_fingerprint(settings.SEAL_CERTIFICATE), settings.LEDGER_VERIFIER.read_text().strip()]
+
+
+def _told() -> list[dict[str, Any]]:
+    try:
+        seal, key = _trusted()
+    except (SealError, OSError):
+        return []
+    return [
+        {"label": _("Fingerprint of our seal"), "value": f"sha256:{seal}", "digest": True},
+        {"label": _("Key of our ledger"), "value": key, "mono": True},
+    ]
+
+
+def _child(data: bytes, trusted: list[str]) -> dict[str, Any] | None:
     """The check's answer; None when the file used up the bounds or broke the parser."""
-    command = [sys.executable, "-m", "governance.web.verify_child", trusted, settings.TSA_ROOTS]
+    command = [sys.executable, "-m", "governance.web.verify_child", *trusted, settings.TSA_ROOTS]
     try:
         done = subprocess.run(  # noqa: S603 - constants and our own certificate's fingerprint
             command,

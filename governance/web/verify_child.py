@@ -1,4 +1,4 @@
-"""The process that reads a stranger's PDF: `python -m governance.web.verify_child FINGERPRINT ROOTS < FILE > JSON`.
+"""The process that reads a stranger's PDF: `python -m governance.web.verify_child FINGERPRINT LEDGER_KEY ROOTS < FILE > JSON`.
 
 No settings, no database, no secret; bounds on memory and processor time, since a small file may unpack to a huge one.
 """
@@ -19,12 +19,12 @@ MEMORY = 2 * 2**30
 CPU_SECONDS = 30
 
 
-def judge(data: bytes, trusted: str, roots: str) -> dict[str, Any]:
+def judge(data: bytes, trusted: str, ledger_key: str, roots: str) -> dict[str, Any]:
     """The result of the check as plain values. `roots`: PEM file of the time stamp authority's roots, or empty."""
     from governance.evidence.check import check
 
     authority = load_pem_x509_certificates(Path(roots).read_bytes()) if roots else []
-    result = check(data, [trusted], timestamp_roots=authority)
+    result = check(data, [trusted], ledger_key=ledger_key, timestamp_roots=authority)
     return {
         "outcome": result.outcome.value,
         "findings": [{"code": one.code, "good": one.good, "text": one.text} for one in result.findings],
@@ -41,7 +41,7 @@ def main() -> int:
     prepare()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    json.dump(judge(sys.stdin.buffer.read(), sys.argv[1], sys.argv[2]), sys.stdout)
+    json.dump(judge(sys.stdin.buffer.read(), *sys.argv[1:4]), sys.stdout)
     return 0
 
 

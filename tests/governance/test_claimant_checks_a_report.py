@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from governance import dispatch
 from governance.evidence import pdf, schema, seal
+from governance.evidence.checkpoint import verifier_key
 from governance.evidence.identity import CERTIFICATE_FILE, create_seal_identity, load_seal
 from governance.models import Case, Report
-from tests.governance.evidence_example import example
+from tests.governance.evidence_example import VERIFIER, example
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,8 @@ def ask(client: Client, data: bytes) -> str:
 @pytest.fixture
 def report(sealed: tuple[bytes, Path], settings: Any) -> bytes:
     """The report, at the installation that sealed it."""
+    settings.LEDGER_VERIFIER = sealed[1] / "ledger.vkey"
+    settings.LEDGER_VERIFIER.write_text(VERIFIER)
     settings.SEAL_CERTIFICATE = sealed[1] / CERTIFICATE_FILE
     return sealed[0]
 
@@ -83,6 +87,14 @@ def test_a_file_that_takes_too_long_ends_without_an_answer(
 ) -> None:
     monkeypatch.setattr("governance.web.verify.SECONDS", 0.05)
     assert "This file could not be checked." in ask(client, report)
+
+
+def test_a_report_from_another_ledger_under_our_seal_is_refused(
+    client: Client, report: bytes, settings: Any, tmp_path: Path
+) -> None:
+    settings.LEDGER_VERIFIER = tmp_path / "ledger.vkey"
+    settings.LEDGER_VERIFIER.write_text(verifier_key("ledger.other.example", Ed25519PrivateKey.generate().public_key()))
+    assert "This file is not as it was sealed." in ask(client, report)
 
 
 def test_without_a_certificate_nothing_is_claimed(client: Client, report: bytes, settings: Any, tmp_path: Path) -> None:

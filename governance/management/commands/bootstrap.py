@@ -12,9 +12,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from governance.evidence.checkpoint import verifier_key
 from governance.evidence.identity import CERTIFICATE_FILE, create_seal_identity
 from governance.secrets import home
-from governance.services.reporting import LEDGER_KEY
+from governance.services.reporting import LEDGER_KEY, ledger_key
 
 
 class Command(BaseCommand):
@@ -40,3 +41,7 @@ def make_seal(folder: Path) -> None:
             file.write(pem)
     if not settings.SEAL_CERTIFICATE.exists():
         settings.SEAL_CERTIFICATE.write_bytes((folder / CERTIFICATE_FILE).read_bytes())
+    if not settings.LEDGER_VERIFIER.exists():
+        settings.LEDGER_VERIFIER.write_text(
+            verifier_key(settings.LEDGER_ORIGIN, ledger_key(folder).public_key()) + "\n"
+        )

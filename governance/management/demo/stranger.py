@@ -45,6 +45,7 @@ def examine(case: Case, stages: Stages) -> Examined:
         pdf.write_bytes(dispatch.read_bytes(report.pdf))
         evidence.write_bytes(dispatch.read_bytes(report.evidence))
         command = [sys.executable, "-m", "governance.evidence.check", str(pdf), "--fingerprint", fingerprint()]
+        command += ["--ledger-key", settings.LEDGER_VERIFIER.read_text().strip()]
         environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(BASE_DIR)}
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if answer.returncode != 0:
