@@ -12,10 +12,8 @@ from django.utils.translation import gettext as _
 from governance.templatetags import svg
 from governance.templatetags.scales import SERIES, describe, quantity
 
-#: Share of the width kept free on both sides, so that caps and dots at the ends stay inside; paper cuts off what
-#: stands outside of the drawing, so there the numbers of the axis need room too.
+#: Share of the width kept free on both sides, so that caps and dots at the ends stay inside.
 INSET = 0.015
-PAPER_INSET = 0.06
 
 
 def steps(low: float, high: float, step: float) -> Iterator[float]:
@@ -26,9 +24,7 @@ def steps(low: float, high: float, step: float) -> Iterator[float]:
 
 def make_axis(axis: Mapping[str, Any]) -> svg.Axis:
     """`{"low", "high", "width"?}` as an axis; `width` in px for paper."""
-    width = axis.get("width")
-    inset = PAPER_INSET if width else INSET
-    return svg.Axis(low=float(axis["low"]), high=float(axis["high"]), width=width, inset=inset)
+    return svg.Axis(low=float(axis["low"]), high=float(axis["high"]), width=axis.get("width"), inset=INSET)
 
 
 def axis_head(axis: Mapping[str, Any], *, ruled: bool = False) -> SafeString:
