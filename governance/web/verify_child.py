@@ -1,4 +1,4 @@
-"""The process that reads a stranger's PDF: `python -m governance.web.verify_child FINGERPRINT LEDGER_KEY ROOTS < FILE > JSON`.
+"""The process that reads a stranger's PDF: `-m governance.web.verify_child FINGERPRINT LEDGER_KEY ROOTS < FILE > JSON`.
 
 No settings, no database, no secret; bounds on memory and processor time, since a small file may unpack to a huge one.
 """
