@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from governance.api import views
-from governance.web import auditor, casework, claimant, executive, operations, verify
+from governance.web import administration, auditor, casework, claimant, executive, operations, verify
 from governance.web.accounts import desk
 from governance.web.case_actions import ACTIONS
 
@@ -68,6 +68,13 @@ staff: list[URLPattern | URLResolver] = [
     path("reports/<slug:number>.json", auditor.report_evidence, name="report_evidence"),
     path("ledger/", auditor.ledger, name="ledger"),
     path("ledger/<int:index>/", auditor.ledger_entry, name="ledger_entry"),
+    path("people/", administration.people, name="people"),
+    path("people/new/", administration.person_new, name="person_new"),
+    path("people/<int:pk>/", administration.person, name="person"),
+    path("people/<int:pk>/role/", administration.person_role, name="person_role"),
+    path("people/<int:pk>/close/", administration.person_deactivate, name="person_deactivate"),
+    path("people/<int:pk>/activate/", administration.person_activate, name="person_activate"),
+    path("people/<int:pk>/second-factor/", administration.person_second_factor, name="person_second_factor"),
 ]
 
 urlpatterns = [*public, *api, *accounts, *staff]

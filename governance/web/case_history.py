@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance import dispatch
-from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Status
+from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Role, Status
 
 Body = Mapping[str, Any]
 #: Entries closer than this belong to one act.
@@ -59,6 +59,10 @@ def _plan(text: str) -> Callable[[Body], str]:
     }  # fmt: skip
 
 
+def _account(body: Body) -> dict[str, Any]:
+    return {"n": body["person"], "role": Role(body["role"]).label}
+
+
 def _day(iso: str) -> str:
     return date_format(date.fromisoformat(iso), "j F Y")
 
@@ -97,6 +101,11 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "deadline.near": lambda b: _("warned: due %(day)s") % {"day": _day(b["due_on"])},
     "deadline.missed": lambda b: _("recorded a missed deadline: %(day)s") % {"day": _day(b["due_on"])},
     "person.revealed": lambda b: _("looked at the claimant's name and address"),
+    "people.created": lambda b: _("made account %(n)s (%(role)s)") % _account(b),
+    "people.deactivated": lambda b: _("closed account %(n)s (%(role)s)") % _account(b),
+    "people.activated": lambda b: _("activated account %(n)s again (%(role)s)") % _account(b),
+    "people.second_factor_removed": lambda b: _("removed the second factor of account %(n)s (%(role)s)") % _account(b),
+    "people.role_changed": lambda b: _("gave account %(n)s another role (%(role)s)") % _account(b),
     "job.failed": lambda b: _("saw a job fail (%(kind)s)") % {"kind": b.get("kind", "")},
     "job.retried": lambda b: _("let a job run again (%(kind)s)") % {"kind": b.get("kind", "")},
     "job.cancelled": lambda b: _("cancelled a job (%(kind)s)") % {"kind": b.get("kind", "")},

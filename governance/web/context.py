@@ -21,6 +21,7 @@ ROOMS = (
     ("jobs", Permission.SEE_JOBS, "Jobs"),
     ("reports", Permission.SEE_REPORTS, "Reports"),
     ("ledger", Permission.SEE_LEDGER, "Ledger"),
+    ("people", Permission.MANAGE_USERS, "People"),
 )
 
 

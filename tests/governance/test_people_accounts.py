@@ -1,0 +1,212 @@
+"""Accounts: who may make and close them, what is refused, and that the ledger learns no name."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.test import Client
+
+from governance.errors import Conflict, NotAllowed, Unfit
+from governance.models import LedgerEntry, LedgerOpening, Role, User
+from governance.policies import CLAIMANT, Actor
+from governance.services import people as service
+from tests.governance.staff import give_second_factor
+
+NEW = {"first_name": "Ilse", "last_name": "Maratoni", "email": "ilse@house.example", "role": "legal"}
+OTHERS = [role for role in Role if role != Role.ADMINISTRATOR]
+STEPS = (service.person_deactivate, service.person_activate, service.second_factor_remove)
+
+
+@pytest.fixture
+def admin(people: dict[Role, Actor]) -> Actor:
+    return people[Role.ADMINISTRATOR]
+
+
+@pytest.fixture
+def person(people: dict[Role, Actor]) -> User:
+    user = people[Role.LEGAL].user
+    assert user is not None
+    return user
+
+
+def told() -> list[tuple[str, Any]]:
+    """What the ledger learned, oldest first."""
+    rows = LedgerOpening.objects.filter(entry__action__startswith="people.").order_by("entry")
+    return [(row.entry.action, row.body) for row in rows.select_related("entry")]
+
+
+def test_a_new_account_opens_with_the_password_that_was_shown(admin: Actor, client: Client) -> None:
+    made = service.person_create(**NEW, actor=admin)
+    assert (str(made.user), made.user.role, made.user.is_active) == ("Ilse Maratoni", "legal", True)
+    answer = client.post("/accounts/login/", {"login": NEW["email"], "password": made.password})
+    assert (answer.status_code, answer["Location"]) == (302, "/desk/")
+
+
+def test_first_passwords_are_long_random_and_never_in_a_trace(admin: Actor) -> None:
+    passwords = {service.first_password() for _ in range(200)}
+    assert len(passwords) == 200
+    assert all(len(p) == 24 and set(p) <= {*service.ALPHABET, "-"} for p in passwords)
+    made = service.person_create(**NEW, actor=admin)
+    assert made.password not in repr(made) and made.password not in made.user.password
+
+
+def test_an_address_is_kept_as_the_sign_in_compares_it(admin: Actor, client: Client) -> None:
+    made = service.person_create(**{**NEW, "email": " Ilse@House.Example "}, actor=admin)
+    assert made.user.email == "ilse@house.example"
+    assert (
+        client.post("/accounts/login/", {"login": "ILSE@house.example", "password": made.password}).status_code == 302
+    )
+
+
+@pytest.mark.parametrize("email", ["legal@house.example", "LEGAL@House.example"])
+def test_an_address_has_one_account(admin: Actor, email: str) -> None:
+    with pytest.raises(Unfit, match="has an account already"):
+        service.person_create(**{**NEW, "email": email}, actor=admin)
+
+
+def test_an_account_that_was_made_a_moment_ago_is_told_as_taken(admin: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_problems", lambda user: [])
+    with pytest.raises(Unfit, match="has an account already"):
+        service.person_create(**{**NEW, "email": "legal@house.example"}, actor=admin)
+    assert not told()
+
+
+def test_weak_input_is_refused_with_all_its_faults_and_nothing_is_made(admin: Actor) -> None:
+    before = User.objects.count()
+    with pytest.raises(Unfit) as caught:
+        service.person_create(first_name=" ", last_name="A\nB", email="nobody", role="king", actor=admin)
+    text = " ".join(caught.value.messages)
+    assert len(caught.value.messages) == 4
+    assert all(word in text for word in ("First name", "Last name", "email", "role"))
+    assert (User.objects.count(), told()) == (before, [])
+
+
+@pytest.mark.parametrize("role", OTHERS)
+def test_no_other_role_manages_accounts(people: dict[Role, Actor], role: Role) -> None:
+    target = people[Role.AUDITOR if role != Role.AUDITOR else Role.LEGAL].user
+    assert target is not None
+    with pytest.raises(NotAllowed):
+        service.person_create(**NEW, actor=people[role])
+    for step in STEPS:
+        with pytest.raises(NotAllowed):
+            step(person=target, actor=people[role])
+    with pytest.raises(NotAllowed):
+        service.role_change(person=target, role="legal", actor=people[role])
+    assert not told()
+
+
+@pytest.mark.parametrize("actor", [CLAIMANT, Actor.system("jobs")], ids=["claimant", "machine"])
+def test_neither_claimants_nor_machines_manage_accounts(actor: Actor, person: User) -> None:
+    with pytest.raises(NotAllowed):
+        service.person_create(**NEW, actor=actor)
+    with pytest.raises(NotAllowed):
+        service.person_deactivate(person=person, actor=actor)
+
+
+def test_nobody_changes_their_own_account(admin: Actor) -> None:
+    assert admin.user is not None
+    give_second_factor(admin.user)
+    for step in STEPS:
+        with pytest.raises(NotAllowed, match="their own account"):
+            step(person=admin.user, actor=admin)
+    with pytest.raises(NotAllowed, match="their own account"):
+        service.role_change(person=admin.user, role="legal", actor=admin)
+    admin.user.refresh_from_db()
+    assert admin.user.is_active and admin.user.role == Role.ADMINISTRATOR and not told()
+
+
+def test_an_administrator_who_was_closed_a_moment_ago_closes_nobody(admin: Actor, person: User) -> None:
+    assert admin.user is not None
+    User.objects.filter(pk=admin.user.pk).update(is_active=False)
+    with pytest.raises(NotAllowed):
+        service.person_deactivate(person=person, actor=admin)
+
+
+def test_a_closed_account_is_out_at_once_and_its_old_sessions_never_come_back(
+    admin: Actor, person: User, client: Client
+) -> None:
+    other = Client()
+    other.force_login(User.objects.get(role=Role.AUDITOR))
+    client.force_login(person)
+    assert client.get("/cases/").status_code == 200
+    service.person_deactivate(person=person, actor=admin)
+    assert client.get("/cases/").status_code == 302
+    service.person_activate(person=person, actor=admin)
+    assert client.get("/cases/").status_code == 302
+    assert other.get("/cases/").status_code == 200
+
+
+def test_a_closed_account_does_not_sign_in_and_an_activated_one_does(admin: Actor) -> None:
+    made = service.person_create(**NEW, actor=admin)
+    entry = {"login": NEW["email"], "password": made.password}
+    service.person_deactivate(person=made.user, actor=admin)
+    assert Client().post("/accounts/login/", entry)["Location"] == "/accounts/inactive/"
+    service.person_activate(person=made.user, actor=admin)
+    assert Client().post("/accounts/login/", entry)["Location"] == "/desk/"
+
+
+def test_a_lost_second_factor_goes_with_its_codes_and_its_sessions(admin: Actor, person: User, client: Client) -> None:
+    give_second_factor(person)
+    Authenticator.objects.create(user=person, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "x"})
+    client.force_login(person)
+    service.second_factor_remove(person=person, actor=admin)
+    assert not Authenticator.objects.filter(user=person).exists()
+    assert client.get("/cases/").status_code == 302
+
+
+def test_another_role_holds_from_the_next_click(admin: Actor, person: User, client: Client) -> None:
+    client.force_login(person)
+    service.role_change(person=person, role="executive", actor=admin)
+    assert client.get("/cases/").status_code == 403
+    assert client.get("/dashboard/").status_code == 200
+
+
+def test_what_is_so_already_is_a_conflict(admin: Actor, person: User) -> None:
+    for refused in (service.person_activate, service.second_factor_remove):
+        with pytest.raises(Conflict):
+            refused(person=person, actor=admin)
+    with pytest.raises(Conflict):
+        service.role_change(person=person, role="legal", actor=admin)
+    with pytest.raises(Unfit, match="no role"):
+        service.role_change(person=person, role="king", actor=admin)
+    service.person_deactivate(person=person, actor=admin)
+    with pytest.raises(Conflict):
+        service.person_deactivate(person=person, actor=admin)
+
+
+def test_the_ledger_learns_account_and_role_and_nothing_personal(admin: Actor) -> None:
+    made = service.person_create(**NEW, actor=admin)
+    give_second_factor(made.user)
+    service.second_factor_remove(person=made.user, actor=admin)
+    service.role_change(person=made.user, role="auditor", actor=admin)
+    service.person_deactivate(person=made.user, actor=admin)
+    service.person_activate(person=made.user, actor=admin)
+    legal, auditor = {"person": made.user.pk, "role": "legal"}, {"person": made.user.pk, "role": "auditor"}
+    assert told() == [
+        ("people.created", legal),
+        ("people.second_factor_removed", legal),
+        ("people.role_changed", {**auditor, "before": "legal"}),
+        ("people.deactivated", auditor),
+        ("people.activated", auditor),
+    ]
+    kept = json.dumps(told()) + " ".join(bytes(entry.leaf).decode() for entry in LedgerEntry.objects.all())
+    for personal in ("Ilse", "Maratoni", "ilse", "house.example", made.password):
+        assert personal not in kept
+
+
+def test_a_change_that_the_ledger_refuses_does_not_happen(
+    admin: Actor, person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_fields: Any) -> None:
+        raise RuntimeError("no ledger")
+
+    monkeypatch.setattr(service.ledger, "append", broken)
+    for change in (lambda: service.person_create(**NEW, actor=admin),
+                   lambda: service.person_deactivate(person=person, actor=admin)):  # fmt: skip
+        with pytest.raises(RuntimeError):
+            change()
+    person.refresh_from_db()
+    assert person.is_active and not User.objects.filter(email=NEW["email"]).exists()

@@ -1,0 +1,148 @@
+"""The administrator's pages: what they show, what they ask first, and a password that is seen once."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from governance.models import Role, User
+from governance.policies import Actor
+from governance.services import people as service
+from tests.governance.staff import give_second_factor, sign_in_to_decide
+
+NEW = {"first_name": "Ilse", "last_name": "Maratoni", "email": "ilse@house.example", "role": "legal"}
+
+
+@pytest.fixture
+def admin(client: Client) -> User:
+    user = User.objects.create_user("admin@house.example", first_name="Ada", last_name="Root", role=Role.ADMINISTRATOR)
+    sign_in_to_decide(client, user)
+    return user
+
+
+@pytest.fixture
+def person() -> User:
+    return User.objects.create_user("vel@house.example", first_name="Vel", last_name="Oss", role=Role.LEGAL)
+
+
+def text_of(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def test_the_desk_leads_the_administrator_to_the_people(client: Client, admin: User) -> None:
+    answer = client.get("/desk/", follow=True)
+    assert answer.request["PATH_INFO"] == "/people/" and answer.status_code == 200
+    assert re.search(r'href="/people/" aria-current="page"', text_of(answer))
+
+
+def test_the_list_shows_who_can_sign_in_and_who_can_decide(client: Client, admin: User, person: User) -> None:
+    User.objects.create_user("gone@house.example", first_name="Left", role=Role.AUDITOR, is_active=False)
+    text = text_of(client.get("/people/"))
+    assert "2 people can sign in" in text and "1 has no second factor" in text
+    for words in ("Ada Root", "vel@house.example", "Legal officer", "not set up", "never", "closed"):
+        assert words in text
+    assert text.index("Ada Root") < text.index("Left")
+
+
+def test_the_list_takes_as_many_queries_for_ten_people_as_for_two(client: Client, admin: User, person: User) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/people/")
+        return len(asked)
+
+    few = queries()
+    for n in range(8):
+        User.objects.create_user(f"p{n}@house.example", role=Role.AUDITOR)
+    assert queries() == few
+
+
+def test_a_first_password_is_shown_once_and_never_cached(client: Client, admin: User) -> None:
+    answer = client.post(reverse("person_new"), NEW)
+    assert answer.status_code == 200 and "no-store" in answer["Cache-Control"]
+    found = re.search(r'<p class="mono">([a-z0-9-]{24})</p>', text_of(answer))
+    assert found is not None
+    user = User.objects.get(email=NEW["email"])
+    assert user.check_password(found[1])
+    for again in (client.get("/people/"), client.get(reverse("person", args=[user.pk]))):
+        assert found[1] not in text_of(again)
+    assert found[1] not in str(dict(client.session))
+
+
+def test_the_form_that_was_sent_before_the_password_was_asked_for_is_sent_on(client: Client) -> None:
+    user = User.objects.create_user("admin@house.example", "a long and quiet river", role=Role.ADMINISTRATOR)
+    client.force_login(user)
+    give_second_factor(user)
+    answer = client.post(reverse("person_new"), NEW)
+    assert answer["Location"].startswith("/accounts/reauthenticate/") and User.objects.count() == 1
+    answer = client.post("/accounts/reauthenticate/", {"password": "a long and quiet river", "next": "/people/new/"})
+    assert "Ilse Maratoni has an account" in text_of(answer)
+
+
+def test_a_taken_address_is_told_at_the_field_and_the_input_is_kept(client: Client, admin: User, person: User) -> None:
+    answer = client.post(reverse("person_new"), {**NEW, "email": "VEL@house.example"})
+    text = text_of(answer)
+    assert answer.status_code == 422 and 'href="#id_email"' in text
+    assert "has an account already" in text and 'value="Ilse"' in text and '<details class="extra" open>' in text
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("first_name", ""), ("last_name", "a\u202eb"), ("email", "nobody"), ("role", "king"), ("first_name", "x" * 151)],
+)
+def test_weak_input_is_refused_at_its_field(client: Client, admin: User, field: str, value: str) -> None:
+    answer = client.post(reverse("person_new"), {**NEW, field: value})
+    assert answer.status_code == 422 and f'href="#id_{field}' in text_of(answer)
+    assert User.objects.count() == 1
+
+
+def test_a_persons_page_offers_what_can_be_done_now(client: Client, admin: User, person: User) -> None:
+    page = reverse("person", args=[person.pk])
+    text = text_of(client.get(page))
+    assert "Close the account" in text and "Change the role" in text
+    assert "Remove the second factor" not in text and "Activate the account again" not in text
+    give_second_factor(person)
+    assert "Remove the second factor" in text_of(client.get(page))
+    client.post(reverse("person_deactivate", args=[person.pk]))
+    text = text_of(client.get(page))
+    assert "Activate the account again" in text and "Close the account" not in text
+
+
+def test_the_steps_do_what_their_buttons_say(client: Client, admin: User, person: User) -> None:
+    give_second_factor(person)
+    for name, data in (("role", {"role": "engineer"}), ("second_factor", {}), ("deactivate", {}), ("activate", {})):
+        answer = client.post(reverse(f"person_{name}", args=[person.pk]), data)
+        assert answer["Location"] == reverse("person", args=[person.pk]), name
+        person.refresh_from_db()
+        assert person.is_active == (name != "deactivate")
+    assert person.role == Role.ENGINEER and not Authenticator.objects.filter(user=person).exists()
+
+
+def test_the_own_page_offers_nothing_and_its_steps_are_refused(client: Client, admin: User) -> None:
+    text = text_of(client.get(reverse("person", args=[admin.pk])))
+    assert "This is your own account." in text and "Close the account" not in text
+    for name, data in (("role", {"role": "legal"}), ("deactivate", {}), ("second_factor", {})):
+        answer = client.post(reverse(f"person_{name}", args=[admin.pk]), data)
+        assert answer.status_code == 403 and "their own account" in text_of(answer)
+    admin.refresh_from_db()
+    assert admin.is_active and admin.role == Role.ADMINISTRATOR
+
+
+def test_an_unknown_account_and_an_unknown_role_are_refused(client: Client, admin: User, person: User) -> None:
+    assert client.get(reverse("person", args=[10**9])).status_code == 404
+    assert client.post(reverse("person_deactivate", args=[10**9])).status_code == 404
+    assert client.post(reverse("person_role", args=[person.pk]), {"role": "king"}).status_code == 422
+
+
+def test_the_auditor_reads_what_was_done_to_accounts(client: Client, admin: User, person: User) -> None:
+    service.role_change(person=person, role="engineer", actor=Actor.of(admin))
+    client.force_login(User.objects.create_user("audit@house.example", role=Role.AUDITOR))
+    text = text_of(client.get("/ledger/?kind=people"))
+    assert f"gave account {person.pk} another role (ML engineer)" in text
+    assert "vel@house.example" not in text and "Vel Oss" not in text
