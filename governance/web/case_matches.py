@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -51,6 +52,14 @@ def passage(text: str, other: str) -> str:
     start = text.find(" ", at) + 1 if at else 0
     cut = text[start : start + SHOWN].rsplit(" ", 1)[0]
     return f"{'… ' if start else ''}{cut}{' …' if start + SHOWN < len(text) else ''}"
+
+
+def source(case: Case, hit: Match) -> str:
+    """Where the record came from; in a privacy case its site alone, since paths like to name the person."""
+    address = hit.record.source_url
+    if case.kind != Kind.PRIVACY or not address:
+        return address
+    return urlsplit(address).hostname or _("an address that may name the person")
 
 
 def agreement(hit: Match) -> str:
@@ -126,7 +135,7 @@ def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Mat
         "right": {
             "title": _("Training record"),
             "code": hit.record.record_id,
-            "note": ", ".join(filter(None, [hit.record.dataset.name, hit.record.source_url, hit.record.licence])),
+            "note": ", ".join(filter(None, [hit.record.dataset.name, source(case, hit), hit.record.licence])),
             "text": masked(case, passage(excerpt or _("No excerpt is kept of this record."), claimed)),
         },
         "foot": _("Masked words agree letter for letter.") if case.kind == Kind.PRIVACY else "",

@@ -174,9 +174,12 @@ def _release(desk: Desk) -> Panel:
         return {**panel, **desk.ask("release", _("Sign the release")), "after": after}
     waiting = waiting_places(desk.case)
     if waiting:
-        words = ngettext("%(n)d place", "%(n)d places", len(waiting)) % {"n": len(waiting)}
-        text = _("%(places)s of the old version still wait. Record each below as replaced or unreachable.")
-        return {**panel, "why_not": text % {"places": words}}
+        text = ngettext(
+            "%(n)d place of the old version still waits. Record it below as replaced or unreachable.",
+            "%(n)d places of the old version still wait. Record each below as replaced or unreachable.",
+            len(waiting),
+        )
+        return {**panel, "why_not": text % {"n": len(waiting)}}
     panel["note"] = _("Every place of the old version is accounted for.")
     return {**panel, **desk.ask("finish", _("Have the report written"))}
 

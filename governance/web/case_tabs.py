@@ -185,6 +185,7 @@ def _place(place: Deployment) -> Context:
         "pk": place.pk,
         "place": place.place,
         "version": str(place.version),
+        "value": place.state,
         "state": PLACE_STATES[place.state],
         "word": place.get_state_display(),
         "note": _("by %(version)s, %(when)s") % {"version": place.replaced_by, "when": when(place.changed_at)}

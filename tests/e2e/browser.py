@@ -1,4 +1,4 @@
-"""Chromium, and what every page that it shows is held to: no script errors, no axe violations, no sideways scrolling."""
+"""Chromium, and what every page that it shows is held to: no script errors, no axe violations, no sideways scroll."""
 
 from __future__ import annotations
 
@@ -50,6 +50,12 @@ class Window:
         if kind in ("error", "warning") and not text.startswith(EXPECTED):
             self.complaints.append(f"{self.page.url}: {text}")
 
+    def hold_still(self) -> None:
+        """A page about running work loads itself again, but not while somebody writes in its search field."""
+        find = self.page.locator("body[data-refresh] #find")
+        if find.count():
+            find.focus()
+
 
 class Inspector:
     """Checks each kind of page once and keeps what it found, so that one walk tells of every fault."""
@@ -63,7 +69,7 @@ class Inspector:
         if name in self.seen:
             return
         self.seen.add(name)
-        self._hold_still(window.page)
+        window.hold_still()
         for scheme in ("light", "dark"):
             window.page.emulate_media(color_scheme=scheme)
             self._axe(window.page, f"{name}, {scheme}, {window.size[0]} px")
@@ -73,13 +79,6 @@ class Inspector:
         self._axe(window.page, f"{name}, light, {NARROW[0]} px")
         self._overflow(window.page, f"{name}, {NARROW[0]} px")
         window.page.set_viewport_size({"width": window.size[0], "height": window.size[1]})
-
-    @staticmethod
-    def _hold_still(page: Page) -> None:
-        """A page about running work loads itself again, but not while somebody writes in its search field."""
-        find = page.locator("body[data-refresh] #find")
-        if find.count():
-            find.focus()
 
     def _axe(self, page: Page, where: str) -> None:
         for violation in AXE.run(page).response["violations"]:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Response, expect
 from tests.e2e.browser import WIDE, Inspector, Window
 from tests.e2e.house import House
 
-WORK_SECONDS = 150.0
+WORK_SECONDS = 300.0
 
 
 def totp(secret: str, moment: float | None = None) -> str:
@@ -192,6 +192,7 @@ class Member(Visitor):
         """Load the case again until its panel has one of the titles; returns it."""
         deadline = time.monotonic() + seconds
         while True:
+            self.window.hold_still()
             title = self.panel.locator("h2").inner_text()
             if title in titles and not (title.startswith("Plan ") and not self.panel.locator("form").count()):
                 return title

@@ -1,4 +1,4 @@
-"""One case in the browser, as each of its people sees it: from the artist's telephone to a report that a stranger checks.
+"""One case in the browser, as each of its people sees it: from the artist's telephone to a report that is checked.
 
 Everything behind the pages is real: web server, workers, scheduler, a model that the engine trained. Every page is held
 to axe-core in light and dark at 1280 pixels (390 for the artist) and at 320.
@@ -111,6 +111,7 @@ def record_proof(legal: Member) -> None:
 def approve(walk: Walk) -> None:
     """The second person."""
     approver = walk.arrive("approver")
+    approver.visit(f"{walk.case_url}?tab=request")
     approver.look("case that waits for a second person")
     approver.decide(lambda: approver.press("Sign as second reviewer"))
     approver.reads("Approved.")
@@ -152,6 +153,8 @@ def tour_while_machines_work(walk: Walk) -> None:
         engineer.look(room)
     engineer.page.locator("main table a").first.click()
     engineer.look("job")
+    engineer.visit(f"{walk.case_url}?tab=matches")
+    engineer.look("hits that were decided")
     engineer.visit(walk.case_url)
     for role in ("auditor", "executive"):
         member = walk.staff[role]
