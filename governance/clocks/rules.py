@@ -153,7 +153,8 @@ def due_date(code: str, received: date, *, paused_days: int = 0, extended: bool 
     steps = [f"Received on {received:%d %B %Y}."]
     if law.months:
         due = add_months(received, law.months)
-        steps.append(f"One month later, {law.article}: {due:%d %B %Y}.")
+        span = "One month" if law.months == 1 else f"{law.months} months"
+        steps.append(f"{span} later, {law.article}: {due:%d %B %Y}.")
     else:
         due = received + timedelta(days=law.days)
         steps.append(f"{law.days} days later, {law.article}: {due:%d %B %Y}.")

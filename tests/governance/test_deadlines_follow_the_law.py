@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -33,6 +34,12 @@ def test_the_last_lawful_day(law, received, due):
 def test_an_extension_counts_from_receipt():
     assert due_date("gdpr", date(2026, 10, 26), extended=True).due == date(2027, 1, 26)
     assert due_date("ccpa", date(2026, 11, 1), extended=True).due == date(2027, 1, 30)
+
+
+def test_a_step_names_the_months_that_it_counts(monkeypatch):
+    monkeypatch.setitem(LAWS, "longer", replace(LAWS["gdpr"], code="longer", months=3))
+    worked = due_date("longer", date(2026, 10, 26))
+    assert worked.due == date(2027, 1, 26) and worked.steps[1].startswith("3 months later, ")
 
 
 def test_a_pause_moves_only_a_clock_that_knows_it():
