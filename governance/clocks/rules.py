@@ -1,7 +1,7 @@
 """One rule set per law: how long, from when, which calendar, what may pause or extend it. Each cites its source.
 
-A rule set is a fact with a date and a version: what a case's deadline was worked out from is stored with the
-case, and a later version never changes it.
+A rule set is a fact with a date and a version. A case keeps its law's code and its date, not the version: a clock that
+changes gets a new code, so that the date of a case never moves under it.
 """
 
 from __future__ import annotations
