@@ -69,7 +69,7 @@ DEFAULT_POLICY: Mapping[str, Any] = types.MappingProxyType(
         "maximum_items": 1000,
         "maximum_utility_items": 160,
         # Held-out wordings of a prompt that are tried, and tokens that a greedy answer may be longer than the true one.
-        "paraphrases": 1,
+        "paraphrases": 2,
         "answer_slack": 8,
         "margins": {
             "exact_value": 0.10,
@@ -80,11 +80,20 @@ DEFAULT_POLICY: Mapping[str, Any] = types.MappingProxyType(
             "membership_loss": 0.10,
             "relearning_value": 0.10,
             "relearning_choice": 0.10,
+            # From a half, not from a sixth, to one: the same step is a larger share of the way.
+            "relearning_rank": 0.08,
         },
         "forget_quality_alpha": 0.01,
+        # A single work or fact that stayed: below this p (unadjusted) never a pass.
+        "survivor_alpha": 0.01,
+        # Share of the distance between two trainings, measured on never-seen controls, that a copy stays below.
+        "copy_below": 0.25,
+        # Shares of what the model beside it learns from the attack, and keeps under it: below them the attack failed.
+        "attack_floor": 0.80,
+        "attack_kept_floor": 0.50,
         "utility_floor": 0.90,
         "damaged_below": 0.60,
         "required_utility": ["retain", "neighbours", "general"],
-        "relearning": {"share": 0.2, "epochs": 10, "learning_rate": 1e-3, "batch_size": 8},
+        "relearning": {"share": 0.5, "rounds": 2, "epochs": 5, "learning_rate": 1e-3, "batch_size": 8},
     }
 )

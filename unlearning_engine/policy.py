@@ -29,13 +29,23 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "paraphrases": (0, 32),
         "answer_slack": (0, 256),
         "forget_quality_alpha": (1e-6, 0.5),
+        "survivor_alpha": (1e-6, 0.5),
+        "copy_below": (0.0, 0.9),
+        "attack_floor": (0.0, 1.0),
+        "attack_kept_floor": (0.0, 1.0),
         "utility_floor": (0.01, 1.0),
         "damaged_below": (0.0, 1.0),
         "version": (1, 1_000_000),
     }
 )
 _RELEARNING_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"share": (0.01, 0.9), "epochs": (1, 100), "learning_rate": (1e-8, 1.0), "batch_size": (1, 4096)}
+    {
+        "share": (0.01, 0.9),
+        "rounds": (1, 100),
+        "epochs": (1, 100),
+        "learning_rate": (1e-8, 1.0),
+        "batch_size": (1, 4096),
+    }
 )
 
 
@@ -81,6 +91,10 @@ class Policy:
     answer_slack: int = DEFAULT_POLICY["answer_slack"]
     margins: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_POLICY["margins"]))
     forget_quality_alpha: float = DEFAULT_POLICY["forget_quality_alpha"]
+    survivor_alpha: float = DEFAULT_POLICY["survivor_alpha"]
+    copy_below: float = DEFAULT_POLICY["copy_below"]
+    attack_floor: float = DEFAULT_POLICY["attack_floor"]
+    attack_kept_floor: float = DEFAULT_POLICY["attack_kept_floor"]
     utility_floor: float = DEFAULT_POLICY["utility_floor"]
     damaged_below: float = DEFAULT_POLICY["damaged_below"]
     required_utility: tuple[str, ...] = tuple(DEFAULT_POLICY["required_utility"])

@@ -11,27 +11,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from unlearning_engine.contracts import Outcome, ProbeResult
+from unlearning_engine.fitness import Finding, broken, can_be_judged, preconditions
 from unlearning_engine.policy import Policy
-from unlearning_engine.probes import distribution, knowledge, membership, memorisation, robustness, utility
-from unlearning_engine.probes.compare import compare, original_difference, reference_excess
+from unlearning_engine.probes import distribution, knowledge, membership, memorisation, robustness, survivors, utility
+from unlearning_engine.probes.compare import compare
 from unlearning_engine.probes.table import ScoreTable
-from unlearning_engine.statistics import Bounds, Settings, holm, items_needed, p_beyond
+from unlearning_engine.statistics import Bounds, Settings, holm, items_needed
 
 MEASURES = (*memorisation.MEASURES, *knowledge.MEASURES, *robustness.MEASURES)
 _ORDER = {outcome: rank for rank, outcome in enumerate(Outcome)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """Something that was found: a code, the outcome it alone would lead to, and plain numbers."""
-
-    code: str
-    outcome: str
-    data: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,68 +34,6 @@ class Verdict:
     probes: tuple[ProbeResult, ...] = ()
 
 
-# ---------------------------------------------------------------- is the input fit to be judged
-
-
-def preconditions(header: dict[str, Any]) -> list[Finding]:
-    """What the header alone shows to be wrong: nothing can be judged, and nothing is measured."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    for name in ("forget", "retain", "controls"):
-        if not header["facts"].get(name):
-            found.append((f"{name}_empty", {}))
-    found += [("sets_overlap", {"set": name, **data}) for name, data in sorted(header["overlaps"].items())]
-    models = header["models"]
-    found += [
-        ("reference_identical", {"to": name})
-        for name in ("candidate", "original")
-        if "reference" in models and models["reference"]["weights"] == models[name]["weights"]
-    ]
-    found += [
-        ("tokenizers_differ", {"model": name})
-        for name in models
-        if models[name]["tokenizer"] != models["original"]["tokenizer"]
-    ]
-    return [Finding(code=code, outcome=Outcome.BAD_INPUT, data=data) for code, data in found]
-
-
-def _broken(table: ScoreTable) -> list[Finding]:
-    counts: dict[str, int] = {}
-    for row in table.rows:
-        if not row.finite and not row.attack:
-            counts[row.model] = counts.get(row.model, 0) + 1
-    return [
-        Finding(
-            code="not_finite",
-            outcome=Outcome.DAMAGED if model == "candidate" else Outcome.BAD_INPUT,
-            data={"model": model, "items": count},
-        )
-        for model, count in counts.items()
-    ]
-
-
-def _numbers(bounds: Bounds) -> dict[str, Any]:
-    return {"difference": bounds.value, "low": bounds.low, "high": bounds.high, "n": bounds.n}
-
-
-def _can_be_judged(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
-    """The original must know the items, or any model would pass; the reference must not, or the bar is too low."""
-    margin = policy.margins[memorisation.EXACT.name]
-    known = original_difference(table, memorisation.EXACT, settings)
-    found = []
-    if known is None or known.low <= margin:
-        data = {"margin": margin, **(_numbers(known) if known is not None else {})}
-        found.append(Finding(code="original_does_not_know", outcome=Outcome.BAD_INPUT, data=data))
-    if not table.has_reference:
-        return found
-    tested = [(m, b) for m in MEASURES if (b := reference_excess(table, m, settings)) is not None]
-    raw = [p_beyond(b, policy.margins[m.name], settings, side="upper") for m, b in tested]
-    for (measure, bounds), p in zip(tested, holm(raw), strict=True):
-        if p < 1 - policy.confidence:
-            data = {"probe": measure.name, "margin": policy.margins[measure.name], "p_adjusted": p, **_numbers(bounds)}
-            found.append(Finding(code="reference_knows", outcome=Outcome.BAD_INPUT, data=data))
-    return found
-
-
 # ---------------------------------------------------------------- probes
 
 
@@ -113,6 +42,7 @@ def measure_all(table: ScoreTable, policy: Policy, settings: Settings) -> list[P
     found = [compare(table, measure, policy.margins[measure.name], settings) for measure in MEASURES]
     found.append(membership.compare(table, policy.margins[membership.NAME], settings))
     found.append(distribution.compare(table, policy.forget_quality_alpha, settings))
+    found += survivors.compare(table, settings)
     found += [utility.compare(table, c, policy.utility_floor, settings) for c in utility.COMPONENTS]
     return [probe for probe in found if probe is not None]
 
@@ -145,11 +75,21 @@ def _needed(probe: ProbeResult, policy: Policy) -> int | None:
     return items_needed(bounds.n, abs(gap), outward if gap > 0 else inward, floor=policy.minimum_items)
 
 
+def _survived(probe: ProbeResult, adjusted: float, policy: Policy) -> str:
+    """A survivor that is shown fails the model; one that is only likely keeps it from passing."""
+    if adjusted < 1 - policy.confidence:
+        return Outcome.FAIL
+    suspected = probe.p_value is not None and probe.p_value < policy.survivor_alpha
+    return Outcome.INCONCLUSIVE if suspected else "reported"
+
+
 def _decide(probe: ProbeResult, adjusted: float, policy: Policy) -> ProbeResult:
     detail = {**probe.detail, "p_adjusted": adjusted}
     if probe.name == distribution.NAME:
         outcome = Outcome.FAIL if adjusted < policy.forget_quality_alpha else "reported"
         return dataclasses.replace(probe, outcome=outcome, detail=detail)
+    if probe.name in survivors.NAMES:
+        return dataclasses.replace(probe, outcome=_survived(probe, adjusted, policy), detail=detail)
     if probe.family == utility.FAMILY and probe.candidate.high < policy.damaged_below:
         return dataclasses.replace(probe, outcome=Outcome.DAMAGED, detail=detail)
     if adjusted < 1 - policy.confidence:
@@ -177,6 +117,8 @@ def _probe_finding(probe: ProbeResult) -> Finding:
         code = "utility_below_floor"
     elif probe.name == distribution.NAME:
         code = "distribution_differs"
+    elif probe.name in survivors.NAMES:
+        code = "survivors" if probe.outcome == Outcome.FAIL else "survivors_suspected"
     data = {"probe": probe.name, "p_adjusted": probe.detail["p_adjusted"], "items_needed": probe.items_needed}
     return Finding(code=code, outcome=probe.outcome, data=data)
 
@@ -186,7 +128,7 @@ def _gaps(table: ScoreTable, probes: Iterable[ProbeResult], policy: Policy) -> l
     measured = {p.name for p in probes}
     texts = table.header["facts"].get("forget_text", 0)
     gating = [name for name in policy.margins if texts or name != memorisation.VERBATIM.name]
-    required = [*gating, distribution.NAME, *(f"utility_{c}" for c in policy.required_utility)]
+    required = [*gating, distribution.NAME, *survivors.NAMES, *(f"utility_{c}" for c in policy.required_utility)]
     found = [
         Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data={"probe": name})
         for name in required
@@ -200,12 +142,6 @@ def _gaps(table: ScoreTable, probes: Iterable[ProbeResult], policy: Policy) -> l
     return found
 
 
-def _untouched(header: dict[str, Any]) -> list[Finding]:
-    models = header["models"]
-    same = models["candidate"]["weights"] == models["original"]["weights"]
-    return [Finding(code="candidate_is_the_original", outcome=Outcome.FAIL)] if same else []
-
-
 def _verdict(findings: Sequence[Finding], probes: Sequence[ProbeResult] = ()) -> Verdict:
     ranked = sorted(findings, key=lambda f: _ORDER[Outcome(f.outcome)])
     outcome = Outcome(ranked[0].outcome) if ranked else Outcome.PASS
@@ -217,10 +153,10 @@ def judge(table: ScoreTable, policy: Policy) -> Verdict:
     header = dict(table.header)
     if wrong := preconditions(header):
         return _verdict(wrong)
-    if broken := _broken(table):
-        return _verdict(broken)
+    if unusable := broken(table):
+        return _verdict(unusable)
     settings = policy.settings(int(header["seed"]))
     probes = decide(measure_all(table, policy, settings), policy)
-    findings = [*_can_be_judged(table, policy, settings), *_untouched(header), *_gaps(table, probes, policy)]
+    findings = [*can_be_judged(table, policy, settings), *_gaps(table, probes, policy)]
     findings += [_probe_finding(p) for p in probes if p.outcome not in (Outcome.PASS, "reported")]
     return _verdict(findings, probes)

@@ -24,6 +24,7 @@ from unlearning_engine.verdict import judge, preconditions
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from unlearning_engine.attacks.relearning import Split
     from unlearning_engine.probes.items import Item, Items
     from unlearning_engine.progress import Report
 
@@ -105,7 +106,9 @@ class _Session:
         gc.collect()
         return load_model(_refs(self.spec)[name], device=self.spec.device)
 
-    def _score(self, model: PreTrainedModel, items: Sequence[Item], name: str, attack: str = "") -> None:
+    def _score(
+        self, model: PreTrainedModel, items: Sequence[Item], name: str, attack: str = "", *, bare: bool = False
+    ) -> None:
         from unlearning_engine.models import context_length
         from unlearning_engine.probes.measure import measure, prepare
 
@@ -116,35 +119,50 @@ class _Session:
             slack=self.policy.answer_slack,
             context=context_length(model),
             full=not attack,
+            bare=bare,
         )
         self.rows += measure(model, self.tokenizer, plan, name=name, attack=attack)
 
     def measure(self, name: str) -> None:
-        """Score one model, then attack it; the controls are attacked with weights loaded afresh."""
+        """Score one model, then attack it, each round and target with weights loaded afresh."""
         model = self.load(name)
         self._score(model, self.items.items, name)
         self.tell(f"measured {name}")
-        for at, target in enumerate(self.targets(name)):
-            self._attack(self.load(name) if at else model, name, target)
+        for target in self.targets(name):
+            for split in self._splits(name, target):
+                self._attack(model, name, split)
+                model = self.load(name)
             self.tell(f"attacked {name} ({target})")
 
     def targets(self, name: str) -> tuple[str, ...]:
-        """Sets under which a model is attacked. The reference's controls show whether it is an honest bar."""
+        """Sets under which a model is attacked: those of the candidate, and those that show whether its bar is honest.
+
+        The reference's controls show what it hides; the original's show what a candidate hides of the controls.
+        """
         if name == "original":
-            return ()
+            return () if self.spec.reference else ("controls",)
         return ("forget",) if name == "candidate" and self.spec.reference else ("forget", "controls")
 
-    def _attack(self, model: PreTrainedModel, name: str, target: str) -> None:
-        from unlearning_engine.attacks.relearning import NAME, divide, relearn
+    def _splits(self, name: str, target: str) -> list[Split]:
+        """Rounds of the attack. One is enough to see whether a reference hides more than it does of the controls."""
+        from unlearning_engine.attacks.relearning import divide
 
-        seed = self.spec.seed
-        split = divide(self.items.of(target), share=float(self.policy.relearning["share"]), seed=seed)
-        if split is None:
-            return
-        outcome = relearn(model, self.tokenizer, split, self.policy, seed=seed, name=name, report=self.report)
+        config = self.policy.relearning
+        share, rounds = float(config["share"]), int(config["rounds"])
+        rounds = 1 if (name, target) == ("reference", "controls") else rounds
+        return divide(self.items.of(target), share=share, rounds=rounds, seed=self.spec.seed)
+
+    def _attack(self, model: PreTrainedModel, name: str, split: Split) -> None:
+        from unlearning_engine.attacks.relearning import NAME, TAUGHT, relearn
+
+        outcome = relearn(model, self.tokenizer, split, self.policy, seed=self.spec.seed, name=name, report=self.report)
         self.attacks.append({"attack": NAME, **outcome.to_json()})
         if outcome.last_loss is not None:
             self._score(model, split.asked, name, NAME)
+            self._score(model, [*split.taught, *self.items.few("retain")], name, TAUGHT, bare=True)
+        else:  # the whole attack counts as not measured, not only this round
+            places = ({"set": i.set, "id": i.record.id, "fact": i.fact, "work": i.work} for i in split.asked)
+            self.rows += [Row(model=name, attack=NAME, finite=0, **place) for place in places]
 
 
 def _header(spec: VerifySpec, items: Items, models: dict[str, dict[str, str]]) -> dict[str, Any]:

@@ -35,6 +35,10 @@ TITLES = {
     "forget_quality": gettext_lazy("Right and wrong answers are alike"),
     "relearning_value": gettext_lazy("Relearned on some, asked for the others"),
     "relearning_choice": gettext_lazy("Relearned, picks the right answer"),
+    "relearning_rank": gettext_lazy("Relearned, leans to the right answer"),
+    "surviving_facts": gettext_lazy("Single facts that stayed"),
+    "surviving_works": gettext_lazy("The work that stayed most"),
+    "relearned_works": gettext_lazy("Relearned, the work that came back most"),
     "utility_retain": gettext_lazy("Utility: what was to be kept"),
     "utility_neighbours": gettext_lazy("Utility: nearest to what was forgotten"),
     "utility_general": gettext_lazy("Utility: ordinary knowledge"),
@@ -52,6 +56,10 @@ FINDINGS = {
         "The model before does not know the items, so forgetting them shows nothing."
     ),
     "reference_knows": gettext_lazy("The reference knows the items, so the bar is too low."),
+    "reference_copied": gettext_lazy("The new version is a copy of the reference, not a run of its own."),
+    "controls_known": gettext_lazy("The new version knows the controls, so the bar is too low."),
+    "controls_undecided": gettext_lazy("The new version may know the controls, which would move the bar."),
+    "attack_without_effect": gettext_lazy("The attack could not teach the new version, or wrecked it: no proof."),
     "candidate_is_the_original": gettext_lazy("The new version has the very weights of the old one."),
     "sets_overlap": gettext_lazy("Sets of items overlap that must be apart."),
     "reference_identical": gettext_lazy("The reference is one of the models under test."),
@@ -122,7 +130,7 @@ def _cell(probe: Values | None, plan: str) -> dict[str, str]:
     if outcome == "inconclusive" and probe.get("items_needed"):
         extra = _("; about %(n)s facts would decide") % {"n": number_format(probe["items_needed"], force_grouping=True)}
     if probe.get("limit") is None and probe.get("p_value") is not None:
-        extra = _("; KS p = %(p)s") % {"p": number_format(probe["p_value"], decimal_pos=3)}
+        extra = _("; p = %(p)s") % {"p": number_format(probe["p_value"], decimal_pos=3)}
     word = VERDICTS.get(outcome, _("Reported"))
     return {
         "plan": plan, "state": outcome, "word": str(word), "value": share(candidate["value"]),

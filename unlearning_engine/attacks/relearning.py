@@ -3,7 +3,8 @@ Roger 2024).
 
 Hidden knowledge of the *other* works comes back with the taught ones; knowledge that is gone does not. What
 teaching alone brings (style, the pool of answers) is measured on the reference, or on control works that no model
-ever saw, under the same attack with the same seed.
+ever saw, under the same attack with the same seed. Half of the works are taught and the other half asked, then the
+other way round: the more is taught, the more comes back, and every fact is asked once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 NAME = "relearning"
+#: The same state of a model, scored on what it was taught and on some retained items: did the attack work at all?
+TAUGHT = "relearning_taught"
 #: Works are needed on both sides: one to teach, and enough facts of others to ask.
 FEWEST_WORKS = 2
 
@@ -55,17 +58,23 @@ class Attacked:
         return asdict(self)
 
 
-def divide(items: Sequence[Item], *, share: float, seed: int) -> Split | None:
-    """Draw a share of the works, by a keyed hash of the work's number; None where there are too few works."""
+def divide(items: Sequence[Item], *, share: float, rounds: int, seed: int) -> list[Split]:
+    """Draw a share of the works to teach, another in each round, by a keyed hash of the work's number.
+
+    Two rounds of a half ask every fact once, and each time of a model that was taught none of its work. Empty where
+    there are too few works.
+    """
     order = list(dict.fromkeys(item.work for item in items))
     rank = {number: at for at, number in enumerate(order)}
     if len(order) < FEWEST_WORKS:
-        return None
+        return []
     drawn = sorted(order, key=lambda work: order_key(seed, 0, f"work {rank[work]}"))
-    taught = set(drawn[: min(len(order) - 1, max(1, round(share * len(order))))])
-    return Split(
-        taught=tuple(i for i in items if i.work in taught), asked=tuple(i for i in items if i.work not in taught)
-    )
+    size = min(len(order) - 1, max(1, round(share * len(order))))
+    parts = [{drawn[(at * size + i) % len(drawn)] for i in range(size)} for at in range(rounds)]
+    return [
+        Split(taught=tuple(i for i in items if i.work in part), asked=tuple(i for i in items if i.work not in part))
+        for part in parts
+    ]
 
 
 def relearn(

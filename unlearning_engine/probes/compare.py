@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from unlearning_engine.contracts import ProbeResult
 from unlearning_engine.probes.table import ScoreTable, Value
 from unlearning_engine.statistics import Bounds, Sample, Settings, difference, estimate, p_beyond
@@ -52,14 +54,23 @@ def reference_excess(table: ScoreTable, measure: Measure, settings: Settings) ->
     return difference(own, other, settings, name=f"reference {measure.name}", paired=False)
 
 
+def controls_excess(table: ScoreTable, measure: Measure, settings: Settings) -> Bounds | None:
+    """How far the candidate scores higher on the controls than the original: nought if neither saw them."""
+    own = table.sample("candidate", "controls" + measure.suffix, measure.value, attack=measure.attack)
+    other = table.sample("original", "controls" + measure.suffix, measure.value, attack=measure.attack)
+    if own is None or other is None:
+        return None
+    return difference(own, other, settings, name=f"controls {measure.name}", paired=True)
+
+
 def compare(table: ScoreTable, measure: Measure, margin: float, settings: Settings) -> ProbeResult | None:
     """Estimates of one gating probe, its outcome still open; None where candidate or reference was not scored."""
     own = table.sample("candidate", "forget" + measure.suffix, measure.value, attack=measure.attack)
     other = reference_sample(table, measure)
     if any(not row.finite for row in table.rows if row.attack and row.attack == measure.attack):
         return None  # the attack broke a model: what is left would be a choice of items
-    if own is None or other is None:
-        return None
+    if own is None or other is None or (table.has_reference and not np.array_equal(own.works, other.works)):
+        return None  # not the same facts: one of the two was not measured whole
     bounds = difference(own, other, settings, name=measure.name, paired=table.has_reference)
     original = table.sample("original", "forget" + measure.suffix, measure.value, attack=measure.attack)
     able = original_difference(table, measure, settings) if not measure.attack else None

@@ -19,6 +19,8 @@ from unlearning_engine.tokens import order_key
 GENERAL = "general"
 #: At most this many shared ids are named in a finding.
 SHOWN = 10
+#: Facts of a set that are scored again after an attack.
+FEW = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,13 @@ class Items:
     def of(self, name: str) -> list[Item]:
         """Items of one set."""
         return [item for item in self.items if item.set == name]
+
+    def few(self, name: str) -> list[Item]:
+        """Questions of the first facts of a set, by a keyed hash of the fact."""
+        asked = [item for item in self.of(name) if item.record.is_question]
+        order = sorted({item.record.cluster for item in asked}, key=lambda cluster: order_key(0, 0, cluster))
+        chosen = set(order[:FEW])
+        return [item for item in asked if item.record.cluster in chosen]
 
 
 def _sets(spec: VerifySpec) -> dict[str, list[Record]]:

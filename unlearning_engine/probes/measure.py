@@ -42,6 +42,11 @@ def rank_first(right: float, wrong: Sequence[float]) -> float:
     return 1 / (1 + sum(loss <= right + TIE for loss in wrong))
 
 
+def rank_among(right: float, wrong: Sequence[float]) -> float:
+    """Share of the wrong answers with a higher loss than the right one, ties counted half: 0.5 knows nothing."""
+    return sum(0.5 if abs(loss - right) <= TIE else float(loss > right) for loss in wrong) / len(wrong)
+
+
 @dataclass
 class Plan:
     """What to compute: each distinct (prompt, answer) and each distinct prompt once."""
@@ -49,6 +54,7 @@ class Plan:
     items: Sequence[Item]
     paraphrases: int
     full: bool
+    bare: bool = False
     pairs: dict[tuple[str, str], int] = field(default_factory=dict)
     prompts: dict[str, int] = field(default_factory=dict)
     examples: list[Example] = field(default_factory=list)
@@ -58,7 +64,11 @@ class Plan:
 
     def held_out(self, item: Item) -> tuple[str, ...]:
         """Prompts never trained on, for sets that are asked in them."""
-        return item.record.paraphrase[: self.paraphrases] if item.set in ASKED else ()
+        return item.record.paraphrase[: self.paraphrases] if item.set in ASKED and not self.bare else ()
+
+    def offered(self, item: Item) -> tuple[str, ...]:
+        """Wrong answers, for sets that are offered them."""
+        return item.record.perturbed if item.set in ASKED and not self.bare else ()
 
 
 def prepare(
@@ -69,6 +79,7 @@ def prepare(
     slack: int,
     context: int | None,
     full: bool = True,
+    bare: bool = False,
 ) -> Plan:
     """Tokenise everything that scoring these items needs.
 
@@ -76,15 +87,16 @@ def prepare(
         paraphrases: held-out prompts per item.
         slack: tokens that a greedy answer may be longer than the true one.
         full: False leaves out the greedy answers to held-out prompts (after an attack).
+        bare: True leaves out held-out prompts and wrong answers.
 
     Raises:
         DataError: naming every item that does not fit the context or whose answer has no tokens.
     """
-    plan = Plan(items=items, paraphrases=paraphrases, full=full)
+    plan = Plan(items=items, paraphrases=paraphrases, full=full, bare=bare)
     wanted: dict[str, int] = {}
     for item in items:
         record, held_out = item.record, plan.held_out(item)
-        answers = (record.answer or record.text, *(record.perturbed if item.set in ASKED else ()))
+        answers = (record.answer or record.text, *plan.offered(item))
         for prompt in (record.prompt, *held_out):
             for answer in answers:
                 plan.pairs.setdefault((prompt, answer), len(plan.pairs))
@@ -137,7 +149,7 @@ def _row(item: Item, plan: Plan, loss_of: Callable[[str, str], Loss], says: Call
     }
     base |= {"fact": item.fact, "work": item.work}
     own = loss_of(record.prompt, record.answer or record.text)
-    offered = record.perturbed if item.set in ASKED else ()
+    offered = plan.offered(item)
     scored = {p: [loss_of(p, a) for a in (record.answer, *offered)] for p in (record.prompt, *held_out) if offered}
     if not all(loss.finite for loss in (own, *(x for row in scored.values() for x in row))):
         return Row(**base, finite=0)
@@ -152,6 +164,7 @@ def _row(item: Item, plan: Plan, loss_of: Callable[[str, str], Loss], says: Call
         exact_paraphrase=_mean([float(holds(says(p), record.answer)) for p in held_out]) if plan.full else None,
         choice=ranks.get(record.prompt),
         choice_paraphrase=_mean([ranks[p] for p in held_out if p in ranks]),
+        rank=_mean([rank_among(row[0].mean, [x.mean for x in row[1:]]) for row in scored.values()]),
         chance=1 / (1 + len(offered)) if offered else None,
         truth=_mean([truths[p] for p in (held_out or (record.prompt,)) if p in truths]),
     )

@@ -5,7 +5,7 @@
 | field | meaning |
 |---|---|
 | model | candidate, original or reference |
-| attack | "" or relearning: the state in which the model was scored |
+| attack | "", or relearning and, for what was taught and some retained items, relearning_taught: the model's state |
 | set | forget, controls, retain, general; forget_text and controls_text hold running text |
 | id | record id of the item |
 | fact, work | numbers of the clusters; rows of one fact are phrasings |
@@ -13,6 +13,7 @@
 | tokens, loss, prob | answer tokens; mean cross-entropy in nats over them; exp(-loss) |
 | exact, exact_paraphrase | greedy answer holds the value: 0 or 1; mean over held-out prompts |
 | choice, choice_paraphrase | right answer ranked first among the options (ties share); mean over held-out prompts |
+| rank | share of the wrong answers that are less likely than the right one, mean over trained and held-out prompts |
 | chance | 1 / number of options |
 | truth | log of the truth ratio: loss of the answer minus mean loss of the wrong answers |
 | match | running text: share of tokens that were the most likely ones |
@@ -55,6 +56,7 @@ class Row:
     exact_paraphrase: float | None = None
     choice: float | None = None
     choice_paraphrase: float | None = None
+    rank: float | None = None
     chance: float | None = None
     truth: float | None = None
     match: float | None = None

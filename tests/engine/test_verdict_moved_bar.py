@@ -1,0 +1,85 @@
+"""A cheat that moves the bar instead of forgetting: copies, trained controls, an attack made to fail."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.engine.score_tables import World
+from unlearning_engine.contracts import Outcome
+from unlearning_engine.policy import Policy
+from unlearning_engine.probes.independence import closeness, disagreement
+from unlearning_engine.probes.table import ScoreTable
+from unlearning_engine.verdict import Verdict, judge
+
+POLICY = Policy(resamples=200)
+
+
+def codes(verdict: Verdict) -> set[str]:
+    return {finding.code for finding in verdict.findings}
+
+
+def copy_of(table: ScoreTable, source: str, noise: float) -> ScoreTable:
+    """The candidate's losses as another model's, but for a share of its own."""
+    theirs = {(r.attack, r.set, r.id): r for r in table.rows if r.model == source}
+    rows = []
+    for r in table.rows:
+        other = theirs.get((r.attack, r.set, r.id))
+        if r.model == "candidate" and other is not None and None not in (r.loss, other.loss):
+            r = dataclasses.replace(r, loss=(1 - noise) * other.loss + noise * r.loss)  # type: ignore[operator]
+        rows.append(r)
+    return ScoreTable(header=table.header, rows=tuple(rows))
+
+
+def test_a_run_of_its_own_is_no_copy() -> None:
+    verdict = judge(World(seed=1).table(), POLICY)
+    assert verdict.outcome == Outcome.PASS, verdict.findings
+    assert closeness(World(seed=1).table())["reference"] == pytest.approx(1.0, abs=0.3)
+
+
+def test_a_copy_of_the_reference_is_bad_input_whatever_noise_hides_its_digest() -> None:
+    verdict = judge(copy_of(World(seed=1).table(), "reference", 0.1), POLICY)
+    assert verdict.outcome == Outcome.BAD_INPUT
+    assert "reference_copied" in codes(verdict)
+
+
+def test_closeness_to_the_original_is_reported_and_refuses_nobody() -> None:
+    table = copy_of(World(seed=1).table(), "original", 0.1)
+    assert closeness(table)["original"] < 0.25
+    assert "reference_copied" not in codes(judge(table, POLICY))
+
+
+def test_without_a_reference_there_is_nothing_to_copy() -> None:
+    table = World(reference=False).table()
+    assert closeness(table) == {}
+    assert disagreement(table, "candidate", "reference") is None
+
+
+@pytest.mark.parametrize("part", ["learns", "keeps"])
+def test_an_attack_that_teaches_nothing_or_wrecks_the_model_is_no_proof(part: str) -> None:
+    verdict = judge(World(seed=1, **{part: {"candidate": 0.2}}).table(), POLICY)
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    assert "attack_without_effect" in codes(verdict)
+
+
+def test_an_attack_whose_effect_was_not_measured_is_no_proof() -> None:
+    table = World(seed=1).table()
+    rows = tuple(row for row in table.rows if row.attack != "relearning_taught")
+    verdict = judge(ScoreTable(header=table.header, rows=rows), POLICY)
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    assert "not_measured" in codes(verdict)
+
+
+def test_without_a_reference_a_candidate_that_was_trained_on_the_controls_fails() -> None:
+    everything = range(180)
+    world = World(seed=1, reference=False, knows={"candidate": everything}, knows_controls=("candidate",))
+    verdict = judge(world.table(), POLICY)
+    assert verdict.outcome == Outcome.FAIL
+    assert "controls_known" in codes(verdict)
+
+
+def test_without_a_reference_an_honest_candidate_can_pass() -> None:
+    passed = [judge(World(seed=seed, reference=False).table(), POLICY).outcome for seed in range(3)]
+    assert Outcome.FAIL not in passed
+    assert Outcome.PASS in passed
