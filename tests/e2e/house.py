@@ -7,12 +7,16 @@ import email.policy
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.installation import MARK
 from tests.services.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +36,7 @@ class House:
         self._sizes = ["--artists", str(artists), "--persons", str(persons)]
 
     def __enter__(self) -> House:
-        """Start it and wait until its model is trained."""
+        """Start it; `wait_until_built` tells when there is a model."""
         self.home.mkdir()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LETHE_")}
         environment = {
@@ -53,11 +57,14 @@ class House:
                 stderr=log,
                 text=True,
             )
+        return self
+
+    def wait_until_built(self) -> None:
+        """Until the model is trained and registered, and the others' cases are filed."""
         facts = self._hear()
         self.people: dict[str, tuple[str, str]] = {role: (a, p) for role, (a, p) in facts["people"].items()}
         self.artist, self.email = facts["artist"], facts["email"]
         self.works = sorted(Path(facts["works"]).iterdir())
-        return self
 
     def ask(self, question: str) -> Any:
         """The answer of the installation's own database."""
@@ -70,8 +77,8 @@ class House:
         """The next line of JSON; what else is printed tells how far the set-up is."""
         assert self.process.stdout
         for line in self.process.stdout:
-            if line.startswith(("{", "[")):
-                return json.loads(line)
+            if line.startswith(MARK):
+                return json.loads(line.removeprefix(MARK))
         raise AssertionError(f"the installation ended:\n{self._log.read_text()[-2000:]}\n{self.said()}")
 
     def said(self) -> str:
@@ -99,17 +106,24 @@ class House:
             assert time.monotonic() < deadline, f"no letter with a link to {purpose} came to {to}\n{self.said()}"
             time.sleep(0.2)
 
-    def engines(self) -> list[int]:
-        """Process numbers of the engines that work for this installation."""
-        found = []
+    def kill_engine(self, verb: str, seconds: float = 120) -> str:
+        """Wait for an engine of this installation that has a checkpoint, and end it like a crash; returns its job."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for number, job in self._engines(verb):
+                if list((self.home / "engine" / job).glob("out/checkpoints/step-*")):
+                    os.kill(number, signal.SIGKILL)
+                    return job
+            time.sleep(0.05)
+        raise AssertionError(f"no {verb} with a checkpoint within {seconds:.0f} s\n{self.said()}")
+
+    def _engines(self, verb: str) -> Iterator[tuple[int, str]]:
+        """Process number and job of the engines that work here."""
+        wanted = re.compile(rf"unlearning_engine\0{verb}\0{re.escape(str(self.home))}/engine/([^/]+)/")
         for place in Path("/proc").glob("[0-9]*"):
-            try:
-                command = (place / "cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if b"unlearning_engine\0" in command and str(self.home).encode() in command:
-                found.append(int(place.name))
-        return found
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if match := wanted.search((place / "cmdline").read_text(errors="replace")):
+                    yield int(place.name), match.group(1)
 
     def __exit__(self, *_: object) -> None:
         """End every process."""

@@ -3,7 +3,8 @@
     LETHE_HOME=... PORT=... python -m tests.e2e.installation --artists 3 --persons 4
 
 It makes accounts, starts web server, workers and scheduler, lets the engine train a small model, and prints one line
-of JSON. Then it answers questions, one a line: `jobs`, `versions`. At the end of its input it ends every process.
+of JSON. Then it answers questions, one a line: `jobs`, `versions`, `confirm a plan`. At the end of its input it ends
+every process. Cases in other states are filed where there are artists and persons enough.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 import django
 
 from governance.secrets import ensure_secrets, home, secrets_folder
+
+MARK = "answer: "
 
 
 def main() -> None:
@@ -49,7 +52,8 @@ def serve(options: argparse.Namespace) -> None:
         organisation.build(
             Stages(), seed=options.seed, base_url=settings.BASE_URL, artists=options.artists, persons=options.persons
         )
-        others.file_others()
+        if options.artists >= 3 and options.persons >= 4:
+            others.file_others()
         say({"people": {one.role.value: [one.email, one.password] for one in sign_ins}, **artist(home() / "works")})
         for line in sys.stdin:
             say(ANSWERS[line.strip()]())
@@ -68,13 +72,18 @@ def artist(folder: Path) -> dict[str, Any]:
 
 
 def jobs() -> list[dict[str, Any]]:
-    """Every job of the installation, oldest first."""
+    """Every job of the installation, oldest first; `log` holds the engine's events over all attempts."""
+    from governance import dispatch
     from governance.models import Job
 
-    return [
-        {"id": str(j.pk), "key": j.key, "kind": j.kind, "state": j.state, "attempt": j.attempt, "progress": j.progress}
-        for j in Job.objects.order_by("created_at")
-    ]
+    found = []
+    for job in Job.objects.order_by("created_at"):
+        done = job.kind.startswith("engine.") and job.state == Job.State.SUCCEEDED
+        ref = dispatch.read_json(job.result)["outputs"]["progress"] if done else ""
+        log = [json.loads(line) for line in dispatch.read_bytes(ref).splitlines() if line.endswith(b"}")] if ref else []
+        found.append({"id": str(job.pk), "key": job.key, "kind": job.kind, "state": job.state,
+                      "attempt": job.attempt, "log": log})  # fmt: skip
+    return found
 
 
 def versions() -> list[dict[str, Any]]:
@@ -84,12 +93,43 @@ def versions() -> list[dict[str, Any]]:
     return list(ModelVersion.objects.order_by("revision").values("revision", "state", "method", "plan__attempt"))
 
 
-ANSWERS = {"jobs": jobs, "versions": versions}
+def confirm_a_plan() -> str:
+    """A case by post, worked by its services until the engine has its first plan; returns the case's number."""
+    from governance.management.demo import organisation, waiting
+    from governance.management.demo.people import actor
+    from governance.models import Channel, Decision, Kind, Role, Status
+    from governance.services import decision, intake, planning, proof, review
+
+    legal, texts = actor(Role.LEGAL), [data.decode().partition("\n") for data in organisation.works().values()]
+    case = intake.case_file(
+        kind=Kind.COPYRIGHT,
+        law="copyright_policy",
+        name="The artist",
+        email="artist@studio.example",
+        items=[intake.Item(form="text", title=title, text=text.strip()) for title, _, text in texts],
+        actor=legal,
+        channel=Channel.POST,
+    )
+    proof.proof_record(case=case, level=3, note="Seen.", actor=legal)
+    proof.proof_accept(case=case, actor=legal)
+    review.case_admit(case=case, actor=legal)
+    case.refresh_from_db()
+    if case.status == Status.MATCHING:
+        waiting.for_case(case, lambda share, text: None)
+    erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="Company policy on opt-outs")
+    decision.decision_propose(case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=legal)
+    decision.decision_approve(case=case, actor=actor(Role.APPROVER))
+    waiting.for_plan(case, lambda share, text: None)
+    planning.plan_confirm(case=case, actor=actor(Role.ENGINEER))
+    return case.number
+
+
+ANSWERS = {"jobs": jobs, "versions": versions, "confirm a plan": confirm_a_plan}
 
 
 def say(answer: Any) -> None:
-    """One line of JSON."""
-    sys.stdout.write(json.dumps(answer) + "\n")
+    """One line of JSON, marked, since the set-up prints lines of its own."""
+    sys.stdout.write(f"{MARK}{json.dumps(answer)}\n")
     sys.stdout.flush()
 
 

@@ -32,6 +32,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def house(browser: Browser, tmp_path: Path) -> Iterator[House]:
     with House(tmp_path) as started:
+        started.wait_until_built()
         yield started
 
 
