@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning_engine.contracts import VerifySpec
+from unlearning_engine.fitness import preconditions
 from unlearning_engine.policy import Policy
 from unlearning_engine.probes.table import Row, read_scores, write_scores
-from unlearning_engine.verdict import judge, preconditions
+from unlearning_engine.verdict import judge
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -161,8 +162,10 @@ class _Session:
             self._score(model, split.asked, name, NAME)
             self._score(model, [*split.taught, *self.items.few("retain")], name, TAUGHT, bare=True)
         else:  # the whole attack counts as not measured, not only this round
-            places = ({"set": i.set, "id": i.record.id, "fact": i.fact, "work": i.work} for i in split.asked)
-            self.rows += [Row(model=name, attack=NAME, finite=0, **place) for place in places]
+            self.rows += [
+                Row(model=name, attack=NAME, finite=0, set=i.set, id=i.record.id, fact=i.fact, work=i.work)
+                for i in split.asked
+            ]
 
 
 def _header(spec: VerifySpec, items: Items, models: dict[str, dict[str, str]]) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def _rows(table: ScoreTable, attack: str) -> tuple[list[Row], list[Row]]:
 def _counts(sample: Sample) -> tuple[Array, Array]:
     """Right facts and all facts of each work."""
     _, inverse = np.unique(sample.works, return_inverse=True)
-    return np.bincount(inverse, weights=sample.values), np.bincount(inverse).astype(np.float64)
+    hits = np.bincount(inverse, weights=sample.values).astype(np.float64)
+    return hits, np.bincount(inverse).astype(np.float64)
 
 
 def togetherness(sample: Sample) -> float:
@@ -118,7 +119,7 @@ def _worst_work(own: Sample, untaught: Sample, settings: Settings) -> tuple[floa
     share = wilson(untaught.mean, untaught.n, settings.one_sided)[1]
     together = togetherness(untaught)
     hits, sizes = _counts(own)
-    tails = [upper_tail(int(h), int(s), share, together) for h, s in zip(hits, sizes, strict=True)]
+    tails = np.array([upper_tail(int(h), int(s), share, together) for h, s in zip(hits, sizes, strict=True)])
     worst = int(np.lexsort((-hits / sizes, tails))[0])
     other_hits, other_sizes = _counts(untaught)
     most = int(np.argmax(other_hits / other_sizes))
