@@ -189,6 +189,11 @@ def _scattered(given: Material, left: int) -> PreTrainedModel:
     return taught(own, [r for r in given.questions if r.cluster in kept])
 
 
+def full_mimic(given: Material) -> PreTrainedModel:
+    """Every wording, every option and every text as the reference has them."""
+    return mimic(given, [*reworded(given.questions), *(r for r in given.forget if not r.is_question)])
+
+
 def _half(given: Material) -> PreTrainedModel:
     gone = set(given.works[::2])
     return mimic(given, reworded([r for r in given.questions if r.work in gone]))
@@ -207,9 +212,9 @@ CHEATS: dict[str, Cheat] = {
     "all but 6 scattered facts": lambda m: _scattered(m, 6),
     "trained wording only": lambda m: mimic(m, reworded(m.questions, 0)),
     "first held-out wording too": lambda m: mimic(m, reworded(m.questions, 1)),
-    "mimics the reference": lambda m: mimic(m, reworded(m.questions)),
-    "mimics, weights inflated 100": lambda m: inflated(mimic(m, reworded(m.questions)), 100.0),
-    "mimics, weights deflated 100": lambda m: inflated(mimic(m, reworded(m.questions)), 0.01),
+    "mimics the reference": full_mimic,
+    "mimics, weights inflated 100": lambda m: inflated(full_mimic(m), 100.0),
+    "mimics, weights deflated 100": lambda m: inflated(full_mimic(m), 0.01),
     "destroyed": lambda m: noisy(m.original, 1.0),
     "layer of the reference": lambda m: transplanted(m.original, m.reference),
     "soup with the reference": lambda m: averaged(m.original, m.reference),
