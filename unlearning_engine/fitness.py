@@ -12,7 +12,7 @@ from typing import Any
 
 from unlearning_engine.contracts import Outcome
 from unlearning_engine.policy import Policy
-from unlearning_engine.probes import independence, knowledge, memorisation, robustness
+from unlearning_engine.probes import independence, knowledge, memorisation, robustness, utility
 from unlearning_engine.probes.compare import Measure, controls_excess, original_difference, reference_excess
 from unlearning_engine.probes.table import ScoreTable
 from unlearning_engine.statistics import Bounds, Settings, holm, p_beyond
@@ -100,6 +100,17 @@ def _knowing_reference(table: ScoreTable, policy: Policy, settings: Settings) ->
     return [Finding(code="reference_knows", outcome=Outcome.BAD_INPUT, data=data) for _, _, data in shown]
 
 
+def _poor_reference(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
+    """A reference that does worse than the original on what is kept is no bar for utility, nor for anything else."""
+    found = []
+    for name in utility.COMPONENTS if table.has_reference else ():
+        bounds = utility.standing(table, name, settings)
+        if bounds is not None and bounds.high < policy.utility_floor:
+            data = {"component": name, "floor": policy.utility_floor, **_numbers(bounds)}
+            found.append(Finding(code="reference_poor", outcome=Outcome.BAD_INPUT, data=data))
+    return found
+
+
 def _known_controls(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
     """Without a reference the candidate's controls are its bar: they must be as unknown to it as to the original."""
     if table.has_reference:
@@ -150,6 +161,7 @@ def can_be_judged(table: ScoreTable, policy: Policy, settings: Settings) -> list
     return [
         *_ignorant_original(table, policy, settings),
         *_knowing_reference(table, policy, settings),
+        *_poor_reference(table, policy, settings),
         *_known_controls(table, policy, settings),
         *_copied(table, policy),
         *_failed_attack(table, policy),

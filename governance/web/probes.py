@@ -56,6 +56,7 @@ FINDINGS = {
         "The model before does not know the items, so forgetting them shows nothing."
     ),
     "reference_knows": gettext_lazy("The reference knows the items, so the bar is too low."),
+    "reference_poor": gettext_lazy("The reference does worse than the model before on what was to be kept."),
     "reference_copied": gettext_lazy("The new version is a copy of the reference, not a run of its own."),
     "controls_known": gettext_lazy("The new version knows the controls, so the bar is too low."),
     "controls_undecided": gettext_lazy("The new version may know the controls, which would move the bar."),

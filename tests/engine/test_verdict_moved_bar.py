@@ -83,3 +83,14 @@ def test_without_a_reference_an_honest_candidate_can_pass() -> None:
     passed = [judge(World(seed=seed, reference=False).table(), POLICY).outcome for seed in range(3)]
     assert Outcome.FAIL not in passed
     assert Outcome.PASS in passed
+
+
+def test_a_reference_that_is_worse_than_the_original_excuses_no_damage() -> None:
+    verdict = judge(World(seed=1, utility={"reference": 0.5, "candidate": 0.5}).table(), POLICY)
+    assert verdict.outcome == Outcome.BAD_INPUT
+    assert "reference_poor" in codes(verdict)
+
+
+def test_a_reference_that_is_as_good_as_the_original_within_noise_is_a_bar() -> None:
+    verdict = judge(World(seed=1, utility={"reference": 0.95}).table(), POLICY)
+    assert "reference_poor" not in codes(verdict)

@@ -41,6 +41,15 @@ def _mean(table: ScoreTable, model: str, component: str, column: str | Value) ->
     return None if sample is None else sample.mean
 
 
+def standing(table: ScoreTable, component: str, settings: Settings) -> Bounds | None:
+    """What the reference does as well as the original, as a ratio: a poor reference would excuse a poor candidate."""
+    name, near = _where(component)
+    own, other = (table.sample(model, name, SCORE, near=near) for model in ("reference", "original"))
+    if own is None or other is None:
+        return None
+    return ratio(own, other, settings, name=f"reference utility {component}", paired=True)
+
+
 def compare(table: ScoreTable, component: str, floor: float, settings: Settings) -> ProbeResult | None:
     """Ratio of scores with its one-sided bounds; None where the component was not measured or the model it is
     compared with scores nought."""
