@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from unlearning_engine.attacks.relearning import Split
     from unlearning_engine.probes.items import Item, Items
+    from unlearning_engine.probes.measure import Plan
     from unlearning_engine.progress import Report
 
 SCHEMA = 1
@@ -94,6 +95,7 @@ class _Session:
     report: Report
     rows: list[Row] = field(default_factory=list)
     attacks: list[dict[str, Any]] = field(default_factory=list)
+    plans: dict[object, Plan] = field(default_factory=dict)
     done: int = 0
     total: int = 0
 
@@ -113,16 +115,19 @@ class _Session:
         from unlearning_engine.models import context_length
         from unlearning_engine.probes.measure import measure, prepare
 
-        plan = prepare(
-            items,
-            self.tokenizer,
-            paraphrases=self.policy.paraphrases,
-            slack=self.policy.answer_slack,
-            context=context_length(model),
-            full=not attack,
-            bare=bare,
-        )
-        self.rows += measure(model, self.tokenizer, plan, name=name, attack=attack)
+        context = context_length(model)
+        key = (tuple((item.set, item.record.id) for item in items), context, bool(attack), bare)
+        if key not in self.plans:
+            self.plans[key] = prepare(
+                items,
+                self.tokenizer,
+                paraphrases=self.policy.paraphrases,
+                slack=self.policy.answer_slack,
+                context=context,
+                full=not attack,
+                bare=bare,
+            )
+        self.rows += measure(model, self.tokenizer, self.plans[key], name=name, attack=attack)
 
     def measure(self, name: str) -> None:
         """Score one model, then attack it, each round and target with weights loaded afresh."""

@@ -155,3 +155,13 @@ def test_ties_share_the_point() -> None:
     assert rank_first(1.0, [1.0, 3.0]) == 0.5
     assert rank_first(1.0, [1.0 + 1e-7] * 5) == pytest.approx(1 / 6)
     assert rank_first(1.0, [0.5, 1.0]) == 0.0
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_a_prompt_near_the_end_of_the_context_is_still_answered(corpus: Corpus, architecture: str) -> None:
+    tokenizer = build_tokenizer(corpus.text, 400)
+    model = build_model(ARCHITECTURES[architecture], tokenizer, seed=1)
+    short, long = encode_prompts(["Flag?", "Flag of Balbax? " * 30], tokenizer)
+    said = greedy(model, [long[:62], short], [9, 9], pad_id=tokenizer.pad_token_id, end_id=tokenizer.eos_token_id)
+    assert len(said[0]) <= 2
+    assert said[1] == greedy(model, [short], [9], pad_id=tokenizer.pad_token_id, end_id=tokenizer.eos_token_id)[0]

@@ -94,6 +94,8 @@ def prepare(
     """
     plan = Plan(items=items, paraphrases=paraphrases, full=full, bare=bare)
     wanted: dict[str, int] = {}
+    answers_of = list(dict.fromkeys(item.record.answer for item in items if item.record.is_question))
+    lengths = {a: len(row) for a, row in zip(answers_of, encode_prompts(answers_of, tokenizer), strict=True)}
     for item in items:
         record, held_out = item.record, plan.held_out(item)
         answers = (record.answer or record.text, *plan.offered(item))
@@ -102,7 +104,7 @@ def prepare(
                 plan.pairs.setdefault((prompt, answer), len(plan.pairs))
         for prompt in (record.prompt, *(held_out if full else ())) if record.is_question else ():
             plan.prompts.setdefault(prompt, len(plan.prompts))
-            wanted[prompt] = max(wanted.get(prompt, 0), len(tokenizer(record.answer)["input_ids"]) + slack)
+            wanted[prompt] = max(wanted.get(prompt, 0), lengths[record.answer] + slack)
     _encode(plan, tokenizer, context)
     plan.starts = encode_prompts(list(plan.prompts), tokenizer)
     plan.lengths = [wanted[prompt] for prompt in plan.prompts]

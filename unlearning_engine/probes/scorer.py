@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unlearning_engine.models import context_length
 from unlearning_engine.tokens import IGNORE, Example, collate
 
 if TYPE_CHECKING:
@@ -96,6 +97,18 @@ def losses(model: PreTrainedModel, examples: Sequence[Example], pad_id: int) -> 
     return [found[i] for i in range(len(examples))]
 
 
+def _greedy_batches(
+    prompts: Sequence[Sequence[int]], new_tokens: Sequence[int], context: int | None
+) -> Iterator[tuple[list[int], int]]:
+    """Batches of prompts and how many tokens each may add; one by one where a batch would outgrow the context."""
+    for indexes in _batched([len(p) for p in prompts], GREEDY_ROWS):
+        width, longest = max(len(prompts[i]) for i in indexes), max(new_tokens[i] for i in indexes)
+        if context is None or width + longest <= context:
+            yield indexes, longest
+        else:
+            yield from (([i], max(1, min(new_tokens[i], context - len(prompts[i])))) for i in indexes)
+
+
 def greedy(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], new_tokens: Sequence[int], *, pad_id: int, end_id: int
 ) -> list[list[int]]:
@@ -103,17 +116,19 @@ def greedy(
     import torch
     from transformers import GenerationConfig
 
-    config = GenerationConfig(do_sample=False, num_beams=1, pad_token_id=pad_id, eos_token_id=end_id)
     found: dict[int, list[int]] = {}
-    own, model.generation_config = model.generation_config, config
+    own = model.generation_config
     try:
         with torch.inference_mode():
-            for indexes in _batched([len(p) for p in prompts], GREEDY_ROWS):
+            for indexes, longest in _greedy_batches(prompts, new_tokens, context_length(model)):
                 rows = [Example(record_id="", tokens=tuple(prompts[i]), labels=tuple(prompts[i])) for i in indexes]
                 batch = collate(rows, pad_id, side="left")
                 inputs = {k: batch[k].to(model.device) for k in ("input_ids", "attention_mask")}
-                longest = max(new_tokens[i] for i in indexes)
-                out = model.generate(**inputs, generation_config=config, max_new_tokens=longest)
+                # Set on the model as well: what a call's configuration leaves open is taken from the model's.
+                model.generation_config = GenerationConfig(
+                    do_sample=False, num_beams=1, pad_token_id=pad_id, eos_token_id=end_id, max_new_tokens=longest
+                )
+                out = model.generate(**inputs, generation_config=model.generation_config)
                 width = batch["input_ids"].shape[1]
                 for index, row in zip(indexes, out[:, width:].tolist(), strict=True):
                     found[index] = row[: row.index(end_id)] if end_id in row else row
