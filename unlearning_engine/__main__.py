@@ -3,6 +3,11 @@
     python -m unlearning_engine unlearn spec.json --out DIR
     python -m unlearning_engine unlearn --method graddiff --model M --data D.jsonl --forget-ids F.txt --out DIR
 
+`verify --replay BUNDLE` computes a finished verify again from its scores, with --rescore from the models, and ends with
+the recorded verdict where all came out the same, else with 2.
+
+`probe NAME` measures and prints; its folder is a scratch one unless --out names one, and 3 means inconclusive.
+
 Exit codes: 0 done; 1 failed; 2 wrong input; 70 a fault of the engine; 130 stopped with Ctrl-C. `verify` ends
 with the verdict instead: 0 pass, 1 fail, 2 bad input, 3 inconclusive, 4 damaged.
 """
@@ -15,6 +20,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Sequence
@@ -25,10 +31,11 @@ from typing import Any, TextIO
 from unlearning_engine import runner
 from unlearning_engine.artifacts import ENVIRONMENT, Store
 from unlearning_engine.catalog import METHODS
-from unlearning_engine.contracts import EXIT_CODE, Outcome, Result
+from unlearning_engine.contracts import EXIT_CODE, SCORE_CACHE, Outcome, Result
 from unlearning_engine.errors import ConfigError, DataError, EngineError
-from unlearning_engine.flags import FLAGS, add_flags, spec_from_flags
-from unlearning_engine.progress import Lines, Report
+from unlearning_engine.flags import FLAGS, add_flags, given_fields, spec_from_flags
+from unlearning_engine.progress import Event, Lines, Report, silent
+from unlearning_engine.sisa import lineage_cli
 
 BAD_INPUT, FAILED, FAULT, STOPPED = 2, 1, 70, 130
 
@@ -42,13 +49,20 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, (summary, flags) in FLAGS.items():
-        sub = verbs.add_parser(verb, help=summary, description=summary)
-        sub.add_argument("spec", nargs="?", help="the job as a JSON file, in place of the flags below")
-        sub.add_argument("--out", required=True, metavar="DIR", help="folder of this run, new or its own")
+        sub = verbs.add_parser(verb, help=summary.replace("%", "%%"), description=summary)
+        name = "NAME of the probes, or " if verb == "probe" else ""
+        sub.add_argument("spec", nargs="?", help=f"{name}the job as a JSON file, in place of the flags below")
+        free = verb in ("probe", "verify")
+        sub.add_argument("--out", required=not free, metavar="DIR", help="folder of this run, new or its own")
         sub.add_argument("--store", default="", metavar="URL", help=f"artefact store (default: ${ENVIRONMENT})")
         sub.add_argument("--json", action="store_true", help="JSON lines instead of a progress bar")
         sub.add_argument("--watch-stdin", action="store_true", help=argparse.SUPPRESS)
         add_flags(sub, flags)
+        if verb == "verify":
+            sub.add_argument("--replay", metavar="BUNDLE", help="compute a finished verify again from its scores")
+            sub.add_argument("--cache", metavar="DIR", help=f"keep scores for later runs (default: ${SCORE_CACHE})")
+            sub.add_argument("--rescore", action="store_true", help="with --replay: measure the models again, too")
+    lineage_cli.add(verbs)
     methods = verbs.add_parser("methods", help="list the unlearning methods and what each can promise")
     methods.add_argument("--json", action="store_true", help="as JSON")
     return top
@@ -59,10 +73,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.verb == "methods":
         return _methods(as_json=arguments.json)
+    if arguments.verb == "lineage":
+        return lineage_cli.run(arguments)
     if arguments.watch_stdin:
         _end_with_parent()
     lines = arguments.json or not sys.stdout.isatty()
     stream = _own_stdout()
+    if arguments.verb == "probe":
+        return _probe(arguments, stream)
+    if arguments.verb == "verify" and arguments.cache:
+        os.environ[SCORE_CACHE] = str(Path(arguments.cache).absolute())
+    if arguments.verb == "verify" and (arguments.replay or not arguments.out or arguments.rescore):
+        return _replay(arguments, stream)
     if lines:
         return _job(arguments, Lines(stream))
     from unlearning_engine.display import Display
@@ -71,7 +93,55 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _job(arguments, display)
 
 
-def _job(arguments: argparse.Namespace, report: Report) -> int:
+def _probe(arguments: argparse.Namespace, stream: TextIO) -> int:
+    """`probe`: its numbers, or why there are none, are all that goes to standard output."""
+    numbers, progress = Lines(stream), Lines(sys.stderr)
+
+    def report(event: Event) -> None:
+        if arguments.json:
+            (numbers if event["event"] == "error" else progress)(event)
+
+    if arguments.spec and not Path(arguments.spec).is_file():
+        arguments.name__text, arguments.spec = arguments.spec, None
+    with tempfile.TemporaryDirectory(prefix="lethe-probe-") as scratch:
+        arguments.out = arguments.out or scratch
+        return _job(arguments, report, stream)
+
+
+def _replay(arguments: argparse.Namespace, stream: TextIO) -> int:
+    """`verify --replay`: the recorded verdict's exit code where everything came out as recorded, else 2."""
+    from unlearning_engine import replaying
+
+    lines = Lines(stream)
+    try:
+        if not arguments.replay:
+            raise ConfigError("verify: give --out DIR, or --replay BUNDLE (alone, or with --rescore)")
+        given = given_fields(arguments)
+        if given and not arguments.rescore:
+            raise ConfigError("verify: --replay takes no other flags of the job unless --rescore is given")
+        if arguments.rescore:
+            with tempfile.TemporaryDirectory(prefix="lethe-verify-") as scratch:
+                out = Path(arguments.out or scratch)
+                found = replaying.rescore(arguments.replay, given, out, lines if arguments.json else silent)
+        else:
+            found = replaying.replay(arguments.replay)
+    except EngineError as error:
+        lines({"event": "error", **runner.describe(error)}) if arguments.json else _complain(error)
+        return BAD_INPUT if isinstance(error, ConfigError | DataError) else FAILED
+    told = [*found.differences[: replaying.SHOWN]]
+    if len(found.differences) > len(told):
+        told.append(f"... and {len(found.differences) - len(told)} more")
+    if arguments.json:
+        answer = {"verdict": str(found.verdict), "rescored": found.rescored, "same": not told, "differences": told}
+        stream.write(json.dumps(answer) + "\n")
+    else:
+        what = "differs from what was recorded" if told else "the same numbers"
+        stream.write("".join(f"{line}\n" for line in (f"verdict {found.verdict}: {what}", *told)))
+    stream.flush()
+    return BAD_INPUT if told else EXIT_CODE[found.verdict]
+
+
+def _job(arguments: argparse.Namespace, report: Report, stream: TextIO | None = None) -> int:
     try:
         address = arguments.store or os.environ.get(ENVIRONMENT, "")
         store = Store(address) if address else None
@@ -87,6 +157,10 @@ def _job(arguments: argparse.Namespace, report: Report) -> int:
             "run the same command again to go on.\n"
         )
         return STOPPED
+    if stream is not None:
+        from unlearning_engine.probing import present
+
+        return present(result.metrics, stream, as_json=arguments.json)
     return _exit_code(result)
 
 

@@ -18,7 +18,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,8 +163,11 @@ class Store:
             tree = self._tree(ref)
         return None if tree is None else {name: f"sha256:{e.sha256}" for name, e in tree.files.items()}
 
-    def fetch(self, ref: Ref, dest: str | Path) -> Path:
+    def fetch(self, ref: Ref, dest: str | Path, *, only: Callable[[str], bool] | None = None) -> Path:
         """Copy a blob to the file, or a tree to the folder `dest`, each byte verified; all or nothing.
+
+        Args:
+            only: which files of a tree are wanted, by their paths in it; None wants them all.
 
         Raises:
             DataError: naming every file that is missing or damaged; or `dest` exists already.
@@ -181,15 +184,17 @@ class Store:
                 if tree is None:
                     self._fetch_file(_hex(ref), None, whole, str(ref))
                 else:
-                    self._fetch_tree(tree, whole)
+                    self._fetch_tree(tree, whole, only)
                 whole.rename(target)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
         return target
 
-    def _fetch_tree(self, tree: Tree, folder: Path) -> None:
+    def _fetch_tree(self, tree: Tree, folder: Path, only: Callable[[str], bool] | None) -> None:
         problems: list[str] = []
         for name, entry in tree.files.items():
+            if only and not only(name):
+                continue
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -358,8 +363,10 @@ def _flag(name: str) -> str:
     return name
 
 
-def resolve(ref: Ref, store: Store | None, cache: str | Path) -> Path:
+def resolve(ref: Ref, store: Store | None, cache: str | Path, *, only: Callable[[str], bool] | None = None) -> Path:
     """A local path for a reference: itself if it is a path, else a verified copy below `cache`.
+
+    With `only`, a stored folder is copied in part: the files for whose paths it answers yes.
 
     Raises:
         DataError: the path does not exist, or the stored object is missing or damaged.
@@ -373,6 +380,9 @@ def resolve(ref: Ref, store: Store | None, cache: str | Path) -> Path:
     if store is None:
         raise ConfigError(f"{ref}: needs an artefact store; give --store or set {ENVIRONMENT}")
     place = Path(cache) / _hex(ref)
+    if only:
+        shutil.rmtree(place, ignore_errors=True)
+        return store.fetch(ref, place, only=only)
     for kept in (place, place.with_suffix(".parquet")):
         if kept.exists():
             if name_of(kept) == ref:

@@ -22,10 +22,11 @@ from safetensors.torch import load_file, save_file
 from unlearning_engine.errors import DataError, StorageError
 
 KEEP = 2
-_TENSORS, _FACTS = "state.safetensors", "state.json"
+TENSORS, FACTS = "state.safetensors", "state.json"
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """`sha256:<hex>` of a file's bytes."""
     with path.open("rb") as data:
         return "sha256:" + hashlib.file_digest(data, "sha256").hexdigest()
 
@@ -39,14 +40,20 @@ def _flush(path: Path) -> None:
 
 
 def _tensors(model: torch.nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Everything that decides the next step. Tied weights are kept once: they are one parameter."""
-    out = {f"weight.{name}": value.detach().cpu().contiguous() for name, value in model.named_parameters()}
-    out |= {f"buffer.{name}": value.detach().cpu().clone() for name, value in model.named_buffers()}
+    """Everything that decides the next step. Tied weights are kept once, frozen ones not at all: their folder is."""
+    out = {name: value.detach().cpu().contiguous() for name, value in _ours(model).items()}
     for number, state in optimiser.state_dict()["state"].items():
         out |= {f"optimiser.{number}.{name}": value.detach().cpu().clone() for name, value in state.items()}
     out["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
+    if any(w.is_cuda for w in model.parameters()):  # a machine's idle device is no part of a training on the CPU
         out |= {f"random.cuda.{n}": state for n, state in enumerate(torch.cuda.get_rng_state_all())}
+    return out
+
+
+def _ours(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What a checkpoint keeps of a model: trained weights and buffers."""
+    out: dict[str, torch.Tensor] = {f"weight.{name}": w for name, w in model.named_parameters() if w.requires_grad}
+    out |= {f"buffer.{name}": value for name, value in model.named_buffers()}
     return out
 
 
@@ -58,29 +65,39 @@ def place(folder: Path, step: int) -> Path:
 def write(
     folder: Path, step: int, model: torch.nn.Module, optimiser: torch.optim.Optimizer, facts: dict[str, Any]
 ) -> Path:
-    """Save one checkpoint and drop all but the last `KEEP`.
+    """Save one checkpoint of a running training and drop all but the last `KEEP`.
 
     Raises:
         StorageError: the disk refused; earlier checkpoints are untouched.
     """
     final = place(folder, step)
-    draft = folder / f".{final.name}.part"
-    try:
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        save_file(_tensors(model, optimiser), draft / _TENSORS)
-        digest = _file_digest(draft / _TENSORS)
-        (draft / _FACTS).write_text(json.dumps({**facts, "step": step, "tensors": digest}), encoding="utf-8")
-        for path in (draft / _TENSORS, draft / _FACTS, draft):
-            _flush(path)
-        shutil.rmtree(final, ignore_errors=True)
-        draft.rename(final)
-        _flush(folder)
-    except (OSError, SafetensorError) as error:
-        raise StorageError(f"{final}: cannot be written ({error}); free space and run the job again") from error
+    write_at(final, model, optimiser, {**facts, "step": step})
     for old in sorted(folder.glob("step-*"))[:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return final
+
+
+def write_at(final: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, facts: dict[str, Any]) -> None:
+    """Save one checkpoint as the folder `final`, whole or not at all.
+
+    Raises:
+        StorageError: the disk refused; whatever stood at `final` is untouched.
+    """
+    draft = final.with_name(f".{final.name}.part")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        save_file(_tensors(model, optimiser), draft / TENSORS)
+        digest = file_digest(draft / TENSORS)
+        (draft / FACTS).write_text(json.dumps({**facts, "tensors": digest}), encoding="utf-8")
+        for path in (draft / TENSORS, draft / FACTS, draft):
+            _flush(path)
+        shutil.rmtree(final, ignore_errors=True)
+        draft.rename(final)
+        _flush(final.parent)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(draft, ignore_errors=True)  # half a checkpoint is worth nothing, and the disk may be full
+        raise StorageError(f"{final}: cannot be written ({error}); free space and run the job again") from error
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -90,10 +107,10 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
         DataError: a file is missing, cut short or changed.
     """
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        if facts["tensors"] != _file_digest(folder / _TENSORS):
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        if facts["tensors"] != file_digest(folder / TENSORS):
             raise DataError(f"{folder}: the tensors are not those that were saved; delete this folder")
-        return facts, load_file(folder / _TENSORS)
+        return facts, load_file(folder / TENSORS)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise DataError(f"{folder}: is a damaged checkpoint ({error!r}); delete this folder") from error
 
@@ -112,19 +129,23 @@ def _latest_first(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.glob("step-*"), reverse=True)
 
 
-def restore(model: torch.nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Put weights, moments and random generators back as they were.
+def restore_weights(model: torch.nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Put a checkpoint's weights and buffers into the model.
 
     Raises:
         DataError: the checkpoint is of another model.
     """
-    ours: dict[str, torch.Tensor] = {f"weight.{name}": value for name, value in model.named_parameters()}
-    ours |= {f"buffer.{name}": value for name, value in model.named_buffers()}
+    ours = _ours(model)
     if any(name not in tensors or tensors[name].shape != value.shape for name, value in ours.items()):
         raise DataError("the checkpoint is of a model with other weights; delete the checkpoints to start again")
     with torch.no_grad():
         for name, ours_value in ours.items():
             ours_value.copy_(tensors[name])
+
+
+def restore(model: torch.nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Put weights, moments and random generators back as they were; see `restore_weights`."""
+    restore_weights(model, tensors)
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimiser."):

@@ -42,7 +42,7 @@ class Checked:
     """
 
     def __post_init__(self) -> None:
-        found = problems(self) + self.conflicts()
+        found = problems(self) or self.conflicts()  # what is between fields is asked of fields that are right
         if found:
             raise ConfigError(found)
 

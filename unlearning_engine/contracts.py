@@ -22,6 +22,10 @@ from unlearning_engine.errors import ConfigError
 
 SCHEMA = 1
 Ref = str
+#: Environment variable: folder in which `verify` keeps scores for other candidates; unset, it keeps none.
+SCORE_CACHE = "LETHE_SCORE_CACHE"
+#: Methods that train with, and delete from, a lineage.
+LINEAGE_METHODS = ("sisa", "retrain")
 DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 
 
@@ -70,12 +74,24 @@ class GenerateSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSpec(Spec):
-    """Train a causal language model from its configuration on a dataset's records."""
+    """Train a model from its configuration on a dataset's records.
+
+    Without a `method`, a language model and its recipe. `sisa` and `retrain` (one shard, one slice) train with a
+    lineage, from which records can be deleted exactly: see `unlearning_engine.sisa`. `shard` trains that one alone
+    (from 0; -1 all); `parts` are the folders of such jobs, whose shards are taken over instead of trained again.
+    `workers` shards are trained side by side on this machine.
+    """
 
     verb: typing.ClassVar[str] = "train"
+    method: str = ""
     dataset: Ref
     tokenizer_text: Ref = ""
+    tokenizer: Ref = ""
+    base: Ref = ""
     exclude_ids: Ref = ""
+    shard: int = -1
+    parts: list[Ref] = field(default_factory=list)
+    workers: int = 1
     config: dict[str, Any] = field(default_factory=dict)
 
 
@@ -95,14 +111,26 @@ class UnlearnSpec(Spec):
 
     `exclude_ids` names records that are in neither part: forgotten by an earlier request, or set aside by a
     decision. They are not forgotten again, and above all never trained on again.
+
+    A `lineage` stands in place of model and dataset for the methods `sisa` and `retrain`: each affected shard is
+    trained again from its earliest affected slice, or from fresh weights. There `dataset` is needed only where the
+    lineage does not keep its records; `base`, `shard`, `parts` and `workers` are as in `TrainSpec`, and records named
+    in `exclude_ids` are deleted too, where the lineage still has them. With `purge`, what still holds the records in
+    the lineage's own folder is deleted as soon as the successor and its result are written.
     """
 
     verb: typing.ClassVar[str] = "unlearn"
     method: str
-    model: Ref
-    dataset: Ref
+    model: Ref = ""
+    lineage: Ref = ""
+    dataset: Ref = ""
     forget_ids: Ref
     exclude_ids: Ref = ""
+    base: Ref = ""
+    shard: int = -1
+    parts: list[Ref] = field(default_factory=list)
+    workers: int = 1
+    purge: bool = False
     config: dict[str, Any] = field(default_factory=dict)
 
 
@@ -113,6 +141,7 @@ class VerifySpec(Spec):
     `forget`, `retain`, `controls` and `general` are JSONL files of items: records with a prompt and
     an answer. Controls were never seen by any of the models and come from the same source. Instead of
     `forget`, `retain` and `general`, a `dataset` with `forget_ids` may be given: the engine then divides it.
+    `join` stands between prompt and answer in place of one space, `chat` uses the tokenizer's chat template.
     """
 
     verb: typing.ClassVar[str] = "verify"
@@ -126,11 +155,33 @@ class VerifySpec(Spec):
     dataset: Ref = ""
     forget_ids: Ref = ""
     exclude_ids: Ref = ""
+    join: str = ""
+    chat: bool = False
     policy: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProbeSpec(Spec):
+    """Measure one family of probes, or all, on `model`: numbers with intervals, no verdict.
+
+    `items` are rows with a prompt and an answer; `controls` the like of them that no model saw. `layout` is "rows",
+    "tofu" or "muse"; `join` stands between prompt and answer in place of one space, `chat` uses the chat template.
+    """
+
+    verb: typing.ClassVar[str] = "probe"
+    name: str
+    model: Ref
+    items: Ref
+    reference: Ref = ""
+    original: Ref = ""
+    controls: Ref = ""
+    layout: str = "rows"
+    join: str = ""
+    chat: bool = False
+
+
 SPECS: Mapping[str, type[Spec]] = types.MappingProxyType(
-    {c.verb: c for c in (GenerateSpec, TrainSpec, MatchSpec, UnlearnSpec, VerifySpec)}
+    {c.verb: c for c in (GenerateSpec, TrainSpec, MatchSpec, UnlearnSpec, VerifySpec, ProbeSpec)}
 )
 
 
@@ -185,14 +236,34 @@ def parse(data: object) -> Spec:
             problems.append(f"spec.{name}: {data[name]!r} is not of type {kind_name}")
         elif required and data[name] == "":
             problems.append(f"spec.{name}: is empty")
+        elif name == "parts" and not all(isinstance(part, str) and part for part in data[name]):
+            problems.append("spec.parts: must be a list of paths or names")
+        elif name == "workers" and data[name] < 1:
+            problems.append(f"spec.workers: {data[name]} is less than 1")
     if data.get("schema", SCHEMA) != SCHEMA:
         problems.append(f"spec.schema: {data['schema']!r} is not supported; this engine reads {SCHEMA}")
-    sets = [("forget", "retain"), ("dataset", "forget_ids")]
-    if kind is VerifySpec and not any(data.get(one) and data.get(other) for one, other in sets):
-        problems.append("spec: give forget and retain, or dataset and forget_ids")
+    problems.extend(_choice_problems(kind, data))
     if problems:
         raise ConfigError(problems)
     return kind(**{k: v for k, v in data.items() if k != "verb"})
+
+
+def _choice_problems(kind: type[Spec], data: Mapping[str, Any]) -> list[str]:
+    """Problems of fields of which some must be given."""
+    sets = [("forget", "retain"), ("dataset", "forget_ids")]
+    if kind is VerifySpec and not any(data.get(one) and data.get(other) for one, other in sets):
+        return ["spec: give forget and retain, or dataset and forget_ids"]
+    if kind is UnlearnSpec and data.get("purge") and not data.get("lineage"):
+        return ["spec.purge: only a lineage is purged; leave purge out"]
+    if kind is UnlearnSpec and data.get("purge") and DIGEST.match(str(data["lineage"])):
+        return ["spec.purge: the lineage lies in an artefact store, which deletes its own; leave purge out"]
+    if kind is UnlearnSpec and not data.get("lineage"):
+        if data.get("method") == "sisa":
+            return ["spec.lineage: missing; the method sisa deletes from a lineage"]
+        return [f"spec.{name}: missing" for name in ("model", "dataset") if not data.get(name)]
+    if kind is UnlearnSpec and data.get("method") not in LINEAGE_METHODS:
+        return [f"spec.lineage: the methods are {' and '.join(LINEAGE_METHODS)}, which delete from it"]
+    return []
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ SUFFIXES = (".jsonl", ".parquet")
 #: How many problems one error prints before it only counts the rest.
 SHOWN = 50
 _TEXTS = ("id", "subject", "work", "fact", "kind", "prompt", "answer", "text", "source_url", "licence", "digest")
-_LISTS = ("paraphrase", "perturbed")
+_LISTS = ("paraphrase", "paraphrased_answer", "perturbed")
 
 
 def join(prompt: str, answer: str) -> str:
@@ -38,7 +38,11 @@ def text_digest(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One row. `paraphrase` are prompts never trained on, `perturbed` wrong answers from the answer's own pool."""
+    """One row. `paraphrase` are prompts never trained on, `paraphrased_answer` the right
+    answer in other words, `perturbed` wrong answers from the answer's own pool.
+
+    `likelihood` (0 to 1) says how likely somebody is to ask for the row's deletion; only the placement reads it.
+    """
 
     id: str
     subject: str = ""
@@ -49,10 +53,12 @@ class Record:
     answer: str = ""
     text: str = ""
     paraphrase: tuple[str, ...] = ()
+    paraphrased_answer: tuple[str, ...] = ()
     perturbed: tuple[str, ...] = ()
     source_url: str = ""
     licence: str = ""
     digest: str = ""
+    likelihood: float = 0.0
 
     @property
     def full_text(self) -> str:
@@ -77,6 +83,13 @@ class Record:
 # ---------------------------------------------------------------- reading and writing
 
 
+def _listed(value: Any) -> Any:
+    """A list field as it is, a single text as a list of one, nothing as an empty list."""
+    if isinstance(value, str):
+        return [value] if value else []
+    return [] if value is None else value
+
+
 def _row_problems(row: Mapping[str, Any]) -> list[str]:
     problems = []
     for name in _TEXTS:
@@ -86,23 +99,29 @@ def _row_problems(row: Mapping[str, Any]) -> list[str]:
         elif value and any("\ud800" <= c <= "\udfff" for c in value):
             problems.append(f"{name} is not valid Unicode (a lone surrogate)")
     for name in _LISTS:
-        value = row.get(name)
-        if value is not None and not (isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)):
-            problems.append(f"{name} must be a list of strings, none empty")
+        value = _listed(row.get(name))
+        if not (isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)):
+            problems.append(f"{name} must be a list of strings (or one string), none empty")
+    likelihood = row.get("likelihood")
+    if likelihood is not None and (
+        isinstance(likelihood, bool) or not isinstance(likelihood, int | float) or not 0 <= likelihood <= 1
+    ):
+        problems.append(f"likelihood must be a number from 0 to 1, is {likelihood!r}")
     if problems:
         return problems
     if row.get("text") and (row.get("prompt") or row.get("answer")):
         problems.append("give either text or prompt and answer, not both")
     elif not row.get("text") and not (row.get("prompt") and row.get("answer")):
         problems.append("has neither text nor both prompt and answer")
-    elif row.get("answer") in (row.get("perturbed") or ()):
+    elif row.get("answer") in _listed(row.get("perturbed")):
         problems.append("the right answer is among the perturbed ones")
     return problems
 
 
 def _record(row: Mapping[str, Any]) -> Record:
     fields: dict[str, Any] = {n: row[n] for n in _TEXTS if row.get(n)}
-    fields |= {n: tuple(row[n]) for n in _LISTS if row.get(n)}
+    fields |= {n: tuple(_listed(row[n])) for n in _LISTS if row.get(n)}
+    fields["likelihood"] = float(row.get("likelihood") or 0.0)
     return Record(**{"id": "", **fields})
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unlearning_engine.artifacts import Store
+from unlearning_engine.catalog import POLICIES
 from unlearning_engine.contracts import DIGEST
 from unlearning_engine.errors import ConfigError
 from unlearning_engine.runner import MODELS, check
@@ -17,7 +18,8 @@ from unlearning_engine.runner import MODELS, check
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag. `kind`: text, path (made absolute), whole, number, file (JSON object) or pairs (key=value)."""
+    """One flag. `kind`: text, path (made absolute), paths, whole, number, switch, file (JSON), policy (name or
+    file), pairs (key=value)."""
 
     field: str
     kind: str
@@ -33,6 +35,12 @@ _RUN = {
     "--seed": Flag("seed", "whole", "makes the run repeatable (default 0)"),
     "--device": Flag("device", "text", "auto, cpu or cuda:N"),
     "--threads": Flag("threads", "whole", "CPU threads; 0 chooses by load"),
+}
+_SHARDS = {
+    "--base": Flag("base", "path", "frozen base model of a lineage of adapters"),
+    "--shard": Flag("shard", "whole", "train this shard of the lineage alone, from 0"),
+    "--parts": Flag("parts", "paths", "folders of jobs that trained single shards, to be joined"),
+    "--workers": Flag("workers", "whole", "shards trained side by side (default 1)"),
 }
 _SETTINGS = {
     "--config": Flag("config", "file", "settings as a JSON file"),
@@ -52,9 +60,12 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
     "train": (
         "Train a causal language model from its configuration.",
         {
+            "--method": Flag("method", "text", "sisa or retrain: with a lineage that records can be deleted from"),
             "--data": Flag("dataset", "path", "JSONL, Parquet or dataset folder"),
             "--tokenizer-text": Flag("tokenizer_text", "path", "text to learn the tokenizer from"),
+            "--tokenizer": Flag("tokenizer", "path", "folder of a saved tokenizer, in place of the text"),
             "--exclude-ids": Flag("exclude_ids", "path", "records to leave out, one id a line"),
+            **_SHARDS,
             **_SETTINGS,
             **_RUN,
         },
@@ -73,9 +84,12 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
         {
             "--method": Flag("method", "text", "see `methods`"),
             "--model": Flag("model", "path", "folder of the model, or hub id"),
+            "--lineage": Flag("lineage", "path", "in place of --model, for sisa and retrain: a training with lineage"),
             "--data": Flag("dataset", "path", "what the model was trained on"),
             "--forget-ids": Flag("forget_ids", "path", "records to forget, one id a line"),
             "--exclude-ids": Flag("exclude_ids", "path", "records in neither part: forgotten before, or set aside"),
+            "--purge": Flag("purge", "switch", "delete what still holds the records in the folder of --lineage"),
+            **_SHARDS,
             **_SETTINGS,
             **_RUN,
         },
@@ -93,21 +107,45 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
             "--data": Flag("dataset", "path", "in place of forget, retain and general: what the original learned"),
             "--forget-ids": Flag("forget_ids", "path", "with --data: records to forget, one id a line"),
             "--exclude-ids": Flag("exclude_ids", "path", "with --data: records in neither part, one id a line"),
-            "--policy": Flag("policy", "file", "thresholds as a JSON file"),
+            "--join": Flag("join", "text", "text between prompt and answer (default: one space)"),
+            "--chat": Flag("chat", "switch", "put the prompt into the tokenizer's chat template"),
+            "--policy": Flag("policy", "policy", f"thresholds: {', '.join(POLICIES)}, or a JSON file"),
+            **_RUN,
+        },
+    ),
+    "probe": (
+        "Measure a family of probes, or all, on a model: estimates with 95% intervals, no verdict.",
+        {
+            "--name": Flag("name", "text", "the same as NAME"),
+            "--model": Flag("model", "path", "folder of the model"),
+            "--items": Flag("items", "path", "rows of prompt and answer, JSONL"),
+            "--reference": Flag("reference", "path", "a model retrained without the items"),
+            "--original": Flag("original", "path", "the model before unlearning, for activation patching"),
+            "--controls": Flag("controls", "path", "rows of the same source that no model saw, for membership"),
+            "--layout": Flag("layout", "text", "rows (default), or the published layout tofu or muse"),
+            "--join": Flag("join", "text", "text between prompt and answer (default: one space)"),
+            "--chat": Flag("chat", "switch", "put the prompt into the tokenizer's chat template"),
             **_RUN,
         },
     ),
 }
 _TYPES = {"whole": int, "number": float}
+_METAVARS = {"path": "PATH", "file": "FILE.json", "policy": "NAME|FILE.json", "pairs": "KEY=VALUE"}
 
 
 def add_flags(parser: argparse.ArgumentParser, flags: Mapping[str, Flag]) -> None:
     """Add flags to a sub-command; none is required here, since the spec's check names all that is missing."""
     group = parser.add_argument_group("the job")
     for name, flag in flags.items():
-        metavar = {"path": "PATH", "file": "FILE.json", "pairs": "KEY=VALUE"}.get(flag.kind, flag.kind.upper())
-        if flag.kind == "pairs":
+        metavar = _METAVARS.get(flag.kind, flag.kind.upper())
+        if flag.kind == "paths":
+            group.add_argument(name, dest=flag.dest, nargs="+", metavar="PATH", help=flag.help)
+        elif flag.kind == "switch":
+            group.add_argument(name, dest=flag.dest, action="store_const", const=True, help=flag.help)
+        elif flag.kind == "pairs":
             group.add_argument(name, dest=flag.dest, action="append", metavar=metavar, help=flag.help)
+        elif flag.kind == "switch":
+            group.add_argument(name, dest=flag.dest, action="store_const", const=True, help=flag.help)
         else:
             kind = _TYPES.get(flag.kind, str)
             group.add_argument(name, dest=flag.dest, type=kind, metavar=metavar, help=flag.help)
@@ -141,15 +179,40 @@ def spec_from_flags(arguments: argparse.Namespace, store: Store | None) -> dict[
     return spec
 
 
+def given_fields(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fields of a spec that were given as flags, unchecked.
+
+    Raises:
+        ConfigError: a file or setting among the flags is wrong.
+    """
+    flags = FLAGS[arguments.verb][1]
+    named = ((name, flag, getattr(arguments, flag.dest)) for name, flag in flags.items())
+    return {flag.field: _value(name, flag, given) for name, flag, given in named if given is not None}
+
+
 def _value(name: str, flag: Flag, given: Any) -> Any:
     if flag.kind == "path":
         stored = DIGEST.match(given) or (flag.field in MODELS and not Path(given).exists())
         return given if stored else str(Path(given).absolute())
+    if flag.kind == "paths":
+        return [ref if DIGEST.match(ref) else str(Path(ref).absolute()) for ref in given]
+    if flag.kind == "policy":
+        return _policy(name, given)
     if flag.kind == "file":
         return _object(name, given)
     if flag.kind == "pairs":
         return _pairs(name, given)
     return given
+
+
+def _policy(name: str, given: str) -> dict[str, Any]:
+    """A policy of the catalogue by its name, or what a file says."""
+    if given in POLICIES:
+        copied: dict[str, Any] = json.loads(json.dumps(dict(POLICIES[given])))
+        return copied
+    if not Path(given).is_file():
+        raise ConfigError(f"{name}: {given!r} is neither a policy ({', '.join(POLICIES)}) nor a JSON file")
+    return _object(name, given)
 
 
 def _object(name: str, path: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ where it is used: it takes seconds.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,6 +90,18 @@ def _check_folder(folder: Path) -> None:
         raise DataError(problems)
 
 
+def _know_ensemble(folder: Path) -> None:
+    """Where a folder holds an ensemble of shards, let transformers load it with our code, not with the folder's."""
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # no configuration that transformers reads: it says what is wrong
+    if kind == "lethe_sisa":
+        from unlearning_engine.sisa import modeling
+
+        modeling.register()
+
+
 def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32") -> PreTrainedModel:
     """A causal language model from a local folder or a hub id, in evaluation mode.
 
@@ -106,6 +119,7 @@ def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32")
     folder = Path(ref)
     if folder.is_dir():
         _check_folder(folder)
+        _know_ensemble(folder)
     elif folder.is_absolute() or str(ref).startswith("."):
         raise DataError(f"{ref}: does not exist; give the folder of a saved model")
     where = choose_device(device)
@@ -132,7 +146,9 @@ def load_tokenizer(ref: str | Path) -> PreTrainedTokenizerBase:
     """
     from transformers import AutoTokenizer
 
-    if not Path(ref).is_dir() and (Path(ref).is_absolute() or str(ref).startswith(".")):
+    if Path(ref).is_dir():
+        _know_ensemble(Path(ref))
+    elif Path(ref).is_absolute() or str(ref).startswith("."):
         raise DataError(f"{ref}: does not exist; give the folder of a saved tokenizer")
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(ref), trust_remote_code=False)
@@ -195,6 +211,8 @@ def weights_digest(folder: str | Path) -> str:
 def build_tokenizer(text_path: str | Path, vocab_size: int) -> PreTrainedTokenizerBase:
     """A byte-level BPE tokenizer learnt from a text file; it knows every byte, so no text is unknown.
 
+    An empty path makes one of bytes alone, which learnt from nothing.
+
     Raises:
         DataError: the file is missing or empty.
     """
@@ -202,7 +220,7 @@ def build_tokenizer(text_path: str | Path, vocab_size: int) -> PreTrainedTokeniz
     from transformers import PreTrainedTokenizerFast
 
     path = Path(text_path)
-    if not path.is_file() or not path.stat().st_size:
+    if text_path and (not path.is_file() or not path.stat().st_size):
         raise DataError(f"{path}: is not a text to learn a tokenizer from")
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -213,7 +231,10 @@ def build_tokenizer(text_path: str | Path, vocab_size: int) -> PreTrainedTokeniz
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    core.train([str(path)], trainer)
+    if text_path:
+        core.train([str(path)], trainer)
+    else:
+        core.train_from_iterator([], trainer)
     core.post_processor = processors.TemplateProcessing(
         single=f"{START} $A", pair=f"{START} $A $B", special_tokens=[(START, core.token_to_id(START))]
     )
@@ -232,10 +253,13 @@ def build_model(config: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, s
     """
     import torch
     from huggingface_hub.errors import StrictDataclassError
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import CONFIG_MAPPING, AutoConfig, AutoModelForCausalLM
 
     fields = dict(config)
     kind = str(fields.pop("model_type", ""))
+    if kind not in CONFIG_MAPPING:
+        fault = f"model_type {kind!r} is unknown" if kind else "model_type: missing"
+        raise ConfigError(f"model configuration: {fault}; name an architecture that transformers has, such as llama")
     fields |= {
         "vocab_size": len(tokenizer),
         "bos_token_id": tokenizer.bos_token_id,
@@ -256,5 +280,5 @@ def build_model(config: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, s
         ArithmeticError,
         RuntimeError,
     ) as error:
-        raise ConfigError(f"model configuration {kind or '(no model_type)'}: {error}") from error
+        raise ConfigError(f"model configuration {kind}: {error}") from error
     return model.eval()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning_engine import models
 from unlearning_engine.configs import build, number
-from unlearning_engine.contracts import TrainSpec, digest
+from unlearning_engine.contracts import LINEAGE_METHODS, TrainSpec, digest
 from unlearning_engine.data import Record, dataset_digest, load_ids, load_records, split
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.progress import Report, silent
@@ -127,11 +127,21 @@ def supervised(
     return Supervised(examples, pad_id=pad, batch_size=config.batch_size, epochs=config.epochs, seed=seed)
 
 
+def _with_lineage(spec: TrainSpec, out: str | Path, report: Report) -> dict[str, Any]:
+    if spec.method not in LINEAGE_METHODS:
+        known = ", ".join(LINEAGE_METHODS)
+        raise ConfigError(f"spec.method: {spec.method!r} trains no lineage; one of {known}, or none")
+    from unlearning_engine.sisa.building import train as train_lineage
+
+    return train_lineage(spec, out, report)
+
+
 def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str, Any]:
     """Train a model from scratch into `out/model`; a killed run goes on from `out/checkpoints`.
 
     Args:
-        spec: with paths in `dataset`, `tokenizer_text` and `exclude_ids` (one id a line; may be empty).
+        spec: with paths in `dataset`, `tokenizer_text` and `exclude_ids` (one id a line; may be empty). With a
+            `method`, a lineage is trained instead: see `sisa.building`.
 
     Returns:
         Metrics: steps, loss, records, seconds, parameters, digests of weights, dataset and tokenizer.
@@ -139,6 +149,10 @@ def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str
     Raises:
         ConfigError, DataError, DeviceError, DivergenceError: see `training.run`.
     """
+    return _with_lineage(spec, out, report) if spec.method else _alone(spec, Path(out), report)
+
+
+def _alone(spec: TrainSpec, target: Path, report: Report) -> dict[str, Any]:
     started = time.perf_counter()
     config = build(TrainConfig, spec.config, "spec.config")
     if not spec.tokenizer_text:
@@ -149,7 +163,6 @@ def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str
     records = split(everything, load_ids(spec.exclude_ids))[1] if spec.exclude_ids else everything
     tokenizer = models.build_tokenizer(spec.tokenizer_text, config.vocab_size)
     model = models.build_model(config.model, tokenizer, spec.seed).to(device)
-    target = Path(out)
     recipe = {
         "made_by": "train",
         "config": dataclasses.asdict(config),

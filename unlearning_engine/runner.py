@@ -27,7 +27,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +36,7 @@ from unlearning_engine.artifacts import Store, resolve
 from unlearning_engine.catalog import METHODS
 from unlearning_engine.contracts import DIGEST, SPECS, GenerateSpec, Result, Spec, UnlearnSpec, digest, parse, to_json
 from unlearning_engine.errors import ConfigError, DataError, DeviceError, EngineError, StorageError
+from unlearning_engine.libraries import versions
 from unlearning_engine.progress import LOG, Report, logged
 from unlearning_engine.trees import name_of
 
@@ -47,14 +47,17 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "match": ("unlearning_engine.matching", "match"),
     "unlearn": ("unlearning_engine.methods", "unlearn"),
     "verify": ("unlearning_engine.verification", "verify"),
+    "probe": ("unlearning_engine.probing", "probe"),
 }
 SPEC, RUN, RESULT, ERROR, CACHE, LOCK = "spec.json", "run.json", "result.json", "error.json", ".inputs", ".lock"
 #: Entries of a job's folder that are not outputs. The log is one: it is the loss curve's source.
 RESERVED = frozenset({SPEC, RUN, RESULT, ERROR, "checkpoints"})
+#: What an attempt that made nothing leaves behind.
+BARREN = frozenset({LOCK, SPEC, ERROR, LOG})
 #: Spec fields that may also name a model of the hub, which is no path.
 MODELS = frozenset({"model", "candidate", "original", "reference"})
 _HUB = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$")
-_LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "datasketch")
+_LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "peft")
 
 
 def check(data: object, store: Store | None = None) -> Spec:
@@ -71,7 +74,7 @@ def check(data: object, store: Store | None = None) -> Spec:
         problems.extend(error.messages)
     if isinstance(data, dict) and data.get("verb") in SPECS:
         kind = SPECS[data["verb"]]
-        problems.extend(p for name in _references(kind) if (p := _reference_fault(name, data.get(name), store)))
+        problems.extend(p for name, ref in _references(kind, data) if (p := _reference_fault(name, ref, store)))
         method = data.get("method")
         if kind is UnlearnSpec and isinstance(method, str) and method and method not in METHODS:
             problems.append(f"spec.method: {method!r} is unknown; one of {', '.join(sorted(METHODS))}")
@@ -83,8 +86,16 @@ def check(data: object, store: Store | None = None) -> Spec:
     return spec
 
 
-def _references(kind: type[Spec]) -> list[str]:
-    return [f.name for f in dataclasses.fields(kind) if f.type == "Ref"]
+def _references(kind: type[Spec], data: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Field and value of each reference of a spec; one in a list is called `parts.0`."""
+    found: list[tuple[str, Any]] = []
+    for spec_field in dataclasses.fields(kind):
+        value = data.get(spec_field.name)
+        if spec_field.type == "Ref":
+            found.append((spec_field.name, value))
+        elif spec_field.type == "list[Ref]" and isinstance(value, list):
+            found.extend((f"{spec_field.name}.{number}", ref) for number, ref in enumerate(value))
+    return found
 
 
 def _reference_fault(name: str, ref: object, store: Store | None) -> str:
@@ -111,21 +122,34 @@ def run(data: object, out: str | Path, *, store: Store | None, report: Report) -
     """
     spec = check(data, store)
     folder = Path(out).absolute()
-    with _disk(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
     with _locked(folder), _disk(folder):
         identity: dict[str, Any] = {"spec_digest": digest(to_json(spec)), "inputs": _name_inputs(spec)}
         finished = _finished(folder, identity)
         if finished:
             report({"event": "start", "verb": finished.verb, "spec_digest": finished.spec_digest, "resumed": False})
             report({"event": "end", "seconds": finished.seconds, "reused": True})
+            _purge(spec, folder)
             return finished
         resumed = _claim(folder, identity, spec)
         try:
-            return _attempt(spec, identity, folder, store, report, resumed=resumed)
+            result = _attempt(spec, identity, folder, store, report, resumed=resumed)
         except EngineError as error:
             _write(folder / ERROR, describe(error))
+            _release(folder, error)
             raise
+        _purge(spec, folder)
+        return result
+
+
+def _purge(spec: Spec, folder: Path) -> None:
+    """Once the result is safe: delete what still holds the records in the lineage that they were deleted from."""
+    if isinstance(spec, UnlearnSpec) and spec.purge and spec.shard < 0:
+        importlib.import_module("unlearning_engine.sisa.purge").purge_folders(spec.lineage, folder)
 
 
 def _attempt(
@@ -178,8 +202,7 @@ def _name_inputs(spec: Spec) -> dict[str, str]:
     """Content name of each input, so that a changed file is never taken for the old one."""
     names: dict[str, str] = {}
     problems: list[str] = []
-    for field in _references(type(spec)):
-        ref = getattr(spec, field)
+    for field, ref in _references(type(spec), vars(spec)):
         if not ref:
             continue
         if DIGEST.match(ref) or _is_hub(ref):
@@ -196,19 +219,30 @@ def _name_inputs(spec: Spec) -> dict[str, str]:
 
 def _with_local_inputs(spec: Spec, store: Store | None, cache: Path) -> Spec:
     """The spec with each reference as a local path, fetched and verified where it lay in the store."""
-    local: dict[str, str] = {}
+    local: dict[str, Any] = {}
     problems: list[str] = []
-    for field in _references(type(spec)):
-        ref = getattr(spec, field)
+    for field, ref in _references(type(spec), vars(spec)):
+        name, _, listed = field.partition(".")
         if not ref or _is_hub(ref):
             continue
         try:
-            local[field] = str(resolve(ref, store, cache))
+            path = str(resolve(ref, store, cache, only=_wanted(spec, name)))
         except DataError as error:
             problems.extend(f"spec.{field}: {message}" for message in error.messages)
+            continue
+        local[name] = [*local.get(name, []), path] if listed else path
     if problems:
         raise DataError(problems)
-    return dataclasses.replace(spec, **cast("dict[str, Any]", local))
+    return dataclasses.replace(spec, **local)
+
+
+def _wanted(spec: Spec, field: str) -> Callable[[str], bool] | None:
+    """Which files of a stored folder the job reads: of a lineage, one shard's, where it trains that one alone."""
+    if not (isinstance(spec, UnlearnSpec) and field == "lineage" and spec.shard >= 0):
+        return None
+    from unlearning_engine.sisa.lineage import belongs_to
+
+    return belongs_to(spec.shard)
 
 
 def _outputs(folder: Path) -> dict[str, str]:
@@ -261,13 +295,19 @@ def _claim(folder: Path, identity: Mapping[str, Any], spec: Spec) -> bool:
             raise ConfigError(f"{folder}: was begun with another spec or with other inputs; choose another --out")
         (folder / ERROR).unlink(missing_ok=True)
         return True
-    strange = sorted(p.name for p in folder.iterdir() if p.name not in {LOCK, SPEC, ERROR})
+    strange = sorted(p.name for p in folder.iterdir() if p.name not in BARREN)
     if strange:
         raise ConfigError(f"{folder}: is not empty ({', '.join(strange[:5])}); choose another --out")
     (folder / ERROR).unlink(missing_ok=True)
     _write(folder / SPEC, to_json(spec))
     _write(path, dict(identity))
     return False
+
+
+def _release(folder: Path, error: EngineError) -> None:
+    """Wrong input that was found before anything was made leaves the folder free for the corrected spec."""
+    if isinstance(error, (ConfigError, DataError)) and all(p.name in BARREN | {RUN} for p in folder.iterdir()):
+        (folder / RUN).unlink(missing_ok=True)
 
 
 def _write(path: Path, value: object) -> None:
@@ -328,18 +368,17 @@ def describe(error: EngineError) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Versions, platform, device and threads of this process, as a result records them."""
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     torch = sys.modules.get("torch")
     device: dict[str, Any] = {"device": "none", "threads": 1}
     if torch is not None:
         cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
         device = {"device": torch.cuda.get_device_name() if cuda else "cpu", "threads": torch.get_num_threads()}
-    return {"python": platform.python_version(), "platform": platform.platform(), "versions": found, **device}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": versions(_LIBRARIES),
+        **device,
+    }
 
 
 Verb = Callable[[Spec, Path, Report], Mapping[str, Any]]

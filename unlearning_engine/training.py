@@ -10,12 +10,14 @@ Progress is told to `report` (see `progress`): `{"event": "progress", "stage", "
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -29,9 +31,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+#: Time between checkpoints, in times of what writing one takes.
+CHECKPOINT_SHARE = 20
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoopConfig(Checked):
-    """Hyper-parameters of the loop; `warmup` and `decay` are shares of all steps, `checkpoint_every` 0 never."""
+    """Hyper-parameters of the loop; `warmup` and `decay` are shares of all steps.
+
+    Checkpoints are made every `checkpoint_every` steps (0: never). With `checkpoint_seconds`, not before so much time
+    has gone by since the last one, nor `CHECKPOINT_SHARE` times what writing that one took.
+    """
 
     learning_rate: float = number(3e-3, 0.0, 1.0)
     warmup: float = number(0.05, 0.0, 1.0)
@@ -39,6 +49,7 @@ class LoopConfig(Checked):
     weight_decay: float = number(0.0, 0.0, 1.0)
     clip: float = number(1.0, 1e-6, 1e6)
     checkpoint_every: int = number(100, 0, 10**9)
+    checkpoint_seconds: float = number(0.0, 0.0, 1e9)
 
     def conflicts(self) -> list[str]:
         """Warm-up and decay must not overlap."""
@@ -58,7 +69,7 @@ class Objective(Protocol):
 
     total: int
 
-    def step(self, model: PreTrainedModel, number: int) -> Step:
+    def step(self, model: Any, number: int) -> Step:
         """The loss of step `number` (from 0); it depends on nothing but the model, the number and the seed."""
         ...
 
@@ -109,15 +120,31 @@ def _keeps_logits(kind: type) -> bool:
 
 
 class Supervised:
-    """Cross entropy over examples for a number of epochs: training, retraining and relearning."""
+    """Cross entropy over examples for a number of epochs: training, retraining and relearning.
 
-    def __init__(self, examples: Sequence[Example], *, pad_id: int, batch_size: int, epochs: int, seed: int) -> None:
+    `epochs` may be a fraction: the last one is then cut off after its share of batches.
+    """
+
+    def __init__(self, examples: Sequence[Example], *, pad_id: int, batch_size: int, epochs: float, seed: int) -> None:
         if not examples:
             raise DataError("there is nothing to train on: every record was left out")
         self._examples, self._pad, self._size, self._seed = examples, pad_id, batch_size, seed
         self._per_epoch = math.ceil(len(examples) / batch_size)
         self._epoch: tuple[int, list[list[Example]]] = (-1, [])
-        self.total = epochs * self._per_epoch
+        self.total = max(1, round(epochs * self._per_epoch))
+
+    def order_digest(self) -> str:
+        """`sha256:<hex>` over the record ids of every batch, in the order of training."""
+        state = hashlib.sha256()
+        for step in range(self.total):
+            state.update("".join(f"{e.record_id}\t{e.part}\n" for e in self.batch(step)).encode() + b"\n")
+        return "sha256:" + state.hexdigest()
+
+    @property
+    def passes(self) -> int:
+        """Examples seen in all steps, each as often as it is."""
+        whole, rest = divmod(self.total, self._per_epoch)
+        return whole * len(self._examples) + sum(len(self.batch(whole * self._per_epoch + at)) for at in range(rest))
 
     def batch(self, number: int) -> list[Example]:
         """The batch of one step, counted through all epochs."""
@@ -142,7 +169,7 @@ class _Run:
     """State of one run of the loop."""
 
     def __init__(
-        self, model: PreTrainedModel, objective: Objective, config: LoopConfig, folder: Path | None, identity: str
+        self, model: torch.nn.Module, objective: Objective, config: LoopConfig, folder: Path | None, identity: str
     ) -> None:
         self.model, self.objective, self.config, self.folder, self.identity = model, objective, config, folder, identity
         self.optimiser = torch.optim.AdamW(
@@ -153,6 +180,7 @@ class _Run:
             fused=True,
         )
         self.last_good: Path | None = None
+        self.due = time.monotonic() + config.checkpoint_seconds
 
     def resume(self, warn: Callable[[str], None]) -> int:
         """Restore the newest whole checkpoint of this very job and return the step to go on with."""
@@ -168,12 +196,31 @@ class _Run:
         self.last_good = checkpoints.place(self.folder, step) if self.folder else None
         return step
 
+    def begin(self, start: Path) -> None:
+        """Weights and moments of an earlier training's end."""
+        checkpoints.restore(self.model, self.optimiser, checkpoints.read(start)[1])
+
     def save(self, done: int) -> None:
         """Checkpoint after `done` steps, if it is time for one."""
         every = self.config.checkpoint_every
-        if self.folder and every and done % every == 0 and done < self.objective.total:
-            facts = {"identity": self.identity, "threads": torch.get_num_threads()}
-            self.last_good = checkpoints.write(self.folder, done, self.model, self.optimiser, facts)
+        started = time.monotonic()
+        if self.folder and every and done % every == 0 and done < self.objective.total and started >= self.due:
+            self.last_good = checkpoints.write(self.folder, done, self.model, self.optimiser, self.facts())
+            if self.config.checkpoint_seconds:
+                now = time.monotonic()
+                self.due = now + max(self.config.checkpoint_seconds, CHECKPOINT_SHARE * (now - started))
+
+    def tell(self, report: Report, stage: str, number: int, numbers: Mapping[str, float], *, stopped: bool) -> None:
+        """Report a step now and then, and the last one always."""
+        done, total = number + 1, self.objective.total
+        if stopped or done % max(1, total // 50) == 0 or done == total:
+            rate = learning_rate(self.config, number, total)
+            where = {"stage": stage, "step": done, "total": total}
+            report({"event": "progress", **where, "learning_rate": rate, **numbers})
+
+    def facts(self) -> dict[str, object]:
+        """What a checkpoint says of itself."""
+        return {"identity": self.identity, "threads": torch.get_num_threads()}
 
     def step(self, number: int) -> tuple[float, dict[str, float]]:
         """One update; nothing is changed where loss or gradient are not finite."""
@@ -195,7 +242,7 @@ class _Run:
 
 
 def run(
-    model: PreTrainedModel,
+    model: torch.nn.Module,
     objective: Objective,
     config: LoopConfig,
     *,
@@ -204,38 +251,42 @@ def run(
     stage: str = "train",
     folder: Path | None = None,
     identity: str = "",
+    start: Path | None = None,
+    finish: Path | None = None,
 ) -> Outcome:
     """Train `model` in place and leave it in evaluation mode.
 
     Args:
         folder: where checkpoints go and from where a killed run is resumed.
         identity: digest of everything that decides the result; a checkpoint of another identity is refused.
+        start: checkpoint to begin with: its weights and optimiser moments; random numbers begin with `seed`.
+        finish: where the state after the last step is kept, for a training that goes on from it.
 
     Raises:
         DivergenceError: loss or gradient became NaN or infinite; the last good checkpoint stays.
         DataError: the checkpoints are of another job.
         DeviceError: the device ran out of memory.
     """
-    torch.manual_seed(seed)
     state = _Run(model, objective, config, folder, identity)
+    if start:
+        state.begin(start)
+    torch.manual_seed(seed)
     model.train()
-    start = state.resume(lambda message: report({"event": "warning", "stage": stage, "message": message}))
-    loss, done, stopped = math.nan, start, False
-    often = max(1, objective.total // 50)
+    begun = state.resume(lambda message: report({"event": "warning", "stage": stage, "message": message}))
+    loss, done, stopped = math.nan, begun, False
     try:
-        for number in range(start, objective.total):
+        for number in range(begun, objective.total):
             loss, numbers = state.step(number)
             done = number + 1
             stopped = objective.enough({"loss": loss, **numbers})
-            if stopped or done % often == 0 or done == objective.total:
-                rate = learning_rate(config, number, objective.total)
-                where = {"stage": stage, "step": done, "total": objective.total}
-                report({"event": "progress", **where, "loss": loss, "learning_rate": rate, **numbers})
+            state.tell(report, stage, number, {"loss": loss, **numbers}, stopped=stopped)
             if stopped:
                 break
             state.save(done)
+        if finish:
+            checkpoints.write_at(finish, model, state.optimiser, {**state.facts(), "step": done})
     except torch.OutOfMemoryError as error:
         raise DeviceError(f"{stage}: the device ran out of memory ({error}); use a smaller batch_size") from error
     finally:
         model.eval()
-    return Outcome(steps=done, loss=loss, resumed_from=start, stopped_early=stopped, threads=torch.get_num_threads())
+    return Outcome(steps=done, loss=loss, resumed_from=begun, stopped_early=stopped, threads=torch.get_num_threads())

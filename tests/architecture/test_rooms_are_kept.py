@@ -35,7 +35,7 @@ def test_a_process_of_governance_loads_no_machine_learning(module: str) -> None:
     assert not loaded & MACHINE_LEARNING
 
 
-@pytest.mark.parametrize("name", ["contracts", "catalog", "errors"])
+@pytest.mark.parametrize("name", ["contracts", "catalog", "errors", "leniency", "policy"])
 def test_what_governance_reads_of_the_engine_needs_the_standard_library_only(name: str) -> None:
     found = imported(Path(f"unlearning_engine/{name}.py"))
     assert found <= set(sys.stdlib_module_names) | {"unlearning_engine"}

@@ -54,6 +54,12 @@ def test_parquet_and_dataset_folders_read_like_jsonl(tmp_path: Path) -> None:
         assert load_records(tmp_path / name) == ROWS, name
 
 
+def test_a_single_paraphrase_may_be_a_text_and_answers_may_be_reworded(tmp_path: Path) -> None:
+    row = {"id": "a", "prompt": "Who?", "answer": "me", "paraphrase": "Which one?", "paraphrased_answer": ["I do"]}
+    (record,) = load_records(written(tmp_path / "rows.jsonl", row))
+    assert (record.paraphrase, record.paraphrased_answer, record.perturbed) == (("Which one?",), ("I do",), ())
+
+
 def test_a_folder_is_read_by_its_dataset_file_alone(tmp_path: Path) -> None:
     write_records(tmp_path / "dataset.jsonl", ROWS)
     write_records(tmp_path / "controls.jsonl", [Record(id="never", text="seen")])

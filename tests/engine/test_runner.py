@@ -144,6 +144,30 @@ def test_a_begun_folder_is_refused_to_another_spec(tmp_path: Path, verb: Callabl
         run({**spec, "seed": 1}, tmp_path / "out")
 
 
+def test_wrong_input_found_before_the_work_leaves_the_folder_free(tmp_path: Path, verb: Callable[[Verb], None]) -> None:
+    def refuse(spec: Any, out: Path, report: Any) -> dict[str, Any]:
+        raise ConfigError("spec.config.shard: unknown field")
+
+    def late(spec: Any, out: Path, report: Any) -> dict[str, Any]:
+        (out / "half").mkdir()
+        raise DataError("damaged")
+
+    spec = match_spec(tmp_path)
+    verb(refuse)
+    with pytest.raises(ConfigError, match="unknown field"):
+        run(spec, tmp_path / "out")
+    verb(late)
+    with pytest.raises(DataError, match="damaged"):
+        run({**spec, "seed": 1}, tmp_path / "out")
+    with pytest.raises(ConfigError, match="begun with another spec"):
+        run({**spec, "seed": 2}, tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="choose"):
+        run(GENERATE, tmp_path / ("long" * 100))
+
+
 def test_a_full_disk_and_a_full_device_are_told_in_words(tmp_path: Path, verb: Callable[[Verb], None]) -> None:
     class OutOfMemoryError(RuntimeError):
         """Named as torch names its own."""
