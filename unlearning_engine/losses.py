@@ -48,3 +48,32 @@ def kl_divergence(logits: Tensor, frozen: Tensor, labels: Tensor) -> Tensor:
     theirs = functional.log_softmax(frozen[:, :-1].float(), dim=-1)
     per_token = functional.kl_div(ours, theirs, log_target=True, reduction="none").sum(dim=-1)
     return torch.where(counted, per_token, 0.0).sum() / counted.sum().clamp(min=1)
+
+
+def sequence_log_probabilities(logits: Tensor, labels: Tensor) -> Tensor:
+    """Log probability in nats of each sequence's counted tokens together (a sum, not a mean), shape (batch,)."""
+    return -token_losses(logits, labels).sum(dim=1)
+
+
+def negative_preference(now: Tensor, before: Tensor, beta: float) -> Tensor:
+    """Mean of (-2/beta) log sigma(-beta [now - before]) (NPO, Zhang et al. 2024).
+
+    `now` and `before` are log probabilities of sequences under the model and its original, shape (batch,).
+    """
+    return -2 / beta * functional.logsigmoid(-beta * (now - before)).mean()
+
+
+def simple_negative_preference(means: Tensor, beta: float, delta: float) -> Tensor:
+    """Mean of (-2/beta) log sigma(beta [means - delta]) (SimNPO, Fan et al. 2024).
+
+    `means` are mean cross entropies of sequences, shape (batch,).
+    """
+    return -2 / beta * functional.logsigmoid(beta * (means - delta)).mean()
+
+
+def state_distance(states: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
+    """Mean squared difference over hidden units and counted tokens (RMU, Li et al. 2024).
+
+    Shapes: states and targets (batch, length, width), counted (batch, length) of bool.
+    """
+    return functional.mse_loss(states[counted].float(), targets[counted].float())

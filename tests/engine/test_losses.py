@@ -7,7 +7,17 @@ import math
 import pytest
 import torch
 
-from unlearning_engine.losses import bounded_ascent, cross_entropy, kl_divergence, sequence_losses, token_losses
+from unlearning_engine.losses import (
+    bounded_ascent,
+    cross_entropy,
+    kl_divergence,
+    negative_preference,
+    sequence_log_probabilities,
+    sequence_losses,
+    simple_negative_preference,
+    state_distance,
+    token_losses,
+)
 from unlearning_engine.tokens import IGNORE
 
 
@@ -57,3 +67,29 @@ def test_a_batch_in_which_nothing_counts_costs_nothing() -> None:
     nothing = torch.full_like(LABELS, IGNORE)
     assert cross_entropy(LOGITS, nothing).item() == 0
     assert kl_divergence(LOGITS, LOGITS, nothing).item() == 0
+
+
+def test_log_probabilities_of_sequences_are_sums() -> None:
+    assert sequence_log_probabilities(LOGITS, LABELS).tolist() == pytest.approx([math.log(0.4), math.log(0.25)])
+
+
+def test_npo_is_a_coin_toss_where_nothing_moved_and_fades_where_an_answer_is_gone() -> None:
+    before = torch.tensor([math.log(0.4), math.log(0.25)])
+    assert negative_preference(before, before, 0.1).item() == pytest.approx(20 * math.log(2))
+    # beta 1, odds 1:2 and 1:4 of what they were: -2 log(2/3) and -2 log(4/5).
+    now = before - torch.tensor([math.log(2), math.log(4)])
+    assert negative_preference(now, before, 1.0).item() == pytest.approx(math.log(1.5) + math.log(1.25))
+
+
+def test_simnpo_counts_nats_per_token_beyond_delta() -> None:
+    means = torch.tensor([math.log(2), math.log(4)])
+    assert simple_negative_preference(means, 1.0, 0.0).item() == pytest.approx(math.log(1.5) + math.log(1.25))
+    assert simple_negative_preference(means, 2.0, math.log(2)).item() == pytest.approx(
+        (math.log(2) + math.log(1.25)) / 2
+    )
+
+
+def test_distance_of_states_is_a_mean_over_units_of_real_tokens() -> None:
+    states = torch.tensor([[[1.0, 3.0], [9.0, 9.0]], [[0.0, 0.0], [2.0, 0.0]]])
+    counted = torch.tensor([[True, False], [True, True]])
+    assert state_distance(states, torch.zeros_like(states), counted).item() == pytest.approx((1 + 9 + 4) / 6)

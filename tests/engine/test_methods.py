@@ -13,7 +13,7 @@ import torch
 
 from tests.engine.conftest import Corpus
 from unlearning_engine import catalog, losses, models
-from unlearning_engine.contracts import UnlearnSpec
+from unlearning_engine.contracts import LINEAGE_METHODS, UnlearnSpec
 from unlearning_engine.data import Record, load_ids, split
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.methods import METHODS, unlearn
@@ -24,6 +24,17 @@ from unlearning_engine.training import forward
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "graddiff": {"batch_size": 2, "retain_batch_size": 8, "epochs": 30, "learning_rate": 5e-3, "forget_weight": 1.0},
+    "npo": {"batch_size": 2, "retain_batch_size": 8, "epochs": 30, "learning_rate": 5e-3, "forget_weight": 0.2},
+    "simnpo": {"batch_size": 2, "retain_batch_size": 8, "epochs": 30, "learning_rate": 5e-3},
+    "rmu": {
+        "batch_size": 2,
+        "retain_batch_size": 8,
+        "epochs": 40,
+        "learning_rate": 5e-2,
+        "layer": 2,
+        "factor": 2.2,
+        "retain_weight": 2.0,
+    },
     "retrain": {},
 }
 TABLE = pytest.mark.parametrize("name", sorted(METHODS))
@@ -54,7 +65,8 @@ def parts(corpus: Corpus) -> tuple[list[Record], list[Record]]:
 
 
 def test_the_registry_and_the_catalogue_name_the_same_methods() -> None:
-    assert set(METHODS) == set(catalog.METHODS) == set(CONFIGS)
+    assert set(METHODS) == set(CONFIGS)
+    assert set(catalog.METHODS) == {*METHODS, *LINEAGE_METHODS}
 
 
 @TABLE
@@ -183,5 +195,29 @@ def test_an_unlearned_model_can_be_unlearned_again(corpus: Corpus, trained: Path
 
 
 def test_an_unknown_method_is_refused(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="one of graddiff, retrain"):
+    with pytest.raises(ConfigError, match="one of graddiff, npo, retrain"):
         unlearn(dataclasses.replace(spec(corpus, trained, "retrain"), method="hope"), tmp_path)
+
+
+def test_rmu_trains_one_matrix_a_layer_and_leaves_the_layers_above_alone(
+    corpus: Corpus, trained: Path, tmp_path: Path
+) -> None:
+    before = models.load_model(trained, device="cpu").state_dict()
+    unlearn(spec(corpus, trained, "rmu", config={**CONFIGS["rmu"], "layer": 1, "epochs": 2}), tmp_path)
+    after = models.load_model(tmp_path / "model", device="cpu").state_dict()
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert changed == ["model.layers.0.mlp.down_proj.weight"]
+
+
+def test_rmu_refuses_a_layer_that_the_model_has_not(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2 layers and no layer 3"):
+        unlearn(spec(corpus, trained, "rmu", config={"layer": 3}), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["graddiff", "npo", "simnpo", "rmu"])
+def test_a_method_that_must_hold_something_refuses_to_run_without_it(
+    corpus: Corpus, trained: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "all.txt").write_text("\n".join(r.id for r in corpus.records))
+    with pytest.raises(DataError, match="nothing to retain"):
+        unlearn(spec(corpus, trained, name, forget_ids=str(tmp_path / "all.txt")), tmp_path)

@@ -23,12 +23,17 @@ from unlearning_engine.data import dataset_digest, leave_out, load_ids, load_rec
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.methods.base import Job, Method
 from unlearning_engine.methods.graddiff import GradDiffMethod
+from unlearning_engine.methods.npo import NPOMethod
 from unlearning_engine.methods.retrain import Retrain
+from unlearning_engine.methods.rmu import RMUMethod
+from unlearning_engine.methods.simnpo import SimNPOMethod
 from unlearning_engine.progress import Report, silent
 from unlearning_engine.recipes import CHECKPOINTS, RECIPE, read_recipe, save_model, tokenizer_digest
 from unlearning_engine.training import run
 
-METHODS: Mapping[str, Method] = MappingProxyType({m.name: m for m in (GradDiffMethod(), Retrain())})
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {m.name: m for m in (GradDiffMethod(), NPOMethod(), SimNPOMethod(), RMUMethod(), Retrain())}
+)
 
 
 def method(name: str) -> Method:
@@ -70,6 +75,10 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     Raises:
         ConfigError, DataError, DeviceError, DivergenceError: see `training.run` and the method.
     """
+    if spec.lineage:
+        from unlearning_engine.sisa.deleting import unlearn as delete
+
+        return delete(spec, out, report)
     started = time.perf_counter()
     chosen = method(spec.method)
     config = build(chosen.Config, spec.config, "spec.config")
