@@ -8,11 +8,14 @@ probe never makes a pass. Without a reference the controls' truth ratios under t
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from unlearning_engine.contracts import ProbeResult
 from unlearning_engine.probes.table import Row, ScoreTable
-from unlearning_engine.statistics import Settings, estimate, ks
+from unlearning_engine.statistics import Array, Settings, estimate, ks
 
 FAMILY = "distribution"
 NAME = "forget_quality"
@@ -45,3 +48,37 @@ def compare(table: ScoreTable, alpha: float, settings: Settings) -> ProbeResult 
         p_value=p,
         detail={"ks_distance": distance, "alpha": alpha, "n_reference": other.n},
     )
+
+
+# ---------------------------------------------------------------- scores of one item
+
+
+def log_truth_ratio(right: Sequence[float], wrong: Sequence[float]) -> float:
+    """log t, t = exp(-mean wrong loss) / exp(-mean right loss) (Maini et al. 2024); losses in nats per token.
+
+    Args:
+        right: mean losses of the right answer or, where there are any, of its paraphrases; at least one.
+        wrong: mean losses of the wrong answers; at least one.
+
+    In logarithms nothing is added to the denominator. open-unlearning divides by the probability plus 1e-10, which
+    moves t once the right answer is less likely than about 1e-4 (more than 1e-6 of it).
+    """
+    return float(np.mean(right) - np.mean(wrong))
+
+
+def near_one(log_ratio: float) -> float:
+    """min(t, 1/t), in [0, 1]: of items to be forgotten, 1 is best."""
+    return math.exp(-abs(log_ratio))
+
+
+def true_better(log_ratio: float) -> float:
+    """max(0, 1 - t), in [0, 1]: of items to be kept, 1 is best."""
+    return max(0.0, -math.expm1(min(0.0, log_ratio)))
+
+
+def forget_quality(log_ratios: Array, reference: Array) -> float:
+    """Two-sided Kolmogorov-Smirnov p between two models' truth ratios, one a fact, shapes (n,) and (m,).
+
+    The test sees ranks only, so that logarithms give the very p of the ratios themselves.
+    """
+    return ks(log_ratios, reference)[1]

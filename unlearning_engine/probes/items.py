@@ -54,7 +54,8 @@ class Items:
         return [item for item in asked if item.record.cluster in chosen]
 
 
-def _sets(spec: VerifySpec) -> dict[str, list[Record]]:
+def sets_of(spec: VerifySpec) -> dict[str, list[Record]]:
+    """All records of a verification, by set, before any are drawn; raises DataError where a file cannot be read."""
     controls = load_records(spec.controls)
     if spec.dataset and spec.forget_ids:
         ids = load_ids(spec.forget_ids)
@@ -153,7 +154,7 @@ def collect(spec: VerifySpec, policy: Policy) -> Items:
     Raises:
         DataError: a file cannot be read, or a forgotten or control fact has no wrong answers.
     """
-    sets = _sets(spec)
+    sets = sets_of(spec)
     raise_all(_problems(sets))
     items = _numbered(_placed(sets, policy, spec.seed))
     names = dict.fromkeys(("forget", "retain", "controls", "general", *(i.set for i in items)))

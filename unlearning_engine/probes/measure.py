@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from unlearning_engine.data import Record
+from unlearning_engine.probes.formats import Framed
 from unlearning_engine.probes.items import Item
 from unlearning_engine.probes.scorer import Loss, greedy, losses
 from unlearning_engine.probes.table import Row
@@ -113,8 +114,9 @@ def prepare(
 
 def _encode(plan: Plan, tokenizer: PreTrainedTokenizerBase, context: int | None) -> None:
     """Examples of all pairs. The end token is no part of an answer: whether a model stops is not what it knows."""
+    kind = Framed if any(isinstance(item.record, Framed) for item in plan.items) else Record
     records = [
-        Record(id=str(n), prompt=prompt, answer=answer) if prompt else Record(id=str(n), text=answer)
+        kind(id=str(n), prompt=prompt, answer=answer) if prompt else Record(id=str(n), text=answer)
         for (prompt, answer), n in plan.pairs.items()
     ]
     for example in encode(records, tokenizer, max_length=context):

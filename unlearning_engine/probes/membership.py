@@ -4,16 +4,26 @@
 the reference's AUC, on both sides: an AUC far below the reference's shows over-forgetting, which gives the
 forgotten items away just as well. Without a reference the neutral value one half stands in, for controls from the
 same source.
+
+The other attacks are scores of one item, a pure function each. All are signed alike: the lower the score, the more
+likely the item was trained on, so that the AUC is the chance that a member scores below a non-member. `log_probs` and
+`z` have shape (N,), one a token of the answer, in nats; N is at least 1.
 """
 
 from __future__ import annotations
 
+import zlib
+
+import numpy as np
+
 from unlearning_engine.contracts import Estimate, ProbeResult
 from unlearning_engine.probes.table import ScoreTable
-from unlearning_engine.statistics import Auc, Settings, auc_difference, p_beyond, resampled_auc
+from unlearning_engine.statistics import Array, Auc, Settings, auc_difference, p_beyond, resampled_auc
 
 FAMILY = "membership"
 NAME = "membership_loss"
+#: Share of tokens that min-k and min-k++ look at: open-unlearning's setting; Shi et al. (2024) take 20% of long texts.
+LOWEST = 0.4
 
 
 def _auc(table: ScoreTable, model: str, settings: Settings) -> Auc | None:
@@ -46,3 +56,40 @@ def compare(table: ScoreTable, margin: float, settings: Settings) -> ProbeResult
         p_value=min(beyond),
         detail={"lower_limit": level - margin},
     )
+
+
+# ---------------------------------------------------------------- scores of one item
+
+
+def loss_score(log_probs: Array) -> float:
+    """Mean cross-entropy in nats per token (Yeom et al. 2018)."""
+    return -float(log_probs.mean())
+
+
+def zlib_score(log_probs: Array, text: str) -> float:
+    """Mean loss divided by the bytes of the zlib-compressed text (Carlini et al. 2021): plain text is easy anyway."""
+    return loss_score(log_probs) / len(zlib.compress(text.encode()))
+
+
+def _lowest(values: Array, share: float) -> float:
+    count = max(1, int(values.size * share))
+    return -float(np.sort(values)[:count].mean())
+
+
+def min_k(log_probs: Array, share: float = LOWEST) -> float:
+    """Minus the mean of the lowest `share` of token log-probabilities, at least one token (Shi et al. 2024)."""
+    return _lowest(log_probs, share)
+
+
+def min_k_plus_plus(z: Array, share: float = LOWEST) -> float:
+    """The same over standardised log-probabilities (Zhang et al. 2024); for `z` see `tokenwise.TokenScores`."""
+    return _lowest(z, share)
+
+
+def reference_ratio(log_probs: Array, reference: Array) -> float:
+    """log of the ratio of the reference's probability to the model's: the difference of the mean losses, in nats.
+
+    Carlini et al. (2021) divide perplexities; the logarithm of that quotient is this difference (as in Mireshghallah
+    et al. 2022).
+    """
+    return loss_score(log_probs) - loss_score(reference)

@@ -4,7 +4,7 @@
 
 | field | meaning |
 |---|---|
-| model | candidate, original or reference |
+| model | candidate, original or reference; neutral: what the texts alone say, see `probes.balance` |
 | attack | "", or relearning and, for what was taught and some retained items, relearning_taught: the model's state |
 | set | forget, controls, retain, general; forget_text and controls_text hold running text |
 | id | record id of the item |
