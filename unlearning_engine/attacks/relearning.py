@@ -14,21 +14,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from unlearning_engine.attacks.base import Attack
 from unlearning_engine.errors import DivergenceError
-from unlearning_engine.policy import Policy
+from unlearning_engine.probes import robustness
 from unlearning_engine.probes.items import Item
 from unlearning_engine.progress import Report
 from unlearning_engine.tokens import encode, order_key
-from unlearning_engine.training import LoopConfig, Supervised, run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from unlearning_engine.policy import Policy
 
 NAME = "relearning"
 #: The same state of a model, scored on what it was taught and on some retained items: did the attack work at all?
 TAUGHT = "relearning_taught"
 #: Works are needed on both sides: one to teach, and enough facts of others to ask.
 FEWEST_WORKS = 2
+#: `verification` runs its rounds: they need fresh weights each, and what was taught is asked as well.
+RELEARNING = Attack(name=NAME, measures=robustness.MEASURES, changes_weights=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,8 @@ def relearn(
     A model on which training diverges is no proof of forgetting: the outcome says so with a last loss of None,
     and the probes of this attack count as not measured.
     """
+    from unlearning_engine.training import LoopConfig, Supervised, run
+
     config = policy.relearning
     examples = encode([item.record for item in split.taught], tokenizer)
     objective = Supervised(
