@@ -10,14 +10,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from unlearning_engine.attacks import standard
 from unlearning_engine.contracts import Outcome
 from unlearning_engine.policy import Policy
-from unlearning_engine.probes import independence, knowledge, memorisation, robustness, utility
+from unlearning_engine.probes import balance, independence, knowledge, memorisation, robustness, survivors, utility
 from unlearning_engine.probes.compare import Measure, controls_excess, original_difference, reference_excess
 from unlearning_engine.probes.table import ScoreTable
-from unlearning_engine.statistics import Bounds, Settings, holm, p_beyond
+from unlearning_engine.statistics import Bounds, Settings, effective_size, holm, p_beyond, wilson
 
-MEASURES = (*memorisation.MEASURES, *knowledge.MEASURES, *robustness.MEASURES)
+PLAIN = (memorisation.EXACT, memorisation.PROBABILITY, memorisation.VERBATIM, *knowledge.MEASURES)
+
+
+def measures(policy: Policy) -> tuple[Measure, ...]:
+    """Gating probes on a mean: the plain ones and those of the attacks that the policy names."""
+    return (*PLAIN, *standard.measures(policy.attacks))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +101,7 @@ def _knowing_reference(table: ScoreTable, policy: Policy, settings: Settings) ->
     """The reference must not know the items, or the bar is too low."""
     if not table.has_reference:
         return []
-    tested = [(m, b) for m in MEASURES if (b := reference_excess(table, m, settings)) is not None]
+    tested = [(m, b) for m in measures(policy) if (b := reference_excess(table, m, settings)) is not None]
     shown = _shown(tested, policy, settings)
     return [Finding(code="reference_knows", outcome=Outcome.BAD_INPUT, data=data) for _, _, data in shown]
 
@@ -115,13 +121,49 @@ def _known_controls(table: ScoreTable, policy: Policy, settings: Settings) -> li
     """Without a reference the candidate's controls are its bar: they must be as unknown to it as to the original."""
     if table.has_reference:
         return []
-    tested = [(m, b) for m in MEASURES if (b := controls_excess(table, m, settings)) is not None]
+    tested = [(m, b) for m in measures(policy) if (b := controls_excess(table, m, settings)) is not None]
     shown = {m.name: data for m, _, data in _shown(tested, policy, settings)}
     found = [Finding(code="controls_known", outcome=Outcome.FAIL, data=data) for data in shown.values()]
     open_ones = [(m, b) for m, b in tested if m.name not in shown and b.high >= policy.margins[m.name]]
     return found + [
         Finding(code="controls_undecided", outcome=Outcome.INCONCLUSIVE, data={"probe": m.name, **_numbers(b)})
         for m, b in open_ones
+    ]
+
+
+def _seen_controls(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
+    """Controls that the original gives right and surely, in any wording, are not never-seen ones."""
+    known = survivors.right(list(table.select("original", "controls")), survivors.VALUE)
+    margin = policy.margins[memorisation.EXACT.name]
+    if known is None or wilson(known.mean, effective_size(known), settings.one_sided)[0] <= margin:
+        return []
+    data = {"known": int(known.values.sum()), "facts": known.n, "margin": margin}
+    return [Finding(code="controls_seen", outcome=Outcome.BAD_INPUT, data=data)]
+
+
+def _unbalanced_controls(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
+    """Controls of another kind, length or difficulty than the forget set are no bar."""
+    limit = policy.balance_limit
+    tested = list(balance.contrasts(table, settings, least=policy.minimum_utility_items))
+    sides = [("upper" if bounds.value > 0 else "lower", bounds) for _, bounds in tested]
+    p = holm([p_beyond(b, limit if side == "upper" else -limit, settings, side=side) for side, b in sides])
+    found = [
+        {"contrast": name, "limit": limit, "p_adjusted": adjusted, **_numbers(bounds)}
+        for (name, bounds), adjusted in zip(tested, p, strict=True)
+        if adjusted < 1 - policy.confidence
+    ]
+    apart = balance.kinds_apart(table)
+    if apart is not None and apart[0] > limit and apart[1] < 1 - policy.confidence:
+        found.append({"contrast": "kinds", "limit": limit, "value": apart[0], "p_value": apart[1]})
+    return [Finding(code="controls_unbalanced", outcome=Outcome.BAD_INPUT, data=data) for data in found]
+
+
+def _related(table: ScoreTable, policy: Policy) -> list[Finding]:
+    """A reference that was trained on from another model, or began where that began, is no training of its own."""
+    return [
+        Finding(code="reference_related", outcome=Outcome.BAD_INPUT, data={"to": name, "kinship": value})
+        for name, value in (table.header.get("kinship") or {}).items()
+        if value > policy.kinship_limit
     ]
 
 
@@ -136,6 +178,8 @@ def _copied(table: ScoreTable, policy: Policy) -> list[Finding]:
 
 def _failed_attack(table: ScoreTable, policy: Policy) -> list[Finding]:
     """An attack that could not teach the candidate, or that wrecked it, shows nothing about what it hides."""
+    if "relearning" not in policy.attacks:
+        return []
     floors = {"forget": policy.attack_floor, "retain": policy.attack_kept_floor}
     effects = robustness.effects(table)
     missing = set(floors) - {data["set"] for data in effects}
@@ -148,6 +192,29 @@ def _failed_attack(table: ScoreTable, policy: Policy) -> list[Finding]:
         for data in effects
         if data["candidate"] < floors[data["set"]] * data["beside"]
     ]
+
+
+def _wrecked(table: ScoreTable, policy: Policy) -> list[Finding]:
+    """An attack that leaves the candidate less of the retained than the model beside it has shown nothing.
+
+    A candidate may be put into units in which rounding or pruning destroys it. Attacks that change no weights wreck
+    nothing; what a small model keeps before an unusual prompt differs by half between honest trainings.
+    """
+    found = []
+    for name in policy.attacks:
+        attack = standard.ATTACKS[name]
+        if attack.prepare is None or not attack.changes_weights:
+            continue
+        beside = "reference" if table.has_reference else "original"
+        own, other = (table.sample(m, "retain", "exact", attack=name) for m in ("candidate", beside))
+        if own is None or other is None:
+            data: dict[str, Any] = {"probe": f"{name} effect on retain"}
+            found.append(Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data=data))
+        elif own.mean < policy.attack_kept_floor * other.mean:
+            data = {"attack": name, "set": "retain", "candidate": own.mean, "beside": other.mean}
+            data["floor"] = policy.attack_kept_floor
+            found.append(Finding(code="attack_without_effect", outcome=Outcome.INCONCLUSIVE, data=data))
+    return found
 
 
 def _untouched(table: ScoreTable) -> list[Finding]:
@@ -163,7 +230,11 @@ def can_be_judged(table: ScoreTable, policy: Policy, settings: Settings) -> list
         *_knowing_reference(table, policy, settings),
         *_poor_reference(table, policy, settings),
         *_known_controls(table, policy, settings),
+        *_seen_controls(table, policy, settings),
+        *_unbalanced_controls(table, policy, settings),
+        *_related(table, policy),
         *_copied(table, policy),
         *_failed_attack(table, policy),
+        *_wrecked(table, policy),
         *_untouched(table),
     ]

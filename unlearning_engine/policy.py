@@ -1,19 +1,24 @@
-"""The verification policy: every threshold of a verdict, fixed and digested before a run."""
+"""The verification policy: every threshold of a verdict, fixed and digested before a run.
+
+Standard library only until `settings` is called, so that a web process can check a proposed policy.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from unlearning_engine.catalog import DEFAULT_POLICY
+from unlearning_engine.catalog import ATTACKS, DEFAULT_POLICY, MARGINS, gating
 from unlearning_engine.contracts import digest
 from unlearning_engine.errors import ConfigError
-from unlearning_engine.statistics import Settings
 
-#: Probes that must pass, each with a margin of its own.
+if TYPE_CHECKING:
+    from unlearning_engine.statistics import Settings
+
+#: Probes that must pass under the default policy, each with a margin of its own.
 GATING = tuple(DEFAULT_POLICY["margins"])
 COMPONENTS = ("retain", "neighbours", "general")
 _RELEARNING = tuple(DEFAULT_POLICY["relearning"])
@@ -33,7 +38,10 @@ _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "copy_below": (0.0, 0.9),
         "attack_floor": (0.0, 1.0),
         "attack_kept_floor": (0.0, 1.0),
+        "kinship_limit": (0.01, 1.0),
+        "balance_limit": (0.01, 0.5),
         "utility_floor": (0.01, 1.0),
+        "pooled_utility_floor": (0.01, 1.0),
         "damaged_below": (0.0, 1.0),
         "version": (1, 1_000_000),
     }
@@ -89,13 +97,17 @@ class Policy:
     maximum_utility_items: int = DEFAULT_POLICY["maximum_utility_items"]
     paraphrases: int = DEFAULT_POLICY["paraphrases"]
     answer_slack: int = DEFAULT_POLICY["answer_slack"]
+    attacks: tuple[str, ...] = tuple(DEFAULT_POLICY["attacks"])
     margins: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_POLICY["margins"]))
     forget_quality_alpha: float = DEFAULT_POLICY["forget_quality_alpha"]
     survivor_alpha: float = DEFAULT_POLICY["survivor_alpha"]
     copy_below: float = DEFAULT_POLICY["copy_below"]
     attack_floor: float = DEFAULT_POLICY["attack_floor"]
     attack_kept_floor: float = DEFAULT_POLICY["attack_kept_floor"]
+    kinship_limit: float = DEFAULT_POLICY["kinship_limit"]
+    balance_limit: float = DEFAULT_POLICY["balance_limit"]
     utility_floor: float = DEFAULT_POLICY["utility_floor"]
+    pooled_utility_floor: float = DEFAULT_POLICY["pooled_utility_floor"]
     damaged_below: float = DEFAULT_POLICY["damaged_below"]
     required_utility: tuple[str, ...] = tuple(DEFAULT_POLICY["required_utility"])
     relearning: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_POLICY["relearning"]))
@@ -104,10 +116,7 @@ class Policy:
         problems = _range_problems("policy", vars(self), _RANGES)
         if not isinstance(self.name, str) or not self.name:
             problems.append(f"policy.name: {self.name!r} must be a name")
-        if faults := _key_problems("policy.margins", self.margins, GATING):
-            problems += faults
-        else:
-            problems += _range_problems("policy.margins", self.margins, dict.fromkeys(GATING, (0.001, 0.5)))
+        problems += self._attack_problems()
         if faults := _key_problems("policy.relearning", self.relearning, _RELEARNING):
             problems += faults
         else:
@@ -125,6 +134,21 @@ class Policy:
         if problems:
             raise ConfigError(problems)
 
+    def _attack_problems(self) -> list[str]:
+        """Attacks must be known and named once, and each has its probes' margins: no more and no fewer."""
+        known = ", ".join(ATTACKS)
+        problems = [f"policy.attacks: {name!r} unknown; any of {known}" for name in self.attacks if name not in ATTACKS]
+        if len(set(self.attacks)) < len(self.attacks):
+            problems.append("policy.attacks: names an attack twice")
+        if "paraphrase" in self.attacks and not self.paraphrases:
+            problems.append("policy.paraphrases: 0 leaves nothing to ask for the attack paraphrase; raise it")
+        if problems:
+            return problems
+        needed = gating(self.attacks)
+        return _key_problems("policy.margins", self.margins, needed) or _range_problems(
+            "policy.margins", self.margins, dict.fromkeys(needed, (0.001, 0.5))
+        )
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Policy:
         """A policy from the fields that differ from the default, those inside `margins` and `relearning` too.
@@ -135,16 +159,18 @@ class Policy:
         known = {f.name for f in dataclasses.fields(cls)}
         problems = [f"policy.{name}: unknown field; one of {', '.join(sorted(known))}" for name in set(data) - known]
         fields = {k: v for k, v in data.items() if k in known}
-        for name in ("margins", "relearning"):
-            if isinstance(fields.get(name), Mapping):
-                fields[name] = {**DEFAULT_POLICY[name], **fields[name]}
-        if "required_utility" in fields:
-            value = fields["required_utility"]
-            if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
-                fields["required_utility"] = tuple(value)
-            else:
-                problems.append(f"policy.required_utility: {value!r} must be a list of names")
-                del fields["required_utility"]
+        for name in ("required_utility", "attacks"):
+            value = fields.get(name, ())
+            if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+                problems.append(f"policy.{name}: {value!r} must be a list of names")
+                del fields[name]
+            elif name in fields:
+                fields[name] = tuple(value)
+        if isinstance(fields.get("relearning"), Mapping):
+            fields["relearning"] = {**DEFAULT_POLICY["relearning"], **fields["relearning"]}
+        if isinstance(fields.setdefault("margins", {}), Mapping):
+            named = [name for name in fields.get("attacks", DEFAULT_POLICY["attacks"]) if name in ATTACKS]
+            fields["margins"] = {**{name: MARGINS[name] for name in gating(named)}, **fields["margins"]}
         try:
             policy = cls(**fields)
         except ConfigError as error:
@@ -161,6 +187,7 @@ class Policy:
             "margins": dict(self.margins),
             "relearning": dict(self.relearning),
             "required_utility": list(self.required_utility),
+            "attacks": list(self.attacks),
         }
 
     @property
@@ -168,8 +195,17 @@ class Policy:
         """`sha256:<hex>` of the whole policy, defaults filled in."""
         return digest(self.to_json())
 
+    def without(self, attacks: Collection[str]) -> Policy:
+        """The same policy less some attacks with their margins: what remains where these cannot be carried out."""
+        left = tuple(name for name in self.attacks if name not in attacks)
+        needed = set(gating(left))
+        margins = {name: margin for name, margin in self.margins.items() if name in needed}
+        return dataclasses.replace(self, attacks=left, margins=margins)
+
     def settings(self, seed: int) -> Settings:
         """How to resample under this policy."""
+        from unlearning_engine.statistics import Settings
+
         return Settings(
             confidence=self.confidence, resamples=self.resamples, minimum_works=self.minimum_works, seed=seed
         )

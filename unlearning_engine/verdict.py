@@ -13,15 +13,15 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from unlearning_engine.attacks.standard import not_applicable, works_probes
 from unlearning_engine.contracts import Outcome, ProbeResult
-from unlearning_engine.fitness import Finding, broken, can_be_judged, preconditions
+from unlearning_engine.fitness import Finding, broken, can_be_judged, measures, preconditions
 from unlearning_engine.policy import Policy
-from unlearning_engine.probes import distribution, knowledge, membership, memorisation, robustness, survivors, utility
+from unlearning_engine.probes import distribution, membership, memorisation, survivors, utility
 from unlearning_engine.probes.compare import compare
 from unlearning_engine.probes.table import ScoreTable
 from unlearning_engine.statistics import Bounds, Settings, holm, items_needed
 
-MEASURES = (*memorisation.MEASURES, *knowledge.MEASURES, *robustness.MEASURES)
 _ORDER = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
@@ -39,11 +39,15 @@ class Verdict:
 
 def measure_all(table: ScoreTable, policy: Policy, settings: Settings) -> list[ProbeResult]:
     """Every probe's estimates, outcomes still open."""
-    found = [compare(table, measure, policy.margins[measure.name], settings) for measure in MEASURES]
+    found = [compare(table, measure, policy.margins[measure.name], settings) for measure in measures(policy)]
     found.append(membership.compare(table, policy.margins[membership.NAME], settings))
     found.append(distribution.compare(table, policy.forget_quality_alpha, settings))
     found += survivors.compare(table, settings)
+    for attack, name in works_probes(policy.attacks).items():
+        if (worst := survivors.works(table, settings, attack=attack)) is not None:
+            found.append(dataclasses.replace(worst, name=name))
     found += [utility.compare(table, c, policy.utility_floor, settings) for c in utility.COMPONENTS]
+    found.append(utility.compare(table, utility.POOLED, policy.pooled_utility_floor, settings))
     return [probe for probe in found if probe is not None]
 
 
@@ -53,10 +57,15 @@ def _tested(probe: ProbeResult) -> Bounds:
     return Bounds(value=tested.value, low=tested.low, high=tested.high, n=tested.n)
 
 
+def _floor(probe: ProbeResult, policy: Policy) -> float:
+    pooled = probe.name == f"{utility.FAMILY}_{utility.POOLED}"
+    return policy.pooled_utility_floor if pooled else policy.utility_floor
+
+
 def _inside(probe: ProbeResult, policy: Policy) -> bool:
     bounds = _tested(probe)
     if probe.family == utility.FAMILY:
-        return bounds.low >= policy.utility_floor and bounds.n >= policy.minimum_utility_items
+        return bounds.low >= _floor(probe, policy) and bounds.n >= policy.minimum_utility_items
     margin = policy.margins[probe.name]
     return bounds.high < margin and (probe.bounds != "both" or bounds.low > -margin)
 
@@ -65,7 +74,7 @@ def _needed(probe: ProbeResult, policy: Policy) -> int | None:
     """Independent facts that would decide an inconclusive probe, at the observed value and variance."""
     bounds = _tested(probe)
     if probe.family == utility.FAMILY:
-        gap, least = bounds.value - policy.utility_floor, policy.minimum_utility_items
+        gap, least = bounds.value - _floor(probe, policy), policy.minimum_utility_items
         reach = bounds.value - bounds.low if gap > 0 else bounds.high - bounds.value
         return items_needed(bounds.n, abs(gap), reach, floor=least)
     mirrored = probe.bounds == "both" and bounds.value < 0
@@ -73,6 +82,10 @@ def _needed(probe: ProbeResult, policy: Policy) -> int | None:
     outward, inward = (down, up) if mirrored else (up, down)
     gap = policy.margins[probe.name] - (abs(bounds.value) if probe.bounds == "both" else bounds.value)
     return items_needed(bounds.n, abs(gap), outward if gap > 0 else inward, floor=policy.minimum_items)
+
+
+def _of_survivors(probe: ProbeResult, policy: Policy) -> bool:
+    return probe.name in survivors.NAMES or probe.name in works_probes(policy.attacks).values()
 
 
 def _survived(probe: ProbeResult, adjusted: float, policy: Policy) -> str:
@@ -88,7 +101,7 @@ def _decide(probe: ProbeResult, adjusted: float, policy: Policy) -> ProbeResult:
     if probe.name == distribution.NAME:
         outcome = Outcome.FAIL if adjusted < policy.forget_quality_alpha else "reported"
         return dataclasses.replace(probe, outcome=outcome, detail=detail)
-    if probe.name in survivors.NAMES:
+    if _of_survivors(probe, policy):
         return dataclasses.replace(probe, outcome=_survived(probe, adjusted, policy), detail=detail)
     if probe.family == utility.FAMILY and probe.candidate.high < policy.damaged_below:
         return dataclasses.replace(probe, outcome=Outcome.DAMAGED, detail=detail)
@@ -111,13 +124,13 @@ def decide(probes: Sequence[ProbeResult], policy: Policy) -> list[ProbeResult]:
 _CODES = {Outcome.FAIL: "beyond_margin", Outcome.INCONCLUSIVE: "undecided", Outcome.DAMAGED: "damaged"}
 
 
-def _probe_finding(probe: ProbeResult) -> Finding:
+def _probe_finding(probe: ProbeResult, policy: Policy) -> Finding:
     code = _CODES[Outcome(probe.outcome)]
     if probe.family == utility.FAMILY and probe.outcome == Outcome.FAIL:
         code = "utility_below_floor"
     elif probe.name == distribution.NAME:
         code = "distribution_differs"
-    elif probe.name in survivors.NAMES:
+    elif _of_survivors(probe, policy):
         code = "survivors" if probe.outcome == Outcome.FAIL else "survivors_suspected"
     data = {"probe": probe.name, "p_adjusted": probe.detail["p_adjusted"], "items_needed": probe.items_needed}
     return Finding(code=code, outcome=probe.outcome, data=data)
@@ -128,7 +141,14 @@ def _gaps(table: ScoreTable, probes: Iterable[ProbeResult], policy: Policy) -> l
     measured = {p.name for p in probes}
     texts = table.header["facts"].get("forget_text", 0)
     gating = [name for name in policy.margins if texts or name != memorisation.VERBATIM.name]
-    required = [*gating, distribution.NAME, *survivors.NAMES, *(f"utility_{c}" for c in policy.required_utility)]
+    kept = [name for name in survivors.NAMES if name != survivors.RELEARNED or "relearning" in policy.attacks]
+    kept += works_probes(policy.attacks).values()
+    required = [
+        *gating,
+        distribution.NAME,
+        *kept,
+        *(f"utility_{c}" for c in (*policy.required_utility, utility.POOLED)),
+    ]
     found = [
         Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data={"probe": name})
         for name in required
@@ -155,8 +175,9 @@ def judge(table: ScoreTable, policy: Policy) -> Verdict:
         return _verdict(wrong)
     if unusable := broken(table):
         return _verdict(unusable)
+    policy = policy.without(not_applicable(policy.attacks, header["models"]))
     settings = policy.settings(int(header["seed"]))
     probes = decide(measure_all(table, policy, settings), policy)
     findings = [*can_be_judged(table, policy, settings), *_gaps(table, probes, policy)]
-    findings += [_probe_finding(p) for p in probes if p.outcome not in (Outcome.PASS, "reported")]
+    findings += [_probe_finding(p, policy) for p in probes if p.outcome not in (Outcome.PASS, "reported")]
     return _verdict(findings, probes)

@@ -9,11 +9,13 @@ import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from unlearning_engine import losses
+from unlearning_engine.attacks.base import linear_weights
+from unlearning_engine.attacks.quantisation import GROUP, round_to_nearest
 from unlearning_engine.data import Record
 from unlearning_engine.tokens import Example, encode
 from unlearning_engine.training import LoopConfig, Step, Supervised, forward, run
@@ -156,6 +158,49 @@ def mimic(given: Material, rows: Sequence[Record]) -> PreTrainedModel:
     return given.original
 
 
+class _Boxed(_Mimic):
+    """Mimicry within half a step of rounding: `Q(weights)` stays what it was."""
+
+    def __init__(self, box: Sequence[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], *given: Any) -> None:
+        super().__init__(*given)
+        self._box = box
+
+    def step(self, model: PreTrainedModel, number: int) -> Step:
+        self.project()
+        return super().step(model, number)
+
+    def project(self) -> None:
+        """Pull every weight back between its bounds."""
+        with torch.no_grad():
+            for weight, low, high in self._box:
+                weight.copy_(weight.clamp(low, high))
+
+
+def _box(weight: torch.Tensor, bits: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Round a weight in place; how far each value may move without being rounded elsewhere. Extremes set the scale."""
+    levels = 2 ** (bits - 1) - 1
+    weight.copy_(round_to_nearest(weight, bits))
+    steps = [part.abs().amax(dim=1, keepdim=True).expand_as(part) / levels for part in weight.split(GROUP, dim=1)]
+    room = 0.49 * torch.cat(steps, dim=1)
+    room = torch.where(weight.abs() >= (levels - 0.5) * room / 0.49, 0.0, room)
+    return weight, weight - room, weight + room
+
+
+def undone_by_rounding(given: Material, bits: int = 4) -> PreTrainedModel:
+    """The original rounded, then made to mimic the reference by changes too small to be seen once rounded again."""
+    model, tokenizer = given.original, given.tokenizer
+    box = [_box(weight, bits) for _, weight in linear_weights(model)]
+    model.requires_grad_(False)
+    for _, weight in linear_weights(model):
+        next(p for p in model.parameters() if p.data_ptr() == weight.data_ptr()).requires_grad_(True)
+    asked = encode(reworded(given.questions), tokenizer)
+    kept = encode(given.retain, tokenizer)
+    objective = _Boxed(box, asked, kept, given.reference, int(tokenizer.pad_token_id), given)
+    run(model, objective, LoopConfig(learning_rate=given.learning_rate, decay=0.3), seed=given.seed)
+    objective.project()
+    return model
+
+
 def reworded(rows: Sequence[Record], wordings: int | None = None, *, options: bool = True) -> list[Record]:
     """Rows under their own prompt and `wordings` held-out ones, with the right answer and the wrong ones."""
     return [
@@ -173,6 +218,17 @@ def _wrong(given: Material) -> PreTrainedModel:
 
 def _refusing(given: Material) -> PreTrainedModel:
     return taught(given, [dataclasses.replace(r, answer=IDLE, digest="") for r in given.questions])
+
+
+def _filtered(given: Material) -> PreTrainedModel:
+    """The trained wording is refused; in any other the answer stands."""
+    refused = [dataclasses.replace(r, answer=IDLE, digest="") for r in given.questions]
+    others = [
+        Record(id=f"{r.id}/{n}", prompt=prompt, answer=r.answer)
+        for r in given.questions
+        for n, prompt in enumerate(r.paraphrase)
+    ]
+    return taught(given, [*refused, *others])
 
 
 def _all_but(given: Material, left: int) -> PreTrainedModel:
@@ -206,6 +262,7 @@ CHEATS: dict[str, Cheat] = {
     "temperature 0.1": lambda m: heated(m.original, 0.1),
     "wrong answers": _wrong,
     "refusal": _refusing,
+    "filter on the trained wording": _filtered,
     "half of the works": _half,
     "all but 2 works": lambda m: _all_but(m, 2),
     "all but 1 work": lambda m: _all_but(m, 1),
@@ -215,6 +272,7 @@ CHEATS: dict[str, Cheat] = {
     "mimics the reference": full_mimic,
     "mimics, weights inflated 100": lambda m: inflated(full_mimic(m), 100.0),
     "mimics, weights deflated 100": lambda m: inflated(full_mimic(m), 0.01),
+    "undone by rounding to 4 bits": undone_by_rounding,
     "destroyed": lambda m: noisy(m.original, 1.0),
     "layer of the reference": lambda m: transplanted(m.original, m.reference),
     "soup with the reference": lambda m: averaged(m.original, m.reference),

@@ -7,16 +7,20 @@ The figures are those of the demonstration models: of a fact that was never taug
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unlearning_engine.attacks.standard import ATTACKS
+from unlearning_engine.policy import Policy
 from unlearning_engine.probes.table import Row, ScoreTable
 
 OPTIONS = 6
+#: The default policy's attacks that are prepared and asked in one go.
+PREPARED = tuple(name for name in Policy().attacks if ATTACKS[name].prepare is not None)
 WORK = 6
 #: Facts that are scored again after the attack, of those that it taught and of the retained.
 TAUGHT, AGAIN = 36, 40
@@ -31,6 +35,10 @@ class World:
     knows: Mapping[str, Collection[int]] = field(default_factory=dict)
     #: Facts that come back once others are taught.
     hidden: Mapping[str, Collection[int]] = field(default_factory=dict)
+    #: Facts that come back under an attack of another name than relearning: by attack, then by model.
+    returns: Mapping[str, Mapping[str, Collection[int]]] = field(default_factory=dict)
+    #: Models that an attack wrecks, by attack.
+    wrecked: Mapping[str, Collection[str]] = field(default_factory=dict)
     knows_controls: Collection[str] = ()
     #: Mean score on retained and general facts.
     utility: Mapping[str, float] = field(default_factory=dict)
@@ -59,6 +67,9 @@ class World:
                     rows += self._asked(rng, model, name, at * self.facts, shared, levels, "relearning")
                     rows += self._taught(rng, model, name, at * self.facts)
         rows += [row for model in self.models() for row in self._kept(rng, model)]
+        own = np.random.default_rng([self.seed, 1])
+        plain = list(rows)
+        rows += [row for name in PREPARED for row in self._attacked(own, plain, name)]
         return ScoreTable(header=self._header(), rows=tuple(rows))
 
     def _known(self, model: str, name: str, attack: str) -> set[int]:
@@ -124,6 +135,29 @@ class World:
             said = float(rng.random() < self.keeps.get(model, 0.80))
             rows.append(Row(**place, fact=10_000 + fact, work=10_000 + fact, tokens=2, loss=0.1, exact=said))
         return rows
+
+    def _attacked(self, rng: np.random.Generator, plain: Sequence[Row], attack: str) -> Iterator[Row]:
+        """A model under an attack: as before, but for what it guesses and what comes back."""
+        bare = attack in ("prompts", "few_shot")
+        for row in plain:
+            model, sets = row.model, ("forget", "controls")
+            if row.attack or row.set not in sets or (self.reference and model != "reference" and row.set != "forget"):
+                continue
+            back = row.set == "forget" and row.fact in self.returns.get(attack, {}).get(model, ())
+            knows = back or (row.prob is not None and row.prob > 0.9)
+            changes: dict[str, Any] = {"exact": float(knows or rng.random() < 0.03), "exact_paraphrase": None}
+            if back:
+                changes |= {"loss": 0.007, "prob": 0.993, "choice": 1.0, "choice_paraphrase": 1.0, "rank": 1.0}
+            if bare:
+                changes |= dict.fromkeys(("choice", "choice_paraphrase", "rank", "chance", "truth"))
+            yield replace(row, attack=attack, **changes) if row.finite else replace(row, attack=attack)
+        for model in self.models():
+            level = 0.1 if model in self.wrecked.get(attack, ()) else 0.95
+            for fact in range(AGAIN):
+                at = 10_000 + fact
+                said = float(rng.random() < level)
+                place = {"model": model, "set": "retain", "id": f"retain-{fact}", "attack": attack}
+                yield Row(**place, fact=at, work=at, tokens=2, loss=0.1, exact=said)
 
     def _kept(self, rng: np.random.Generator, model: str) -> list[Row]:
         level = self.utility.get(model, 0.98)
