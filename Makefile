@@ -1,26 +1,29 @@
 # Every target is one line of intent; the work is in scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format bench clean-demo
+.PHONY: help setup demo serve test lint format bench zoo clean-demo
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 PORT ?= 8000
 SEED ?= 1
+TRIALS ?= 42
+WORKERS ?= 2
+MINUTES ?= 45
 export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
-	@printf '\n  make demo ONCE=1 ends after one case; SEED=n gives another organisation; PORT=n another address.\n'
+	@printf '\n  make demo ONCE=1 ends after one case; SEED=n gives another organisation; PORT=n another address;\n  LINEAGE=1 trains the model in shards and slices, from which records are deleted exactly.\n'
 
 setup: ## install what is missing: system libraries, .venv, pinned packages (PYTHON=python3.12 chooses)
 	@scripts/setup.sh
 
 demo: setup ## set up, file and work one case before your eyes, then serve until Ctrl-C
-	@.venv/bin/python manage.py demo --seed $(SEED) --port $(PORT) $(if $(filter 1 true yes,$(ONCE)),--once)
+	@.venv/bin/python manage.py demo --seed $(SEED) --port $(PORT) $(if $(filter 1 true yes,$(ONCE)),--once) $(if $(filter 1 true yes,$(LINEAGE)),--lineage)
 
 serve: setup ## web server, workers and scheduler on what is already in var/
-	@scripts/serve.sh $(PORT) $(SEED)
+	@scripts/serve.sh $(PORT) $(SEED)$(if $(filter 1 true yes,$(LINEAGE)),-lineage)
 
 test: ## all tests, with what they need; on PostgreSQL too
 	@scripts/test.sh
@@ -35,6 +38,10 @@ format: ## ruff format
 bench: ## measurements (tests/bench)
 	@scripts/setup.sh --dev
 	@.venv/bin/python -m pytest tests/bench -ra -s
+
+zoo: ## honest models and cheats before the verdict (TRIALS=42 WORKERS=2 MINUTES=45 FAMILIES=...; goes on where it stopped)
+	@scripts/setup.sh --dev
+	@.venv/bin/python -m tests.zoo --trials $(TRIALS) --workers $(WORKERS) --minutes $(MINUTES) --families "$(FAMILIES)" --publish
 
 clean-demo: ## delete the demo installation (var/): database, keys, models, reports
 	@scripts/clean-demo.sh
