@@ -7,14 +7,16 @@ import sys
 
 
 def prepare_demo(arguments: list[str]) -> None:
-    """Each seed is an installation of its own, below `var/`; the address follows the port."""
+    """Each seed, with or without a lineage, is an installation below `var/`; the address follows the port."""
     from governance.secrets import BASE_DIR
 
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--lineage", action="store_true")
     known, _ = parser.parse_known_args(arguments)
-    os.environ["LETHE_HOME"] = os.environ.get("LETHE_HOME") or str(BASE_DIR / "var" / f"demo-{known.seed}")
+    name = f"demo-{known.seed}{'-lineage' if known.lineage else ''}"
+    os.environ["LETHE_HOME"] = os.environ.get("LETHE_HOME") or str(BASE_DIR / "var" / name)
     os.environ.setdefault("LETHE_ORGANISATION", "Meridian Loom")
     os.environ["LETHE_URL"] = f"http://127.0.0.1:{known.port}"
     os.environ["PORT"] = str(known.port)

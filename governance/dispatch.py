@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from celery import current_app
@@ -19,8 +19,9 @@ from kombu.exceptions import OperationalError
 from governance.errors import Unfit
 from governance.models import Case, Job, Plan
 from unlearning_engine.artifacts import Store
-from unlearning_engine.catalog import DEFAULT_POLICY, LADDER, METHODS, MethodEntry
+from unlearning_engine.catalog import ATTACKS, DEFAULT_POLICY, LADDER, MARGINS, METHODS, MethodEntry
 from unlearning_engine.contracts import (
+    LINEAGE_METHODS,
     GenerateSpec,
     Guarantee,
     MatchSpec,
@@ -33,22 +34,53 @@ from unlearning_engine.contracts import (
     digest,
     to_json,
 )
+from unlearning_engine.errors import ConfigError, DataError
+from unlearning_engine.leniency import Change
+from unlearning_engine.leniency import changes as policy_changes
+from unlearning_engine.placement import (
+    Cost,
+    Place,
+    Placement,
+    deletion_cost,
+    expected_share,
+    lists_of,
+    places_of,
+)
+from unlearning_engine.policy import Policy
 
 __all__ = [
+    "ATTACKS",
     "DEFAULT_POLICY",
     "LADDER",
+    "LINEAGE_LADDER",
+    "LINEAGE_METHODS",
+    "MARGINS",
     "METHODS",
+    "Change",
+    "Cost",
+    "DataError",
     "GenerateSpec",
     "Guarantee",
     "MatchSpec",
     "MethodEntry",
     "Outcome",
+    "Place",
+    "Placement",
     "Spec",
     "TrainSpec",
     "UnlearnSpec",
     "VerifySpec",
+    "deletion_cost",
     "digest",
+    "expected_share",
+    "lists_of",
+    "places_of",
+    "policy_changes",
 ]
+
+#: The ladder where the base version has a lineage. Both yield the same bits, so the second is tried only where the run
+#: of the first broke, as from a damaged checkpoint, and never after a verdict: see docs/adr/0008.
+LINEAGE_LADDER: tuple[str, ...] = ("sisa", "retrain")
 
 #: Jobs of the house itself and the queue that takes each; everything else is an engine verb on `gpu`.
 HOUSE_JOBS = {
@@ -88,6 +120,11 @@ def read_bytes(ref: str) -> bytes:
     return store().read(ref)
 
 
+def read_lines(ref: str) -> list[str]:
+    """Lines as `put_lines` stored them; none for an empty reference."""
+    return [line for line in read_bytes(ref).decode().split("\n") if line] if ref else []
+
+
 def read_json(ref: str) -> Any:
     """A stored JSON document."""
     return json.loads(read_bytes(ref))
@@ -114,9 +151,26 @@ def read_output_rows(job: Job, name: str) -> list[Any]:
     return [json.loads(line) for line in read_output(job, name).splitlines() if line.strip()]
 
 
-def discard(ref: str) -> None:
-    """Delete a blob that must not stay, such as a claimant's works."""
-    store().delete(ref)
+def whole_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """A verification policy with every field filled in, as a verdict will name it.
+
+    Raises:
+        Unfit: with every problem of it.
+    """
+    try:
+        return Policy.from_json(policy).to_json()
+    except ConfigError as error:
+        raise Unfit([problem.removeprefix("policy.") for problem in error.messages]) from error
+
+
+def exists(ref: str) -> bool:
+    """Whether a stored blob or tree is still there."""
+    return store().exists(ref)
+
+
+def discard(ref: str) -> bool:
+    """Delete what must not stay, such as a claimant's works; False where another stored tree still needs it itself."""
+    return ref not in store().delete(ref).kept
 
 
 def queue_name(queue: str) -> str:
@@ -129,11 +183,19 @@ def enqueue(*, kind: str, key: str, case: Case | None = None, plan: Plan | None 
     return _create(kind=kind, key=key, queue=HOUSE_JOBS[kind], case=case, plan=plan)
 
 
-def enqueue_engine(*, spec: Spec, key: str, case: Case | None = None, plan: Plan | None = None) -> Job:
-    """A job of the engine: its spec is stored by digest, so that anybody with access can run the very same."""
+def enqueue_engine(*, spec: Spec, key: str, case: Case | None = None, plan: Plan | None = None, kind: str = "") -> Job:
+    """A job of the engine: its spec is stored by digest, so that anybody with access can run the very same.
+
+    `kind` names whose step follows on its end where that is not the verb's usual one.
+    """
     data = to_json(spec)
     return _create(
-        kind=f"engine.{data['verb']}", key=key, queue="gpu", case=case, plan=plan, spec=put_bytes(canonical(data))
+        kind=kind or f"engine.{data['verb']}",
+        key=key,
+        queue="gpu",
+        case=case,
+        plan=plan,
+        spec=put_bytes(canonical(data)),
     )
 
 

@@ -15,10 +15,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance import dispatch
+from governance.clocks import due_date
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Case, Decision, Disposition, Release, Status
+from governance.models import Case, Channel, Decision, Disposition, Release, Status
 from governance.policies import Actor, Permission, demand, proof_unlocks_weights
+from governance.tokens import link_token, token_hash
 
 S = Status
 P = Permission
@@ -147,3 +149,38 @@ def advance(
     if transition.job:
         dispatch.enqueue(kind=transition.job, case=case, key=f"{transition.job}:{case.pk}:{entry.index}")
     return case
+
+
+@transaction.atomic
+def reopen(*, parent: Case, actor: Actor, body: dict[str, Any]) -> Case:
+    """A child case of a closed one, at review, for the same person and with its proofs; its clock starts today.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Conflict: the parent is still open.
+        KeyDestroyed: the person was erased; nothing can be opened for them any more.
+    """
+    demand(actor, Permission.REOPEN)
+    if parent.is_open:
+        raise Conflict(f"Case {parent.number} is open; what was found belongs into it.")
+    today, claimant = timezone.localdate(), parent.claimant
+    child = Case(kind=parent.kind, law=parent.law, channel=Channel.HOUSE, claimant=claimant, parent=parent)
+    child.status, child.officer = S.REVIEW, parent.officer
+    child.received_on, child.due_on = today, due_date(parent.law, today).due
+    child.status_token = token_hash(link_token(child.public_id, "status"))
+    child.confirm_token = token_hash(link_token(child.public_id, "confirm"))
+    child.save()
+    for item in parent.items.all():
+        child.items.create(
+            subject=claimant.subject, position=item.position, form=item.form, title=item.title, text=item.text
+        )
+    for proof in parent.proofs.all():
+        child.proofs.create(
+            subject=claimant.subject,
+            level=proof.level,
+            note=proof.note,
+            recorded_by=proof.recorded_by,
+            recorded_at=proof.recorded_at,
+        )
+    dates = {"received_on": today.isoformat(), "due_on": child.due_on.isoformat()}
+    ledger.append(action="case.reopened", actor=actor, case=child, body={"follows": parent.number, **dates, **body})
+    return child

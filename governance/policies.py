@@ -38,23 +38,29 @@ class Permission(enum.Enum):
     SEE_LEDGER = "see the ledger"
     SEE_REPORTS = "see reports"
     MANAGE_USERS = "manage accounts"
+    SEE_POLICIES = "see verification policies"
+    PROPOSE_POLICY = "propose a verification policy"
+    APPROVE_POLICY = "approve a verification policy"
     CONFIRM_EMAIL = "confirm an e-mail address"
     RUN_MACHINE = "move a case as the machine"
+    REOPEN = "open a case anew after a regression"
 
 
 P = Permission
 _STAFF = {P.SEE_DESK}
-_READ_CASES = {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.SEE_LEDGER}
+_READ_CASES = {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.SEE_LEDGER, P.SEE_POLICIES}
+_POLICIES = {P.PROPOSE_POLICY, P.APPROVE_POLICY}
 
 #: Least privilege: what is not listed is refused.
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.LEGAL: frozenset(
         _STAFF
         | _READ_CASES
+        | _POLICIES
         | {P.REVEAL_PERSON, P.ENTER_CASE, P.RECORD_PROOF, P.REVIEW, P.PROPOSE, P.WITHDRAW, P.EXTEND, P.RELEASE_LEGAL}
     ),
-    Role.APPROVER: frozenset(_STAFF | _READ_CASES | {P.REVEAL_PERSON, P.APPROVE, P.RELEASE_LEGAL}),
-    Role.ENGINEER: frozenset(_STAFF | _READ_CASES | {P.REGISTER_MODELS, P.CONFIRM_PLAN, P.CANCEL_JOB}),
+    Role.APPROVER: frozenset(_STAFF | _READ_CASES | {P.REVEAL_PERSON, P.APPROVE, P.RELEASE_LEGAL, P.APPROVE_POLICY}),
+    Role.ENGINEER: frozenset(_STAFF | _READ_CASES | _POLICIES | {P.REGISTER_MODELS, P.CONFIRM_PLAN, P.CANCEL_JOB}),
     Role.RELEASE: frozenset(
         _STAFF | {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.RELEASE_MODEL, P.UPDATE_DEPLOYMENT}
     ),
@@ -63,7 +69,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(_STAFF | {P.MANAGE_USERS}),
 }
 
-SYSTEM_GRANTS = frozenset({P.RUN_MACHINE})
+SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
 CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.WITHDRAW})
 
 

@@ -12,6 +12,7 @@ from governance.services import (
     matching,
     notification,
     planning,
+    regressions,
     release,
     reporting,
     unlearning,
@@ -30,10 +31,12 @@ DONE: dict[str, jobs.Handler] = {
     "engine.match": matching.matching_finish,
     "engine.unlearn": unlearning.unlearning_finish,
     "engine.verify": verification.verification_finish,
+    regressions.KIND: regressions.recheck_finish,
 }
 FAILED: dict[str, jobs.Handler] = {
     "engine.unlearn": unlearning.unlearning_fail,
     "engine.verify": verification.verification_fail,
+    regressions.KIND: regressions.recheck_fail,
 }
 
 
@@ -69,8 +72,9 @@ def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
 
 @shared_task(name="governance.sweep_jobs")
 def sweep_jobs() -> int:
-    """Lost messages, lost workers, unsent letters."""
-    return jobs.jobs_sweep(then=FAILED) + notification.letters_resend()
+    """Lost messages, lost workers, unsent letters; earlier cases that a later version has yet to be asked about."""
+    swept = jobs.jobs_sweep(then=FAILED) + notification.letters_resend()
+    return swept + regressions.rechecks_plan() + regressions.recheck_next()
 
 
 @shared_task(name="governance.watch_deadlines")

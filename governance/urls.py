@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from governance.api import views
-from governance.web import administration, auditor, casework, claimant, executive, operations, verify
+from governance.web import administration, auditor, casework, claimant, executive, operations, thresholds, verify
 from governance.web.accounts import desk
 from governance.web.case_actions import ACTIONS
 
@@ -52,11 +52,17 @@ staff: list[URLPattern | URLResolver] = [
     path("models/", operations.models, name="models"),
     path("models/register/", operations.models_register, name="models_register"),
     path("models/<uuid:public_id>/", operations.model, name="model"),
+    path("models/<uuid:public_id>/<int:revision>/", operations.version, name="version"),
+    path("models/<uuid:public_id>/<int:revision>/cost.csv", operations.version_cost, name="version_cost"),
     path("models/<uuid:public_id>/place/", operations.model_place, name="model_place"),
     path("models/<uuid:public_id>/recipient/", operations.model_recipient, name="model_recipient"),
     path("datasets/", operations.datasets, name="datasets"),
     path("datasets/register/", operations.datasets_register, name="datasets_register"),
     path("datasets/<uuid:public_id>/", operations.dataset, name="dataset"),
+    path("policies/", thresholds.policies, name="policies"),
+    path("policies/propose/", thresholds.propose, name="policy_propose"),
+    path("policies/<int:version>/approve/", thresholds.approve, name="policy_approve"),
+    path("policies/<int:version>/return/", thresholds.give_back, name="policy_return"),
     path("jobs/", operations.jobs, name="jobs"),
     path("jobs/<uuid:job_id>/", operations.job, name="job"),
     path("jobs/<uuid:job_id>/cancel/", operations.job_cancel, name="job_cancel"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the Procfile on an installation that exists: LETHE_HOME, else var/, else the demo's of that seed.
-# Usage: scripts/serve.sh PORT [SEED]
+# Usage: scripts/serve.sh PORT [SEED[-lineage]]
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 

@@ -39,8 +39,16 @@ def _probe(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _attacks(attacks: list[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """One sentence per attack and model, with the counts that the engine gave."""
-    return [{"name": str(one["attack"]), "description": _ATTACKS[one["attack"]](one)} for one in attacks]
+    """One sentence per attack, for relearning one per round and model, with the counts that the engine gave."""
+    found: list[dict[str, str]] = []
+    for name in dict.fromkeys(str(one["attack"]) for one in attacks):
+        runs = [one for one in attacks if one["attack"] == name]
+        if name == "relearning":
+            found += ({"name": name, "description": _relearning(one)} for one in runs)
+        else:
+            asked = ", ".join(f"{one['model']} ({one['asked_facts']} facts)" for one in runs)
+            found.append({"name": name, "description": f"{_WORDS[name].format(**runs[0])}, then asked: {asked}."})
+    return found
 
 
 def _relearning(one: Mapping[str, Any]) -> str:
@@ -51,4 +59,14 @@ def _relearning(one: Mapping[str, Any]) -> str:
     )
 
 
-_ATTACKS = {"relearning": _relearning}
+#: What was done before the questions were asked; the names in braces are the engine's own numbers.
+_WORDS = {
+    "quantisation_int8": "Weights rounded to {bits} bits in groups of {group}",
+    "quantisation_4bit": "Weights rounded to {bits} bits in groups of {group}",
+    "pruning": "The smallest weights set to zero, a share of {share} of all",
+    "prompts": "Questions put behind {prefixes} prefixes and {roles} roles, any answer counting",
+    "few_shot": "Up to {examples} retained questions with answers put in front",
+    "sampling": "{tries} answers sampled to each question at temperature {temperature}, any of them counting",
+    "finetuning": "Trained on retained questions for {epochs} passes",
+    "steering": "The removed direction added back to the hidden states, chosen on the other half of the works",
+}

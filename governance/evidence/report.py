@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -17,6 +18,11 @@ from governance.evidence.figures import percent
 from governance.evidence.sentences import statement
 
 Document = Mapping[str, Any]
+#: Characters of "Asked" and "Done" above which the first page runs over; what follows then needs no page of its own.
+FIRST_PAGE = 950
+#: Titles of the claimant's works on the first page; the evidence has all.
+NAMED = 4
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def day(text: str) -> str:
@@ -55,6 +61,7 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "confidence": f"{schema.confidence(document):.0%}",
         "asked": _asked(document),
         "done": _done(document),
+        "crowded": sum(map(len, [*_asked(document), *_done(document)])) > FIRST_PAGE,
         "found": _found(final),
         "attempts": [_attempt(one, final) for one in document["attempts"]],
         "failed_before": _failed_before(document, final),
@@ -78,8 +85,8 @@ def _asked(document: Document) -> list[str]:
     case = document["case"]
     lines = [case["asked"]]
     if case["items"]:
-        titles = "; ".join(f"“{item['title']}”" for item in case["items"][:6])
-        more = case["items_count"] - len(case["items"][:6])
+        titles = "; ".join(f"“{item['title']}”" for item in case["items"][:NAMED])
+        more = case["items_count"] - len(case["items"][:NAMED])
         if more > 0:
             titles += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more}
         lines.append(_("Named: %(titles)s.") % {"titles": titles})
@@ -99,7 +106,12 @@ def _done(document: Document) -> list[str]:
         )
     if document["case"]["reason"]:
         lines.append(_("Reason: %(reason)s") % {"reason": document["case"]["reason"]})
-    return [*lines, *statement(schema.facts(document)).claims]
+    return [*lines, *map(_with_short_digests, statement(schema.facts(document)).claims)]
+
+
+def _with_short_digests(text: str) -> str:
+    """A sentence for print: its digests by their ends; in full they stand on the last page and in the evidence."""
+    return _DIGEST.sub(lambda found: short(found.group()), text)
 
 
 def _failed_before(document: Document, final: Mapping[str, Any] | None) -> str:
@@ -167,6 +179,7 @@ def _attempt(attempt: Mapping[str, Any], final: Mapping[str, Any] | None) -> dic
         "verdict": verdict,
         "outcome": wording.outcome_word(verdict),
         "promise": wording.guarantee_words(attempt["guarantee"]),
+        "deleted": _deleted(attempt.get("deletion")),
         "released": bool(final and final["number"] == attempt["number"] and verdict == "pass"),
         "started": moment(attempt["started_at"]),
         "finished": moment(attempt["finished_at"]),
@@ -175,6 +188,27 @@ def _attempt(attempt: Mapping[str, Any], final: Mapping[str, Any] | None) -> dic
         "worst": [_table_row(p) for p in verification["probes"] if p["outcome"] not in ("pass", "reported")]
         if verification
         else [],
+    }
+
+
+def _deleted(deletion: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An exact deletion: what was trained again, and its share of what training everything again would take."""
+    if deletion is None:
+        return None
+    whole = deletion["retraining_passes"]
+    return {
+        **deletion,
+        "before": short(deletion["lineage_before"]),
+        "after": short(deletion["lineage_after"]),
+        "stages": [{**one, "name": f"shard-{one['shard']:02d}"} for one in deletion["retrained"]],
+        "work": _("%(passes)s sample passes, %(share)s of the %(whole)s that training everything again would take")
+        % {
+            "passes": f"{deletion['passes']:,.0f}",
+            "whole": f"{whole:,.0f}",
+            "share": percent(deletion["passes"] / whole) if whole else "–",
+        },
+        "others": deletion["cases_in_pass"] - 1,
+        "words": _with_short_digests((deletion["claim"] or {"sentence": ""})["sentence"]),
     }
 
 
@@ -208,6 +242,9 @@ def _identity(document: Document, evidence_digest: str) -> list[tuple[str, str]]
         if models.get(name):
             revision = _("revision %(n)d") % {"n": models[name]["revision"]}
             rows.append((label, f"sha256 {short(models[name]['digest'])}, {revision}"))
+    if made := (schema.final_attempt(document) or {}).get("deletion"):
+        words = {"before": short(made["lineage_before"]), "after": short(made["lineage_after"])}
+        rows.append((_("Lineage"), _("before %(before)s, now %(after)s") % words))
     rows.append((_("Evidence"), f"sha256 {short(evidence_digest)}"))
     if document["ledger"]:
         ledger = _ledger(document)
@@ -233,7 +270,8 @@ def _disposal(one: Mapping[str, Any]) -> dict[str, str]:
         if one["deleted_at"]
         else _("to be deleted by %(day)s") % {"day": day(one["due_on"])}
     )
-    return {"what": wording.disposal_words(one["what"]), "digest": short(one["digest"]), "state": state}
+    what = _("Lineage") if one["what"] == "lineage" else wording.disposal_words(one["what"])
+    return {"what": what, "digest": short(one["digest"]), "state": state}
 
 
 def _digests(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
@@ -248,6 +286,9 @@ def _digests(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
         rows.append((_("Policy"), policy["digest"]))
     for one in document["attempts"]:
         rows.append((_("Plan %(n)d, configuration") % {"n": one["number"]}, one["config_digest"]))
+        if made := one.get("deletion"):
+            rows.append((_("Plan %(n)d, lineage before") % {"n": one["number"]}, made["lineage_before"]))
+            rows.append((_("Plan %(n)d, lineage after") % {"n": one["number"]}, made["lineage_after"]))
         if one["verification"]:
             rows.append((_("Plan %(n)d, verification") % {"n": one["number"]}, one["verification"]["document_digest"]))
     return [(label, grouped(value)) for label, value in rows]

@@ -20,10 +20,12 @@ from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import ContradictionError, DocumentError, ProofError
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
 from governance.evidence.merkle import leaf_hash, verify_inclusion
-from governance.evidence.sentences import Construction, Facts, statement
+from governance.evidence.sentences import Construction, Deletion, Facts, statement
 from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Verdict, service_of
 
 SCHEMA: Final = "lethe-evidence/1"
+#: Stages of a deletion that a sentence names; the report's table has all.
+NAMED_STAGES: Final = 6
 EVIDENCE_ACTION: Final = "evidence.recorded"
 MAX_BYTES: Final = 8 * 1024 * 1024
 CHANGED: Final = ("fulfilled", "partly_fulfilled")
@@ -125,7 +127,23 @@ def facts(document: Document) -> Facts:
         attacks=len(verification["attacks"]) if verification else 0,
         deployments=len(document["deployments"]),
         construction=Construction(**made) if made else None,
+        deletion=_deletion((attempt or {}).get("deletion")),
     )
+
+
+def _deletion(found: Document | None) -> Deletion | None:
+    if found is None:
+        return None
+    claim = found["claim"] or {"code": "", "sentence": ""}
+    named = [
+        f"shard {one['shard']:02d} from slice {one['first_slice']} of {one['slices']}" for one in found["retrained"]
+    ]
+    more = [f"{len(named) - NAMED_STAGES} more shards"] if len(named) > NAMED_STAGES else []
+    stages = "; ".join([*named[:NAMED_STAGES], *more])
+    return Deletion(
+        code=claim["code"], sentence=claim["sentence"], records_left_out=found["records_left_out"],
+        stages=stages or "no shard, since the records filled theirs alone",
+    )  # fmt: skip
 
 
 def policy_of(document: Document) -> dict[str, Any]:
@@ -191,11 +209,24 @@ def _incoherent_attempts(document: Document) -> Iterator[str]:
             yield f"{here}.config_digest: not the digest of config"
         if not attempt["thresholds_recorded"]["at"] <= attempt["started_at"] <= attempt["finished_at"]:
             yield f"{here}: thresholds must be recorded before the start, and the start lie before the end"
+        if attempt.get("deletion"):
+            yield from _incoherent_deletion(f"{here}.deletion", attempt)
         if attempt["verification"]:
             yield from _incoherent_verification(f"{here}.verification", attempt["verification"])
     final = final_attempt(document)
     if final and policy and final["policy_digest"] != policy["digest"]:
         yield "policy: not the one that the released attempt was judged by"
+
+
+def _incoherent_deletion(here: str, attempt: Mapping[str, Any]) -> Iterator[str]:
+    found = attempt["deletion"]
+    if attempt["guarantee"] != "exact":
+        yield f"{here}: present, though the method is {attempt['guarantee']}"
+    if found["lineage_before"] == found["lineage_after"]:
+        yield f"{here}.lineage_after: the lineage of before"
+    for place, one in enumerate(found["retrained"]):
+        if one["first_slice"] > one["slices"] or one["shard"] >= found["shards"]:
+            yield f"{here}.retrained.{place}: no such stage"
 
 
 def _incoherent_verification(here: str, verification: Mapping[str, Any]) -> Iterator[str]:

@@ -30,6 +30,29 @@ class Construction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """An exact deletion from a lineage, and what the engine claims about it (`code` empty: nothing).
+
+    `sentence` is the engine's own and is printed as it stands; `stages` says what was trained again. `records_left_out`
+    counts this case's records that the new lineage no longer has.
+    """
+
+    code: str
+    sentence: str
+    records_left_out: int
+    stages: str = ""
+
+    def whole(self, records: int) -> bool:
+        """Whether nothing that learned from the records is left out of the claim, and all of them were deleted."""
+        return self.code == WHOLE_CLAIM and self.records_left_out == records > 0
+
+
+#: The engine's code for: nothing that is served trained on the records. Every other code, known or not, is a narrower
+#: claim. Whether the bits are those of a training without them as well is said by the sentence.
+WHOLE_CLAIM = "exact"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """All that a statement depends on. `records` counts the records that were to be unlearned."""
 
@@ -50,10 +73,13 @@ class Facts:
     attacks: int = 0
     deployments: int = 0
     construction: Construction | None = None
+    deletion: Deletion | None = None
 
     @property
     def constructed(self) -> bool:
         """Whether the facts carry "exact by construction"."""
+        if self.deletion is not None:
+            return self.guarantee is Guarantee.EXACT and self.deletion.whole(self.records)
         made = self.construction
         return (
             self.guarantee is Guarantee.EXACT
@@ -140,6 +166,10 @@ def _headline(facts: Facts) -> str:
 
 
 def _headline_replaced(facts: Facts) -> str:
+    if facts.constructed and facts.deletion and facts.verdict is Verdict.PASS:
+        if facts.kept_records:
+            return _("The %(records)s that were accepted in this case were deleted exactly from %(model)s")
+        return _("The %(records)s matched to %(items)s were deleted exactly from %(model)s")
     if facts.constructed and facts.verdict is Verdict.PASS:
         if facts.kept_records:
             return _("%(model)s was retrained without the %(records)s that were accepted in this case")
@@ -191,6 +221,8 @@ def _headline_not_fulfilled(facts: Facts) -> str:
 
 def _verdict(facts: Facts) -> str:
     if facts.verdict is Verdict.PASS:
+        if facts.constructed and facts.deletion:
+            return _("Exact: trained again without the records")
         if facts.constructed:
             return _("Pass, by retraining without the records")
         if facts.guarantee is Guarantee.CERTIFIED:
@@ -206,6 +238,8 @@ def _verdict(facts: Facts) -> str:
 
 
 def _construction(facts: Facts) -> tuple[str, ...]:
+    if facts.deletion is not None:
+        return _deletion(facts, facts.deletion)
     if facts.constructed:
         return (
             _fill(facts, _(
@@ -225,6 +259,25 @@ def _construction(facts: Facts) -> tuple[str, ...]:
             _("The certificate holds under the conditions and for the layers that its method states, nowhere else."),
         )
     return ()
+
+
+def _deletion(facts: Facts, made: Deletion) -> tuple[str, ...]:
+    """What was trained again, and the engine's claim in its own words; never more than that."""
+    # The engine speaks of its lineage, and does not know that the version before may still answer.
+    told = made.sentence if facts.service is Service.REPLACED else ""
+    if facts.constructed and told:
+        first = _("Trained again without the %(records)s: %(stages)s.")
+    elif facts.constructed:
+        first = _("Exact by construction. Trained again without the %(records)s: %(stages)s.")
+    elif made.code:
+        first = _("Trained again without the %(records)s: %(stages)s. The claim is narrower than exact.")
+    else:
+        first = _(
+            "Trained again without the %(records)s: %(stages)s. Nothing shows that this is all that learned from "
+            "them, so this report relies on the measurements alone."
+        )
+    filled = _fill(facts, first.replace("%(stages)s", "%%(stages)s")) % {"stages": made.stages}
+    return (filled, told) if told else (filled,)
 
 
 def _measurement(facts: Facts) -> tuple[str, ...]:

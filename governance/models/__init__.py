@@ -6,6 +6,8 @@ from governance.models.decision import Decision, Match, Release
 from governance.models.evidence import Letter, Report
 from governance.models.job import Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
+from governance.models.policy import VerificationPolicy
+from governance.models.recheck import Recheck
 from governance.models.user import Role, User
 from governance.models.vault import SubjectKey
 
@@ -30,6 +32,7 @@ __all__ = [
     "ModelVersion",
     "Plan",
     "Proof",
+    "Recheck",
     "Recipient",
     "Record",
     "Release",
@@ -39,4 +42,5 @@ __all__ = [
     "SubjectKey",
     "User",
     "Verification",
+    "VerificationPolicy",
 ]

@@ -60,6 +60,7 @@ class Channel(models.TextChoices):
     API = "api", _("Interface")
     POST = "post", _("Post")
     PHONE = "phone", _("Telephone")
+    HOUSE = "house", _("Opened by the house")
 
 
 def case_number() -> str:

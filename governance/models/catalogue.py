@@ -80,6 +80,8 @@ class ModelVersion(models.Model):
     datasets = models.ManyToManyField(Dataset, related_name="versions")
     #: Artefact with the ids of the records left out, one a line; empty when nothing was.
     excluded = models.CharField(max_length=71, blank=True)
+    #: Tree of the lineage that the weights were trained with; from it records can be deleted exactly. May be empty.
+    lineage = models.CharField(max_length=71, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.CANDIDATE)
     created_at = models.DateTimeField(default=timezone.now)
     released_at = models.DateTimeField(null=True)
@@ -129,7 +131,7 @@ class Recipient(models.Model):
 
 
 class Disposal(models.Model):
-    """Old weights, checkpoints or caches with the date on which they are deleted."""
+    """Old weights, lineages, checkpoints or caches with the date on which they are deleted."""
 
     class What(models.TextChoices):
         """What is to go."""
@@ -137,6 +139,7 @@ class Disposal(models.Model):
         WEIGHTS = "weights", _("Weights")
         CHECKPOINTS = "checkpoints", _("Checkpoints")
         CACHE = "cache", _("Cache")
+        LINEAGE = "lineage", _("Lineage, with the records it keeps")
 
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="disposals")
     case = models.ForeignKey("governance.Case", null=True, on_delete=models.PROTECT, related_name="disposals")

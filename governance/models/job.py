@@ -13,6 +13,9 @@ from governance.errors import Unfit
 from governance.models.case import Case
 from governance.models.catalogue import Dataset, ModelVersion
 
+#: Between a plan's number and a shard's in the key of a job that trains one shard alone.
+SHARD = ":shard:"
+
 
 class Plan(models.Model):
     """How a case's records are to be unlearned, and how that will be judged: fixed before the run."""
@@ -43,7 +46,14 @@ class Plan(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.PROPOSED)
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     confirmed_at = models.DateTimeField(null=True)
-    candidate = models.OneToOneField(ModelVersion, null=True, on_delete=models.PROTECT, related_name="plan")
+    #: Several plans share one where several cases were deleted in one pass.
+    candidate = models.ForeignKey(
+        ModelVersion, null=True, on_delete=models.PROTECT, related_name="plans", related_query_name="plan"
+    )
+    #: The plan of another case whose pass deletes this one's records too; this plan then runs no pass of its own.
+    leader = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="riders")
+    #: Of a deletion from a lineage: which stages are trained again, and what that costs (`services.lineages.foresee`).
+    deletion = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -102,6 +112,12 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+    @property
+    def shard(self) -> int | None:
+        """The one shard of a lineage that this job trains; None for every other job."""
+        head, _sep, number = self.key.rpartition(SHARD)
+        return int(number) if head else None
 
     def load_case(self) -> Case:
         """The job's case, fresh from the database.

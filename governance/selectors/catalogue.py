@@ -11,6 +11,7 @@ from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
 
 RECORDS = 50
+DELETIONS = 50
 RUNNING_PLANS = Q(state__in=[Plan.State.PROPOSED, Plan.State.CONFIRMED])
 
 
@@ -45,6 +46,23 @@ def model_get(actor: Actor, public_id: uuid.UUID) -> AiModel:
 def versions(model: AiModel) -> list[ModelVersion]:
     """Newest first, with parent and datasets."""
     return list(model.versions.select_related("parent", "model").prefetch_related("datasets").order_by("-revision"))
+
+
+def version_get(actor: Actor, model: uuid.UUID, revision: int) -> ModelVersion:
+    """One version of a model, with parent and datasets.
+
+    Raises:
+        ModelVersion.DoesNotExist: no such version.
+    """
+    demand(actor, Permission.SEE_MODELS)
+    rows = ModelVersion.objects.select_related("model", "parent__model").prefetch_related("datasets")
+    return rows.get(model__public_id=model, revision=revision)
+
+
+def deletions(model: AiModel) -> list[Plan]:
+    """Plans whose pass over a lineage of the model ended, oldest first, at most the newest fifty."""
+    rows = Plan.objects.filter(base__model=model, candidate__isnull=False, leader=None).exclude(deletion={})
+    return list(rows.select_related("leader").order_by("-id")[:DELETIONS])[::-1]
 
 
 def places(model: AiModel) -> QuerySet[Deployment]:

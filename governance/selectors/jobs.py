@@ -61,3 +61,12 @@ def points(job: Job) -> list[JobPoint]:
 def running(case: Case) -> Job | None:
     """The case's newest job that waits or runs."""
     return case.jobs.filter(state__in=ACTIVE).order_by("-created_at").first()
+
+
+def siblings(job: Job) -> list[Job]:
+    """All jobs of a run whose shards are trained apart, in the order of their shards; none of any other run."""
+    if job.plan_id is None:
+        return []
+    found = list(Job.objects.filter(plan=job.plan_id, kind=job.kind).select_related("case", "plan"))
+    apart = any(one.shard is not None for one in found)
+    return sorted(found, key=lambda one: (one.shard is None, one.shard or 0)) if apart else []

@@ -17,6 +17,7 @@ from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Record
 from governance.policies import Actor, Permission, demand
+from governance.services import lineages
 
 BATCH = 2000
 
@@ -80,11 +81,13 @@ def version_register(
     state: ModelVersion.State,
     actor: Actor,
     excluded: str = "",
+    lineage: str = "",
 ) -> ModelVersion:
     """Register weights as the next revision of a model (made when it is new).
 
     Raises:
-        Unfit: the weights are not stored, or no dataset is named: what nobody knows cannot be forgotten.
+        Unfit: the weights are not stored, or no dataset is named: what nobody knows cannot be forgotten. Or the lineage
+            is unreadable, contradicts itself, or made other weights.
     """
     demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
     problems = []
@@ -93,12 +96,18 @@ def version_register(
     trained_on = list(datasets)
     if not trained_on:
         problems.append("Name at least one dataset that the version was trained on.")
-    if problems:
+    if problems := problems or _lineage_problems(lineage, artifact):
         raise Unfit(problems)
     owner, _ = AiModel.objects.get_or_create(name=model)
     newest = owner.versions.aggregate(newest=Max("revision"))["newest"] or 0
     version = ModelVersion.objects.create(
-        model=owner, revision=newest + 1, artifact=artifact, method=method, state=state, excluded=excluded
+        model=owner,
+        revision=newest + 1,
+        artifact=artifact,
+        method=method,
+        state=state,
+        excluded=excluded,
+        lineage=lineage,
     )
     version.datasets.set(trained_on)
     ledger.append(
@@ -109,9 +118,22 @@ def version_register(
             "method": method,
             "state": state.value,
             "datasets": [d.artifact for d in trained_on],
+            **({"lineage": lineage} if lineage else {}),
         },
     )
     return version
+
+
+def _lineage_problems(lineage: str, artifact: str) -> list[str]:
+    if not lineage:
+        return []
+    try:
+        found = lineages.read(lineage)
+        lineages.check_whole(found)
+        lineages.check_belongs(found, artifact)
+    except Unfit as error:
+        return list(error.messages)
+    return []
 
 
 @transaction.atomic

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.urls import reverse
 
 from governance import dispatch
 from governance.clocks import LAWS
-from governance.evidence import engine_results, leaf
+from governance.evidence import engine_results, leaf, sentences
 from governance.models import (
     Case,
     Decision,
@@ -44,7 +45,7 @@ POLICY_ONLY = "Treated under the company's policy: the law reserves rights but o
 
 def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
     """Everything that the report of this case may rest on, without the ledger's proof."""
-    plans = list(case.plans.select_related("base__model", "candidate", "reference", "confirmed_by"))
+    plans = list(case.plans.select_related("base__model", "candidate", "reference", "confirmed_by", "leader"))
     final = _final(case, plans)
     return {
         "schema": "lethe-evidence/1",
@@ -62,7 +63,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "attempts": [_attempt(plan) for plan in plans if plan.confirmed_at],
         "models": _models(case, final),
         "deployments": _deployments(final),
-        "disposals": [_disposal(d) for d in case.disposals.order_by("id")],
+        "disposals": [_disposal(d) for d in _disposals(case, final)],
         "recipients": _recipients(final),
         "signatures": list(_signatures(case, plans)),
         "ledger": None,
@@ -154,7 +155,8 @@ def _policy(plan: Plan | None) -> dict[str, Any] | None:
 
 def _attempt(plan: Plan) -> dict[str, Any]:
     method = dispatch.METHODS[plan.method]
-    job = Job.objects.get(plan=plan, kind="engine.unlearn")
+    job = _run(plan)
+    started, finished = _times(plan, job)
     config = dispatch.canonical_text({"seed": plan.seed, **plan.config})
     verification = getattr(plan, "verification", None)
     return {
@@ -167,15 +169,75 @@ def _attempt(plan: Plan) -> dict[str, Any]:
         "config_digest": dispatch.text_digest(config),
         "policy_digest": plan.policy_digest,
         "thresholds_recorded": _recorded(plan),
-        "started_at": leaf.timestamp(job.started_at or job.created_at),
-        "finished_at": leaf.timestamp(job.finished_at or job.created_at),
+        "started_at": leaf.timestamp(started),
+        "finished_at": leaf.timestamp(finished),
         "candidate": plan.candidate.artifact if plan.candidate else None,
         "construction": _construction(job),
+        "deletion": _deletion(plan, job),
         "verification": engine_results.verification(verification.document, document_digest=verification.artifact)
         if verification
         else None,
-        "note": "" if plan.candidate else "The run failed: " + " ".join(job.error.get("messages", [])),
+        "note": _note(plan, job),
     }
+
+
+def _run(plan: Plan) -> Job:
+    """The job that made the plan's candidate, or failed to: its own, or that of the plan it rides with."""
+    runs = list(Job.objects.filter(plan=plan.leader or plan, kind="engine.unlearn").order_by("created_at"))
+    whole = [job for job in runs if job.shard is None]
+    return (whole or [job for job in runs if job.state == Job.State.FAILED] or runs)[0]
+
+
+def _times(plan: Plan, run: Job) -> tuple[datetime, datetime]:
+    """When the plan's own work ran. A rider's is its verification: the pass it rides with may have begun before."""
+    verification = getattr(plan, "verification", None)
+    job = verification.job if plan.leader_id and verification else run
+    first = Job.objects.filter(plan=job.plan, kind=job.kind, started_at__isnull=False).order_by("started_at").first()
+    started = (first or job).started_at or job.created_at
+    return started, job.finished_at or job.created_at
+
+
+def _note(plan: Plan, run: Job) -> str:
+    if plan.candidate is None:
+        return "The run failed: " + " ".join(run.error.get("messages", []))
+    if plan.leader_id:
+        return (
+            "The records of several requests were deleted in one pass, which a plan of another request started; the "
+            "times here are those of this request's own verification."
+        )
+    return ""
+
+
+def _deletion(plan: Plan, run: Job) -> dict[str, Any] | None:
+    """What an exact deletion trained again, by the engine's own measures, and what the engine claims about it."""
+    if not plan.deletion or plan.candidate is None or not run.result:
+        return None
+    metrics = dispatch.read_json(run.result)["metrics"]
+    claim, slices = metrics.get("claim"), len(plan.deletion["counts"][0])
+    return {
+        "lineage_before": plan.deletion["lineage"],
+        "lineage_after": metrics["lineage_digest"],
+        "retrained": [
+            {"shard": int(shard), "first_slice": first, "slices": slices}
+            for shard, first in sorted(metrics["retrained"].items(), key=lambda item: int(item[0]))
+        ],
+        "shards": len(plan.deletion["counts"]),
+        # None of them is in the new lineage: a candidate of which that is not true was never taken over.
+        "records_left_out": plan.forget_count,
+        "records_in_pass": metrics["forgotten_records"],
+        "cases_in_pass": 1 + Plan.objects.filter(candidate=plan.candidate).exclude(pk=plan.pk).count(),
+        "passes": metrics["passes"],
+        "retraining_passes": metrics["retraining_passes"],
+        "claim": {name: claim[name] for name in ("code", "sentence", "facts")} if claim else None,
+    }
+
+
+def deletion_claim(plan: Plan) -> sentences.Deletion:
+    """What may be claimed about a plan's exact deletion; an empty claim where the engine makes none."""
+    found = _deletion(plan, _run(plan))
+    claim = (found or {}).get("claim") or {"code": "", "sentence": ""}
+    left_out = found["records_left_out"] if found else 0
+    return sentences.Deletion(code=claim["code"], sentence=claim["sentence"], records_left_out=left_out)
 
 
 def _construction(job: Job) -> dict[str, Any] | None:
@@ -204,6 +266,12 @@ def _deployments(plan: Plan | None) -> list[dict[str, Any]]:
         for d in places
         if plan
     ]
+
+
+def _disposals(case: Case, plan: Plan | None) -> list[Disposal]:
+    """What goes for this case, and, where several were deleted in one pass, for the one that was released first."""
+    together = Plan.objects.filter(candidate=plan.candidate).values("case") if plan and plan.candidate else []
+    return list(Disposal.objects.filter(Q(case=case) | Q(case__in=together)).order_by("id"))
 
 
 def _disposal(disposal: Disposal) -> dict[str, Any]:

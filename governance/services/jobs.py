@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -152,14 +153,20 @@ def jobs_sweep(*, then: Mapping[str, Handler]) -> int:
 
 @transaction.atomic
 def job_retry(*, job: Job, actor: Actor) -> None:
-    """An engineer has mended the cause and lets a failed job run once more."""
+    """An engineer has mended the cause and lets a failed or cancelled job run once more.
+
+    Of a run whose shards are trained apart, the shards that were cancelled with it run again too.
+    """
     demand(actor, Permission.CANCEL_JOB)
-    again = Job.objects.filter(pk=job.pk, state=Job.State.FAILED)
-    if again.update(state=Job.State.QUEUED, attempt=job.attempt + 1, finished_at=None, **_lease()):
-        job.refresh_from_db()
-        dispatch.uncancel(job)
-        ledger.append(action="job.retried", actor=actor, case=job.case, body={"kind": job.kind, "job": str(job.pk)})
-        transaction.on_commit(lambda: dispatch.publish(job))
+    siblings = Job.objects.filter(plan=job.plan_id, kind=job.kind, state=Job.State.CANCELLED).exclude(pk=job.pk)
+    for one in (job, *(siblings if job.shard is not None else ())):
+        again = Job.objects.filter(pk=one.pk, state__in=[Job.State.FAILED, Job.State.CANCELLED])
+        if again.update(state=Job.State.QUEUED, attempt=one.attempt + 1, finished_at=None, **_lease()):
+            one.refresh_from_db()
+            dispatch.uncancel(one)
+            body = {"kind": one.kind, "job": str(one.pk)}
+            ledger.append(action="job.retried", actor=actor, case=one.case, body=body)
+            transaction.on_commit(partial(dispatch.publish, one))
 
 
 @transaction.atomic
@@ -171,4 +178,19 @@ def job_cancel(*, job: Job, actor: Actor) -> bool:
         return False
     ledger.append(action="job.cancelled", actor=actor, case=job.case, body={"kind": job.kind, "job": str(job.pk)})
     transaction.on_commit(lambda: dispatch.cancel(job))
+    if job.shard is not None:
+        siblings_stop(job=job, actor=actor)
     return True
+
+
+def siblings_stop(*, job: Job, actor: Actor) -> int:
+    """Stop every other job of the same run: without this one its result is of no use. Returns how many."""
+    if job.plan_id is None:
+        return 0
+    alive = Job.objects.filter(plan=job.plan_id, kind=job.kind, state__in=[Job.State.QUEUED, Job.State.RUNNING])
+    stopped = list(alive.exclude(pk=job.pk))
+    for one in stopped:
+        Job.objects.filter(pk=one.pk).update(state=Job.State.CANCELLED, finished_at=timezone.now(), lease_until=None)
+        ledger.append(action="job.cancelled", actor=actor, case=one.case, body={"kind": one.kind, "job": str(one.pk)})
+        transaction.on_commit(partial(dispatch.cancel, one))
+    return len(stopped)

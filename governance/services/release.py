@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from governance import dispatch
@@ -18,7 +21,9 @@ from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Recipient, Release, Status
 from governance.policies import Actor, Permission, demand, may
+from governance.services import dossier, lineages, planning
 
+log = logging.getLogger(__name__)
 SYSTEM = Actor.system("release")
 
 
@@ -54,14 +59,18 @@ def release_sign(*, case: Case, actor: Actor) -> Release:
 def _replace(case: Case, plan: Plan, release: Release) -> None:
     """The catalogue changes hands: new version released, old one retired, its places pending, its bytes dated."""
     now = timezone.now()
-    ModelVersion.objects.filter(pk=release.version_id).update(state=ModelVersion.State.RELEASED, released_at=now)
+    candidate = ModelVersion.objects.filter(pk=release.version_id, state=ModelVersion.State.CANDIDATE)
+    if not candidate.update(state=ModelVersion.State.RELEASED, released_at=now):
+        # Another case whose records the same pass deleted has put the version in service already.
+        ledger.append(action="release.joined", actor=SYSTEM, case=case, body={"after": release.version.artifact})
+        return
     ModelVersion.objects.filter(pk=plan.base_id).update(state=ModelVersion.State.RETIRED)
     places = Deployment.objects.filter(version=plan.base, state=Deployment.State.SERVING)
     places.update(state=Deployment.State.PENDING, changed_at=now)
     due = timezone.localdate() + timedelta(days=settings.DISPOSAL_DAYS)
-    for what, version in _to_dispose(case, plan):
+    for what, version, artifact in _to_dispose(case, plan, release.version):
         Disposal.objects.get_or_create(
-            version=version, what=what, artifact=version.artifact, defaults={"case": case, "due_on": due}
+            version=version, what=what, artifact=artifact, defaults={"case": case, "due_on": due}
         )
     ledger.append(
         action="version.released",
@@ -69,6 +78,7 @@ def _replace(case: Case, plan: Plan, release: Release) -> None:
         case=case,
         body={"before": plan.base.artifact, "after": release.version.artifact, "dispose_by": due.isoformat()},
     )
+    planning.plans_rebase(plan.base, release.version)
     for place in Deployment.objects.filter(version=plan.base, state=Deployment.State.PENDING).exclude(pointer=""):
         pointer_write(place, release.version)
         Deployment.objects.filter(pk=place.pk).update(
@@ -76,10 +86,18 @@ def _replace(case: Case, plan: Plan, release: Release) -> None:
         )
 
 
-def _to_dispose(case: Case, plan: Plan) -> list[tuple[str, ModelVersion]]:
-    """The old version, every rejected candidate that still descends from it, and their checkpoints."""
+def _to_dispose(case: Case, plan: Plan, released: ModelVersion) -> Iterator[tuple[str, ModelVersion, str]]:
+    """The old version, every rejected candidate that still descends from it, their lineages, and each checkpoint of
+    the old lineage that the deleted records may have shaped."""
     rejected = [p.candidate for p in case.plans.exclude(pk=plan.pk).select_related("candidate") if p.candidate]
-    return [(Disposal.What.WEIGHTS, version) for version in (plan.base, *rejected)]
+    for version in (plan.base, *rejected):
+        yield Disposal.What.WEIGHTS, version, version.artifact
+        if version.lineage:
+            yield Disposal.What.LINEAGE, version, version.lineage
+    if plan.base.lineage and released.lineage:
+        old, new = lineages.read(plan.base.lineage), lineages.read(released.lineage)
+        for checkpoint in lineages.superseded(old, new):
+            yield Disposal.What.CHECKPOINTS, plan.base, checkpoint
 
 
 def pointer_write(place: Deployment, version: ModelVersion) -> None:
@@ -166,6 +184,9 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
         vocabulary.Guarantee(dispatch.METHODS[plan.method].guarantee.value),
         vocabulary.service_of(states),
     )
+    if plan.deletion and not dossier.deletion_claim(plan).whole(plan.forget_count):
+        # Something of what learned from the records lies outside of what was trained again; the report says what.
+        possible = possible - {Disposition.FULFILLED.value}
     best = next(
         d for d in (Disposition.FULFILLED, Disposition.PARTLY, Disposition.NOT_FULFILLED) if d.value in possible
     )
@@ -175,14 +196,27 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
 
 
 def dispose_due() -> int:
-    """Delete old weights whose day has come; returns how many. What another stored tree lists stays."""
+    """Delete old weights, lineages and checkpoints whose day has come; returns how many.
+
+    What another stored tree lists stays; a checkpoint that stays for that is not called deleted, and tried again.
+    """
     gone = 0
-    for disposal in Disposal.objects.filter(deleted_at=None, due_on__lte=timezone.localdate()):
-        dispatch.discard(disposal.artifact)
+    due = Disposal.objects.filter(deleted_at=None, due_on__lte=timezone.localdate())
+    for disposal in sorted(due, key=lambda one: one.what == Disposal.What.CHECKPOINTS):
+        # An exact deletion that was run twice has the same bits, so the same name, as the version in use.
+        used = ModelVersion.objects.filter(Q(artifact=disposal.artifact) | Q(lineage=disposal.artifact))
+        if used.exclude(state__in=[ModelVersion.State.RETIRED, ModelVersion.State.REJECTED]).exists():
+            continue
+        if not dispatch.discard(disposal.artifact):
+            log.warning("%s %s is still listed by another stored tree", disposal.what, disposal.artifact)
+            continue
         with transaction.atomic():
             Disposal.objects.filter(pk=disposal.pk, deleted_at=None).update(deleted_at=timezone.now())
             ledger.append(
-                action="weights.disposed", actor=SYSTEM, case=disposal.case, body={"artifact": disposal.artifact}
+                action="weights.disposed",
+                actor=SYSTEM,
+                case=disposal.case,
+                body={"what": disposal.what, "artifact": disposal.artifact},
             )
         gone += 1
     return gone

@@ -77,9 +77,16 @@ def verification_finish(*, job: Job) -> Verification:
         # An exact method that too few items could confirm may still replace the old version; the report says both.
         advance(case=plan.case, to=Status.RELEASE, actor=SYSTEM, reason=f"Plan {plan.attempt}: {verdict.value}")
     else:
-        ModelVersion.objects.filter(plan=plan).update(state=ModelVersion.State.REJECTED)
+        _reject(plan)
         advance(case=plan.case, to=Status.PLANNING, actor=SYSTEM, reason=f"Plan {plan.attempt}: {verdict.value}")
     return verification
+
+
+def _reject(plan: Plan) -> None:
+    """The candidate is of no use, unless it is another case's too and that one has not found so."""
+    version = ModelVersion.objects.filter(plan=plan)
+    if not Plan.objects.filter(candidate__in=version).exclude(state=Plan.State.FAILED).exists():
+        version.update(state=ModelVersion.State.REJECTED)
 
 
 def _probe(document: dict[str, Any], name: str, key: str) -> float | None:

@@ -60,8 +60,8 @@ def interval_row(row: Mapping[str, Any], axis: Mapping[str, Any], *, height: int
     """One row.
 
     `row`: `title`, `estimates` (list of `name`, `value`, `low`, `high`, `n`, optional `series` 0 to 3), optional
-    `reference` (`value`, `low`, `high`) and `limit`, all in the units of `axis` (`low`, `high`, `step`, `unit`,
-    optional `width` in px). Several estimates stand below each other.
+    `reference` (`value`, `low`, `high`), `limit` and, where a probe is bounded on both sides, `limit_low`, all in the
+    units of `axis` (`low`, `high`, `step`, `unit`, optional `width` in px). Several estimates stand below each other.
     """
     scale, estimates = make_axis(axis), list(row.get("estimates") or ())
     size = height or (44 if len(estimates) > 1 else 30)
@@ -76,8 +76,9 @@ def interval_row(row: Mapping[str, Any], axis: Mapping[str, Any], *, height: int
         y = middle if len(estimates) == 1 else 4 + (size - 8) * (index + 0.5) / len(estimates)
         parts += _whisker(scale, item, y, index)
     limit = row.get("limit")
-    if limit is not None:
-        parts.append(svg.line(scale.at(float(limit)), 4, scale.at(float(limit)), size - 4, "ink", 2.5))
+    for mark in (limit, row.get("limit_low")):
+        if mark is not None and float(mark) >= float(axis["low"]):
+            parts.append(svg.line(scale.at(float(mark)), 4, scale.at(float(mark)), size - 4, "ink", 2.5))
     spoken = [*estimates, *([{**reference, "name": reference.get("name") or _("reference")}] if reference else [])]
     sentence = describe(str(row.get("title", "")), spoken, limit, str(axis.get("unit", "")))
     return svg.drawing(parts, height=size, width=axis.get("width"), sentence=sentence)

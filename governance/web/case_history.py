@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance import dispatch
-from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Role, Status
+from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Recheck, Role, Status
 
 Body = Mapping[str, Any]
 #: Entries closer than this belong to one act.
@@ -22,6 +22,11 @@ TOGETHER = timedelta(seconds=5)
 def method_title(name: str) -> str:
     """The method as people call it."""
     return dispatch.METHODS[name].title if name in dispatch.METHODS else name
+
+
+def method_inside(name: str) -> str:
+    """The method's title within a sentence; abbreviations stay as they are."""
+    return _lowered(method_title(name))
 
 
 def _records(n: int) -> str:
@@ -54,7 +59,7 @@ def _lowered(text: str) -> str:
 
 def _plan(text: str) -> Callable[[Body], str]:
     return lambda b: _(text) % {
-        "n": b.get("attempt", ""), "method": method_title(str(b.get("method", ""))).lower(),
+        "n": b.get("attempt", ""), "method": method_inside(str(b.get("method", ""))),
         "records": _records(int(b.get("records", 0))), "verdict": b.get("verdict", ""),
     }  # fmt: skip
 
@@ -63,8 +68,29 @@ def _account(body: Body) -> dict[str, Any]:
     return {"n": body["person"], "role": Role(body["role"]).label}
 
 
+def _recheck(body: Body) -> str:
+    """What the probes of a closed case found on a later version."""
+    state = str(Recheck.State(body["state"]).label).lower()
+    told = _("asked a later version about this case: %(state)s") % {"state": state}
+    return _("%(told)s; case %(number)s follows") % {"told": told, "number": body["child"]} if body["child"] else told
+
+
+def _policy(body: Body) -> dict[str, Any]:
+    counts = [(_("%(n)d easier to pass"), body.get("easier")), (_("%(n)d harder"), body.get("harder")),
+              (_("%(n)d either way"), body.get("either"))]  # fmt: skip
+    return {"n": body["version"], "what": ", ".join(text % {"n": n} for text, n in counts if n)}
+
+
 def _day(iso: str) -> str:
     return date_format(date.fromisoformat(iso), "j F Y")
+
+
+def _disposed(what: str) -> str:
+    return {
+        "lineage": _("deleted the old lineage with the records it kept"),
+        "checkpoints": _("deleted a checkpoint that the records may have shaped"),
+        "cache": _("deleted what a shard's own job had stored"),
+    }.get(what, _("deleted old weights"))
 
 
 WORDS: Mapping[str, Callable[[Body], str]] = {
@@ -73,12 +99,23 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         % {"channel": Channel(b["channel"]).label.lower(), "day": _day(b["due_on"])}
     ),
     "case.advanced": _advanced,
+    "case.reopened": lambda b: (
+        _("opened the case: what case %(number)s had forgotten answers again") % {"number": b.get("follows", "")}
+    ),
+    "recheck.planned": _plan("wants the probes of plan %(n)s run again on a later version"),
+    "recheck.finished": lambda b: _recheck(b),
+    "policy.proposed": lambda b: _("proposed verification policy %(n)s: %(what)s") % _policy(b),
+    "policy.approved": lambda b: _("approved verification policy %(n)s: %(what)s") % _policy(b),
+    "policy.returned": lambda b: (
+        _("returned verification policy %(n)s: %(why)s") % {"n": b["version"], "why": b.get("why", "")}
+    ),
     "proof.recorded": lambda b: _("recorded proof, level P%(n)s") % {"n": b.get("level", "")},
     "matching.finished": lambda b: _("searched a dataset and found %(records)s") % {"records": _records(b["hits"])},
     "decision.proposed": lambda b: _("proposed: %(what)s") % {"what": counts_words(b)},
     "decision.approved": lambda b: _("approved: %(what)s") % {"what": counts_words(b)},
     "decision.returned": lambda b: _("returned the proposal: %(why)s") % {"why": b.get("why", "")},
     "plan.proposed": _plan("proposed plan %(n)s, %(method)s, for %(records)s"),
+    "plan.extended": _plan("worked out plan %(n)s anew: other cases' records go in the same pass"),
     "plan.confirmed": _plan("confirmed plan %(n)s with its thresholds"),
     "unlearning.finished": _plan("finished the run of plan %(n)s"),
     "verification.finished": _plan("judged plan %(n)s: %(verdict)s"),
@@ -86,6 +123,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "release.signed": lambda b: (
         _("signed the release for legal") if b.get("side") == "legal" else _("signed the release")
     ),
+    "release.joined": lambda b: _("found the version in service already, by another case of the same deletion"),
     "version.released": lambda b: (
         _("released the new version; the old one goes by %(day)s") % {"day": _day(b["dispose_by"])}
     ),
@@ -95,7 +133,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "version.registered": lambda b: _("registered a version (%(state)s)") % {"state": b["state"]},
     "deployment.registered": lambda b: _("registered the place %(place)s") % {"place": b["place"]},
     "recipient.registered": lambda b: _("registered a recipient"),
-    "weights.disposed": lambda b: _("deleted old weights"),
+    "weights.disposed": lambda b: _disposed(str(b.get("what", "weights"))),
     "letter.written": lambda b: _("wrote a letter (%(name)s)") % {"name": b.get("template", "")},
     "clock.extended": lambda b: _("extended the clock to %(day)s") % {"day": _day(b["due_on"])},
     "deadline.near": lambda b: _("warned: due %(day)s") % {"day": _day(b["due_on"])},

@@ -20,6 +20,7 @@ from governance.policies import Actor, Permission, may, proof_unlocks_weights
 from governance.web.case_actions import ACTIONS
 from governance.web.case_history import counts_words, method_title
 from governance.web.guards import roles_with
+from governance.web.shard_map import percent, stage_words, times
 from governance.web.staff_forms import CaseForm
 
 S = Status
@@ -138,11 +139,25 @@ def _planning(desk: Desk) -> Panel:
     return {
         "title": _("Plan %(n)d") % {"n": plan.attempt},
         "note": _("%(method)s, to forget %(records)s. Its thresholds are fixed with your signature, before the run.")
-        % {"method": method_title(plan.method), "records": words},
+        % {"method": method_title(plan.method), "records": words}
+        + _deletion_words(plan),
         "after_title": _("After you confirm"),
         "after": _("The run starts on the GPU queue. A separate job then judges the result by these thresholds."),
         **desk.ask("plan", _("Confirm the plan")),
     }
+
+
+def _deletion_words(plan: Plan) -> str:
+    """What a deletion from a lineage takes, in one sentence more."""
+    if not plan.deletion:
+        return ""
+    found = plan.deletion
+    text = " " + _("Trained again: %(stages)s; %(share)s of the lineage's training.") % {
+        "stages": stage_words(found["first_slices"]), "share": percent(found["share"])}  # fmt: skip
+    if found["cases"] > 1:
+        text += " " + _("One pass for %(n)d requests; one by one they would take %(times)s.") % {
+            "n": found["cases"], "times": times(found["one_by_one_passes"], found["passes"])}  # fmt: skip
+    return text
 
 
 def waiting_places(case: Case) -> list[Deployment]:

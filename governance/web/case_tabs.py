@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -17,9 +17,10 @@ from governance import dispatch
 from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Recipient, Release, Report, Status
 from governance.policies import Actor, Permission, may
 from governance.web import case_matches
-from governance.web.case_history import method_title
+from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
+from governance.web.shard_map import cost_facts, shard_map
 
 S = Status
 Context = dict[str, Any]
@@ -139,13 +140,25 @@ def _plan_facts(plan: Plan, actor: Actor) -> Context:
         facts.append((_("Result"), str(plan.candidate)))
     verification = getattr(plan, "verification", None)
     return {
-        "title": _("Plan %(n)d: %(method)s") % {"n": plan.attempt, "method": method_title(plan.method).lower()},
+        "title": _("Plan %(n)d: %(method)s") % {"n": plan.attempt, "method": method_inside(plan.method)},
         "summary": entry.summary if entry else "",
         "state": state_of_plan(plan),
         "word": plan.get_state_display() if verification is None else verification.verdict.replace("_", " "),
         "facts": facts,
         "margins": margin_words(plan.policy),
+        **_deletion(plan),
     }
+
+
+def _deletion(plan: Plan) -> Context:
+    """Of a deletion from a lineage: its shard map, and what it takes."""
+    if not plan.deletion:
+        return {}
+    cost: list[Any] = list(cost_facts(plan.deletion))
+    if plan.leader_id:
+        cost.insert(0, (_("Rides along"), _("with another case's deletion; this plan trains nothing of its own")))
+    cost.append({"label": _("Lineage"), "value": plan.deletion["lineage"], "digest": True})
+    return {"shards": shard_map(plan.deletion["counts"], plan.deletion["first_slices"]), "cost": cost}
 
 
 def _release(look: Look) -> Context:
@@ -156,7 +169,8 @@ def _release(look: Look) -> Context:
         "version__model", "replaced_by__model", "changed_by"
     )
     given = Recipient.objects.filter(version__in=bases).select_related("version__model")
-    gone = Disposal.objects.filter(case=case).select_related("version__model").order_by("due_on", "id")
+    together = Plan.objects.filter(candidate__in=case.plans.values("candidate")).values("case")
+    gone = Disposal.objects.filter(Q(case=case) | Q(case__in=together)).select_related("version__model")
     untold = any(recipient.told_at is None for recipient in given)
     can = bool(release and release.released_at and release.legal_at) and may(look.actor, Permission.UPDATE_DEPLOYMENT)
     return {
@@ -172,7 +186,8 @@ def _release(look: Look) -> Context:
         ],
         "deletion_columns": [_("What"), _("Version"), _("Digest"), _("Deletion")],
         "deletion_rows": [
-            [d.get_what_display(), str(d.version), {"digest": d.artifact}, deletion_words(d)] for d in gone
+            [d.get_what_display(), str(d.version), {"digest": d.artifact}, deletion_words(d)]
+            for d in gone.order_by("due_on", "id")
         ],
     }
 

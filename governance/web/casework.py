@@ -24,7 +24,7 @@ from governance.selectors import cases as select
 from governance.selectors import jobs as select_jobs
 from governance.services import intake
 from governance.services.privacy import Person, person_reveal
-from governance.web import case_history, case_panel, case_tabs, case_words, probes, queue
+from governance.web import case_history, case_panel, case_tabs, case_words, probes, queue, verdict_words
 from governance.web.case_actions import ACTIONS
 from governance.web.guards import staff
 from governance.web.job_words import progress_of
@@ -201,11 +201,6 @@ def verification(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase
         raise Http404
     if request.GET.get("format") == "csv":
         return csv_response(f"{found.number}-verification", probes.csv_rows(verdicts))
-    policy = verdicts[-1].plan.policy
-    margins = sorted({float(m) for m in policy.get("margins", {}).values()})
-    points = ", ".join(f"{m * 100:g}" for m in margins)
-    limit = _("limit fixed before the run: reference + %(points)s points, utility %(floor)s") % {
-        "points": points, "floor": probes.share(policy.get("utility_floor", 0))}  # fmt: skip
     context = {
         "crumbs": [
             {"label": _("Cases"), "url": reverse("cases")},
@@ -215,10 +210,9 @@ def verification(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase
         "conclusion": probes.conclusion(verdicts[-1]),
         "sentence": probes.sentence(verdicts),
         "plans": probes.cards(verdicts),
-        "axis": {"low": 0, "high": 100, "step": 20, "unit": "%"},
         "legend": probes.legend(verdicts),
         "groups": probes.groups(verdicts),
-        "limit_note": limit,
+        **verdict_words.behind(verdicts[-1]),
         "foot": FOOT,
         "csv_url": "?format=csv",
     }
@@ -228,7 +222,8 @@ def verification(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase
 FOOT = gettext_lazy(
     "Pass: the whole interval of the difference from the reference lies inside the margin. Fail: it lies beyond, with "
     "all tests of the plan counted as one family. Inconclusive: it straddles. An attack can teach, so the reference "
-    "runs through every attack as well. The spread of answers can fail a model and never pass one."
+    "runs through every attack as well. Each plan is drawn against its own reference and its own limits. The spread of "
+    "answers can fail a model and never pass one."
 )
 
 

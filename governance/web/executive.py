@@ -14,13 +14,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from governance.evidence.wording import outcome_word
 from governance.models import AiModel
 from governance.policies import Actor, Permission, may
 from governance.selectors import figures as select
 from governance.selectors import ledger as select_ledger
 from governance.web import case_words, figures
 from governance.web.guards import staff
-from governance.web.probes import VERDICTS, share
+from governance.web.probes import share
 from governance.web.sheets import csv_response
 
 P = Permission
@@ -118,7 +119,7 @@ def _model(model: AiModel, version: Any, applied: int, waiting: int, last: Any) 
                                   "n": c["n"]}]}  # fmt: skip
         verification = {
             "state": last.verdict,
-            "text": VERDICTS[last.verdict],
+            "text": outcome_word(last.verdict),
             "note": f"{figures.method_words(last.plan)}, {date_format(timezone.localtime(last.created_at), 'j M')}",
         }
     return {

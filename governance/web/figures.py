@@ -17,7 +17,7 @@ from governance.clocks import LAWS, Law
 from governance.models import Plan, Status, Verification
 from governance.selectors import catalogue
 from governance.selectors import figures as select
-from governance.web.case_history import method_title
+from governance.web.case_history import method_inside, method_title
 
 Chart = dict[str, Any]
 Rows = list[list[Any]]
@@ -26,7 +26,7 @@ Rows = list[list[Any]]
 def method_words(plan: Plan) -> str:
     """The method with what it promises: `retraining without the forget set, exact`."""
     entry = dispatch.METHODS.get(plan.method)
-    return f"{method_title(plan.method).lower()}, {entry.guarantee.value}" if entry else plan.method
+    return f"{method_inside(plan.method)}, {entry.guarantee.value}" if entry else plan.method
 
 
 def waiting() -> dict[int, int]:

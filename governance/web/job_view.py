@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -98,8 +99,8 @@ def _row(job: Job) -> list[Any]:
     ]
 
 
-def page(job: Job, points: list[JobPoint], can_act: bool) -> Context:
-    """One job."""
+def page(job: Job, points: list[JobPoint], can_act: bool, siblings: Sequence[Job] = ()) -> Context:
+    """One job; `siblings` are all jobs of its run, where shards are trained apart."""
     spec = _spec(job)
     progress = (
         progress_of(job, linked=False) if job.state in ACTIVE else {"label": "", "text": "", "done": 0, "total": 0}
@@ -116,15 +117,27 @@ def page(job: Job, points: list[JobPoint], can_act: bool) -> Context:
         "charts": [curve(job, points)] if points else [],
         "spec": json.dumps(spec, indent=2, ensure_ascii=False, sort_keys=True) if spec else "",
         "command": f"python -m unlearning_engine {spec['verb']} spec.json --store URL --out FOLDER" if spec else "",
+        "sibling_columns": [_("Job"), _("State"), _("Progress"), _("Time")],
+        "sibling_rows": [_sibling(one, job) for one in siblings],
         "artefact_columns": [_("Name"), _("Digest")],
         "artefact_rows": _outputs(job),
         "refresh_seconds": REFRESH if job.state in ACTIVE else 0,
     }
     if can_act and job.state in ACTIVE:
         context |= {"action": reverse("job_cancel", args=[job.pk]), "submit": _("Cancel the job")}
-    elif can_act and job.state == Job.State.FAILED:
+    elif can_act and job.state in (Job.State.FAILED, Job.State.CANCELLED):
         context |= {"action": reverse("job_retry", args=[job.pk]), "submit": _("Let it run again")}
     return context
+
+
+def _sibling(job: Job, shown: Job) -> list[Any]:
+    return [
+        {"text": title(job), "url": reverse("job", args=[job.pk]) if job != shown else "", "note": _("this job")
+         if job == shown else ""},
+        {"state": STATES[job.state], "text": job.get_state_display()},
+        progress_of(job, linked=False)["text"] if job.state in ACTIVE else "",
+        seconds_words(job),
+    ]  # fmt: skip
 
 
 def _spec(job: Job) -> dict[str, Any]:

@@ -19,6 +19,7 @@ KINDS = {
     "engine.match": "Comparing works with records",
     "engine.unlearn": "Unlearning",
     "engine.verify": "Verifying",
+    "engine.recheck": "Checking an earlier case on a later version",
     "engine.train": "Training",
     "engine.generate": "Writing a corpus",
 }
@@ -26,6 +27,8 @@ KINDS = {
 
 def title(job: Job) -> str:
     """What the job does."""
+    if job.shard is not None:
+        return _("Unlearning, shard-%(n)02d alone") % {"n": job.shard}
     return _(KINDS.get(job.kind, job.kind))
 
 

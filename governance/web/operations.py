@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.errors import GovernanceError
-from governance.models import AiModel, Dataset, Job
+from governance.models import AiModel, Dataset, Job, ModelVersion
 from governance.policies import Actor, Permission, may
 from governance.selectors import catalogue as select
 from governance.selectors import jobs as select_jobs
 from governance.services import jobs as job_service
-from governance.web import job_view, register_view
+from governance.web import job_view, lineage_view, register_view
 from governance.web.guards import staff
 from governance.web.register_forms import DatasetForm, DeploymentForm, RecipientForm, VersionForm
 from governance.web.sheets import csv_response
@@ -77,6 +77,31 @@ def _model_page(
             _register("model_recipient", _("Register a recipient"), recipient, found.public_id),
         ]
     return render(request, "operations/model.html", context, status=status)
+
+
+@require_safe
+@staff(P.SEE_MODELS)
+def version(request: HttpRequest, public_id: uuid.UUID, revision: int) -> HttpResponseBase:
+    """One version: its lineage's shard map and what a deletion would cost."""
+    return render(request, "operations/version.html", _version_page(request, public_id, revision))
+
+
+@require_safe
+@staff(P.SEE_MODELS)
+def version_cost(request: HttpRequest, public_id: uuid.UUID, revision: int) -> HttpResponseBase:
+    """The curve of what a deletion takes, as CSV."""
+    charts = _version_page(request, public_id, revision).get("charts")
+    if not charts:
+        raise Http404
+    return csv_response(f"deletion-cost-{revision}", lineage_view.csv_rows(charts[0]))
+
+
+def _version_page(request: HttpRequest, public_id: uuid.UUID, revision: int) -> dict[str, Any]:
+    try:
+        found = select.version_get(Actor.of(request.user), public_id, revision)
+    except ModelVersion.DoesNotExist as error:
+        raise Http404 from error
+    return lineage_view.page(found, select.deletions(found.model))
 
 
 def _save(request: HttpRequest, form: Any) -> int:
@@ -186,7 +211,8 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         rows = [["stage", "step", "loss"], *([p.stage, p.step, p.values.get("loss")] for p in points)]
         return csv_response(f"job-{found.pk}", rows)
-    context = job_view.page(found, points, may(Actor.of(request.user), P.CANCEL_JOB))
+    siblings = select_jobs.siblings(found)
+    context = job_view.page(found, points, may(Actor.of(request.user), P.CANCEL_JOB), siblings)
     return render(request, "operations/job.html", context)
 
 
@@ -205,10 +231,10 @@ def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
 @require_POST
 @staff(P.CANCEL_JOB)
 def job_retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
-    """Let a failed job run once more."""
+    """Let a failed or cancelled job run once more."""
     found = _fetch_job(request, job_id)
-    if found.state != Job.State.FAILED:
-        messages.warning(request, _("Only a failed job can run again."))
+    if found.state not in (Job.State.FAILED, Job.State.CANCELLED):
+        messages.warning(request, _("Only a job that failed or was cancelled can run again."))
     else:
         job_service.job_retry(job=found, actor=Actor.of(request.user))
         messages.success(request, _("Queued again."))

@@ -14,68 +14,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from governance import dispatch
+from governance.evidence.outcomes import GROUPS, comparison_of, group_of, lineage_of, verdict_sentence
+from governance.evidence.vocabulary import Comparison
+from governance.evidence.wording import OF_A_PROBE, finding_sentences, outcome_word, probe_title
 from governance.models import Plan, Verification
 from governance.web.case_history import method_title
 
 Values = Mapping[str, Any]
-FAMILIES = (
-    (gettext_lazy("Asked plainly"), ("memorisation", "knowledge")),
-    (gettext_lazy("Membership"), ("membership",)),
-    (gettext_lazy("Under attack"), ("robustness",)),
-    (gettext_lazy("Spread of answers"), ("distribution",)),
-    (gettext_lazy("What must stay"), ("utility",)),
-)
-TITLES = {
-    "exact_value": gettext_lazy("Gives the exact answer"),
-    "answer_probability": gettext_lazy("Probability of the true answer"),
-    "paraphrase_value": gettext_lazy("Answers a held-out wording"),
-    "verbatim_text": gettext_lazy("Continues the text word for word"),
-    "multiple_choice": gettext_lazy("Picks the right answer of several"),
-    "membership_loss": gettext_lazy("Tells training text from unseen text"),
-    "forget_quality": gettext_lazy("Right and wrong answers are alike"),
-    "relearning_value": gettext_lazy("Relearned on some, asked for the others"),
-    "relearning_choice": gettext_lazy("Relearned, picks the right answer"),
-    "relearning_rank": gettext_lazy("Relearned, leans to the right answer"),
-    "surviving_facts": gettext_lazy("Single facts that stayed"),
-    "surviving_works": gettext_lazy("The work that stayed most"),
-    "relearned_works": gettext_lazy("Relearned, the work that came back most"),
-    "utility_retain": gettext_lazy("Utility: what was to be kept"),
-    "utility_neighbours": gettext_lazy("Utility: nearest to what was forgotten"),
-    "utility_general": gettext_lazy("Utility: ordinary knowledge"),
-}
-VERDICTS = {
-    "pass": gettext_lazy("Pass"),
-    "fail": gettext_lazy("Fail"),
-    "inconclusive": gettext_lazy("Inconclusive"),
-    "damaged": gettext_lazy("Damaged"),
-    "bad_input": gettext_lazy("No verdict: unfit input"),
-}
+NOTES = {
+    "plain": gettext_lazy("What the model gives when it is simply asked."),
+    "attacks": gettext_lazy("What it gives when somebody tries to bring it back. An attack can teach, so the reference "
+                            "went through every attack as well."),
+    "survivors": gettext_lazy("A mean can hide one work that stayed. Here the work or fact that stayed most is held "
+                              "against the most that chance leaves in the reference or the controls."),
+    "utility": gettext_lazy("What the model had to keep, as a share of what the model beside it can do."),
+}  # fmt: skip
 TONES = {"damaged": "fail", "bad_input": "fail"}
-FINDINGS = {
-    "original_does_not_know": gettext_lazy(
-        "The model before does not know the items, so forgetting them shows nothing."
-    ),
-    "reference_knows": gettext_lazy("The reference knows the items, so the bar is too low."),
-    "reference_poor": gettext_lazy("The reference does worse than the model before on what was to be kept."),
-    "reference_copied": gettext_lazy("The new version is a copy of the reference, not a run of its own."),
-    "controls_known": gettext_lazy("The new version knows the controls, so the bar is too low."),
-    "controls_undecided": gettext_lazy("The new version may know the controls, which would move the bar."),
-    "attack_without_effect": gettext_lazy("The attack could not teach the new version, or wrecked it: no proof."),
-    "candidate_is_the_original": gettext_lazy("The new version has the very weights of the old one."),
-    "sets_overlap": gettext_lazy("Sets of items overlap that must be apart."),
-    "reference_identical": gettext_lazy("The reference is one of the models under test."),
-    "tokenizers_differ": gettext_lazy("The models do not share one tokenizer."),
-    "not_finite": gettext_lazy("A model gives answers that are no numbers."),
-    "too_few_items": gettext_lazy("There are fewer independent items than a verdict needs."),
-    "forget_empty": gettext_lazy("No item of what is to be forgotten can be probed."),
-    "retain_empty": gettext_lazy("No item of what is to be kept can be probed."),
-    "controls_empty": gettext_lazy("No never-seen control can be probed."),
-}
-
-
-def title_of(name: str) -> str:
-    """A probe's name in words; one without words keeps its own."""
-    return str(TITLES.get(name, name.replace("_", " ").capitalize()))
 
 
 def state_of_plan(plan: Plan) -> str:
@@ -100,7 +54,7 @@ def margin_words(policy: Values) -> list[str]:
     """The thresholds of a plan in sentences; what the policy leaves out is not said."""
     by_margin: dict[float, list[str]] = {}
     for name, margin in policy.get("margins", {}).items():
-        by_margin.setdefault(float(margin), []).append(title_of(name).lower())
+        by_margin.setdefault(float(margin), []).append(probe_title(name).lower())
     lines = [
         _("At most %(points)s points beyond the reference: %(probes)s.")
         % {"points": number_format(margin * 100, decimal_pos=0), "probes": "; ".join(names)}
@@ -123,44 +77,71 @@ def _estimate(item: Values, name: str, series: int) -> dict[str, Any]:
             "n": n, "series": series}  # fmt: skip
 
 
-def _cell(probe: Values | None, plan: str) -> dict[str, str]:
-    if probe is None:
-        return {"plan": plan, "state": "waiting", "word": _("not measured"), "value": _("not measured"), "range": ""}
-    candidate, outcome = probe["candidate"], str(probe["outcome"])
-    extra = ""
-    if outcome == "inconclusive" and probe.get("items_needed"):
-        extra = _("; about %(n)s facts would decide") % {"n": number_format(probe["items_needed"], force_grouping=True)}
-    if probe.get("limit") is None and probe.get("p_value") is not None:
-        extra = _("; p = %(p)s") % {"p": number_format(probe["p_value"], decimal_pos=3)}
-    word = VERDICTS.get(outcome, _("Reported"))
+def _measured(plan: str, probe: Values, series: int) -> dict[str, Any]:
+    """One plan's line of a probe: drawn against the reference and the limit that were this plan's own."""
+    candidate, reference, outcome = probe["candidate"], probe.get("reference"), str(probe["outcome"])
+    margin, limit = probe.get("margin"), probe.get("limit")
+    low = None
+    if probe.get("bounds") == "both" and margin is not None and reference:
+        low = (reference["value"] - margin) * 100
     return {
-        "plan": plan, "state": outcome, "word": str(word), "value": share(candidate["value"]),
-        "range": _span(candidate["low"], candidate["high"]) + extra,
+        "plan": plan, "series": series, "state": outcome, "word": outcome_word(outcome),
+        "value": share(candidate["value"]), "range": _span(candidate["low"], candidate["high"]),
+        "needed": _needed(probe), "n": candidate["n"],
+        "reference_text": share(reference["value"]) if reference else _own_measure(probe),
+        "reference_range": _span(reference["low"], reference["high"]) if reference else "",
+        "limit_text": _limit(probe),
+        "limit_note": "" if margin is None else _("margin %(points)s points") % {
+            "points": number_format(margin * 100, decimal_pos=0 if margin * 100 == round(margin * 100) else 1)},
+        "row": {
+            "title": f"{probe_title(probe['name'])}, {plan}",
+            "estimates": [_estimate(candidate, "", series)],
+            "reference": _estimate(reference, "", 2) if reference else None,
+            "limit": limit * 100 if limit is not None else None,
+            "limit_low": low,
+        },
     }  # fmt: skip
 
 
+def _own_measure(probe: Values) -> str:
+    if probe["family"] != "utility":
+        return _("none")
+    name = str(probe.get("detail", {}).get("ratio_to", "reference"))
+    return _("the %(model)s is 100%%") % {"model": _MODELS.get(name, name)}
+
+
+_MODELS = {"reference": gettext_lazy("reference"), "original": gettext_lazy("version before")}
+
+
+def _limit(probe: Values) -> str:
+    limit, reference = probe.get("limit"), probe.get("reference")
+    if limit is None:
+        return _("none: reported only") if probe["outcome"] == "reported" else _("none")
+    if probe.get("bounds") == "lower":
+        return _("at least %(share)s") % {"share": share(limit)}
+    if probe.get("bounds") == "both" and reference and probe.get("margin") is not None:
+        return _("%(low)s to %(high)s") % {
+            "low": share(reference["value"] - probe["margin"]), "high": share(limit)}  # fmt: skip
+    return _("at most %(share)s") % {"share": share(limit)}
+
+
+def _needed(probe: Values) -> str:
+    if probe.get("limit") is None and probe.get("p_value") is not None:
+        return _("p = %(p)s") % {"p": number_format(probe["p_value"], decimal_pos=3)}
+    if probe["outcome"] == "inconclusive" and probe.get("items_needed"):
+        return _("about %(n)s facts would decide") % {"n": number_format(probe["items_needed"], force_grouping=True)}
+    return ""
+
+
 def _probe_row(name: str, found: list[tuple[str, Values | None]]) -> dict[str, Any]:
+    measured = [
+        _measured(plan, probe, _series(i, len(found))) for i, (plan, probe) in enumerate(found) if probe is not None
+    ]
     newest = next(probe for _plan, probe in reversed(found) if probe is not None)
-    reference, original = newest.get("reference"), newest.get("original")
     notes = [_("n = %(n)s") % {"n": number_format(newest["candidate"]["n"], force_grouping=True)}]
-    if original:
+    if original := newest.get("original"):
         notes.append(_("before: %(share)s") % {"share": share(original["value"])})
-    if newest["family"] == "utility":
-        notes.append(_("ratio to the %(model)s") % {"model": newest.get("detail", {}).get("ratio_to", _("reference"))})
-    estimates = [_estimate(p["candidate"], plan, _series(i, len(found))) for i, (plan, p) in enumerate(found) if p]
-    return {
-        "title": title_of(name),
-        "note": ", ".join(notes),
-        "reference_text": share(reference["value"]) if reference else "100%" if newest["family"] == "utility" else "",
-        "reference_range": _span(reference["low"], reference["high"]) if reference else "",
-        "row": {
-            "title": title_of(name),
-            "estimates": estimates,
-            "reference": _estimate(reference, "", 2) if reference else None,
-            "limit": newest["limit"] * 100 if newest.get("limit") is not None else None,
-        },
-        "cells": [_cell(probe, plan) for plan, probe in found],
-    }
+    return {"title": probe_title(name), "note": ", ".join(notes), "plans": measured, "span": len(measured)}
 
 
 def _series(index: int, count: int) -> int:
@@ -169,27 +150,76 @@ def _series(index: int, count: int) -> int:
 
 
 def groups(verifications: list[Verification]) -> list[dict[str, Any]]:
-    """Probes by family; utility has an axis of its own."""
+    """Probes by group, each plan's line with its own reference and limit; utility has an axis of its own."""
     plans = [
         (_("plan %(n)d") % {"n": v.plan.attempt}, {p["name"]: p for p in v.document["probes"]}) for v in verifications
     ]
     names = list(dict.fromkeys(name for _plan, probes in plans for name in probes))
-    families = {name: next(p[name]["family"] for _plan, p in plans if name in p) for name in names}
+    of = {name: group_of(next(p[name] for _plan, p in plans if name in p)) for name in names}
     found = []
-    for title, kinds in FAMILIES:
-        rows = [
-            _probe_row(name, [(plan, probes.get(name)) for plan, probes in plans])
-            for name in names
-            if families[name] in kinds
-        ]
+    for group, title in GROUPS.items():
+        mine = [name for name in names if of[name] == group]
+        rows = [_probe_row(name, [(plan, probes.get(name)) for plan, probes in plans]) for name in mine]
         if rows:
-            found.append({"title": title, "probes": rows, "axis": _own_axis(rows) if "utility" in kinds else None})
+            axis = _own_axis(rows) if group == "utility" else _axis(rows)
+            head = {"key": group, "title": title, "note": NOTES[group], "sentence": _group_sentence(rows)}
+            found.append({**head, "probes": rows, "axis": axis, "several": len(plans) > 1, **_numbers(plans, mine)})
     return found
 
 
+def _numbers(plans: list[tuple[str, dict[str, Values]]], names: list[str]) -> dict[str, Any]:
+    """The table behind a group's chart: every number, a probe and plan a row."""
+    heads = [_("Probe"), _("Plan"), _("Before"), _("After"), _("Reference"), _("Difference"), _("Limit"), _("p"), "n"]
+    rows = [
+        [probe_title(name), plan, _cell(p.get("original")), _cell(p["candidate"]), _cell(p.get("reference")),
+         _cell(p.get("difference")), _limit(p),
+         "–" if p.get("p_value") is None else number_format(p["p_value"], decimal_pos=4),
+         number_format(p["candidate"]["n"], force_grouping=True)]
+        for name in names for plan, probes in plans if (p := probes.get(name))
+    ]  # fmt: skip
+    return {"columns": heads, "numbers": rows}
+
+
+def _cell(estimate: Values | None) -> Any:
+    if not estimate:
+        return "–"
+    return {"text": share(estimate["value"]), "note": _span(estimate["low"], estimate["high"])}
+
+
+def _group_sentence(rows: list[dict[str, Any]]) -> str:
+    """The conclusion above a group's chart: the last plan's outcomes, counted."""
+    states = [row["plans"][-1]["state"] for row in rows]
+    tested = [state for state in states if state != "reported"]
+    beyond = sum(state in ("fail", "damaged") for state in tested)
+    open_ones = sum(state == "inconclusive" for state in tested)
+    if not tested:
+        return _("Nothing beyond what chance explains.")
+    if not beyond and not open_ones:
+        return ngettext("It stays inside its limit.", "All %(n)d stay inside their limits.", len(tested)) % {
+            "n": len(tested)}  # fmt: skip
+    parts = []
+    if beyond:
+        parts.append(_("%(k)d of %(n)d beyond the limit") % {"k": beyond, "n": len(tested)})
+    if open_ones:
+        parts.append(_("%(k)d of %(n)d not decided") % {"k": open_ones, "n": len(tested)})
+    return "; ".join(parts) + "."
+
+
+def _ends(rows: list[dict[str, Any]]) -> list[float]:
+    """Everything that has to fit on the axis, in per cent."""
+    lines = [line["row"] for row in rows for line in row["plans"]]
+    values = [v for line in lines for e in (*line["estimates"], line["reference"]) if e for v in (e["low"], e["high"])]
+    return values + [line["limit"] for line in lines if line["limit"] is not None]
+
+
+def _axis(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """0 to 100%, and further where a value lies beyond."""
+    top = max(100, 50 * math.ceil(max(_ends(rows)) / 50 - 1e-9))
+    return {"low": 0, "high": top, "step": 20 if top == 100 else 50 if top <= 300 else top / 4, "unit": "%"}
+
+
 def _own_axis(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    values = [v for row in rows for e in row["row"]["estimates"] for v in (e["low"], e["high"])]
-    values += [row["row"]["limit"] for row in rows if row["row"]["limit"] is not None]
+    values = _ends(rows)
     step = 5 if max(values) - min(values) <= 25 else 20
     low, high = math.floor(min(values) / step) * step, math.ceil(max(values) / step) * step
     return {"low": max(0, low), "high": max(high, low + step), "step": step, "unit": "%"}
@@ -202,51 +232,23 @@ def _counted(document: Values) -> tuple[int, dict[str, int]]:
 
 def finding_words(document: Values) -> Iterator[str]:
     """The findings that are not a probe's own outcome, each once."""
-    for code in dict.fromkeys(str(f["code"]) for f in document["findings"]):
-        if code in FINDINGS:
-            yield str(FINDINGS[code])
-    missing = [f["data"].get("probe", "") for f in document["findings"] if f["code"] == "not_measured"]
-    if missing:
-        yield _("Not measured: %(probes)s.") % {"probes": ", ".join(title_of(name).lower() for name in missing)}
+    yield from finding_sentences(f for f in document["findings"] if str(f["code"]) not in OF_A_PROBE)
 
 
-def _excess(probe: Values) -> float:
-    limit = probe.get("limit")
-    return abs(probe["candidate"]["value"] - limit) if limit is not None else 0.0
-
-
-def _worst(document: Values) -> str:
-    beyond = [p for p in document["probes"] if p["outcome"] in ("fail", "damaged")]
-    if not beyond:
-        return ""
-    worst = max(beyond, key=_excess)
-    reference = worst.get("reference")
-    if reference is None:
-        return _("%(probe)s: %(value)s.") % {
-            "probe": title_of(worst["name"]),
-            "value": share(worst["candidate"]["value"]),
-        }
-    return _("%(probe)s: %(value)s against %(reference)s for the reference.") % {
-        "probe": title_of(worst["name"]), "value": share(worst["candidate"]["value"]),
-        "reference": share(reference["value"])}  # fmt: skip
-
-
-def _text(plan: Plan, verification: Verification) -> str:
+def _text(verification: Verification) -> str:
+    """The sentence of the verdict, then what was found beside the probes."""
     document = verification.document
-    lines = list(finding_words(document))
-    if verification.verdict == "pass":
-        attacked = any(probe["family"] == "robustness" for probe in document["probes"])
-        lines.append(
-            _("Every interval stays inside its limit, under attack as well.")
-            if attacked
-            else _("Every interval stays inside its limit. No attack was tried.")
-        )
-        if dispatch.METHODS[plan.method].guarantee is dispatch.Guarantee.APPROXIMATE:
-            lines.append(_("That is a measurement, not a proof of absence."))
-    elif verification.verdict == "inconclusive":
-        lines.append(_("At least one interval lies on both sides of its limit. Nothing is concluded from it."))
-    lines.append(_worst(document))
-    return " ".join(line for line in lines if line)
+    confidence = float(document["policy"].get("confidence", 0.95))
+    return " ".join([verdict_sentence(document, confidence=confidence), *finding_words(document)])
+
+
+def _compared(document: Values) -> str:
+    if comparison_of(document) is Comparison.CONTROLS:
+        return _("never-seen controls")
+    return {
+        "proven": _("a retrained reference of proven lineage"),
+        "unproven": _("a reference whose training is not proven"),
+    }.get(lineage_of(document), _("a retrained reference"))
 
 
 def cards(verifications: list[Verification]) -> list[dict[str, Any]]:
@@ -255,19 +257,18 @@ def cards(verifications: list[Verification]) -> list[dict[str, Any]]:
     for verification in verifications:
         plan, document = verification.plan, verification.document
         total, counts = _counted(document)
-        words = [f"{n} {VERDICTS.get(name, _('Reported'))}".lower() for name, n in sorted(counts.items())]
+        words = [f"{n} {outcome_word(name)}".lower() for name, n in sorted(counts.items())]
         facts = [(_("Probes"), ", ".join(words)
                   + " " + _("of %(n)d") % {"n": total}),
                  (_("Method class"), dispatch.METHODS[plan.method].guarantee.value),
-                 (_("Compared with"), _("a retrained reference") if document.get("reference_kind") == "retrained"
-                  else _("never-seen controls")),
+                 (_("Compared with"), _compared(document)),
                  {"label": _("Thresholds fixed before"), "value": plan.policy_digest, "digest": True}]  # fmt: skip
         found.append({
             "state": verification.verdict,
             "tone": TONES.get(verification.verdict, verification.verdict),
             "over": _("Plan %(n)d, %(method)s") % {"n": plan.attempt, "method": method_title(plan.method).lower()},
-            "title": VERDICTS[verification.verdict],
-            "text": _text(plan, verification),
+            "title": outcome_word(verification.verdict),
+            "text": _text(verification),
             "facts": facts,
         })  # fmt: skip
     return found
@@ -292,7 +293,7 @@ def conclusion(verification: Verification) -> str:
             "n": plan.attempt, "k": counts.get("inconclusive", 0), "total": total}  # fmt: skip
     if verification.verdict == "damaged":
         return _("Plan %(n)d damaged the model") % {"n": plan.attempt}
-    return _("Plan %(n)d: %(verdict)s") % {"n": plan.attempt, "verdict": str(VERDICTS[verification.verdict]).lower()}
+    return _("Plan %(n)d: %(verdict)s") % {"n": plan.attempt, "verdict": outcome_word(verification.verdict).lower()}
 
 
 def sentence(verifications: list[Verification]) -> str:
@@ -318,10 +319,11 @@ def csv_rows(verifications: list[Verification]) -> Iterator[list[Any]]:
     """Every number of the page, one probe and plan a row."""
     yield ["plan", "method", "probe", "family", "value", "low", "high", "n", "reference", "reference_low",
            "reference_high", "difference", "difference_low", "difference_high", "margin", "limit", "outcome", "p",
-           "items_needed"]  # fmt: skip
+           "items_needed", "group"]  # fmt: skip
     for v in verifications:
         for p in v.document["probes"]:
             c, r, d = p["candidate"], p.get("reference") or {}, p.get("difference") or {}
             yield [v.plan.attempt, v.plan.method, p["name"], p["family"], c["value"], c["low"], c["high"], c["n"],
                    r.get("value"), r.get("low"), r.get("high"), d.get("value"), d.get("low"), d.get("high"),
-                   p.get("margin"), p.get("limit"), p["outcome"], p.get("p_value"), p.get("items_needed")]  # fmt: skip
+                   p.get("margin"), p.get("limit"), p["outcome"], p.get("p_value"), p.get("items_needed"),
+                   group_of(p)]  # fmt: skip

@@ -59,6 +59,11 @@ class VersionForm(forms.Form):
     excluded = digest_field(
         gettext_lazy("Records left out"), gettext_lazy("Digest of a stored list of ids, one a line."), required=False
     )
+    lineage = digest_field(
+        gettext_lazy("Lineage"),
+        gettext_lazy("Digest of the stored folder `lineage` of the training. Records can be deleted exactly from it."),
+        required=False,
+    )
 
     def __init__(self, *args: Any, model: AiModel | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -71,7 +76,8 @@ class VersionForm(forms.Form):
         data = self.cleaned_data
         made = catalogue.version_register(
             model=data["model"], artifact=data["artifact"], method=data["method"], datasets=data["datasets"],
-            state=ModelVersion.State(data["state"]), excluded=data["excluded"], actor=actor,
+            state=ModelVersion.State(data["state"]), excluded=data["excluded"], lineage=data["lineage"],
+            actor=actor,
         )  # fmt: skip
         return str(made)
 

@@ -82,9 +82,12 @@ def models(rows: list[AiModel], waiting: dict[int, int]) -> Context:
 def _version(version: ModelVersion) -> list[Any]:
     made = method_title(version.method)
     return [
-        {"text": _("rev. %(n)d") % {"n": version.revision}, "strong": True, "note": _day(version.created_at)},
+        {"text": _("rev. %(n)d") % {"n": version.revision}, "url": reverse("version", args=[
+            version.model.public_id, version.revision]), "note": _day(version.created_at)},
         {"state": VERSION_STATES[version.state], "text": version.get_state_display()},
-        {"text": made, "note": _("from rev. %(n)d") % {"n": version.parent.revision} if version.parent else ""},
+        {"text": made, "note": ", ".join(filter(None, [
+            _("from rev. %(n)d") % {"n": version.parent.revision} if version.parent else "",
+            _("with a lineage") if version.lineage else ""]))},
         {"text": ", ".join(d.name for d in version.datasets.all()) or _("not recorded"),
          "note": _("without listed records") if version.excluded else ""},
         {"digest": version.artifact},

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from governance.clocks import due_date
 from governance.lifecycle import TRANSITIONS
-from governance.models import Case, Decision, Disposition, Kind, Plan, Report, Status
+from governance.models import Case, Decision, Disposition, Kind, Plan, Recheck, Report, Status
 from governance.policies import Permission
 from governance.web.way import day, way
 
@@ -128,6 +128,21 @@ def words(case: Case) -> Words:
 
 def found(case: Case) -> list[str]:
     """What was found and decided. Decisions are told once both people have signed."""
+    return [*_decided(case), *_came_back(case)]
+
+
+def _came_back(case: Case) -> list[str]:
+    """A later version that did not stand the tests of this case contradicts what was reported, and is told."""
+    rows = Recheck.objects.filter(plan__case=case, state=Recheck.State.REGRESSED, child__isnull=False)
+    return [
+        _("On %(day)s a later version of the model did not stand the tests of this case. Case %(number)s follows it.")
+        % {"day": day(row.finished_at), "number": row.child.number}
+        for row in rows.select_related("child").order_by("id")
+        if row.finished_at and row.child
+    ]
+
+
+def _decided(case: Case) -> list[str]:
     if S(case.status) in {S.RECEIVED, S.PROOF, S.REVIEW, S.INFORMATION, S.MATCHING}:
         return []
     hits = case.matches.count()
@@ -139,12 +154,23 @@ def found(case: Case) -> list[str]:
     ]
     decided = Decision.objects.filter(match__case=case, approved_at__isnull=False)
     sentences = {
-        Decision.Choice.ERASE: _("%(n)d to be erased from the models."),
-        Decision.Choice.EXCLUDE: _("%(n)d to be left out of future training."),
+        Decision.Choice.ERASE: _erased(case),
+        Decision.Choice.EXCLUDE: _("%(n)d left out of future training."),
         Decision.Choice.REFUSE: _("%(n)d refused."),
     }
     counts = decided.values_list("choice").annotate(n=Count("id")).order_by("choice")
     return [*lines, *(sentences[Decision.Choice(choice)] % {"n": n} for choice, n in counts)]
+
+
+def _erased(case: Case) -> str:
+    """What became of the records that were to be erased, in the tense of the case."""
+    if case.status == S.CLOSED and case.disposition == Disposition.FULFILLED:
+        return _("%(n)d erased from the models.")
+    if case.status == S.CLOSED and case.disposition == Disposition.PARTLY:
+        return _("%(n)d were to be erased from the models; the report says how far that went.")
+    if case.status == S.CLOSED:
+        return _("%(n)d were to be erased from the models.")
+    return _("%(n)d to be erased from the models.")
 
 
 def clock(case: Case) -> dict[str, Any] | None:

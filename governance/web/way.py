@@ -98,6 +98,7 @@ _CHANNELS = {
     Channel.API: gettext_lazy("through the interface"),
     Channel.POST: gettext_lazy("by post"),
     Channel.PHONE: gettext_lazy("by telephone"),
+    Channel.HOUSE: gettext_lazy("by ourselves"),
 }
 
 
@@ -108,9 +109,9 @@ def day(moment: datetime | date) -> str:
 
 def way(case: Case) -> list[dict[str, Any]]:
     """The steps for the `path` tag."""
-    steps = [
-        _step("done", _("We received your request"), f"{day(case.received_on)}, {_CHANNELS[Channel(case.channel)]}")
-    ]
+    opened = case.channel == Channel.HOUSE
+    first = _("We opened the case again") if opened else _("We received your request")
+    steps = [_step("done", first, f"{day(case.received_on)}, {_CHANNELS[Channel(case.channel)]}")]
     legs = (_FIRST, _PROOF[Kind(case.kind)], *_REST)
     moved, current = _moves(case), S(case.return_to or case.status)
     at = next((place for place, leg in enumerate(legs) if current in leg.of), len(legs))

@@ -57,6 +57,11 @@
     },
   };
 
+  // A value between gaps has no line through it, so that only its marker shows it.
+  function alone(data, i) {
+    return data[i] !== null && (data[i - 1] ?? null) === null && (data[i + 1] ?? null) === null;
+  }
+
   function dataset(series, index, kind, count) {
     const colour = token("series-" + (index + 1));
     const filled = index === 0 || index === 3;
@@ -69,7 +74,7 @@
       borderWidth: kind === "bar" ? 2 : 1.75,
       borderDash: kind === "line" ? DASHES[index] : [],
       pointStyle: MARKERS[index],
-      pointRadius: kind === "scatter" ? 5.5 : series.data.map((_, i) => (i % every === 0 || i === series.data.length - 1 ? 4 : 0)),
+      pointRadius: kind === "scatter" ? 5.5 : series.data.map((_, i) => (i % every === 0 || i === series.data.length - 1 || alone(series.data, i) ? 4 : 0)),
       pointHoverRadius: 6,
       pointBackgroundColor: filled ? colour : token("paper"),
       pointBorderColor: colour,

@@ -12,11 +12,13 @@ from django.urls import URLPattern, reverse
 
 from governance import urls
 from governance.models import Job, LedgerEntry, Report, Role, Status, User
-from governance.policies import GRANTS, Permission
+from governance.policies import GRANTS, Actor, Permission
 from governance.services.jobs import job_fail
+from governance.services.verification_policies import policy_propose
 from governance.web.case_actions import ACTIONS
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
+from tests.governance.lineage_example import put_lineage
 from tests.governance.staff import sign_in_to_decide
 
 P = Permission
@@ -56,11 +58,17 @@ DOORS: dict[str, Door] = {
     "models": Door(to=(P.SEE_MODELS,)),
     "models_register": Door(to=(P.REGISTER_MODELS,), post=True),
     "model": Door(to=(P.SEE_MODELS,), args="model"),
+    "version": Door(to=(P.SEE_MODELS,), args="version"),
+    "version_cost": Door(to=(P.SEE_MODELS,), args="version"),
     "model_place": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
     "model_recipient": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
     "datasets": Door(to=(P.SEE_MODELS,)),
     "datasets_register": Door(to=(P.REGISTER_MODELS,), post=True),
     "dataset": Door(to=(P.SEE_MODELS,), args="dataset"),
+    "policies": Door(to=(P.SEE_POLICIES,)),
+    "policy_propose": Door(to=(P.PROPOSE_POLICY,), decide=True),
+    "policy_approve": Door(to=(P.APPROVE_POLICY,), args="policy", post=True, decide=True),
+    "policy_return": Door(to=(P.APPROVE_POLICY,), args="policy", post=True, decide=True),
     "jobs": Door(to=(P.SEE_JOBS,)),
     "job": Door(to=(P.SEE_JOBS,), args="job"),
     "job_cancel": Door(to=(P.CANCEL_JOB,), args="job", post=True),
@@ -98,7 +106,7 @@ def test_every_action_on_a_case_has_its_address() -> None:
 
 
 @pytest.fixture
-def world(walk: Callable[..., Any], catalogue: dict[str, Any]) -> World:
+def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role, Actor]) -> World:
     """A case that was verified and has a report, a job, the catalogue: something behind every address."""
     from governance import dispatch
 
@@ -106,11 +114,18 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any]) -> World:
     pdf, evidence = dispatch.put_bytes(b"%PDF-1.7 test"), dispatch.put_bytes(b"{}")
     report = Report.objects.create(case=case, number="LR-TEST-1", pdf=pdf, evidence=evidence, headline="Test.")
     job = case.jobs.filter(kind="engine.verify").latest("created_at")
+    released = catalogue["released"]
+    type(released).objects.filter(pk=released.pk).update(lineage=put_lineage()["lineage"])
+    proposal = policy_propose(
+        thresholds={"confidence": 0.99}, reason="Two seeds of our own were measured.", actor=people[Role.LEGAL]
+    )
     return {
         "": [],
         "case": [case.public_id],
-        "model": [catalogue["released"].model.public_id],
+        "model": [released.model.public_id],
+        "version": [released.model.public_id, released.revision],
         "dataset": [catalogue["data"].public_id],
+        "policy": [proposal.version],
         "job": [job.pk],
         "figures": [NAMES[0]],
         "report": [report.number],

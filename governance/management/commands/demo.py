@@ -27,9 +27,12 @@ class Command(BaseCommand):
     help = "Build a demonstration organisation and work one case from the web form to the signed report."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Seed, port, once."""
+        """Seed, port, lineage, once."""
         parser.add_argument("--seed", type=int, default=1, help="another number gives another organisation")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--lineage", action="store_true", help="train the model in shards and slices, and delete from it exactly"
+        )
         parser.add_argument("--once", action="store_true", help="end after the case instead of serving on")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,7 +57,7 @@ class Command(BaseCommand):
             if organisation.exists():
                 stages.say("  = The organisation of an earlier run is used again.")
             else:
-                organisation.build(stages, seed=options["seed"], base_url=base_url)
+                organisation.build(stages, seed=options["seed"], base_url=base_url, lineage=options["lineage"])
             others.file_others()
             case = self._work(stages, base_url)
             self._close(stages, case, base_url, sign_ins, time.monotonic() - started)
