@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ SEEDS = [int(seed) for seed in os.environ.get("LETHE_BENCH_SEEDS", "31").split("
 KNOWN_TO_PASS = {"all but 6 scattered facts"}
 
 
-def _corpus(folder: Path, seed: int) -> tuple[Path, Path]:
+def corpus_of(folder: Path, seed: int) -> tuple[Path, Path]:
     """Ids of everything of the artist, and of the works alone; original and reference are trained beside them."""
     generate(folder, seed=seed)
     rows = [r for r in load_records(folder / "dataset.jsonl") if r.subject == DEMO_SUBJECT]
@@ -50,7 +51,8 @@ def _corpus(folder: Path, seed: int) -> tuple[Path, Path]:
     return everything, works
 
 
-def _unlearnt(folder: Path, seed: int, method: str) -> str:
+def unlearnt(folder: Path, seed: int, method: str) -> str:
+    """What a method with its default settings makes of the original: the folder of the model."""
     spec = UnlearnSpec(
         seed=seed,
         threads=1,
@@ -64,8 +66,8 @@ def _unlearnt(folder: Path, seed: int, method: str) -> str:
     return str(folder / method / "model")
 
 
-def _verdict(folder: Path, seed: int, candidate: str) -> tuple[str, list[str]]:
-    """Outcome, and the codes and probes behind it."""
+def verified(folder: Path, seed: int, candidate: str) -> dict[str, Any]:
+    """`verification.json` of a candidate under the default policy; the table of scores lies beside it."""
     spec = VerifySpec(
         seed=seed,
         threads=1,
@@ -79,7 +81,13 @@ def _verdict(folder: Path, seed: int, candidate: str) -> tuple[str, list[str]]:
         exclude_ids=str(folder / "everything.txt"),
     )
     verify(spec, folder / "verified", silent)
-    found = json.loads((folder / "verified" / VERIFICATION).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((folder / "verified" / VERIFICATION).read_text(encoding="utf-8"))
+    return found
+
+
+def _verdict(folder: Path, seed: int, candidate: str) -> tuple[str, list[str]]:
+    """Outcome, and the codes and probes behind it."""
+    found = verified(folder, seed, candidate)
     return found["verdict"], [f["data"].get("probe", f["code"]) for f in found["findings"]]
 
 
@@ -99,8 +107,8 @@ def _cheat(folder: Path, name: str) -> str:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_cheat_passes_and_an_honest_retraining_is_not_failed(seed: int, tmp_path: Path) -> None:
-    _corpus(tmp_path, seed)
-    table = {method: _verdict(tmp_path, seed, _unlearnt(tmp_path, seed, method)) for method in ("retrain", "graddiff")}
+    corpus_of(tmp_path, seed)
+    table = {method: _verdict(tmp_path, seed, unlearnt(tmp_path, seed, method)) for method in ("retrain", "graddiff")}
     table |= {name: _verdict(tmp_path, seed, _cheat(tmp_path, name)) for name in CHEATS}
     lines = [f"{seed:5d}  {name:34s} {verdict:13s} {', '.join(why[:4])}" for name, (verdict, why) in table.items()]
     print("\n" + "\n".join(lines))  # noqa: T201 - a table is what the bench is for
