@@ -34,6 +34,7 @@ from unlearning_engine.catalog import METHODS
 from unlearning_engine.contracts import EXIT_CODE, SCORE_CACHE, Outcome, Result
 from unlearning_engine.errors import ConfigError, DataError, EngineError
 from unlearning_engine.flags import FLAGS, add_flags, given_fields, spec_from_flags
+from unlearning_engine.patches import cli as patch_cli
 from unlearning_engine.progress import Event, Lines, Report, silent
 from unlearning_engine.sisa import lineage_cli
 
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("--cache", metavar="DIR", help=f"keep scores for later runs (default: ${SCORE_CACHE})")
             sub.add_argument("--rescore", action="store_true", help="with --replay: measure the models again, too")
     lineage_cli.add(verbs)
+    patch_cli.add(verbs)
     methods = verbs.add_parser("methods", help="list the unlearning methods and what each can promise")
     methods.add_argument("--json", action="store_true", help="as JSON")
     return top
@@ -75,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _methods(as_json=arguments.json)
     if arguments.verb == "lineage":
         return lineage_cli.run(arguments)
+    if arguments.verb == "patch":
+        return patch_cli.run(arguments)
     if arguments.watch_stdin:
         _end_with_parent()
     lines = arguments.json or not sys.stdout.isatty()

@@ -1,0 +1,145 @@
+"""The sub-command `patch`: make, apply, rollback, verify. Documents go to standard output, progress to standard error.
+
+Exit codes: 0 done, and for `verify` nothing is false; 1 failed, and for `verify` something is false; 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unlearning_engine.errors import ConfigError, DataError, EngineError
+from unlearning_engine.progress import Report
+
+FAILED, BAD_INPUT = 1, 2
+CONFIDENTIAL = (
+    "A patch together with its base tells what was removed, and a rollback restores it: patches are confidential "
+    "unless --public says otherwise. Never publish the patch of a privacy case."
+)
+
+
+def add(verbs: Any) -> None:
+    """Add the sub-command to the engine's."""
+    text = "Ship an unlearning as a small file that goes both ways, bit for bit."
+    actions = verbs.add_parser("patch", help=text, description=text, epilog=CONFIDENTIAL).add_subparsers(
+        dest="action", required=True, metavar="ACTION"
+    )
+    make = actions.add_parser("make", help="what changed from a base to an unlearned model", epilog=CONFIDENTIAL)
+    make.add_argument("--base", required=True, metavar="DIR", help="the model before")
+    make.add_argument("--model", required=True, metavar="DIR", help="the unlearned model")
+    make.add_argument("--result", default="", metavar="PATH", help="result.json of its run: method, guarantee, spec")
+    make.add_argument("--public", action="store_true", help="mark it as fit for anyone; default: confidential")
+    apply = actions.add_parser("apply", help="lay patches on their base", epilog=CONFIDENTIAL)
+    apply.add_argument("--base", dest="model", required=True, metavar="DIR", help="the model before")
+    rollback = actions.add_parser("rollback", help="take patches off again", epilog=CONFIDENTIAL)
+    rollback.add_argument("--model", required=True, metavar="DIR", help="the patched model")
+    for action, order in ((apply, "in the order of their making"), (rollback, "the newest first")):
+        action.add_argument("--patch", required=True, nargs="+", metavar="PATCH", help=f"one or more, {order}")
+    for action, what in ((make, "patch"), (apply, "model"), (rollback, "model")):
+        action.add_argument("--out", required=True, metavar="DIR", help=f"new folder of the {what}")
+    verify = actions.add_parser("verify", help="whether a patch is whole, and fits given models", epilog=CONFIDENTIAL)
+    verify.add_argument("patch", metavar="PATCH", help="folder of the patch")
+    verify.add_argument("--base", default="", metavar="DIR", help="the model before: try it, without writing")
+    verify.add_argument("--result", default="", metavar="DIR", help="the model after: try the way back")
+    verify.add_argument("--digest", default="", metavar="SHA256", help="the patch's digest as it was published")
+    for action in (make, apply, rollback, verify):
+        action.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one action; returns its exit code."""
+    try:
+        with _progress(arguments) as report:
+            if arguments.action == "make":
+                document, code = _make(arguments, report), 0
+            elif arguments.action == "verify":
+                document, code = _verify(arguments, report)
+            else:
+                document, code = _move(arguments, report), 0
+    except EngineError as error:
+        if arguments.json:
+            _print_json({"error": {"type": type(error).__name__, "messages": list(error.messages)}})
+        sys.stderr.write("".join(f"  - {message}\n" for message in error.messages))
+        return BAD_INPUT if isinstance(error, ConfigError | DataError) else FAILED
+    if arguments.json:
+        _print_json(document)
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in _told(document)))
+    return code
+
+
+@contextlib.contextmanager
+def _progress(arguments: argparse.Namespace) -> Iterator[Report]:
+    """A bar at a terminal, lines of JSON where they are asked for, else nothing."""
+    from unlearning_engine.display import Display
+    from unlearning_engine.progress import Lines, silent
+
+    if arguments.json:
+        yield Lines(sys.stderr)
+    elif sys.stderr.isatty():
+        with Display(arguments.action, sys.stderr) as display:
+            yield display
+    else:
+        yield silent
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def _make(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from unlearning_engine.patches.making import make
+
+    made = make(
+        arguments.base,
+        arguments.model,
+        arguments.out,
+        result=arguments.result,
+        public=arguments.public,
+        report=report,
+    )
+    kept = ("digest", "confidential", "base", "result", "run", "payload", "summary")
+    return {"patch": arguments.out, **{name: made[name] for name in kept}}
+
+
+def _move(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from unlearning_engine.patches.applying import apply
+
+    back = arguments.action == "rollback"
+    done = apply(arguments.model, arguments.patch, arguments.out, back=back, report=report)
+    return {"model": arguments.out, **dataclasses.asdict(done)}
+
+
+def _verify(arguments: argparse.Namespace, report: Report) -> tuple[dict[str, Any], int]:
+    from unlearning_engine.patches.verifying import verify
+
+    found = verify(
+        arguments.patch, base=arguments.base, result=arguments.result, expected=arguments.digest, report=report
+    )
+    return {**dataclasses.asdict(found), "exit_code": found.exit_code}, found.exit_code
+
+
+def _told(document: Mapping[str, Any]) -> Iterator[str]:
+    """A document of any action, for a person."""
+    if "summary" in document:
+        counts, size = document["summary"], document["payload"]["bytes"]
+        yield f"{document['patch']}: patch {document['digest']}"
+        yield f"from {document['base']['weights']}"
+        yield f"to   {document['result']['weights']}"
+        yield f"{counts['touched']} of {counts['tensors']} tensors, {counts['values_changed']:,} values changed"
+        yield f"{size:,} bytes, {size / counts['model_bytes']:.2%} of the model"
+        yield CONFIDENTIAL if document["confidential"] else "Marked as public."
+    elif "model" in document:
+        yield f"{document['model']}: from {document['before']}"
+        yield f"to {document['after']}"
+        yield from (f"Note: {note}" for note in document["notes"])
+    else:
+        yield f"patch {document['digest']}"
+        yield from (f"checked: {line}" for line in document["checked"])
+        yield from (f"false: {line}" for line in document["findings"])
+        yield "The patch is false: see above." if document["findings"] else "Nothing is false."
