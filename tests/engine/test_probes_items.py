@@ -11,7 +11,7 @@ from unlearning_engine.contracts import VerifySpec
 from unlearning_engine.data import Record, write_records
 from unlearning_engine.errors import DataError
 from unlearning_engine.policy import Policy
-from unlearning_engine.probes.items import collect, overlaps
+from unlearning_engine.probes.items import collect, merged, overlaps
 
 WRONG = ("red", "green")
 
@@ -123,3 +123,20 @@ def test_every_fact_without_wrong_answers_is_named(tmp_path: Path) -> None:
         collect(spec(tmp_path, forget=bare, retain=RETAIN, controls=CONTROLS), Policy())
     assert len(error.value.messages) == 2
     assert "f0.2" in error.value.messages[1]
+
+
+def test_rows_written_twice_are_one_fact_however_they_are_named(tmp_path: Path) -> None:
+    twice = [replace(r, id=f"again.{r.id}", fact=f"again.{r.fact}", prompt=f" {r.prompt.upper()}!") for r in FORGET]
+    found = collect(spec(tmp_path, forget=[*FORGET, *twice], retain=RETAIN, controls=CONTROLS), Policy())
+    assert (len(found.of("forget")), found.facts["forget"]) == (24, 6)
+
+
+def test_a_row_that_asks_in_the_held_out_wording_of_another_is_the_same_fact() -> None:
+    rows = [
+        Record(id="a", prompt="Colour of it?", paraphrase=("Which colour has it?",), answer="blue"),
+        Record(id="b", prompt="What is its colour?", answer="blue", paraphrase=("Its colour?",)),
+        Record(id="c", prompt="Its colour?", answer="blue", paraphrase=("Which colour has it?",)),
+        Record(id="d", prompt="Colour of it?", answer="red"),
+    ]
+    assert [r.cluster for r in merged(rows)] == ["a", "a", "a", "d"]
+    assert [r.cluster for r in merged(rows[3:])] == ["d"]

@@ -1,12 +1,16 @@
 """The items of a verification: read, divided into sets, checked for overlap, numbered and, where too many, drawn.
 
 Questions are probed for knowledge; running text of the forget set (a verse, a passage) for verbatim recall. Facts
-count once however many phrasings they have, and facts of one work form a cluster.
+count once however many phrasings they have, and facts of one work form a cluster. Rows that share a wording with the
+same answer are one fact whatever they are called: rows written twice bring no power.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +70,37 @@ def sets_of(spec: VerifySpec) -> dict[str, list[Record]]:
     general = load_records(spec.general) if spec.general else [r for r in retain if r.kind == GENERAL]
     known = {r.id for r in general}
     retain = [r for r in retain if r.id not in known]
-    return {"forget": forget, "retain": retain, "controls": controls, "general": general}
+    sets = {"forget": forget, "retain": retain, "controls": controls, "general": general}
+    return {name: merged(records) for name, records in sets.items()}
+
+
+def _wordings(record: Record) -> Iterator[str]:
+    """Letters and digits of every wording of a row, with its answer."""
+    texts = [record.full_text, *(f"{prompt} {record.answer}" for prompt in record.paraphrase)]
+    for text in texts:
+        yield " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())) or text
+
+
+def merged(records: Sequence[Record]) -> list[Record]:
+    """The records, those under one fact that share a wording with its answer: the fact that came first names it.
+
+    Names of facts are joined like sets (union-find), so that a chain of shared wordings is one fact, too.
+    """
+    heads: dict[str, str] = {}
+
+    def head(name: str) -> str:
+        while heads.get(name, name) != name:
+            name = heads[name]
+        return name
+
+    owners: dict[str, str] = {}
+    for record in records:
+        for wording in _wordings(record):
+            first, own = head(owners.setdefault(wording, record.cluster)), head(record.cluster)
+            if first != own:
+                heads[own] = first
+    joined = {r.cluster: head(r.cluster) for r in records}
+    return [r if joined[r.cluster] == r.cluster else dataclasses.replace(r, fact=joined[r.cluster]) for r in records]
 
 
 def _keys(records: Iterable[Record]) -> dict[str, str]:
