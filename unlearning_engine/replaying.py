@@ -29,7 +29,7 @@ TOLERANCE = 1e-3
 #: Of many differences this many are told.
 SHOWN = 20
 #: Written by the job alone, not computed from the scores.
-_OF_THE_RUN = frozenset({"schema", "scores", "versions"})
+_OF_THE_RUN = frozenset({"schema", "scores", "versions", "earlier_runs"})
 _SPEC = "spec.json"
 
 
@@ -175,7 +175,7 @@ def rescore(bundle: str | Path, given: Mapping[str, Any], out: Path, report: Rep
 
     folder = _folder(bundle)
     recorded, first = _recorded(folder), replay(bundle)
-    verify(_spec(folder, recorded, given), out, report)
+    verify(_spec(folder, recorded, given), out, report, recorded=False)
     again = _recorded(out)
     differences = [*first.differences, *_differences("models", recorded["models"], again["models"])]
     differences += _scores_apart(read_scores(folder / SCORES), read_scores(out / SCORES))

@@ -17,13 +17,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlearning_engine import looks
 from unlearning_engine.attacks import standard
-from unlearning_engine.contracts import VerifySpec
+from unlearning_engine.contracts import VerifySpec, digest
+from unlearning_engine.data import dataset_digest
 from unlearning_engine.errors import DataError, DivergenceError
 from unlearning_engine.fitness import preconditions
 from unlearning_engine.kinship import kinship
 from unlearning_engine.policy import Policy
 from unlearning_engine.probes import balance
+from unlearning_engine.probes.items import sets_of
 from unlearning_engine.probes.table import Row, read_scores, write_scores
 from unlearning_engine.provenance import reference_lineage
 from unlearning_engine.score_cache import ScoreCache
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SCORES, VERIFICATION = "scores.jsonl", "verification.json"
+#: Of a configuration, what says nothing about what the model computes.
+_NAMES = frozenset({"_name_or_path", "transformers_version"})
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "scipy")
 
 
@@ -79,20 +84,21 @@ def recompute(scores_path: str | Path, policy: Policy | dict[str, Any]) -> dict[
 # ---------------------------------------------------------------- measuring
 
 
-def _architecture(folder: str) -> str:
-    """The model type of a local folder's configuration, empty where it names none."""
+def _configuration(folder: str) -> dict[str, Any]:
+    """A local folder's configuration, less what names files and versions; empty where there is none."""
     path = Path(folder) / "config.json"
     if not path.is_file():
-        return ""
+        return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path}: is no readable configuration ({error}); restore the model") from error
-    return str(config.get("model_type", "")) if isinstance(config, dict) else ""
+    return {k: v for k, v in config.items() if k not in _NAMES} if isinstance(config, dict) else {}
 
 
 def _identity(folder: str, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """Architecture, and digests of a model's weights and of what its tokenizer does, but for padding and truncation."""
+    """Architecture, and digests of a model's configuration and weights and of what its tokenizer does, but for padding
+    and truncation. The same weights under another configuration are another model."""
     from unlearning_engine.models import weights_digest
 
     if tokenizer.is_fast:
@@ -102,8 +108,10 @@ def _identity(folder: str, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]
         inner = tokenizer.get_vocab()
     marks = [tokenizer.bos_token_id, tokenizer.eos_token_id]
     state = json.dumps([type(tokenizer).__name__ if not tokenizer.is_fast else "", inner, marks], sort_keys=True)
+    config = _configuration(folder)
     return {
-        "architecture": _architecture(folder),
+        "architecture": str(config.get("model_type", "")),
+        "config": "sha256:" + hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         "weights": weights_digest(folder),
         "tokenizer": "sha256:" + hashlib.sha256(state.encode()).hexdigest(),
     }
@@ -324,17 +332,26 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def _summary(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from ((key, found[key]) for key in ("verdict", "reference_kind", "policy_digest", "facts"))
+    told = ("verdict", "reference_kind", "policy_digest", "facts", "earlier_runs")
+    yield from ((key, found[key]) for key in told)
     yield "findings", [{"code": f["code"], "outcome": f["outcome"], **f["data"]} for f in found["findings"]]
     for probe in found["probes"]:
         yield probe["name"], {"value": probe["candidate"]["value"], "outcome": probe["outcome"]}
 
 
-def verify(spec: VerifySpec, out: Path, report: Report) -> dict[str, Any]:
+def _run(spec: VerifySpec, models: Mapping[str, Mapping[str, str]], policy: Policy) -> dict[str, Any]:
+    """What names a run in the register of runs."""
+    candidate = {name: models["candidate"][name] for name in ("config", "weights")}
+    items = dataset_digest(sets_of(spec)["forget"])
+    return {"candidate": digest(candidate), "items": items, "seed": spec.seed, "policy_digest": policy.digest}
+
+
+def verify(spec: VerifySpec, out: Path, report: Report, *, recorded: bool = True) -> dict[str, Any]:
     """Measure and judge once; leave `scores.jsonl` and `verification.json` in `out` and return a summary.
 
-    What is wrong with the question itself (overlapping sets, an original that does not know the items, a reference
-    that is one of the other models, unlike tokenizers) is the verdict "bad input", not an error.
+    An audit is no second look: it is not `recorded` (see `looks`). What is wrong with the question itself (overlapping
+    sets, an original that does not know the items, a reference that is one of the other models, unlike tokenizers) is
+    the verdict "bad input", not an error.
 
     Raises:
         ConfigError: the policy is wrong. DataError: an item, a model or a tokenizer cannot be read.
@@ -356,6 +373,8 @@ def verify(spec: VerifySpec, out: Path, report: Report) -> dict[str, Any]:
             for item in items.items
         ),
     )
+    run = _run(spec, models, policy)
+    earlier = looks.begin(out, run) if recorded else []
     header = _header(spec, items, models)
     session = _Session(spec=spec, policy=policy, items=items, tokenizer=tokenizers["original"], report=report)
     session.left_out = standard.not_applicable(policy.attacks, models)
@@ -373,6 +392,9 @@ def verify(spec: VerifySpec, out: Path, report: Report) -> dict[str, Any]:
         **recompute(out / SCORES, policy),
         "scores": {"file": SCORES, "digest": "sha256:" + hashlib.sha256(scores).hexdigest(), "rows": len(session.rows)},
         "versions": _versions(),
+        "earlier_runs": earlier,
     }
     _write_json(out / VERIFICATION, found)
+    if recorded:
+        looks.end(out, run, found["verdict"])
     return dict(_summary(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,10 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def files(made: Small, out: str) -> list[bytes]:
-    return [(made.folder / out / name).read_bytes() for name in (SCORES, VERIFICATION)]
+def files(made: Small, out: str) -> list[Any]:
+    """Scores, and all of the document but the runs before."""
+    document = json.loads((made.folder / out / VERIFICATION).read_text(encoding="utf-8"))
+    return [(made.folder / out / SCORES).read_bytes(), {**document, "earlier_runs": []}]
 
 
 def test_verdict_and_scores_are_those_of_a_run_without_a_cache(
@@ -139,3 +142,20 @@ def test_without_the_variable_nothing_is_kept(given: Small, monkeypatch: pytest.
     monkeypatch.delenv(SCORE_CACHE, raising=False)
     assert ScoreCache.from_environment() is None
     assert json.loads((given.folder / "plain" / VERIFICATION).read_text())["verdict"] == "bad_input"
+
+
+def test_the_same_weights_under_another_configuration_are_measured_anew(
+    given: Small, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, loaded: list[str]
+) -> None:
+    monkeypatch.setenv(SCORE_CACHE, str(tmp_path / "scores"))
+    given.verify("as it is", policy=FAST)
+    loaded.clear()
+    turned = tmp_path / "turned"
+    shutil.copytree(given.folder / "candidate", turned)
+    config = json.loads((turned / "config.json").read_text(encoding="utf-8"))
+    (turned / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 0.5}), encoding="utf-8")
+    found = given.verify("turned", policy=FAST, candidate=str(turned))
+    assert set(loaded) == {"turned", "original"}  # the attack by steering looks at the original
+    before = json.loads((given.folder / "as it is" / VERIFICATION).read_text(encoding="utf-8"))["models"]
+    assert found["models"]["candidate"]["weights"] == before["candidate"]["weights"]
+    assert found["models"]["candidate"]["config"] != before["candidate"]["config"]
