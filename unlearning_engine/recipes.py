@@ -149,6 +149,10 @@ def train(spec: TrainSpec, out: str | Path, report: Report = silent) -> dict[str
     Raises:
         ConfigError, DataError, DeviceError, DivergenceError: see `training.run`.
     """
+    if spec.method == "head":  # a linear head on a table
+        from unlearning_engine.certified.fitting import train_head
+
+        return train_head(spec, out, report)
     return _with_lineage(spec, out, report) if spec.method else _alone(spec, Path(out), report)
 
 
