@@ -151,7 +151,7 @@ def _finish(scratch: Path, places: list[tuple[str, int]]) -> None:
     body = scratch / "body"
     with (scratch / PAYLOAD).open("wb") as out, body.open("rb") as source:
         out.write(len(text).to_bytes(8, "little") + text)
-        shutil.copyfileobj(source, out, 2**22)
+        shutil.copyfileobj(source, out, 2**20)
     body.unlink()
 
 
