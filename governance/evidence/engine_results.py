@@ -9,6 +9,8 @@ from governance.evidence.errors import DocumentError
 
 _PROBE = ("name", "family", "candidate", "reference", "original", "difference", "margin", "limit", "bounds", "outcome",
           "p_value", "items_needed")  # fmt: skip
+#: Members that an engine before them did not write, and that say nothing where they are empty.
+_OPTIONAL = ("reference_lineage", "attacks_not_named", "attacks_not_applicable")
 _ESTIMATE = ("value", "low", "high", "n")
 
 
@@ -25,6 +27,7 @@ def verification(found: Mapping[str, Any], *, document_digest: str) -> dict[str,
             "probes": [_probe(one) for one in found["probes"]],
             "findings": [{name: one[name] for name in ("code", "outcome", "data")} for one in found["findings"]],
             "attacks": _attacks(found["attacks"]),
+            **{name: found[name] for name in _OPTIONAL if found.get(name)},
             "document_digest": document_digest,
         }
     except (KeyError, TypeError) as error:

@@ -90,8 +90,8 @@ def _passed(found: Found, confidence: float) -> str:
     )  # fmt: skip
     if comparison_of(found) is Comparison.CONTROLS:
         text = _(
-            "The changed model treats what was to be forgotten like never-seen material of the same kind, within the "
-            "margins of all %(n)d tested probes, with %(confidence)s confidence, %(after)s."
+            "The changed model treats the material of the request like never-seen material of the same kind, within "
+            "the margins of all %(n)d tested probes, with %(confidence)s confidence, %(after)s."
         )
     elif lineage_of(found) == "unproven":
         text = _(
@@ -138,10 +138,10 @@ def comparison_words(found: Found) -> list[str]:
     if comparison_of(found) is Comparison.CONTROLS:
         return [
             _("Compared with never-seen controls: items of the same kind that no version was trained on."),
-            _("They show whether the forgotten stands out against what the model never saw."),
+            _("They show whether the material of the request stands out against what the model never saw."),
             _(
                 "They cannot show what a model without the records would know from elsewhere, and they are only as "
-                "good as their likeness to the forgotten items."
+                "good as their likeness to the material of the request."
             ),
         ]
     told = [

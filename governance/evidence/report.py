@@ -13,7 +13,8 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import figures, schema, wording
+from governance.evidence import error_rates, figures, schema, wording
+from governance.evidence import outcomes as outcomes_said
 from governance.evidence.figures import percent
 from governance.evidence.sentences import statement
 
@@ -62,7 +63,8 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "asked": _asked(document),
         "done": _done(document),
         "crowded": sum(map(len, [*_asked(document), *_done(document)])) > FIRST_PAGE,
-        "found": _found(final),
+        "found": _found(final, schema.confidence(document)),
+        "rates": _rates(document),
         "attempts": [_attempt(one, final) for one in document["attempts"]],
         "failed_before": _failed_before(document, final),
         "not_covered": _not_covered(document),
@@ -125,7 +127,15 @@ def _failed_before(document: Document, final: Mapping[str, Any] | None) -> str:
     ) % {"n": len(others)}
 
 
-def _found(final: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _rates(document: Document) -> dict[str, Any] | None:
+    """The verdict's own error rates, for a report that rests on a verdict."""
+    rates, final = document.get("error_rates"), schema.final_attempt(document)
+    if not rates or not final or not final["verification"]:
+        return None
+    return {"words": error_rates.words(rates, final["policy_digest"]), "rows": error_rates.table(rates)}
+
+
+def _found(final: Mapping[str, Any] | None, confidence: float) -> dict[str, Any] | None:
     if not final or not final["verification"]:
         return None
     verification = final["verification"]
@@ -138,7 +148,11 @@ def _found(final: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "passed": outcomes["pass"],
         "tested": outcomes.total(),
         "retrained": verification["comparison"] == "retrained",
+        "sentence": outcomes_said.verdict_sentence(verification, confidence=confidence),
+        "compared": outcomes_said.comparison_words(verification),
+        "deciding": outcomes_said.deciding(verification),
         "attacks": verification["attacks"],
+        "left_out": [f"{words} ({why})" for words, why in outcomes_said.attacks_left_out(verification)],
         "findings": [wording.finding_sentence(one) for one in verification["findings"]],
         "digest": verification["document_digest"],
     }

@@ -124,6 +124,7 @@ def facts(document: Document) -> Facts:
         probes=len(tested),
         confidence=confidence(document),
         comparison=Comparison(verification["comparison"]) if verification else Comparison.RETRAINED,
+        unproven_reference=(verification or {}).get("reference_lineage") == "unproven",
         attacks=len(verification["attacks"]) if verification else 0,
         deployments=len(document["deployments"]),
         construction=Construction(**made) if made else None,

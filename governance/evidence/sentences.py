@@ -70,6 +70,7 @@ class Facts:
     probes: int = 0
     confidence: float = 0.95
     comparison: Comparison = Comparison.RETRAINED
+    unproven_reference: bool = False
     attacks: int = 0
     deployments: int = 0
     construction: Construction | None = None
@@ -297,6 +298,14 @@ def _measured(facts: Facts) -> str:
             "As a check on the construction, %(probes)s were measured with %(confidence)s confidence; none exceeds its "
             "limit."
         )
+    if facts.comparison is Comparison.RETRAINED and facts.unproven_reference:
+        after = _("after the listed attack") if facts.attacks else _("without any attack having been tried")
+        text = _(
+            "%(model)s differs from the reference by less than the stated margins on the listed probes with "
+            "%(confidence)s confidence, %%(after)s. That the reference never saw %(items)s is the issuer's word; this "
+            "is a measurement, not a proof of absence."
+        )
+        return text.replace("%%(after)s", after)
     if facts.comparison is Comparison.RETRAINED and facts.attacks:
         return _(
             "%(model)s differs from a model that never saw %(items)s by less than the stated margins on the listed "

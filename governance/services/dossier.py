@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from governance import dispatch
 from governance.clocks import LAWS
-from governance.evidence import engine_results, leaf, sentences
+from governance.evidence import engine_results, error_rates, leaf, sentences
 from governance.models import (
     Case,
     Decision,
@@ -66,6 +66,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "disposals": [_disposal(d) for d in _disposals(case, final)],
         "recipients": _recipients(final),
         "signatures": list(_signatures(case, plans)),
+        **({"error_rates": rates} if (rates := error_rates.measured()) else {}),
         "ledger": None,
         "software": {name: version(name) for name in SOFTWARE},
         "fonts": {path.stem: dispatch.bytes_digest(path.read_bytes()) for path in sorted(FONTS.rglob("*.woff2"))},

@@ -65,7 +65,22 @@ def verification(verdict: str, values: tuple[float, ...], comparison: str = "ret
     return {
         "verdict": verdict, "comparison": comparison, "probes": [*probes, utility], "findings": findings,
         "attacks": [{"name": "relearning", "description": "3 epochs on 30 of 150 items, learning rate 0.001"}],
+        "attacks_not_named": ["sampling"],
+        **({"reference_lineage": "proven"} if comparison == "retrained" else {}),
         "document_digest": sha(f"verification {values}"),
+    }  # fmt: skip
+
+
+def error_rates() -> dict[str, Any]:
+    counts = {"inconclusive": 0, "fail": 0, "damaged": 0, "bad_input": 0}
+    return {
+        "policy_digest": sha("another policy"), "code_digest": sha("code"), "confidence": 0.95, "corpora": 14,
+        "families": [
+            {"name": "retrained", "kind": "honest", "trials": 120, "pass": [0.822, 0.941], "fail_at_most": 0.03,
+             "outcomes": {**counts, "pass": 107, "inconclusive": 13}},
+            {"name": "steering (RMU)", "kind": "cheat", "trials": 40, "pass": [0.0, 0.072], "fail_at_most": None,
+             "outcomes": {**counts, "pass": 0, "fail": 40}},
+        ],
     }  # fmt: skip
 
 

@@ -40,9 +40,9 @@ def variants(base: Facts) -> list[Facts]:
     ]  # fmt: skip
     return [
         dataclasses.replace(base, construction=made, comparison=comparison, attacks=attacks, kind=kind,
-                            kept_records=kept, deployments=deployments)
-        for made, comparison, attacks, kind, kept, deployments in itertools.product(
-            broken, Comparison, (0, 1), Kind, (0, 3), (0, 2))
+                            kept_records=kept, deployments=deployments, unproven_reference=unproven)
+        for made, comparison, attacks, kind, kept, deployments, unproven in itertools.product(
+            broken, Comparison, (0, 1), Kind, (0, 3), (0, 2), (False, True))
     ]  # fmt: skip
 
 
@@ -163,3 +163,12 @@ def test_the_worst_deployment_counts() -> None:
     assert service_of([]) is Service.REPLACED
     assert service_of(["replaced", "pending", "unreachable"]) is Service.UNREACHABLE
     assert service_of(["serving", "replaced"]) is Service.SERVING
+
+
+def test_a_reference_of_unproven_lineage_is_not_called_a_model_that_never_saw_the_works() -> None:
+    plain = facts(guarantee=Guarantee.APPROXIMATE, disposition=Disposition.PARTLY)
+    weak = words(statement(dataclasses.replace(plain, unproven_reference=True)))
+    assert "differs from a model that never saw" in words(statement(plain))
+    assert "differs from a model that never saw" not in weak
+    assert "differs from the reference by less than the stated margins" in weak
+    assert "after the listed attack. That the reference never saw the 25 works is the issuer's word" in weak
