@@ -37,8 +37,8 @@ def config(dimension: int = 4, classes: int = 3, **changed: Any) -> HeadConfig:
     return HeadConfig(classes=names, dimension=dimension, **settings)
 
 
-def head(rows: Table, **changed: Any) -> Head:
-    return fit(config(rows.features.shape[1], **changed), rows)
+def head(rows: Table, *, tolerance: float = 1e-10, **changed: Any) -> Head:
+    return fit(config(rows.features.shape[1], **changed), rows, tolerance=tolerance)
 
 
 def write_jsonl(path: Path, rows: Table) -> Path:

@@ -3,14 +3,17 @@
 Total variation of distributions bounds the distance of *expected* Hessians: each row's data term lies between 0 and
 `smooth`, so it is at most smooth TV. What Basaran et al. (2025) then use is the Hessian of one sample in place of that
 of another, and their bound has no term for it: two samples of one distribution have TV 0 and different Hessians. Here
-three are added, the first two with a probability of failure that goes into delta:
+three are added, two of them with a probability of failure that goes into delta:
 
     surrogate   matrix Bernstein (Tropp 2012, theorem 1.4): rows are independent of the weights, each between 0 and
-                smooth, so of variance at most smooth^2/4
-    source      the weights depend on these rows. One row moves them by at most 2 slope/(l2 n) and the difference of
-                empirical and expected Hessian by (smooth + 4 cubic slope/l2)/n: matrix bounded differences (Tropp
-                2012, corollary 7.5), around an expectation of at most 2 cubic slope/(l2 n) by exchanging rows
-    centre      weights that are `centre` off the minimiser: 2 cubic centre
+                smooth, so of variance at most smooth^2/4; after an earlier request as for the source
+    source      the weights were made from these very rows, so the deviation must hold for all weights at once. Along
+                a direction V, a row's data term is a function of W x and V x with Lipschitz constants cubic/C and
+                2 smooth/C; Maurer's contraction (2016) bounds the Rademacher complexity over |W| <= w and |V| <= 1 by
+                2 sqrt(outputs/n) (cubic w + 2 smooth), whatever the dimension. Symmetrisation doubles it, and by
+                McDiarmid it is exceeded by smooth sqrt(ln(1/p)/(2n)) with probability p. A minimiser has
+                w <= sqrt(2 F(0)/l2). Noise of earlier requests shifts all weights alike and changes nothing
+    requests    that went before: which rows they took may depend on the rows, so these count as the worst ones
 
 Labels play no part: none of the losses has them in its Hessian. And no Hessian is further than `smooth` from any other,
 whatever the distributions: where the sum is larger than that, it is not used.
@@ -29,7 +32,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from unlearning_engine.certified.convex import Array, Constants, Rows
+from unlearning_engine.certified.convex import SQUARED, Array, Constants, Loss, Rows
 from unlearning_engine.certified.heads import Head, digest_of
 from unlearning_engine.certified.settings import GAUSSIAN, HESSIAN, KL, MEASURED, TV, NewtonConfig
 from unlearning_engine.errors import ConfigError, DataError
@@ -192,22 +195,28 @@ def _fits(surrogate: Table, declared: tuple[Array, Array]) -> None:
 def _population(config: NewtonConfig, head: Head, n_s: int, variation: float, what: str) -> Gap:
     """The bound for two independent samples of distributions whose total variation is bounded; see the module."""
     failure = config.delta / 10
-    n, constants = head.config.n, head.config.constants
-    log = math.log(2 * head.config.parameters / (failure / 2))
-    value = (
-        constants.smooth * variation
-        + bernstein(constants.smooth, n_s, log)
-        + stability(constants, n, log)
-        + 2 * constants.cubic * head.config.centre
-    )
-    sentences = [
+    constants, objective = head.config.constants, head.config.objective
+    taken = sum(int(entry.get("rows", 0)) for entry in head.config.ledger)
+    first = head.config.n + taken
+    reach = largest_minimiser(objective) + head.config.centre
+    own = uniform(constants, objective.outputs, reach, first, failure / 2)
+    if head.config.ledger:  # the weights were made from the surrogate, too, if it is the same
+        other = uniform(constants, objective.outputs, reach, n_s, failure / 2)
+    else:
+        other = bernstein(constants.smooth, n_s, math.log(2 * head.config.parameters / (failure / 2)))
+    value = constants.smooth * variation + other + (first * own + taken * constants.smooth) / head.config.n
+    sentences = (
         f"The surrogate's features and those of the training set are independent samples of two distributions, whose "
         f"{what}, because: {config.justification.strip()}",
         "No row of the surrogate was used in training the head.",
-    ]
-    if head.config.ledger:
-        sentences.append("Which rows earlier requests removed did not depend on what the rows say.")
-    return Gap(value=value, failure=failure, assumptions=tuple(sentences))
+    )
+    return Gap(value=value, failure=failure, assumptions=sentences)
+
+
+def largest_minimiser(objective: Loss) -> float:
+    """Norm that no minimiser exceeds: its ridge term is at most the objective of zero weights."""
+    at_zero = 0.5 if objective.name == SQUARED else math.log(objective.classes)
+    return math.sqrt(2 * at_zero / objective.l2)
 
 
 def bernstein(smooth: float, n: int, log: float) -> float:
@@ -216,8 +225,7 @@ def bernstein(smooth: float, n: int, log: float) -> float:
     return smooth * (third + math.sqrt(third**2 + log / (2 * n)))
 
 
-def stability(constants: Constants, n: int, log: float) -> float:
-    """Distance of empirical and expected Hessian at the minimiser of the same n rows; see the module."""
-    moved = 2 * constants.slope / (constants.l2 * n)
-    one = constants.smooth / n + 2 * constants.cubic * moved
-    return one * math.sqrt(8 * n * log) + constants.cubic * moved
+def uniform(constants: Constants, outputs: int, reach: float, n: int, failure: float) -> float:
+    """Deviation of the mean Hessian over n rows from its expectation, at all weights up to `reach` at once."""
+    complexity = 2 * math.sqrt(outputs / n) * (constants.cubic * reach + 2 * constants.smooth)
+    return 2 * complexity + constants.smooth * math.sqrt(math.log(2 / failure) / (2 * n))
