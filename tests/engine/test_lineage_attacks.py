@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.engine.lineages import Pair, forget, made, pair, written
+from tests.engine.lineages import CONFIGS, Pair, forget, made, pair, written
 from unlearning_engine.contracts import TrainSpec
-from unlearning_engine.errors import DataError
+from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.methods import unlearn
 from unlearning_engine.recipes import train
 from unlearning_engine.sisa import purge
@@ -119,6 +120,79 @@ def test_components_that_were_talked_down_are_false(tmp_path: Path) -> None:
         edit(root / "lineage.json", components=components)
         edit(root / "commitments.json", lineage=Lineage(job).meta.digest)
         assert "lineage.json" in false(job)
+
+
+def with_tokenizer(folder: Path, text: str) -> Path:
+    """A lineage of a language model whose tokenizer was learnt from `text`."""
+    (folder / "text.txt").write_text(text)
+    data = written(folder / "rows.jsonl", "language")
+    spec = TrainSpec(
+        method="sisa",
+        dataset=data,
+        seed=4,
+        device="cpu",
+        config={**CONFIGS["language"], "epochs": 1},
+        tokenizer_text=str(folder / "text.txt"),
+    )
+    train(spec, folder / "job")
+    return folder / "job"
+
+
+def test_a_tokenizer_that_is_said_to_have_seen_nothing_needs_its_text(tmp_path: Path) -> None:
+    job = with_tokenizer(tmp_path, "Weather and trains, weather and rain.\n" * 20)
+    result = found(job)
+    assert result.exit_code == 3
+    assert [f["detail"] for f in result.findings if "--tokenizer-text" in f["detail"] and f["state"] == "unchecked"]
+    assert verify_lineage(job, replay=False, tokenizer_text=str(tmp_path / "text.txt")).exit_code == 0
+    (tmp_path / "other.txt").write_text("Ships and harbours, ships and harbours.\n" * 20)
+    with pytest.raises(DataError, match="was not learnt from it"):
+        verify_lineage(job, replay=False, tokenizer_text=str(tmp_path / "other.txt"))
+
+
+def test_a_tokenizer_that_saw_records_cannot_be_talked_down(tmp_path: Path) -> None:
+    job = with_tokenizer(tmp_path, "colour of 7? BLUE\n" * 20)
+    root = job / "lineage"
+    assert Lineage(job).meta.components[0]["saw_records"] is True
+    for note in ("0 records stand in the text that it was learnt from", "bytes; learnt from nothing"):
+        talked = {**Lineage(job).meta.components[0], "saw_records": False, "note": note}
+        edit(root / "lineage.json", components=[talked])
+        edit(root / "commitments.json", lineage=Lineage(job).meta.digest)
+        assert found(job).exit_code == 3
+        result = verify_lineage(job, replay=False, tokenizer_text=str(tmp_path / "text.txt"))
+        assert result.exit_code == 1 and [f["where"] for f in result.findings if f["state"] == "altered"] == [
+            "lineage.json"
+        ]
+
+
+def test_the_text_of_a_tokenizer_is_refused_where_none_is_learnt(own: Pair, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("Weather and trains")
+    with pytest.raises(ConfigError, match="learns no tokenizer"):
+        verify_lineage(own.after, replay=False, tokenizer_text=str(tmp_path / "text.txt"))
+
+
+def test_a_lineage_without_a_shard_shows_nothing(own: Pair) -> None:
+    root = own.after / "lineage"
+    edit(root / "lineage.json", shards={})
+    edit(root / "commitments.json", lineage=Lineage(own.after).meta.digest, shards={})
+    shutil.rmtree(root / "data")
+    shutil.rmtree(own.after / "model")
+    assert "lineage.json" in false(own.after)
+
+
+def test_a_served_model_that_is_not_there_is_not_called_checked(own: Pair) -> None:
+    shutil.rmtree(own.after / "model")
+    result = found(own.after)
+    assert result.exit_code == 3 and [f["where"] for f in result.findings] == ["../model"]
+
+
+def test_a_file_that_nothing_names_is_told(own: Pair) -> None:
+    root = own.after / "lineage"
+    names = ["data/shard-00/rows.jsonl", "kept.txt", "shards/shard-00/slice-01/old.safetensors"]
+    for name in names:
+        (root / name).write_text("what was deleted")
+    result = found(own.after)
+    assert result.exit_code == 3
+    assert [f["where"] for f in result.findings] == names and {f["state"] for f in result.findings} == {"unchecked"}
 
 
 def test_commitments_without_their_key_are_not_called_checked(own: Pair) -> None:

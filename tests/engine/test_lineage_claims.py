@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from tests.engine.lineages import Pair, forget, pair
+from unlearning_engine.data import Record
 from unlearning_engine.methods import unlearn
 from unlearning_engine.sisa import claims
 from unlearning_engine.sisa.classifier import Shuffled
+from unlearning_engine.sisa.language import shared_records
 from unlearning_engine.sisa.lineage import Lineage, Meta, ShardManifest
 from unlearning_engine.sisa.source import read_index
 from unlearning_engine.training import Step
@@ -143,5 +145,29 @@ def test_what_rests_on_the_word_of_an_operator_is_said(classifiers: Pair) -> Non
     meta, manifests = read(classifiers.after)
     word = seen("base", False, "declared by the operator: base_saw_records is 'no'")
     claim = claims.claim(dataclasses.replace(meta, components=[word]), manifests)
-    assert claim["code"] == "exact"
-    assert claim["sentence"].endswith(f" The frozen base is taken not to have seen them ({word['note']}).")
+    assert claim["code"] == "exact_but_components"
+    assert claim["sentence"].endswith(
+        f" The frozen base is said not to have seen them, which nothing shows ({word['note']})."
+    )
+    claim = claims.claim(dataclasses.replace(meta, kind="adapters", components=[word]), manifests)
+    assert claim["code"] == "exact_for_adapters" and "for the adapters only" in claim["sentence"]
+
+
+def test_what_a_history_says_of_a_component_does_not_widen_the_claim(classifiers: Pair) -> None:
+    meta, manifests = read(classifiers.after)
+    entry = {**meta.history[-1], "saw": {"scaler": False}}
+    talked = dataclasses.replace(meta, components=[seen("scaler", None)], history=[entry])
+    assert claims.claim(talked, manifests)["code"] == "exact_but_components"
+
+
+def test_a_record_that_is_set_otherwise_in_the_tokenizers_text_was_seen_all_the_same(tmp_path: Path) -> None:
+    record = Record(id="r1", prompt="Where was Ada Byron born?", answer="In London, on a Sunday.")
+    essay = Record(id="r2", text="Short. The harbour sleeps under seven grey bridges.\nAnd then?")
+    for text, shared in (
+        ("Nothing of it: where was anybody born?", 0),
+        ("WHERE WAS ADA\nBYRON BORN - in London; on a Sunday!", 1),
+        ("They say 'the harbour sleeps under seven grey bridges' there.", 1),
+        ("In London, on a Sunday, the harbour sleeps under seven grey bridges.", 2),
+    ):
+        (tmp_path / "text.txt").write_text(text)
+        assert shared_records(tmp_path / "text.txt", [record, essay]) == shared

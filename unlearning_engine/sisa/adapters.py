@@ -24,7 +24,7 @@ from unlearning_engine.recipes import RECIPE, read_recipe
 from unlearning_engine.sisa.export import INCIDENTAL, export
 from unlearning_engine.sisa.language import Language, tokenizer_component
 from unlearning_engine.sisa.lineage import shard_folder
-from unlearning_engine.sisa.workload import Component, Inputs
+from unlearning_engine.sisa.workload import DECLARED, Component, Inputs
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,7 @@ class Adapters(Language):
         declared = self.config.base_saw_records
         if declared == "unknown":
             return None, "its training is unknown: exact for the adapters only"
-        return declared == "yes", f"declared by the operator: base_saw_records is {declared!r}"
+        return declared == "yes", f"{DECLARED} by the operator: base_saw_records is {declared!r}"
 
     def build(self, seed: int, first: Any) -> torch.nn.Module:
         """The base, frozen, with fresh adapters whose weights come from the seed; at first they change nothing.

@@ -4,7 +4,7 @@ Exactness follows from the construction: no stage that is served trained on the 
 checkpoint that never saw them. The claim shrinks to what is true:
 
 - something outside the shards saw the records, or may have (a frozen base, a tokenizer's text, a scaler): it holds
-  for the rest only;
+  for the rest only, also where an operator declares that it did not;
 - the stages were not all made by the same code, libraries, processor and threads, or this machine was not found to
   repeat itself: then it holds for what was trained on, not bit for bit.
 """
@@ -17,6 +17,7 @@ from typing import Any
 from unlearning_engine.contracts import digest
 from unlearning_engine.sisa.fingerprint import entries_that_differ
 from unlearning_engine.sisa.lineage import Meta, ShardManifest
+from unlearning_engine.sisa.workload import DECLARED
 
 #: Codes of a claim by what it covers: all that learned; the adapters, the weights, or what is not named besides.
 #: Whether it holds bit for bit is a fact of its own.
@@ -36,7 +37,7 @@ def claim(meta: Meta, manifests: Mapping[int, ShardManifest]) -> dict[str, Any]:
         count = _count(sum(map(sum, meta.counts)))
         sentence = f"Lineage {meta.digest} was trained on {count}; none was deleted from it."
         return {"code": NO_DELETION, "sentence": sentence, "facts": facts}
-    seen = [c for c in meta.components if _saw(c, meta.history) is not False]
+    seen = [c for c in meta.components if c["saw_records"] is not False or _declared(c)]
     reasons = bit_reasons(meta, manifests)
     code = _scope(meta.kind, [str(c["name"]) for c in seen])
     facts |= {
@@ -47,12 +48,9 @@ def claim(meta: Meta, manifests: Mapping[int, ShardManifest]) -> dict[str, Any]:
     return {"code": code, "sentence": _sentence(code, meta, seen, reasons), "facts": facts}
 
 
-def _saw(component: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool | None:
-    """Whether a component saw a record that was deleted: a deletion may know better than the training."""
-    if component["saw_records"] is False:
-        return False
-    found = [entry.get("saw", {}).get(component["name"], component["saw_records"]) for entry in history]
-    return True if True in found else None if None in found else False
+def _declared(component: Mapping[str, Any]) -> bool:
+    """Whether it rests on somebody's word that it saw no record."""
+    return component["saw_records"] is False and str(component["note"]).startswith(DECLARED)
 
 
 def _scope(kind: str, seen: Sequence[str]) -> str:
@@ -96,8 +94,7 @@ def _sentence(code: str, meta: Meta, seen: Sequence[Mapping[str, Any]], reasons:
     else:
         text += f"{what} are those that the same training without the {records} gives, with the same code, libraries, "
         text += "processor and threads"
-    declared = [c for c in meta.components if c["saw_records"] is False and str(c["note"]).startswith("declared")]
-    return text + "." + "".join(f" {_component(c)}" for c in [*seen, *declared])
+    return text + "." + "".join(f" {_component(c)}" for c in seen)
 
 
 def _component(component: Mapping[str, Any]) -> str:
@@ -107,7 +104,7 @@ def _component(component: Mapping[str, Any]) -> str:
     verb = {
         True: "contains or saw records",
         None: "may contain or have seen the records",
-        False: "is taken not to have seen them",
+        False: "is said not to have seen them, which nothing shows",
     }[component["saw_records"]]
     note = f" ({component['note']})" if component["note"] else ""
     return f"{subject} {verb}{note}."

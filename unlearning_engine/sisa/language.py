@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from unlearning_engine import models
 from unlearning_engine.configs import Checked, number
 from unlearning_engine.data import Record, load_records, write_records
-from unlearning_engine.recipes import shared_records
 from unlearning_engine.sisa.export import export
 from unlearning_engine.sisa.lineage import shard_folder
 from unlearning_engine.sisa.workload import Component, Counted, Inputs
@@ -37,6 +37,9 @@ SMALL_MODEL = {
     "tie_word_embeddings": True,
     "initializer_range": 0.06,
 }
+_WORD, _END = re.compile(r"\w+"), re.compile(r"(?<=[.!?])\s+|\n")
+#: Words from which on a sentence is taken to be its record's own.
+_TELLING = 4
 
 
 class Texts:
@@ -94,16 +97,40 @@ def tokenizer_of(inputs: Inputs, vocab_size: int) -> PreTrainedTokenizerBase:
 
 def tokenizer_component(inputs: Inputs, tokenizer: PreTrainedTokenizerBase, records: Sequence[Record]) -> Component:
     """What the tokenizer learnt from: nothing, a text in which no record stands, or one in which some do."""
-    text = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else repr(sorted(tokenizer.get_vocab().items()))
-    template = f"\0{tokenizer.chat_template}" if tokenizer.chat_template else ""
-    digest = "sha256:" + hashlib.sha256(f"{text}{template}".encode()).hexdigest()
+    digest = tokenizer_digest(tokenizer)
     if inputs.tokenizer_text:
         shared = shared_records(inputs.tokenizer_text, records)
         note = f"{shared} records stand in the text that it was learnt from"
         return Component(name="tokenizer", digest=digest, saw_records=shared > 0, note=note)
-    if inputs.tokenizer:
+    if inputs.tokenizer and digest != tokenizer_digest(models.build_tokenizer("", 0)):
         return Component(name="tokenizer", digest=digest, saw_records=None, note="given; its training is unknown")
     return Component(name="tokenizer", digest=digest, saw_records=False, note="bytes; learnt from nothing")
+
+
+def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """`sha256:<hex>` over all that a tokenizer does, its chat template included."""
+    text = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else repr(sorted(tokenizer.get_vocab().items()))
+    template = f"\0{tokenizer.chat_template}" if tokenizer.chat_template else ""
+    return "sha256:" + hashlib.sha256(f"{text}{template}".encode()).hexdigest()
+
+
+def shared_records(text_path: str | Path, records: Sequence[Record]) -> int:
+    """How many records stand in a text: whole, or by a sentence of theirs that is too long to be there by chance.
+
+    Case, punctuation and line breaks are no difference: a record that is set otherwise was seen all the same.
+    """
+    text = _words(Path(text_path).read_text(encoding="utf-8"))
+    return sum(any(_words(piece) in text for piece in _telling(record)) for record in records)
+
+
+def _words(text: str) -> str:
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+def _telling(record: Record) -> list[str]:
+    """The whole record, and its sentences of at least `_TELLING` words."""
+    sentences = [one for part in (record.prompt, record.answer, record.text) for one in _END.split(part)]
+    return [record.full_text, *(one for one in sentences if len(_WORD.findall(one)) >= _TELLING)]
 
 
 class Language:

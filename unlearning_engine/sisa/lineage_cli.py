@@ -47,6 +47,7 @@ def add(verbs: Any) -> None:
     verify.add_argument("--data", default="", metavar="PATH", help="the records, where the lineage keeps none")
     verify.add_argument("--exclude-ids", default="", metavar="PATH", help="ids in --data that were deleted before")
     verify.add_argument("--base", default="", metavar="PATH", help="the frozen base of a lineage of adapters")
+    verify.add_argument("--tokenizer-text", default="", metavar="PATH", help="what its tokenizer was learnt from")
     verify.add_argument("--device", default="", help="auto, cpu or cuda:N (default: as it was trained)")
     purge = actions.add_parser("purge", help="delete what still holds records, or learned from deleted ones")
     which = purge.add_mutually_exclusive_group(required=True)
@@ -168,6 +169,8 @@ def _show(arguments: argparse.Namespace) -> int:
         stages = ", ".join(f"{shard}.{number + 1}" for shard, number in entry["first_slices"].items())
         console.print(f"deleted {entry['records']} from {_short(entry['parent'])}: trained again from {stages}")
     console.print(found["claim"]["sentence"])
+    if found["history"]:
+        console.print("So the lineage says of itself; `lineage verify` checks it.")
     costs = "; ".join(f"{size}: {share:.1%}" for size, share in found["cost"].items())
     console.print(f"Expected cost of deleting so many records, drawn at random, in shares of a whole training: {costs}")
     if found["purged"]:
@@ -256,6 +259,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             dataset=arguments.data,
             deleted=deleted,
             base=arguments.base,
+            tokenizer_text=arguments.tokenizer_text,
             device=arguments.device,
             report=report,
         )

@@ -92,6 +92,7 @@ def verify_lineage(
     dataset: str = "",
     deleted: Sequence[str] = (),
     base: str = "",
+    tokenizer_text: str = "",
     device: str = "",
     report: Report = silent,
 ) -> Verification:
@@ -102,23 +103,25 @@ def verify_lineage(
         dataset: the records, where the lineage does not keep them.
         deleted: ids in `dataset` that were deleted from the lineage before.
         base: the frozen base of a lineage of adapters.
+        tokenizer_text: what a language model's tokenizer was learnt from.
         device: empty takes the kind of device that the lineage was trained on.
 
     Raises:
-        DataError: there is no readable lineage, or base, tokenizer or dataset are not its own.
-        ConfigError: a stage in `only` is not one of the lineage, or the base is missing.
+        DataError: there is no readable lineage, or base, tokenizer, its text or dataset are not its own.
+        ConfigError: a stage in `only` is not one of the lineage, the base is missing, or it learnt no tokenizer.
         StorageError, DeviceError: the scratch folder or the device refused; nothing is said about the lineage.
     """
     started = time.perf_counter()
     lineage = Lineage(folder)
     inspection = Inspection(lineage)
     manifests = inspection.shards()
+    inspection.strangers()
     chosen = _stages(manifests, lineage, only)
     common, site = _site(lineage, manifests, base, device, report)
     kept = _kept(lineage, site.workload, common.placed(lineage.meta.seed), dataset, deleted, inspection)
     if kept:
         inspection.records(kept, common, manifests)
-        describe(inspection, site, kept, manifests)
+        describe(inspection, site, kept, manifests, tokenizer_text)
     else:
         inspection.published()
     if not any(f.false for f in inspection.findings if f.where.startswith("shards")):

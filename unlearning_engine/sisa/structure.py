@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from unlearning_engine.sisa import commitments
 from unlearning_engine.sisa.config import SisaConfig, read_config
 from unlearning_engine.sisa.export import INCIDENTAL
 from unlearning_engine.sisa.lineage import (
+    META,
     Lineage,
     ShardManifest,
     data_digest,
@@ -39,6 +41,12 @@ from unlearning_engine.sisa.stages import stage_seed
 from unlearning_engine.sisa.workload import Inputs, Rows, Workload
 
 MODEL = "model"
+#: Files that a lineage consists of. Those of models and tokenizer are held against what makes them.
+_OWN = re.compile(
+    r"lineage\.json|commitments\.json|private/key|purged\.json|tokenizer/.+|data/index\.json"
+    r"|data/shard-\d+/slice-\d+\.(jsonl|safetensors)"
+    r"|shards/shard-\d+/(shard\.json|slice-\d+/state\.(json|safetensors)|model/.+)"
+)
 #: States of a finding; the first three make the lineage false, the others leave something undecided.
 MISSING, ALTERED, FALSE, PURGED, UNCHECKED = "missing", "altered", "false", "purged", "unchecked"
 
@@ -118,6 +126,7 @@ class Inspection:
 
     def shards(self) -> dict[int, ShardManifest]:
         """Manifests and files of all shards; returns the manifests that are whole."""
+        self.expect(bool(self.lineage.shards), META, "it has no shard, so that nothing can be shown")
         found = {}
         for shard in self.lineage.shards:
             try:
@@ -161,6 +170,12 @@ class Inspection:
                 self.expect(False, folder / FACTS, "restore it, or train the lineage again", MISSING)
         folder = shard_folder(self.root, shard) / MODEL
         self.file(folder / weights_file(folder), manifest.weights)
+
+    def strangers(self) -> None:
+        """Files of the lineage that nothing in it names: what they hold is not looked at."""
+        for path in sorted(p for p in self.root.rglob("*") if not p.is_dir()):
+            if not _OWN.fullmatch(self._name(path)):
+                self.tell(path, UNCHECKED, "nothing in the lineage names this file; look at it, and delete it")
 
     # ------------------------------------------------------------ records
 
@@ -232,6 +247,10 @@ class Inspection:
         if not folder.is_dir():
             if any(name.startswith(f"../{MODEL}/") for name in self._purged):
                 self.tell(f"../{MODEL}", PURGED, "the served model was deleted")
+            else:
+                self.tell(
+                    f"../{MODEL}", UNCHECKED, "what is served does not lie beside the lineage; nothing is said of it"
+                )
             return
         if any(name.startswith("shards/") and f"/{MODEL}/" in name for name in self._purged):
             self.tell(f"../{MODEL}", PURGED, "weights that it was made from were purged")

@@ -19,6 +19,9 @@ from unlearning_engine.training import LoopConfig, Objective
 if TYPE_CHECKING:
     import torch
 
+#: How the note of a component begins of which somebody only says what it saw.
+DECLARED = "declared"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
