@@ -109,7 +109,7 @@ def test_every_problem_of_a_configuration_is_told_at_once() -> None:
     with pytest.raises(ConfigError) as refused:
         read_config(bad, Inputs())
     text = "\n".join(refused.value.messages)
-    for part in ("slices: 'two'", "vocab_size: 1", "shard: unknown field; language takes aggregation"):
+    for part in ("slices: 'two'", "vocab_size: 1", "shard: unknown field; language takes ", "aggregation, batch_size"):
         assert part in text
 
 
