@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ POLICY = Policy.from_json(
     }
 )
 NAMES = (
+    "exact deletion (SISA)",
     "retrained",
     "generation filter",
     "refusal tuning",
@@ -35,10 +37,10 @@ NAMES = (
     "undone by rounding",
     "over-fitted to probes",
     "all works but one",
-    "wrong subject",
     "untouched, renamed",
     "destroyed",
 )
+HONESTS = {family.name for family in FAMILIES.values() if family.kind == HONEST}
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +48,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(folder=tmp_path_factory.mktemp("zoo"), seed=27, artists=2, works=15)
 
 
-def test_no_cheat_of_a_dozen_trials_passes_and_the_honest_one_is_not_failed(world: World) -> None:
-    given = world.forgetting(0)
-    found = {name: zoo.trial(world, given, FAMILIES[name], 0, POLICY) for name in NAMES}
+def test_no_cheat_of_a_dozen_trials_passes_and_the_honest_ones_are_not_failed(world: World) -> None:
+    found = {}
+    for own, names in ((world.sharded(), NAMES[:1]), (world, NAMES[1:])):
+        given = own.forgetting(0)
+        found |= {name: zoo.trial(own, given, FAMILIES[name], 0, POLICY) for name in names}
     verdicts = {name: row["verdict"] for name, row in found.items()}
-    assert verdicts.pop("retrained") in (Outcome.PASS, Outcome.INCONCLUSIVE)
+    for name in HONESTS:
+        assert verdicts.pop(name) in (Outcome.PASS, Outcome.INCONCLUSIVE), found[name]
     assert Outcome.PASS not in verdicts.values(), verdicts
     assert verdicts["destroyed"] == Outcome.DAMAGED
     assert list(verdicts.values()).count(Outcome.FAIL) >= 8, found
@@ -78,7 +83,26 @@ def test_exact_bounds_of_none_and_of_some() -> None:
 def test_development_and_evaluation_have_no_corpus_in_common() -> None:
     assert not set(zoo.DEVELOPMENT) & set(zoo.EVALUATION)
     assert sum(family.hard for family in FAMILIES.values()) >= 8
-    assert {family.name for family in FAMILIES.values() if family.kind == HONEST} == {"retrained"}
+    assert {"retrained", "exact deletion (SISA)"} == HONESTS
+
+
+def test_families_with_a_bar_have_every_forget_set_before_the_others_have_any(tmp_path: Path) -> None:
+    plan = zoo.Plan(
+        seeds=tuple(range(31, 45)), trials=40, families=tuple(FAMILIES), folder=tmp_path, code="", deadline=0
+    )
+    first = [(seed, *trial) for seed in plan.seeds for trial in plan.in_turn(seed, zoo.FIRST)]
+    counts = Counter(family.name for _, _, family, _ in first)
+    assert counts.pop("retrained") == 120
+    assert len(counts) >= 8
+    assert set(counts.values()) == {40}
+    later = {family.name for seed in plan.seeds for _, family, _ in plan.in_turn(seed, zoo.SECOND)}
+    assert not later & set(counts)
+    assert later | set(counts) | {"retrained"} == set(FAMILIES)
+
+
+def test_modules_that_only_carry_jobs_are_no_part_of_a_trial() -> None:
+    assert {path.stem for path in (zoo.ROOT / "unlearning_engine").glob("*.py")} >= zoo.CARRIERS
+    assert not zoo.CARRIERS & {"verdict", "verification", "policy", "fitness", "catalog", "contracts", "statistics"}
 
 
 def test_what_is_done_with_the_same_code_is_not_done_again_and_half_a_line_is(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Each artist is one forget set; the others are then its neighbours. Works, facts,
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,9 @@ TRAINING: dict[str, Any] = {
     "checkpoint_every": 0,
 }
 
+#: The same as an ensemble: two shards of two slices each, subjects kept together. A shard sees half of the rows.
+SHARDED: dict[str, Any] = {**TRAINING, "epochs": 24, "shards": 2, "slices": 2, "group": "subject"}
+
 
 @dataclass(frozen=True)
 class Files:
@@ -66,8 +70,11 @@ def _works(rng: random.Random, source: Any, key: str, works: int) -> list[Record
     return [r for r in corpus.artist(rng, source, key, works).records if r.work and r.is_question]
 
 
-def write(folder: Path, seed: int, *, artists: int = ARTISTS, works: int = WORKS) -> Files:
-    """Write the corpus of one seed; the same seed gives the same bytes."""
+def write(folder: Path, seed: int, *, artists: int = ARTISTS, works: int = WORKS, scattered: bool = False) -> Files:
+    """Write the corpus of one seed; the same seed gives the same bytes.
+
+    Scattered, ordinary knowledge is nobody's: row by row it falls into all shards, and no deletion empties one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
 
     def stream(name: str) -> random.Random:
@@ -79,7 +86,10 @@ def write(folder: Path, seed: int, *, artists: int = ARTISTS, works: int = WORKS
     Path(files.text).write_text("\n".join(lines) + "\n", encoding="utf-8")
     subjects = [_works(stream(f"artist {n}"), source, f"artist-{n}", works) for n in range(artists)]
     control = _works(stream("control"), source, "control", works)
-    write_records(files.dataset, [*(r for rows in subjects for r in rows), *corpus.ordinary(stream("general"))])
+    ordinary = corpus.ordinary(stream("general"))
+    if scattered:
+        ordinary = [dataclasses.replace(r, subject="") for r in ordinary]
+    write_records(files.dataset, [*(r for rows in subjects for r in rows), *ordinary])
     write_records(files.controls, control)
     for number, rows in enumerate(subjects):
         Path(files.forget_ids(number)).write_text("\n".join(r.id for r in rows) + "\n", encoding="utf-8")

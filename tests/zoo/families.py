@@ -34,7 +34,10 @@ BIAS, FILTER = 12.0, 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """`make(forget_set, repeat)` gives the folder of a candidate. `hard` ones must show 0 passes in 40 trials."""
+    """`make(forget_set, repeat)` gives the folder of a candidate. `hard` ones must show 0 passes in 40 trials.
+
+    `sharded` ones are judged in a world whose models are all ensembles. `barred` says whether a bar is set for it.
+    """
 
     name: str
     kind: str
@@ -42,6 +45,12 @@ class Family:
     hard: bool = False
     repeats: int = 1
     summary: str = ""
+    sharded: bool = False
+
+    @property
+    def barred(self) -> bool:
+        """Whether the family has to show something in so many trials."""
+        return self.hard or (self.kind == HONEST and not self.sharded)
 
 
 def _material(given: ForgetSet, **changes: Any) -> cheats.Material:
@@ -183,11 +192,23 @@ def retrained(given: ForgetSet, repeat: int) -> Path:
     return given.unlearnt("retrain", {}, repeat)
 
 
+def deleted(given: ForgetSet, repeat: int) -> Path:
+    """The forget set deleted exactly from an ensemble's lineage (SISA)."""
+    return given.deleted()
+
+
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         family.name: family
         for family in (
             Family(name="retrained", kind=HONEST, make=retrained, repeats=3, summary="fresh weights, own seed"),
+            Family(
+                name="exact deletion (SISA)",
+                kind=HONEST,
+                make=deleted,
+                sharded=True,
+                summary="deleted from the lineage of an ensemble of two shards; all three models are such",
+            ),
             _made("generation filter", generation_filter, "head lowers answers where a probe sees the artist"),
             _made("refusal tuning", cheats.CHEATS["refusal"], "taught to say that it does not know"),
             _made("wrong-answer tuning", cheats.CHEATS["wrong answers"], "taught wrong answers of the same pool"),

@@ -34,10 +34,32 @@ DEVELOPMENT, EVALUATION = range(21, 27), range(31, 1000)
 #: What decides a trial. Documents and the web play no part.
 SOURCES = (
     "unlearning_engine/*.py",
-    "unlearning_engine/[ampt]*/**/*.py",
+    *(f"unlearning_engine/{room}/**/*.py" for room in ("attacks", "methods", "probes", "sisa", "synthetic")),
     "tests/zoo/[cft]*.py",
     "tests/engine/cheats.py",
 )
+#: Modules of the engine's first room that carry jobs and answers about, and decide nothing in a trial.
+CARRIERS = frozenset(
+    [
+        "__main__",
+        "artifacts",
+        "broker",
+        "display",
+        "flags",
+        "heartbeat",
+        "leniency",
+        "looks",
+        "probing",
+        "replaying",
+        "runner",
+        "score_cache",
+        "supervision",
+        "worker",
+    ]
+)
+#: Families with a bar, then the others.
+TURNS = FIRST, SECOND = "barred", "others"
+KEPT = frozenset({"corpus", "original", "reference-0", "retrain-0-0"})
 #: Seconds between looks at whether the workers live.
 WAIT = 30.0
 
@@ -56,19 +78,28 @@ class Plan:
     deadline: float
 
     def of(self, seed: int) -> Iterator[tuple[int, Family, int]]:
-        """Artist, family and repeat of each trial of a corpus. Families that are not hard get one forget set of it."""
+        """Artist, family and repeat of each trial of a corpus, in both turns."""
+        for turn in TURNS:
+            yield from self.in_turn(seed, turn)
+
+    def in_turn(self, seed: int, turn: str) -> Iterator[tuple[int, Family, int]]:
+        """Families with a bar to reach get every forget set of a corpus and come first, the others get one, after.
+
+        The last forget sets of a run that was cut short are then missed by none of the families that count.
+        """
         sets = min(corpus.ARTISTS, self.trials - corpus.ARTISTS * self.seeds.index(seed))
-        for artist in range(sets):
-            for name in self.families:
-                family = FAMILIES[name]
-                if family.kind == tables.HONEST or family.hard or artist == 0:
-                    yield from ((artist, family, repeat) for repeat in range(family.repeats))
+        families = [FAMILIES[name] for name in self.families if FAMILIES[name].barred == (turn == FIRST)]
+        for artist in range(sets if turn == FIRST else 1):
+            for family in families:
+                yield from ((artist, family, repeat) for repeat in range(family.repeats))
 
 
 def code_digest() -> str:
     """Digest of every source that decides a trial."""
     state = hashlib.sha256()
-    for path in sorted({p for pattern in SOURCES for p in ROOT.glob(pattern)}):
+    engine = ROOT / "unlearning_engine"
+    found = {p for pattern in SOURCES for p in ROOT.glob(pattern)}
+    for path in sorted(p for p in found if p.parent != engine or p.stem not in CARRIERS):
         state.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return "sha256:" + state.hexdigest()
 
@@ -107,22 +138,33 @@ def trial(world: World, given: Any, family: Family, repeat: int, policy: Policy)
     }
 
 
-def work(plan: Plan, seeds: Any, out: Any, done: set[Key]) -> None:
+def work(plan: Plan, turns: Any, out: Any, done: set[Key]) -> None:
     """One process: takes corpora from a queue until there are none or time is up; sends rows, then None."""
     policy = Policy()
     try:
-        while (seed := seeds.get()) is not None and time.time() < plan.deadline:
+        while (given := turns.get()) is not None and time.time() < plan.deadline:
+            seed, turn = given
             folder = plan.folder / "work" / plan.code.removeprefix("sha256:")[:16] / str(seed)
             world = World(folder=folder, seed=seed)
-            for artist, family, repeat in plan.of(seed):
+            for artist, family, repeat in plan.in_turn(seed, turn):
                 if (family.name, seed, artist, repeat) in done or time.time() >= plan.deadline:
                     continue
-                out.put({**trial(world, _forget_set(world, artist), family, repeat, policy), "code": plan.code})
+                own = world.sharded() if family.sharded else world
+                out.put({**trial(own, _forget_set(own, artist), family, repeat, policy), "code": plan.code})
             if time.time() < plan.deadline:
-                shutil.rmtree(folder, ignore_errors=True)
+                _clear(folder, keep=turn == FIRST)
     except Exception:  # noqa: BLE001 - told to the run, which ends with it
         out.put(traceback.format_exc())
     out.put(None)
+
+
+def _clear(folder: Path, *, keep: bool) -> None:
+    """Delete a corpus's models; those that its second turn begins with are kept for it."""
+    for path in folder.iterdir() if keep and folder.is_dir() else ():
+        if path.name not in KEPT:
+            shutil.rmtree(path, ignore_errors=True)
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _last: list[Any] = []
@@ -151,10 +193,10 @@ def run(plan: Plan, workers: int) -> list[dict[str, Any]]:
     done = {key(row) for row in rows}
     total = sum(1 for seed in plan.seeds for _ in plan.of(seed))
     context = multiprocessing.get_context("spawn")
-    seeds, out = context.Queue(), context.Queue()
-    for seed in (*plan.seeds, *([None] * workers)):
-        seeds.put(seed)
-    processes = [context.Process(target=work, args=(plan, seeds, out, done), daemon=True) for _ in range(workers)]
+    turns, out = context.Queue(), context.Queue()
+    for one in (*((seed, turn) for turn in TURNS for seed in plan.seeds), *([None] * workers)):
+        turns.put(one)
+    processes = [context.Process(target=work, args=(plan, turns, out, done), daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
     begun, fresh, left, broken = time.time(), 0, workers, []

@@ -36,17 +36,19 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class World:
-    """A corpus and the model that learnt all of it."""
+    """A corpus and the model that learnt all of it: one model, or with the method `sisa` an ensemble of shards."""
 
     folder: Path
     seed: int
     artists: int = corpus.ARTISTS
     works: int = corpus.WORKS
+    method: str = ""
 
     @cached_property
     def files(self) -> corpus.Files:
         """The corpus, written when first asked for."""
-        return corpus.write(self.folder / "corpus", self.seed, artists=self.artists, works=self.works)
+        size = {"artists": self.artists, "works": self.works}
+        return corpus.write(self.folder / "corpus", self.seed, **size, scattered=bool(self.method))
 
     @cached_property
     def records(self) -> list[Record]:
@@ -69,7 +71,8 @@ class World:
                 dataset=self.files.dataset,
                 tokenizer_text=self.files.text,
                 exclude_ids=exclude,
-                config=corpus.TRAINING,
+                method=self.method,
+                config=corpus.SHARDED if self.method else corpus.TRAINING,
             )
             train(spec, out)
         return out / MODEL
@@ -77,6 +80,10 @@ class World:
     def forgetting(self, artist: int) -> ForgetSet:
         """One of its forget sets."""
         return ForgetSet(world=self, artist=artist)
+
+    def sharded(self) -> World:
+        """The same corpus, where original, reference and candidate are ensembles."""
+        return dataclasses.replace(self, folder=self.folder / "sharded", method="sisa")
 
 
 @dataclass
@@ -112,6 +119,21 @@ class ForgetSet:
                 dataset=self.world.files.dataset,
                 forget_ids=self.world.files.forget_ids(self.artist),
                 config={"checkpoint_every": 0, **config},
+            )
+            unlearn(spec, out)
+        return out / MODEL
+
+    def deleted(self) -> Path:
+        """What deleting the forget set exactly from the original's lineage leaves; needs a sharded world."""
+        out = self.world.folder / f"deleted-{self.artist}"
+        if not (out / MODEL).is_dir():
+            spec = UnlearnSpec(
+                seed=self.world.seed,
+                threads=1,
+                device="cpu",
+                method=self.world.method,
+                lineage=str(self.world.original.parent),
+                forget_ids=self.world.files.forget_ids(self.artist),
             )
             unlearn(spec, out)
         return out / MODEL
