@@ -140,3 +140,11 @@ def test_a_row_that_asks_in_the_held_out_wording_of_another_is_the_same_fact() -
     ]
     assert [r.cluster for r in merged(rows)] == ["a", "a", "a", "d"]
     assert [r.cluster for r in merged(rows[3:])] == ["d"]
+
+
+def test_wrong_answers_are_given_to_every_fact_or_to_none(tmp_path: Path) -> None:
+    bare = [replace(r, perturbed=()) for r in FORGET]
+    plain = [replace(r, perturbed=()) for r in CONTROLS]
+    assert collect(spec(tmp_path, forget=bare, retain=RETAIN, controls=plain), Policy()).facts["forget"] == 6
+    with pytest.raises(DataError, match=r"forget record 'f0.1': has no wrong answers \(perturbed\), though others"):
+        collect(spec(tmp_path, forget=[bare[0], *FORGET[1:]], retain=RETAIN, controls=CONTROLS), Policy())

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.small_verifications import Small, small
 from unlearning_engine.attacks.base import question, reworded
 from unlearning_engine.contracts import Outcome
-from unlearning_engine.data import Record
+from unlearning_engine.data import Record, load_records, write_records
 from unlearning_engine.errors import ConfigError
 from unlearning_engine.models import load_tokenizer
 from unlearning_engine.probes.formats import Format, Framed, encode_pairs, framed
@@ -77,3 +77,17 @@ def test_a_template_that_drops_the_prompt_is_refused(given: Small) -> None:
     tokenizer.chat_template = "<bot>"
     with pytest.raises(ConfigError, match="leaves the prompt out"):
         framed(dataclasses.replace(ROW), Format(chat=True), tokenizer)
+
+
+def test_rows_without_anything_optional_are_measured_and_never_pass(given: Small, tmp_path: Path) -> None:
+    bare = {}
+    for name in ("forget", "controls", "retain", "general"):
+        rows = load_records(given.folder / f"{name}.jsonl")
+        bare[name] = str(tmp_path / f"{name}.jsonl")
+        write_records(bare[name], [Record(id=r.id, subject=r.subject, prompt=r.prompt, answer=r.answer) for r in rows])
+    found = given.verify("bare", **bare)
+    unmeasured = {f["data"]["probe"] for f in found["findings"] if f["code"] == "not_measured"}
+    assert {"multiple_choice", "forget_quality", "relearning_rank", "steering_choice"} <= unmeasured
+    assert not {"exact_value", "answer_probability", "surviving_facts", "surviving_works"} & unmeasured
+    assert found["verdict"] != Outcome.PASS
+    assert {p["name"] for p in found["probes"]} >= {"exact_value", "relearning_value", "membership_loss"}

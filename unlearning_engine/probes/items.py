@@ -173,12 +173,17 @@ def _numbered(placed: Sequence[tuple[str, Record, int]]) -> list[Item]:
 
 
 def _problems(sets: Mapping[str, Sequence[Record]]) -> list[str]:
-    """Forgotten and control facts need wrong answers to be offered beside the right one."""
+    """Wrong answers are offered beside every right one or beside none: else whoever left them out chose the items.
+
+    Where none has any, multiple choice is not measured, and nothing passes.
+    """
+    asked = [(name, r) for name in ("forget", "controls") for r in sets[name] if r.is_question]
+    if not any(r.perturbed for _, r in asked):
+        return []
     return [
-        f"{name} record {r.id!r}: has no wrong answers (perturbed); multiple choice needs at least one"
-        for name in ("forget", "controls")
-        for r in sets[name]
-        if r.is_question and not r.perturbed
+        f"{name} record {r.id!r}: has no wrong answers (perturbed), though others have; give every one some, or none"
+        for name, r in asked
+        if not r.perturbed
     ]
 
 
@@ -186,7 +191,7 @@ def collect(spec: VerifySpec, policy: Policy) -> Items:
     """Read, check and number the items of a verification.
 
     Raises:
-        DataError: a file cannot be read, or a forgotten or control fact has no wrong answers.
+        DataError: a file cannot be read, or only some of the forgotten and control facts have wrong answers.
     """
     sets = sets_of(spec)
     raise_all(_problems(sets))
