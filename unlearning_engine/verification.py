@@ -21,8 +21,9 @@ from unlearning_engine import looks
 from unlearning_engine.attacks import standard
 from unlearning_engine.contracts import VerifySpec, digest
 from unlearning_engine.data import dataset_digest
-from unlearning_engine.errors import DataError, DivergenceError
+from unlearning_engine.errors import DivergenceError
 from unlearning_engine.fitness import preconditions
+from unlearning_engine.identities import identity
 from unlearning_engine.kinship import kinship
 from unlearning_engine.policy import Policy
 from unlearning_engine.probes import balance
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SCORES, VERIFICATION = "scores.jsonl", "verification.json"
-#: Of a configuration, what says nothing about what the model computes.
-_NAMES = frozenset({"_name_or_path", "transformers_version"})
 _LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "scipy")
 
 
@@ -84,39 +83,6 @@ def recompute(scores_path: str | Path, policy: Policy | dict[str, Any]) -> dict[
 # ---------------------------------------------------------------- measuring
 
 
-def _configuration(folder: str) -> dict[str, Any]:
-    """A local folder's configuration, less what names files and versions; empty where there is none."""
-    path = Path(folder) / "config.json"
-    if not path.is_file():
-        return {}
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path}: is no readable configuration ({error}); restore the model") from error
-    return {k: v for k, v in config.items() if k not in _NAMES} if isinstance(config, dict) else {}
-
-
-def _identity(folder: str, tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """Architecture, and digests of a model's configuration and weights and of what its tokenizer does, but for padding
-    and truncation. The same weights under another configuration are another model."""
-    from unlearning_engine.models import weights_digest
-
-    if tokenizer.is_fast:
-        inner = json.loads(tokenizer.backend_tokenizer.to_str())
-        inner = {k: v for k, v in inner.items() if k not in ("padding", "truncation")}
-    else:
-        inner = tokenizer.get_vocab()
-    marks = [tokenizer.bos_token_id, tokenizer.eos_token_id]
-    state = json.dumps([type(tokenizer).__name__ if not tokenizer.is_fast else "", inner, marks], sort_keys=True)
-    config = _configuration(folder)
-    return {
-        "architecture": str(config.get("model_type", "")),
-        "config": "sha256:" + hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
-        "weights": weights_digest(folder),
-        "tokenizer": "sha256:" + hashlib.sha256(state.encode()).hexdigest(),
-    }
-
-
 def _refs(spec: VerifySpec) -> dict[str, str]:
     named = {"candidate": spec.candidate, "original": spec.original, "reference": spec.reference}
     return {name: ref for name, ref in named.items() if ref}
@@ -147,10 +113,14 @@ class _Session:
         self.report({"event": "progress", "stage": stage, "step": self.done, "total": self.total})
 
     def load(self, name: str) -> PreTrainedModel:
+        """The model of that name; DataError where it has no rows for what the tokenizer makes."""
         from unlearning_engine.models import load_model
+        from unlearning_engine.probing import check_tokenizer
 
         gc.collect()
-        return load_model(_refs(self.spec)[name], device=self.spec.device)
+        model = load_model(_refs(self.spec)[name], device=self.spec.device)
+        check_tokenizer(model, self.tokenizer, name)
+        return model
 
     def _scored(
         self, model: PreTrainedModel, items: Sequence[Item], name: str, attack: str = "", *, bare: bool = False
@@ -365,7 +335,7 @@ def verify(spec: VerifySpec, out: Path, report: Report, *, recorded: bool = True
     layout = Format(join=spec.join or None, chat=spec.chat)
     items = collect(spec, policy)
     tokenizers = {name: load_tokenizer(ref) for name, ref in _refs(spec).items()}
-    models = {name: _identity(ref, tokenizers[name]) for name, ref in _refs(spec).items()}
+    models = {name: identity(ref, tokenizers[name]) for name, ref in _refs(spec).items()}
     items = dataclasses.replace(
         items,
         items=tuple(

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.conftest import LLAMA
 from tests.engine.small_verifications import Small, small
 from unlearning_engine.attacks.base import question, reworded
 from unlearning_engine.contracts import Outcome
 from unlearning_engine.data import Record, load_records, write_records
-from unlearning_engine.errors import ConfigError
-from unlearning_engine.models import load_tokenizer
+from unlearning_engine.errors import ConfigError, DataError
+from unlearning_engine.models import build_model, load_tokenizer
 from unlearning_engine.probes.formats import Format, Framed, encode_pairs, framed
 from unlearning_engine.probes.items import Item
+from unlearning_engine.recipes import save_model
 from unlearning_engine.tokens import IGNORE, encode
 
 ROW = Record(id="a", prompt="Colour of Balbax?", answer="red", paraphrase=("Which colour?",), perturbed=("blue",))
@@ -91,3 +93,12 @@ def test_rows_without_anything_optional_are_measured_and_never_pass(given: Small
     assert not {"exact_value", "answer_probability", "surviving_facts", "surviving_works"} & unmeasured
     assert found["verdict"] != Outcome.PASS
     assert {p["name"] for p in found["probes"]} >= {"exact_value", "relearning_value", "membership_loss"}
+
+
+def test_a_model_without_rows_for_the_tokenizers_ids_is_refused(given: Small) -> None:
+    tokenizer = load_tokenizer(given.folder / "original")
+    small_head = build_model({**LLAMA, "max_position_embeddings": 128}, tokenizer, 0)
+    small_head.resize_token_embeddings(len(tokenizer) - 40)
+    folder = save_model(given.folder / "cut.job", small_head, tokenizer, {})
+    with pytest.raises(DataError, match=rf"candidate: the tokenizer makes {len(tokenizer)} ids, the model has"):
+        given.verify("cut", candidate=str(folder))

@@ -20,6 +20,7 @@ from unlearning_engine.attacks import standard
 from unlearning_engine.contracts import TrainSpec, UnlearnSpec, VerifySpec
 from unlearning_engine.data import Record, load_ids, load_records, split
 from unlearning_engine.fitness import preconditions
+from unlearning_engine.identities import identity
 from unlearning_engine.methods import unlearn
 from unlearning_engine.policy import Policy
 from unlearning_engine.probes.items import collect
@@ -163,7 +164,7 @@ class ForgetSet:
             self._session = verification._Session(
                 spec=spec, policy=policy, items=collect(spec, policy), tokenizer=tokenizer, report=silent
             )
-        identities = {name: verification._identity(ref, models.load_tokenizer(ref)) for name, ref in refs.items()}
+        identities = {name: identity(ref, models.load_tokenizer(ref)) for name, ref in refs.items()}
         header = verification._header(spec, self._session.items, identities)
         if preconditions(header):
             return ScoreTable(header=header)
