@@ -81,19 +81,20 @@ def _bits(values: npt.NDArray[np.float32]) -> Unsigned:
 
 def _difference(old: Unsigned, new: Unsigned, row: int) -> Encoded | None:
     """The smallest of dense, sparse and rows; None for no difference."""
-    changed = np.flatnonzero(old != new)
-    if not changed.size:
+    differs = old != new
+    count = int(np.count_nonzero(differs))
+    if not count:
         return None
     folded = difference(old, new)
-    share = changed.size / old.size
+    share = count / old.size
     tried = []
     if share >= _DENSE_FROM:
         tried.append(Encoded({"encoding": "dense"}, {"delta": pack(folded)}))
     if share <= _SPARSE_UP_TO:
-        streams = {"index": pack(_gaps(changed)), "delta": pack(folded[changed])}
-        tried.append(Encoded({"encoding": "sparse", "values": int(changed.size)}, streams))
-    lines = np.unique(changed // row) if row > 1 else changed
-    if row > 1 and lines.size * row <= min(old.size - row, 8 * changed.size):
+        streams = {"index": pack(_gaps(np.flatnonzero(differs))), "delta": pack(folded[differs])}
+        tried.append(Encoded({"encoding": "sparse", "values": count}, streams))
+    lines = np.flatnonzero(differs.reshape(-1, row).any(axis=1)) if row > 1 else np.empty(0, np.int64)
+    if 0 < lines.size * row <= min(old.size - row, 8 * count):
         streams = {"index": pack(_gaps(lines)), "delta": pack(folded.reshape(-1, row)[lines].reshape(-1))}
         tried.append(Encoded({"encoding": "rows", "row": row, "values": int(lines.size)}, streams))
     return min(tried, key=lambda block: block.size)

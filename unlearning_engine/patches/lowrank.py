@@ -21,6 +21,8 @@ Matrix = npt.NDArray[np.float32]
 #: The highest rank that is looked for, and how far the singular values must fall behind it to be worth a try.
 RANK, FALL = 64, 3.0
 _EXTRA = 8
+#: Rows and columns of the part that is looked at first.
+_PART = 256
 #: Types that are predicted.
 TYPES = ("F32", "F16", "BF16")
 
@@ -86,15 +88,25 @@ def factors(old: Unsigned, new: Unsigned, *, dtype: str, row: int) -> Factors | 
         change = (to_float(new, dtype) - to_float(old, dtype)).reshape(-1, row)
     if not np.isfinite(change).all():
         return None
+    # A part of the matrix has no higher rank than the whole: it spares most matrices the search.
+    part = change[:: -(-change.shape[0] // _PART), :: -(-row // _PART)]
+    if _fall(np.linalg.svd(part, compute_uv=False), min(RANK, min(part.shape) // 4)) is None:
+        return None
     limit = min(RANK, min(change.shape) // 4)
     random = np.random.default_rng(0)
     basis, _ = np.linalg.qr(change @ random.standard_normal((row, min(limit + _EXTRA, *change.shape))))
     inner, sizes, right = np.linalg.svd(basis.T @ change, full_matrices=False)
-    falls = sizes[:limit] / np.maximum(sizes[1 : limit + 1], sizes[0] * 1e-12 + 1e-300)
-    rank = int(np.argmax(falls)) + 1
-    if falls[rank - 1] < FALL:
+    rank = _fall(sizes, limit)
+    if rank is None:
         return None
     root = np.sqrt(sizes[:rank])
     left = (basis @ inner[:, :rank]) * root
     found = Factors(left.astype(np.float32), (root[:, None] * right[:rank]).astype(np.float32))
     return found if np.isfinite(found.left).all() and np.isfinite(found.right).all() else None
+
+
+def _fall(sizes: npt.NDArray[np.float64], limit: int) -> int | None:
+    """How many singular values stand before the deepest fall among the first `limit`; None for no fall."""
+    falls = sizes[:limit] / np.maximum(sizes[1 : limit + 1], sizes[0] * 1e-12 + 1e-300)
+    rank = int(np.argmax(falls)) + 1
+    return rank if falls[rank - 1] >= FALL else None
