@@ -143,7 +143,8 @@ def test_a_tokenizer_that_is_said_to_have_seen_nothing_needs_its_text(tmp_path: 
     result = found(job)
     assert result.exit_code == 3
     assert [f["detail"] for f in result.findings if "--tokenizer-text" in f["detail"] and f["state"] == "unchecked"]
-    assert verify_lineage(job, replay=False, tokenizer_text=str(tmp_path / "text.txt")).exit_code == 0
+    whole = verify_lineage(job, tokenizer_text=str(tmp_path / "text.txt"))
+    assert whole.exit_code == 0 and not whole.findings
     (tmp_path / "other.txt").write_text("Ships and harbours, ships and harbours.\n" * 20)
     with pytest.raises(DataError, match="was not learnt from it"):
         verify_lineage(job, replay=False, tokenizer_text=str(tmp_path / "other.txt"))

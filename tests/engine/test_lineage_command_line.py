@@ -84,7 +84,9 @@ def test_verify_ends_with_0_for_identical_and_1_for_false(own: Pair, capsys: Cap
     code, found = document(capsys, "verify", own.after)
     assert code == found["exit_code"] == 0 and {r["outcome"] for r in found["replayed"]} == {"identical"}
     code, text = lineage(capsys, "verify", own.after, "--stage", f"{own.first[0]}.{own.first[1] + 1}")
-    assert code == 0 and text.count("identical") == 1 and "Nothing is false." in text
+    assert code == 0 and text.count("identical") == 1 and "Nothing is false. 1 of 6 stages were trained again." in text
+    code, text = lineage(capsys, "verify", own.after, "--no-replay")
+    assert code == 3 and "not everything could be decided. 0 of 6 stages were trained again." in text
     checkpoint = next((own.after / "lineage").rglob("state.safetensors"))
     checkpoint.write_bytes(b"other")
     code, text = lineage(capsys, "verify", own.after, "--no-replay")

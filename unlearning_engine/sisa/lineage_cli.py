@@ -291,12 +291,14 @@ def _verification(found: Mapping[str, Any]) -> None:
         table.add_row(name, *numbers, str(stage["outcome"]), stage["detail"])
     if found["replayed"]:
         console.print(table)
+    again = sum(bool(stage["seconds"]) for stage in found["replayed"])
     console.print(
         {
             0: "Nothing is false.",
             1: "The lineage is false: see above.",
             UNDECIDED: "Nothing was found to be false, but not everything could be decided.",
         }[found["exit_code"]]
+        + f" {again} of {found['stages']} stages were trained again."
     )
 
 

@@ -68,7 +68,10 @@ class Replayed:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What `verify_lineage` found. `exit_code`: 0 all good, 1 something false, 3 something could not be decided."""
+    """What `verify_lineage` found. `exit_code`: 0 all good, 1 something false, 3 something could not be decided.
+
+    `stages` trained something; a verification of which `replayed` has fewer says nothing of the weights of the others.
+    """
 
     lineage: str
     checked: int
@@ -76,6 +79,7 @@ class Verification:
     replayed: list[dict[str, Any]]
     exit_code: int
     seconds: float
+    stages: int
     fingerprint: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -134,6 +138,7 @@ def verify_lineage(
         replayed=[dataclasses.asdict(r) for r in replayed],
         exit_code=_exit_code(inspection, replayed),
         seconds=time.perf_counter() - started,
+        stages=len(_stages(manifests, lineage, None)),
         fingerprint=site.fingerprint,
     )
 
@@ -163,7 +168,9 @@ def _site(
 def _exit_code(inspection: Inspection, replayed: Sequence[Replayed]) -> int:
     if any(f.false for f in inspection.findings) or any(r.outcome is Outcome.DIFFERENT for r in replayed):
         return 1
-    return 3 if inspection.findings or any(r.outcome is not Outcome.IDENTICAL for r in replayed) else 0
+    if inspection.findings or not replayed:  # files that agree with each other show nothing of what made them
+        return 3
+    return 3 if any(r.outcome is not Outcome.IDENTICAL for r in replayed) else 0
 
 
 def _stages(
