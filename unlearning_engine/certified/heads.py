@@ -171,12 +171,12 @@ def row_names(table: Table) -> list[str]:
 def sum_of(table: Table) -> int:
     """A sum of the rows' hashes modulo 2^2048: that of a difference of sets is the difference of their sums."""
     hashes = (hashlib.shake_256(name.encode()).digest(_SUM_BITS // 8) for name in row_names(table))
-    return sum(int.from_bytes(h, "little") for h in hashes) % 2**_SUM_BITS
+    return sum(int.from_bytes(h, "little") for h in hashes) % (1 << _SUM_BITS)
 
 
 def without(rows_sum: str, table: Table) -> str:
     """The name of a set without these rows."""
-    return hexadecimal((int(rows_sum, 16) - sum_of(table)) % 2**_SUM_BITS)
+    return hexadecimal((int(rows_sum, 16) - sum_of(table)) % (1 << _SUM_BITS))
 
 
 def hexadecimal(rows_sum: int) -> str:
