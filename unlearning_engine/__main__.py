@@ -204,9 +204,12 @@ def _methods(*, as_json: bool) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("Method", "At best", "Needs", "What it does", "Source")
+    table = Table("Method, guarantee", "Needs", "Defaults", "What it does, source", show_lines=True)
+    for column in table.columns:
+        column.overflow = "fold"
     for m in METHODS.values():
-        table.add_row(m.name, m.guarantee.value, ", ".join(m.needs), m.summary, m.paper)
+        defaults = ", ".join(f"{name} {value or 'by size'}" for name, value in m.defaults.items())
+        table.add_row(f"{m.name}\n{m.guarantee.value}", ", ".join(m.needs), defaults, f"{m.summary}\n{m.paper}")
     Console().print(table)
     return 0
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from unlearning_engine.contracts import Guarantee
@@ -15,7 +15,8 @@ from unlearning_engine.contracts import Guarantee
 
 @dataclass(frozen=True, kw_only=True)
 class MethodEntry:
-    """One unlearning method as the planner and the reader of a report see it."""
+    """One unlearning method as the planner and the reader of a report see it. `defaults` are its main settings, those
+    of its configuration; a learning rate of 0 follows from the model's size."""
 
     name: str
     title: str
@@ -23,6 +24,7 @@ class MethodEntry:
     needs: tuple[str, ...]
     paper: str
     summary: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
@@ -30,12 +32,29 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
         entry.name: entry
         for entry in (
             MethodEntry(
+                name="ascent",
+                title="Gradient ascent",
+                guarantee=Guarantee.APPROXIMATE,
+                needs=("forget set", "weights"),
+                paper="Jang et al. 2023 (arXiv:2210.01504)",
+                summary="Raises the loss on the forget set until it reaches a bound; nothing holds the rest.",
+                defaults={"epochs": 8, "batch_size": 16, "learning_rate": 0.0, "bound": 3.0},
+            ),
+            MethodEntry(
                 name="graddiff",
                 title="Gradient ascent with a retain term",
                 guarantee=Guarantee.APPROXIMATE,
                 needs=("forget set", "retain set", "weights"),
                 paper="Maini et al. 2024, TOFU (arXiv:2401.06121)",
                 summary="Raises the loss on the forget set, bounded, while it holds the loss on the retain set.",
+                defaults={
+                    "epochs": 8,
+                    "batch_size": 16,
+                    "retain_batch_size": 24,
+                    "learning_rate": 0.0,
+                    "bound": 3.0,
+                    "forget_weight": 0.3,
+                },
             ),
             MethodEntry(
                 name="npo",
@@ -44,6 +63,7 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
                 needs=("forget set", "retain set", "weights"),
                 paper="Zhang et al. 2024, NPO (arXiv:2404.05868)",
                 summary="Prefers against the forgotten answers, measured by the original, while it holds the retained.",
+                defaults={"epochs": 8, "batch_size": 16, "retain_batch_size": 24, "learning_rate": 0.0, "beta": 0.1},
             ),
             MethodEntry(
                 name="simnpo",
@@ -52,6 +72,30 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
                 needs=("forget set", "retain set", "weights"),
                 paper="Fan et al. 2024, SimNPO (arXiv:2410.07163)",
                 summary="Prefers against the forgotten answers per token, without the original as a measure.",
+                defaults={
+                    "epochs": 8,
+                    "batch_size": 16,
+                    "retain_batch_size": 24,
+                    "learning_rate": 0.0,
+                    "beta": 2.5,
+                    "delta": 0.0,
+                },
+            ),
+            MethodEntry(
+                name="altpo",
+                title="Alternate preference optimisation",
+                guarantee=Guarantee.APPROXIMATE,
+                needs=("forget set", "retain set", "weights"),
+                paper="Mekala et al. 2024, AltPO (arXiv:2409.13474)",
+                summary="Prefers another plausible answer to the forgotten one, while it holds the retained.",
+                defaults={
+                    "epochs": 8,
+                    "batch_size": 16,
+                    "retain_batch_size": 24,
+                    "learning_rate": 0.0,
+                    "beta": 0.1,
+                    "alternates": 4,
+                },
             ),
             MethodEntry(
                 name="rmu",
@@ -60,6 +104,50 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
                 needs=("forget set", "retain set", "weights"),
                 paper="Li et al. 2024, WMDP (arXiv:2403.03218)",
                 summary="Turns hidden states of the forget set into one random direction; it hides, relearning shows.",
+                defaults={
+                    "epochs": 8,
+                    "batch_size": 16,
+                    "retain_batch_size": 24,
+                    "learning_rate": 0.0,
+                    "layer": 0,
+                    "factor": 5.0,
+                    "retain_weight": 100.0,
+                },
+            ),
+            MethodEntry(
+                name="task_vector",
+                title="Task-vector negation",
+                guarantee=Guarantee.APPROXIMATE,
+                needs=("forget set", "weights"),
+                paper="Ilharco et al. 2023 (arXiv:2212.04089)",
+                summary="Learns the forget set further and walks the other way; nothing holds the rest.",
+                defaults={"epochs": 8, "batch_size": 16, "learning_rate": 0.0, "scale": 1.5},
+            ),
+            MethodEntry(
+                name="undo",
+                title="Perturbing and learning again (UNDO)",
+                guarantee=Guarantee.APPROXIMATE,
+                needs=("training set", "weights"),
+                paper="Lee et al. 2025, UNDO (arXiv:2506.06278)",
+                summary="Mixes fresh weights into the model and teaches it the retained set again; the rest is lost.",
+                defaults={"epochs": 6, "batch_size": 16, "learning_rate": 0.0, "noise": 0.65},
+            ),
+            MethodEntry(
+                name="spunge",
+                title="Split, unlearn, then merge (SPUNGE)",
+                guarantee=Guarantee.APPROXIMATE,
+                needs=("forget set", "retain set", "weights"),
+                paper="Kadhe et al. 2024, SPUNGE (arXiv:2406.11780)",
+                summary="Splits the forget set by an attribute, unlearns each part by another method, merges by TIES.",
+                defaults={"method": "npo", "by": "subject", "parts": 4, "density": 0.5},
+            ),
+            MethodEntry(
+                name="newton",
+                title="Certified Newton step on a linear head",
+                guarantee=Guarantee.CERTIFIED,
+                needs=("forget set", "surrogate or retain set", "linear head"),
+                paper="Basaran et al. 2025 (arXiv:2506.06486)",
+                summary="One Newton step away from the rows, and noise that hides what is left; strongly convex heads.",
             ),
             MethodEntry(
                 name="sisa",

@@ -107,7 +107,11 @@ class MatchSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class UnlearnSpec(Spec):
-    """Make `model` forget the records named in `forget_ids` (one id a line).
+    """Make `model` forget the records of `dataset` named in `forget_ids` (one id a line), or the rows of `forget`.
+
+    With `forget`, `retain` are the rows to hold; where a method needs some and gets none, they are sampled from the
+    model. A `request` stands in place of `forget` where there is no training data at all: see `source_free`. `tune`
+    settings are tried on other subjects first: see `methods.tuning`.
 
     `exclude_ids` names records that are in neither part: forgotten by an earlier request, or set aside by a
     decision. They are not forgotten again, and above all never trained on again.
@@ -124,8 +128,12 @@ class UnlearnSpec(Spec):
     model: Ref = ""
     lineage: Ref = ""
     dataset: Ref = ""
-    forget_ids: Ref
+    forget_ids: Ref = ""
     exclude_ids: Ref = ""
+    forget: Ref = ""
+    retain: Ref = ""
+    request: Ref = ""
+    tune: int = 0
     base: Ref = ""
     shard: int = -1
     parts: list[Ref] = field(default_factory=list)
@@ -185,6 +193,10 @@ SPECS: Mapping[str, type[Spec]] = types.MappingProxyType(
 )
 
 
+#: Numbers of a spec that have a least one.
+LEAST: Mapping[str, int] = types.MappingProxyType({"workers": 1, "tune": 0})
+
+
 def canonical(value: object) -> bytes:
     """Bytes of a JSON value that do not depend on key order or white space."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
@@ -238,8 +250,8 @@ def parse(data: object) -> Spec:
             problems.append(f"spec.{name}: is empty")
         elif name == "parts" and not all(isinstance(part, str) and part for part in data[name]):
             problems.append("spec.parts: must be a list of paths or names")
-        elif name == "workers" and data[name] < 1:
-            problems.append(f"spec.workers: {data[name]} is less than 1")
+        elif name in LEAST and data[name] < LEAST[name]:
+            problems.append(f"spec.{name}: {data[name]} is less than {LEAST[name]}")
     if data.get("schema", SCHEMA) != SCHEMA:
         problems.append(f"spec.schema: {data['schema']!r} is not supported; this engine reads {SCHEMA}")
     problems.extend(_choice_problems(kind, data))
@@ -260,10 +272,24 @@ def _choice_problems(kind: type[Spec], data: Mapping[str, Any]) -> list[str]:
     if kind is UnlearnSpec and not data.get("lineage"):
         if data.get("method") == "sisa":
             return ["spec.lineage: missing; the method sisa deletes from a lineage"]
-        return [f"spec.{name}: missing" for name in ("model", "dataset") if not data.get(name)]
+        return _set_problems(data)
     if kind is UnlearnSpec and data.get("method") not in LINEAGE_METHODS:
-        return [f"spec.lineage: the methods are {' and '.join(LINEAGE_METHODS)}, which delete from it"]
+        return [f"spec.lineage: only the methods {' and '.join(LINEAGE_METHODS)} take a lineage"]
     return []
+
+
+def _set_problems(data: Mapping[str, Any]) -> list[str]:
+    """What is to be forgotten comes as ids of a dataset's rows, as rows, or as a request: never as two of them."""
+    ways = [name for name in ("forget", "request") if data.get(name)]
+    wanted = ("model",) if ways else ("model", "dataset", "forget_ids")
+    problems = [f"spec.{name}: missing" for name in wanted if not data.get(name)]
+    both = [name for name in ("dataset", "forget_ids", "exclude_ids") if ways and data.get(name)]
+    problems += [f"spec.{name}: goes with a dataset; with {ways[0]} leave it out" for name in both]
+    if len(ways) == 2:
+        problems.append("spec.request: describes what is to be forgotten; leave out forget")
+    if data.get("retain") and not ways:
+        problems.append("spec.retain: goes with forget or request; with a dataset leave it out")
+    return problems
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,6 +88,12 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
             "--data": Flag("dataset", "path", "what the model was trained on"),
             "--forget-ids": Flag("forget_ids", "path", "records to forget, one id a line"),
             "--exclude-ids": Flag("exclude_ids", "path", "records in neither part: forgotten before, or set aside"),
+            "--forget": Flag("forget", "path", "in place of --data and --forget-ids: the rows to forget, JSONL"),
+            "--retain": Flag("retain", "path", "with --forget or --request: the rows to hold, JSONL"),
+            "--request": Flag(
+                "request", "path", "without training data: JSON of subject, titles and passages to forget"
+            ),
+            "--tune": Flag("tune", "whole", "try as many settings on other subjects first, take the best (default 0)"),
             "--purge": Flag("purge", "switch", "delete what still holds the records in the folder of --lineage"),
             **_SHARDS,
             **_SETTINGS,
@@ -144,8 +150,6 @@ def add_flags(parser: argparse.ArgumentParser, flags: Mapping[str, Flag]) -> Non
             group.add_argument(name, dest=flag.dest, action="store_const", const=True, help=flag.help)
         elif flag.kind == "pairs":
             group.add_argument(name, dest=flag.dest, action="append", metavar=metavar, help=flag.help)
-        elif flag.kind == "switch":
-            group.add_argument(name, dest=flag.dest, action="store_const", const=True, help=flag.help)
         else:
             kind = _TYPES.get(flag.kind, str)
             group.add_argument(name, dest=flag.dest, type=kind, metavar=metavar, help=flag.help)

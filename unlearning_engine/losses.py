@@ -63,6 +63,14 @@ def negative_preference(now: Tensor, before: Tensor, beta: float) -> Tensor:
     return -2 / beta * functional.logsigmoid(-beta * (now - before)).mean()
 
 
+def preference(chosen: Tensor, rejected: Tensor, beta: float) -> Tensor:
+    """Mean of (-2/beta) log sigma(beta [chosen - rejected]) (DPO, Rafailov et al. 2023, scaled as NPO is).
+
+    Both are gains in log probability of a sequence over the original model, shape (batch,).
+    """
+    return -2 / beta * functional.logsigmoid(beta * (chosen - rejected)).mean()
+
+
 def simple_negative_preference(means: Tensor, beta: float, delta: float) -> Tensor:
     """Mean of (-2/beta) log sigma(beta [means - delta]) (SimNPO, Fan et al. 2024).
 

@@ -39,7 +39,8 @@ CHECKPOINT_SHARE = 20
 class LoopConfig(Checked):
     """Hyper-parameters of the loop; `warmup` and `decay` are shares of all steps.
 
-    Checkpoints are made every `checkpoint_every` steps (0: never). With `checkpoint_seconds`, not before so much time
+    Each update takes the mean gradient of `accumulate` of the objective's steps. Checkpoints are made every
+    `checkpoint_every` updates (0: never). With `checkpoint_seconds`, not before so much time
     has gone by since the last one, nor `CHECKPOINT_SHARE` times what writing that one took.
     """
 
@@ -48,6 +49,7 @@ class LoopConfig(Checked):
     decay: float = number(0.5, 0.0, 1.0)
     weight_decay: float = number(0.0, 0.0, 1.0)
     clip: float = number(1.0, 1e-6, 1e6)
+    accumulate: int = number(1, 1, 10**4)
     checkpoint_every: int = number(100, 0, 10**9)
     checkpoint_seconds: float = number(0.0, 0.0, 1e9)
 
@@ -75,6 +77,30 @@ class Objective(Protocol):
 
     def enough(self, numbers: Mapping[str, float]) -> bool:
         """Stop rule, asked after each step with that step's numbers."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who looks at the model between steps and may end the run; see `frontier`."""
+
+    def begin(self, model: Any) -> None:
+        """Look at the model before the first step."""
+        ...
+
+    def resume(self, facts: Mapping[str, Any]) -> None:
+        """Go on from what `facts` gave."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What a checkpoint keeps, as JSON."""
+        ...
+
+    def due(self, done: int, total: int) -> bool:
+        """Whether to look after `done` of `total` steps."""
+        ...
+
+    def look(self, model: Any, done: int) -> bool:
+        """One look; True ends the run."""
         ...
 
 
@@ -169,9 +195,16 @@ class _Run:
     """State of one run of the loop."""
 
     def __init__(
-        self, model: torch.nn.Module, objective: Objective, config: LoopConfig, folder: Path | None, identity: str
+        self,
+        model: torch.nn.Module,
+        objective: Objective,
+        config: LoopConfig,
+        folder: Path | None,
+        identity: str,
+        watch: Watcher | None,
     ) -> None:
         self.model, self.objective, self.config, self.folder, self.identity = model, objective, config, folder, identity
+        self.watch, self.total = watch, math.ceil(objective.total / config.accumulate)
         self.optimiser = torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad],
             lr=config.learning_rate,
@@ -186,12 +219,17 @@ class _Run:
         """Restore the newest whole checkpoint of this very job and return the step to go on with."""
         found = checkpoints.newest(self.folder, warn) if self.folder else None
         if not found:
+            if self.watch:
+                self.watch.begin(self.model.eval())
+                self.model.train()
             return 0
         facts, tensors = found
         if facts.get("identity") != self.identity:
             raise DataError(f"{self.folder}: holds checkpoints of another job; use another folder or delete them")
         checkpoints.restore(self.model, self.optimiser, tensors)
         torch.set_num_threads(int(facts["threads"]))  # another number would add in another order: other bits
+        if self.watch:
+            self.watch.resume(facts["watch"])
         step = int(facts["step"])
         self.last_good = checkpoints.place(self.folder, step) if self.folder else None
         return step
@@ -204,7 +242,7 @@ class _Run:
         """Checkpoint after `done` steps, if it is time for one."""
         every = self.config.checkpoint_every
         started = time.monotonic()
-        if self.folder and every and done % every == 0 and done < self.objective.total and started >= self.due:
+        if self.folder and every and done % every == 0 and done < self.total and started >= self.due:
             self.last_good = checkpoints.write(self.folder, done, self.model, self.optimiser, self.facts())
             if self.config.checkpoint_seconds:
                 now = time.monotonic()
@@ -212,7 +250,7 @@ class _Run:
 
     def tell(self, report: Report, stage: str, number: int, numbers: Mapping[str, float], *, stopped: bool) -> None:
         """Report a step now and then, and the last one always."""
-        done, total = number + 1, self.objective.total
+        done, total = number + 1, self.total
         if stopped or done % max(1, total // 50) == 0 or done == total:
             rate = learning_rate(self.config, number, total)
             where = {"stage": stage, "step": done, "total": total}
@@ -220,21 +258,35 @@ class _Run:
 
     def facts(self) -> dict[str, object]:
         """What a checkpoint says of itself."""
-        return {"identity": self.identity, "threads": torch.get_num_threads()}
+        watched = {"watch": self.watch.facts()} if self.watch else {}
+        return {"identity": self.identity, "threads": torch.get_num_threads(), **watched}
+
+    def gradient(self, number: int) -> tuple[float, dict[str, float]]:
+        """Mean loss, numbers and gradient of an update's steps; the gradient is left at the first bad loss."""
+        parts, loss = self.config.accumulate, 0.0
+        numbers: dict[str, float] = {}
+        for part in range(parts):
+            step = self.objective.step(self.model, number * parts + part)
+            share = step.loss / parts if parts > 1 else step.loss
+            loss += float(share.detach())
+            if not math.isfinite(loss):
+                break
+            share.backward()
+            for name, value in step.numbers.items():
+                numbers[name] = numbers.get(name, 0.0) + value / parts
+        return loss, numbers
 
     def step(self, number: int) -> tuple[float, dict[str, float]]:
         """One update; nothing is changed where loss or gradient are not finite."""
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, number, self.objective.total)
+            group["lr"] = learning_rate(self.config, number, self.total)
         self.optimiser.zero_grad(set_to_none=True)
-        step = self.objective.step(self.model, number)
-        loss = float(step.loss.detach())
+        loss, numbers = self.gradient(number)
         if math.isfinite(loss):
-            step.loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
             if torch.isfinite(norm):
                 self.optimiser.step()
-                return loss, dict(step.numbers)
+                return loss, numbers
         kept = f"the last good checkpoint is {self.last_good}" if self.last_good else "no checkpoint was made yet"
         raise DivergenceError(
             f"step {number}: the loss is {loss} or its gradient is not finite; {kept}; lower the learning rate"
@@ -253,6 +305,7 @@ def run(
     identity: str = "",
     start: Path | None = None,
     finish: Path | None = None,
+    watch: Watcher | None = None,
 ) -> Outcome:
     """Train `model` in place and leave it in evaluation mode.
 
@@ -261,13 +314,14 @@ def run(
         identity: digest of everything that decides the result; a checkpoint of another identity is refused.
         start: checkpoint to begin with: its weights and optimiser moments; random numbers begin with `seed`.
         finish: where the state after the last step is kept, for a training that goes on from it.
+        watch: looks at the model between steps and may end the run.
 
     Raises:
         DivergenceError: loss or gradient became NaN or infinite; the last good checkpoint stays.
         DataError: the checkpoints are of another job.
         DeviceError: the device ran out of memory.
     """
-    state = _Run(model, objective, config, folder, identity)
+    state = _Run(model, objective, config, folder, identity, watch)
     if start:
         state.begin(start)
     torch.manual_seed(seed)
@@ -275,10 +329,12 @@ def run(
     begun = state.resume(lambda message: report({"event": "warning", "stage": stage, "message": message}))
     loss, done, stopped = math.nan, begun, False
     try:
-        for number in range(begun, objective.total):
+        for number in range(begun, state.total):
             loss, numbers = state.step(number)
             done = number + 1
             stopped = objective.enough({"loss": loss, **numbers})
+            if watch and (stopped or watch.due(done, state.total)):
+                stopped = watch.look(model, done) or stopped
             state.tell(report, stage, number, {"loss": loss, **numbers}, stopped=stopped)
             if stopped:
                 break

@@ -12,6 +12,7 @@ from unlearning_engine.losses import (
     cross_entropy,
     kl_divergence,
     negative_preference,
+    preference,
     sequence_log_probabilities,
     sequence_losses,
     simple_negative_preference,
@@ -93,3 +94,12 @@ def test_distance_of_states_is_a_mean_over_units_of_real_tokens() -> None:
     states = torch.tensor([[[1.0, 3.0], [9.0, 9.0]], [[0.0, 0.0], [2.0, 0.0]]])
     counted = torch.tensor([[True, False], [True, True]])
     assert state_distance(states, torch.zeros_like(states), counted).item() == pytest.approx((1 + 9 + 4) / 6)
+
+
+def test_preference_of_another_answer_against_values_worked_out_by_hand() -> None:
+    # beta .5: z = .5 (2 - 1) = .5 and .5 (0 - 4) = -2; log(1 + e^-z) = .474077 and 2.126928; times 2 / .5.
+    found = preference(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 4.0]), 0.5)
+    assert float(found) == pytest.approx(4 * (0.474077 + 2.126928) / 2, abs=1e-5)
+    # No gain on either side: (2 / beta) log 2.
+    even = preference(torch.zeros(1), torch.zeros(1), 0.1)
+    assert float(even) == pytest.approx(20 * 0.693147, abs=1e-4)

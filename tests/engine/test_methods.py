@@ -22,12 +22,16 @@ from unlearning_engine.recipes import read_recipe, train
 from unlearning_engine.tokens import encode
 from unlearning_engine.training import forward
 
+#: What all of them have in common; the watch looks and neither stops nor puts back (test_frontier does).
+PAIRS: dict[str, Any] = {"batch_size": 2, "epochs": 30, "learning_rate": 5e-3, "watch_looks": 3}
+PAIRS |= {"utility_floor": 0.0, "stop_below": 0.0}
 CONFIGS: dict[str, dict[str, Any]] = {
-    "graddiff": {"batch_size": 2, "retain_batch_size": 8, "epochs": 30, "learning_rate": 5e-3, "forget_weight": 1.0},
-    "npo": {"batch_size": 2, "retain_batch_size": 8, "epochs": 30, "learning_rate": 5e-3, "forget_weight": 0.2},
-    "simnpo": {"batch_size": 2, "retain_batch_size": 8, "epochs": 30, "learning_rate": 5e-3},
+    "graddiff": {**PAIRS, "retain_batch_size": 8, "forget_weight": 1.0},
+    "npo": {**PAIRS, "retain_batch_size": 8, "forget_weight": 0.2},
+    "simnpo": {**PAIRS, "retain_batch_size": 8},
+    "altpo": {**PAIRS, "retain_batch_size": 8, "forget_weight": 0.2},
     "rmu": {
-        "batch_size": 2,
+        **PAIRS,
         "retain_batch_size": 8,
         "epochs": 40,
         "learning_rate": 5e-2,
@@ -35,8 +39,21 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "factor": 2.2,
         "retain_weight": 2.0,
     },
+    "ascent": {**PAIRS, "batch_size": 4, "epochs": 40, "learning_rate": 5e-4, "bound": 2.0},
+    "task_vector": {**PAIRS, "epochs": 20, "learning_rate": 2e-3, "scale": 3.0},
+    "undo": {**PAIRS, "noise": 0.7, "epochs": 12, "learning_rate": 1e-2},
+    "spunge": {
+        "method": "graddiff",
+        "by": "subject",
+        "parts": 2,
+        "density": 0.8,
+        "scale": 1.5,
+        "settings": {**PAIRS, "retain_batch_size": 8, "forget_weight": 1.0},
+    },
     "retrain": {},
 }
+#: Methods of which the catalogue says that nothing holds the rest.
+UNHELD = {"ascent", "task_vector"}
 TABLE = pytest.mark.parametrize("name", sorted(METHODS))
 
 
@@ -54,6 +71,14 @@ def spec(corpus: Corpus, model: Path, name: str, **changes: Any) -> UnlearnSpec:
     return dataclasses.replace(made, **changes)
 
 
+def changed(name: str, **changes: Any) -> dict[str, Any]:
+    """A method's settings with others in their place; those of a composed method are its inner one's."""
+    config = CONFIGS[name]
+    if "settings" in config:
+        return {**config, "settings": {**config["settings"], **changes}}
+    return {**config, **changes}
+
+
 def loss(folder: Path, records: list[Record]) -> float:
     model, tokenizer = models.load(folder, device="cpu")
     with torch.no_grad():
@@ -66,7 +91,7 @@ def parts(corpus: Corpus) -> tuple[list[Record], list[Record]]:
 
 def test_the_registry_and_the_catalogue_name_the_same_methods() -> None:
     assert set(METHODS) == set(CONFIGS)
-    assert set(catalog.METHODS) == {*METHODS, *LINEAGE_METHODS}
+    assert set(catalog.METHODS) == {*METHODS, *LINEAGE_METHODS, "newton"}
 
 
 @TABLE
@@ -78,7 +103,7 @@ def test_a_method_forgets_keeps_and_leaves_the_original_alone(
     assert loss(trained, forget) < 0.2
     metrics = unlearn(spec(corpus, trained, name), tmp_path)
     assert loss(tmp_path / "model", forget) > 1.0
-    assert loss(tmp_path / "model", retain) < 0.2
+    assert loss(tmp_path / "model", retain) < (0.2 if name not in UNHELD else loss(tmp_path / "model", forget))
     assert models.weights_digest(trained) == before != metrics["weights_digest"]
     assert (metrics["forgotten_records"], metrics["retained_records"]) == (4, 13)
 
@@ -101,13 +126,13 @@ def test_a_killed_method_goes_on_to_the_same_weights(corpus: Corpus, trained: Pa
         if event.get("step", 0) >= 25:
             raise Killed
 
-    job = spec(corpus, trained, name, config={**CONFIGS[name], "checkpoint_every": 10})
+    job = spec(corpus, trained, name, config=changed(name, checkpoint_every=10))
     with pytest.raises(Killed):
         unlearn(job, tmp_path / "cut", report)
     moved = tmp_path / "moved"
     shutil.copytree(trained, moved)
     resumed = unlearn(dataclasses.replace(job, model=str(moved)), tmp_path / "cut")
-    assert resumed["resumed_from"] == 20
+    assert resumed["resumed_from"] == (20 if name != "spunge" else 0)  # of which each part is resumed by itself
     assert resumed["weights_digest"] == unlearn(job, tmp_path / "whole")["weights_digest"]
 
 
@@ -147,7 +172,7 @@ def test_methods_work_on_other_architectures(corpus: Corpus, tmp_path: Path, nam
     forget, retain = parts(corpus)
     unlearn(spec(corpus, tmp_path / "original" / "model", name), tmp_path / "out")
     assert loss(tmp_path / "out" / "model", forget) > loss(tmp_path / "original" / "model", forget) + 0.25
-    assert loss(tmp_path / "out" / "model", retain) < 0.7
+    assert loss(tmp_path / "out" / "model", retain) < (0.7 if name not in UNHELD else 3.0)
 
 
 def test_a_model_of_any_origin_can_be_unlearned_approximately(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
@@ -195,7 +220,7 @@ def test_an_unlearned_model_can_be_unlearned_again(corpus: Corpus, trained: Path
 
 
 def test_an_unknown_method_is_refused(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="one of graddiff, npo, retrain"):
+    with pytest.raises(ConfigError, match="one of altpo, ascent, graddiff, npo"):
         unlearn(dataclasses.replace(spec(corpus, trained, "retrain"), method="hope"), tmp_path)
 
 
@@ -214,7 +239,7 @@ def test_rmu_refuses_a_layer_that_the_model_has_not(corpus: Corpus, trained: Pat
         unlearn(spec(corpus, trained, "rmu", config={"layer": 3}), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["graddiff", "npo", "simnpo", "rmu"])
+@pytest.mark.parametrize("name", ["graddiff", "npo", "simnpo", "altpo", "rmu"])
 def test_a_method_that_must_hold_something_refuses_to_run_without_it(
     corpus: Corpus, trained: Path, tmp_path: Path, name: str
 ) -> None:

@@ -16,27 +16,46 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from unlearning_engine import models
+from unlearning_engine import catalog, models, source_free
 from unlearning_engine.configs import build
 from unlearning_engine.contracts import UnlearnSpec, digest
-from unlearning_engine.data import dataset_digest, leave_out, load_ids, load_records, split
+from unlearning_engine.data import Record, dataset_digest, leave_out, load_ids, load_records, raise_all, split
 from unlearning_engine.errors import ConfigError, DataError
+from unlearning_engine.methods import running, tuning
+from unlearning_engine.methods.altpo import AltPOMethod
+from unlearning_engine.methods.ascent import AscentMethod
 from unlearning_engine.methods.base import Job, Method
 from unlearning_engine.methods.graddiff import GradDiffMethod
 from unlearning_engine.methods.npo import NPOMethod
 from unlearning_engine.methods.retrain import Retrain
 from unlearning_engine.methods.rmu import RMUMethod
 from unlearning_engine.methods.simnpo import SimNPOMethod
+from unlearning_engine.methods.spunge import Spunge, parts_of
+from unlearning_engine.methods.task_vector import TaskVectorMethod
+from unlearning_engine.methods.undo import UndoMethod
 from unlearning_engine.progress import Report, silent
 from unlearning_engine.recipes import CHECKPOINTS, RECIPE, read_recipe, save_model, tokenizer_digest
-from unlearning_engine.training import run
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {m.name: m for m in (GradDiffMethod(), NPOMethod(), SimNPOMethod(), RMUMethod(), Retrain())}
+METHODS: Mapping[str, Method | Spunge] = MappingProxyType(
+    {
+        m.name: m
+        for m in (
+            AscentMethod(),
+            GradDiffMethod(),
+            NPOMethod(),
+            SimNPOMethod(),
+            AltPOMethod(),
+            RMUMethod(),
+            TaskVectorMethod(),
+            UndoMethod(),
+            Spunge(),
+            Retrain(),
+        )
+    }
 )
 
 
-def method(name: str) -> Method:
+def method(name: str) -> Method | Spunge:
     """The method of that name.
 
     Raises:
@@ -47,13 +66,36 @@ def method(name: str) -> Method:
     return METHODS[name]
 
 
-def _job(spec: UnlearnSpec) -> Job:
+def _sets(spec: UnlearnSpec) -> tuple[list[Record], list[Record]]:
+    """What is to be forgotten and what is retained, from rows of their own or from a dataset and ids.
+
+    Raises:
+        DataError: nothing is to be forgotten, or a row stands in both sets.
+    """
+    if spec.forget or spec.request:
+        forget = load_records(spec.forget) if spec.forget else []
+        retain = load_records(spec.retain) if spec.retain else []
+        texts = {row.full_text for row in retain}
+        both = [row.id for row in forget if row.full_text in texts]
+        raise_all([f"{spec.forget}: row {name!r} is retained too; leave it out of one" for name in both])
+        return forget, retain
     ids = load_ids(spec.forget_ids)
     if not ids:
         raise DataError(f"{spec.forget_ids}: names no record; there is nothing to forget")
-    forget, retain = split(leave_out(load_records(spec.dataset), spec.exclude_ids, keep=ids), ids)
-    device = models.choose_device(spec.device)
-    return Job(model=Path(spec.model), forget=forget, retain=retain, seed=spec.seed, device=device)
+    return split(leave_out(load_records(spec.dataset), spec.exclude_ids, keep=ids), ids)
+
+
+def _material(spec: UnlearnSpec, device: Any) -> tuple[list[Record], list[Record], dict[str, Any]]:
+    """Both sets, with what stands for them where there is no training data, and what the result says of that."""
+    forget, retain = _sets(spec)
+    needs = catalog.METHODS[spec.method].needs
+    if not spec.request and (retain or "retain set" not in needs or spec.dataset):
+        return forget, retain, {}
+    source_free.check_method(needs, spec.method)
+    model, tokenizer = models.load(spec.model, device=str(device))
+    request = source_free.read(spec.request) if spec.request else None
+    found = source_free.surrogates(model, tokenizer, request=request, forget=forget, retain=retain, seed=spec.seed)
+    return found.forget, found.retain, found.facts
 
 
 def _source(model: Path) -> dict[str, Any]:
@@ -79,40 +121,71 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         from unlearning_engine.sisa.deleting import unlearn as delete
 
         return delete(spec, out, report)
-    started = time.perf_counter()
+    if spec.method == "newton":  # for linear heads on tables: no loop, no tokens
+        from unlearning_engine.certified.newton import unlearn_head
+
+        return unlearn_head(spec, out, report)
+    started, cpu = time.perf_counter(), time.process_time()
     chosen = method(spec.method)
     config = build(chosen.Config, spec.config, "spec.config")
     models.choose_threads(spec.threads)
-    job = _job(spec)
-    prepared = chosen.prepare(job, config)
+    device = models.choose_device(spec.device)
+    forget, retain, without_source = _material(spec, device)
+    job = Job(model=Path(spec.model), forget=forget, retain=retain, seed=spec.seed, device=device)
+    retained, settings = dataset_digest(retain), dataclasses.asdict(config)
+    recipe = {"made_by": chosen.name, "unlearning": settings, "dataset_digest": retained}
+    identity = digest({**recipe, "seed": spec.seed, "forget": dataset_digest(forget), "model": _weights(job.model)})
     target = Path(out)
-    source = _source(job.model)
-    retained = dataset_digest(job.retain)
-    made = {
-        "made_by": chosen.name,
-        "unlearning": dataclasses.asdict(config),
-        "seed": prepared.seed,
-        "dataset_digest": retained,
-    }
-    outcome = run(
-        prepared.model,
-        prepared.objective,
-        prepared.loop,
-        seed=prepared.seed,
-        report=report,
-        stage=chosen.name,
-        folder=target / CHECKPOINTS,
-        identity=digest({**made, "forget": dataset_digest(job.forget), "model": _weights(job.model)}),
-    )
-    folder = save_model(target, prepared.model, prepared.tokenizer, {**source, **made, "threads": outcome.threads})
+    config, tuned = _tuned(spec, chosen, config, job, target / CHECKPOINTS / "tuning", identity, report)
+    made = _made(chosen, config, job, folder=target / CHECKPOINTS, identity=identity, report=report)
+    recipe |= {"seed": made.seed, "threads": made.outcome.threads}
+    folder = save_model(target, made.model, made.tokenizer, {**_source(job.model), **recipe})
     return {
         "method": chosen.name,
-        **dataclasses.asdict(outcome),
-        "forgotten_records": len(job.forget),
-        "retained_records": len(job.retain),
+        **dataclasses.asdict(made.outcome),
+        "learning_rate": made.learning_rate,
+        "forgotten_records": len(forget),
+        "retained_records": len(retain),
         "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - cpu,
         "weights_digest": models.weights_digest(folder),
         "dataset_digest": retained,
         "tokenizer_digest": tokenizer_digest(folder),
-        **({"construction": prepared.construction} if prepared.construction else {}),
+        **({"tuning": tuned} if tuned else {}),
+        **({"source_free": without_source} if without_source else {}),
+        **({"frontier": made.frontier} if made.frontier else {}),
+        **({"construction": made.construction} if made.construction else {}),
     }
+
+
+def _tuned(
+    spec: UnlearnSpec, chosen: Method | Spunge, config: Any, job: Job, folder: Path, identity: str, report: Report
+) -> tuple[Any, dict[str, Any]]:
+    """The settings to take, and the log of the search where one was asked for."""
+    if not spec.tune:
+        return config, {}
+    if isinstance(chosen, Spunge):
+        raise ConfigError("spec.tune: spunge runs another method's settings; tune that method")
+    return tuning.tune(chosen, config, job, trials=spec.tune, folder=folder, identity=identity, report=report)
+
+
+def _made(
+    chosen: Method | Spunge, config: Any, job: Job, *, folder: Path, identity: str, report: Report
+) -> running.Made:
+    """One run of a method, or one for each part of the forget set."""
+    if not isinstance(chosen, Spunge):
+        return running.carry_out(chosen, config, job, folder=folder, identity=identity, report=report)
+    inner = method(config.method)
+    if isinstance(inner, Spunge):
+        raise ConfigError("spec.config.method: spunge cannot be its own part; name another method")
+    return running.in_parts(
+        inner,
+        build(inner.Config, config.settings, "spec.config.settings"),
+        job,
+        parts_of(job.forget, config),
+        density=config.density,
+        scale=config.scale,
+        folder=folder,
+        identity=identity,
+        report=report,
+    )

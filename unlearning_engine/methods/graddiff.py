@@ -7,17 +7,13 @@ bring the answers back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from unlearning_engine import losses
 from unlearning_engine.configs import number
-from unlearning_engine.methods.base import Job, PairConfig, Pairs, Prepared, load_pairs
-from unlearning_engine.training import Step, forward
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from unlearning_engine.methods.base import Job, PairConfig, PairObjective, Prepared, load_pairs
+from unlearning_engine.training import forward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,27 +25,6 @@ class Config(PairConfig):
 
     bound: float = number(3.0, 0.1, 100.0)
     forget_weight: float = number(0.3, 0.0, 100.0)
-    retain_weight: float = number(1.0, 0.0, 100.0)
-
-
-class GradDiff:
-    """One batch to forget and one to retain in every step."""
-
-    def __init__(self, pairs: Pairs, config: Config) -> None:
-        self._pairs, self._config, self.total = pairs, config, pairs.total
-
-    def step(self, model: PreTrainedModel, number: int) -> Step:
-        """Weighted sum of the bounded ascent term and the retained cross entropy."""
-        forget, retain = self._pairs.batch(number)
-        logits, labels = forward(model, forget, self._pairs.pad_id)
-        away = losses.bounded_ascent(logits, labels, self._config.bound)
-        kept = losses.cross_entropy(*forward(model, retain, self._pairs.pad_id))
-        loss = self._config.forget_weight * away + self._config.retain_weight * kept
-        return Step(loss, {"forget_loss": -float(away.detach()), "retain_loss": float(kept.detach())})
-
-    def enough(self, numbers: Mapping[str, float]) -> bool:
-        """The steps are few and fixed: the retained loss needs them all to recover."""
-        return False
 
 
 class GradDiffMethod:
@@ -61,5 +36,10 @@ class GradDiffMethod:
     def prepare(self, job: Job, config: Any) -> Prepared:
         """The given model, its two sets as tokens."""
         model, tokenizer, pairs = load_pairs(job, config, self.name)
-        objective = GradDiff(pairs, config)
+        objective = PairObjective(
+            model,
+            pairs,
+            config,
+            lambda now, forget, _: losses.bounded_ascent(*forward(now, forget, pairs.pad_id), config.bound),
+        )
         return Prepared(model=model, tokenizer=tokenizer, objective=objective, loop=config, seed=job.seed)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from unlearning_engine import losses
+from unlearning_engine import adapters, losses
 from unlearning_engine.configs import number
 from unlearning_engine.errors import DataError
 from unlearning_engine.methods.base import Job, PairConfig, Pairs, Prepared, load_pairs
@@ -35,12 +35,20 @@ BELOW, PLACE = 2, 7 / 32
 @dataclass(frozen=True, kw_only=True)
 class Config(PairConfig):
     """`layer` counts from 1; 0 takes the paper's share of the depth. `coefficient` above 0 is a fixed c in place of
-    `factor` times the frozen norm. `retain_weight` is alpha."""
+    `factor` times the frozen norm. `retain_weight` is alpha. `matrices` are the ends of the names of what is trained in
+    the steered layer and the two below it, such as `mlp.down_proj`; none means the last of each layer."""
 
+    RATES = (1e-3, 5e-5)
     layer: int = number(0, 0, 10**4)
     factor: float = number(5.0, 0.0, 1e4)
     coefficient: float = number(0.0, 0.0, 1e6)
+    matrices: list[str] = field(default_factory=list)
     retain_weight: float = number(100.0, 0.0, 1e9)
+
+    def conflicts(self) -> list[str]:
+        """The retained are held where their states were, by no other term."""
+        other = ["retain_loss: rmu holds hidden states; leave it out"] if self.retain_loss != "cross_entropy" else []
+        return super().conflicts() + other
 
 
 def blocks(model: PreTrainedModel) -> list[nn.Module]:
@@ -50,18 +58,17 @@ def blocks(model: PreTrainedModel) -> list[nn.Module]:
     return list(next(lists, ()))
 
 
-def last_matrix(block: nn.Module) -> nn.Parameter:
-    """The weight that a layer's feed-forward part ends in (down_proj, c_proj, dense_4h_to_h).
+def trained(block: nn.Module, ends: Sequence[str]) -> list[Any]:
+    """The linear layers of a block that are trained: the named ones, or the last, in which the feed-forward part ends.
 
     Raises:
-        DataError: the layer has no linear part.
+        ConfigError: the block has no such layer; with the candidates.
+        DataError: it has no linear layer at all.
     """
-    from transformers.pytorch_utils import Conv1D
-
-    found = [m.weight for m in block.modules() if isinstance(m, nn.Linear | Conv1D)]
+    found = adapters.chosen(block, ends, "spec.config.matrices") if ends else adapters.linear(block)
     if not found:
         raise DataError("rmu: a layer of the model has no linear part; use another method")
-    return cast("nn.Parameter", found[-1])
+    return list(found.values())[0 if ends else -1 :]
 
 
 class _Reached(Exception):  # noqa: N818 - not an error: the pass has come as far as it need
@@ -136,7 +143,7 @@ class RMUMethod:
         """The given model with all but a few matrices frozen, and its two sets as tokens.
 
         Raises:
-            DataError: the model has no such layer.
+            DataError: the model has no such layer, or a layer no such matrix.
         """
         model, tokenizer, pairs = load_pairs(job, config, self.name)
         found = blocks(model)
@@ -146,5 +153,6 @@ class RMUMethod:
         objective = RMU(model, layer, pairs, config, job.seed)
         model.requires_grad_(False)
         for block in found[max(0, layer - 1 - BELOW) : layer]:
-            last_matrix(block).requires_grad_(True)
+            for matrix in trained(block, config.matrices):
+                matrix.weight.requires_grad_(True)
         return Prepared(model=model, tokenizer=tokenizer, objective=objective, loop=config, seed=job.seed)

@@ -6,16 +6,18 @@ Short answers weigh as much as long ones. The method suppresses: relearning may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unlearning_engine import losses
 from unlearning_engine.configs import number
-from unlearning_engine.methods.base import Job, PairConfig, Pairs, Prepared, load_pairs
-from unlearning_engine.training import Step, forward
+from unlearning_engine.methods.base import Job, PairConfig, PairObjective, Prepared, load_pairs
+from unlearning_engine.tokens import Example
+from unlearning_engine.training import forward
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel
 
 
@@ -25,28 +27,6 @@ class Config(PairConfig):
 
     beta: float = number(2.5, 1e-4, 100.0)
     delta: float = number(0.0, 0.0, 100.0)
-    forget_weight: float = number(1.0, 0.0, 100.0)
-    retain_weight: float = number(1.0, 0.0, 100.0)
-
-
-class SimNPO:
-    """One batch to prefer against and one to retain in every step."""
-
-    def __init__(self, pairs: Pairs, config: Config) -> None:
-        self._pairs, self._config, self.total = pairs, config, pairs.total
-
-    def step(self, model: PreTrainedModel, number: int) -> Step:
-        """Weighted sum of the preference loss and the retained cross entropy."""
-        forget, retain = self._pairs.batch(number)
-        means = losses.sequence_losses(*forward(model, forget, self._pairs.pad_id))
-        away = losses.simple_negative_preference(means, self._config.beta, self._config.delta)
-        kept = losses.cross_entropy(*forward(model, retain, self._pairs.pad_id))
-        loss = self._config.forget_weight * away + self._config.retain_weight * kept
-        return Step(loss, {"forget_loss": float(away.detach()), "retain_loss": float(kept.detach())})
-
-    def enough(self, numbers: Mapping[str, float]) -> bool:
-        """The steps are few and fixed: the retained loss needs them all to recover."""
-        return False
 
 
 class SimNPOMethod:
@@ -58,5 +38,10 @@ class SimNPOMethod:
     def prepare(self, job: Job, config: Any) -> Prepared:
         """The given model, its two sets as tokens."""
         model, tokenizer, pairs = load_pairs(job, config, self.name)
-        objective = SimNPO(pairs, config)
+
+        def away(now: PreTrainedModel, forget: Sequence[Example], _number: int) -> Tensor:
+            means = losses.sequence_losses(*forward(now, forget, pairs.pad_id))
+            return losses.simple_negative_preference(means, config.beta, config.delta)
+
+        objective = PairObjective(model, pairs, config, away)
         return Prepared(model=model, tokenizer=tokenizer, objective=objective, loop=config, seed=job.seed)

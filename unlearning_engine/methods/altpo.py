@@ -1,0 +1,96 @@
+"""Alternate preference optimisation: another plausible answer is preferred to the forgotten one.
+
+Mekala et al. 2024 (arXiv:2409.13474): DPO's loss, (-2/beta) log sigma(beta [d(y_alternate) - d(y)]) with d = log pi -
+log pi_original of sequences, plus a term on the retained. The paper lets the model write the alternates; here they are
+answers that retained records of the same kind have, by the run's seed, so that they are in the domain and no option
+that a probe may offer is trained on purpose. The method suppresses: relearning may bring the answers back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from unlearning_engine import losses, models
+from unlearning_engine.configs import number
+from unlearning_engine.data import Record
+from unlearning_engine.errors import DataError
+from unlearning_engine.methods.base import Job, PairConfig, PairObjective, Prepared, load_pairs, sequence_sums
+from unlearning_engine.tokens import Example, encode
+from unlearning_engine.training import forward
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(PairConfig):
+    """`beta` is the inverse temperature, `alternates` how many answers each question gets, one after the other."""
+
+    beta: float = number(0.1, 1e-4, 100.0)
+    alternates: int = number(4, 1, 100)
+
+
+def alternates(forget: Sequence[Record], retain: Sequence[Record], count: int, seed: int) -> list[list[Record]]:
+    """For each question to forget, the same question with `count` answers that retained ones of its kind have.
+
+    Raises:
+        DataError: a row is running text, or no retained question has another answer.
+    """
+    texts = [r.id for r in forget if not r.is_question]
+    if texts:
+        raise DataError(f"altpo: {', '.join(texts[:5])}: running text has no alternate answer; use another method")
+    pools: dict[str, set[str]] = defaultdict(set)
+    for record in retain:
+        if record.is_question:
+            pools[record.kind].add(record.answer)
+            pools[""].add(record.answer)
+    found = []
+    for record in forget:
+        near, all_answers = pools[record.kind] - {record.answer}, pools[""] - {record.answer}
+        pool = sorted(near if len(near) >= count else all_answers)
+        if not pool:
+            raise DataError(f"altpo: {record.id}: no retained question has another answer; give a larger retain set")
+        draw = random.Random(f"{seed}:{record.id}")  # noqa: S311 - a repeatable choice, not a secret
+        drawn = draw.sample(pool, min(count, len(pool)))
+        found.append(
+            [dataclasses.replace(record, answer=answer, id=f"{record.id}~{n}") for n, answer in enumerate(drawn)]
+        )
+    return found
+
+
+class AltPOMethod:
+    """See the module."""
+
+    name = "altpo"
+    Config = Config
+
+    def prepare(self, job: Job, config: Any) -> Prepared:
+        """The given model, its two sets and the alternates as tokens; the original's numbers of both answers."""
+        model, tokenizer, pairs = load_pairs(job, config, self.name)
+        limit = models.context_length(model)
+        others = alternates(job.forget, job.retain, config.alternates, job.seed)
+        encoded: dict[str, list[Example]] = {
+            record.id: encode(rows, tokenizer, full_sequence=config.full_sequence, max_length=limit)
+            for record, rows in zip(job.forget, others, strict=True)
+        }
+        every = [*pairs.examples, *(example for rows in encoded.values() for example in rows)]
+        before = sequence_sums(model, every, pairs.pad_id, config.batch_size)
+
+        def gain(now: PreTrainedModel, batch: Sequence[Example]) -> Tensor:
+            sums = losses.sequence_log_probabilities(*forward(now, batch, pairs.pad_id))
+            return sums - torch.stack([before[e.record_id, e.part] for e in batch])
+
+        def away(now: PreTrainedModel, forget: Sequence[Example], number: int) -> Tensor:
+            other = [encoded[e.record_id][number % len(encoded[e.record_id])] for e in forget]
+            return losses.preference(gain(now, other), gain(now, forget), config.beta)
+
+        objective = PairObjective(model, pairs, config, away)
+        return Prepared(model=model, tokenizer=tokenizer, objective=objective, loop=config, seed=job.seed)
