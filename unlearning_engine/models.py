@@ -6,6 +6,7 @@ where it is used: it takes seconds.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -188,20 +189,22 @@ def weights_digest(folder: str | Path) -> str:
         DataError: there are no weights, or they are damaged.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
+    state = hashlib.sha256()
     try:
-        tensors = {k: v for file in sorted(Path(folder).glob("*.safetensors")) for k, v in load_file(file).items()}
+        with contextlib.ExitStack() as stack:
+            files = sorted(Path(folder).glob("*.safetensors"))
+            readers = [stack.enter_context(safe_open(file, framework="pt")) for file in files]
+            holders = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118 - no mapping
+            for name in sorted(holders):  # one tensor at a time: a model may be larger than the memory
+                value = holders[name].get_tensor(name).contiguous()
+                state.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
+                state.update(value.reshape(-1).view(torch.uint8).numpy().data)
     except (SafetensorError, OSError) as error:
         raise DataError(f"{folder}: has damaged weights ({error}); restore the model") from error
-    if not tensors:
+    if not holders:
         raise DataError(f"{folder}: has no safetensors weights")
-    state = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name].contiguous()
-        state.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
-        state.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
     return "sha256:" + state.hexdigest()
 
 
