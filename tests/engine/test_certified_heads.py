@@ -40,8 +40,8 @@ def test_training_ends_at_the_stated_gradient_and_keeps_what_a_deletion_needs(tm
     metrics = train(tmp_path, write_jsonl(tmp_path / "t.jsonl", rows), tolerance=1e-9)
     made = read_head(tmp_path / "model")
     norm = np.linalg.norm(made.config.objective.gradient(made.weights, made.rows(rows)))
-    assert norm <= 1e-9 and metrics["residual"] == made.config.residual <= 1e-9
-    assert (made.config.n, made.config.centre) == (200, made.config.residual / 0.1)
+    assert norm == metrics["residual"] <= made.config.residual == 1e-9
+    assert (made.config.n, made.config.centre) == (200, 1e-9 / 0.1)
     assert made.config.rows_sum == hexadecimal(sum_of(rows)) and made.config.dataset_digest == digest_of(rows)
     assert metrics["accuracy"] > 0.6 and metrics["not_certifiable"] == [] and made.config.ledger == []
 

@@ -88,6 +88,7 @@ def train_head(spec: TrainSpec, out: str | Path, report: Report = silent) -> dic
     kept = config.head()
     table = _left(read_rows(kept, spec.dataset), spec.exclude_ids)
     head = fit(kept, table, tolerance=config.tolerance, steps=config.steps)
+    rows = head.rows(table)
     if config.surrogate:
         head = with_gap(head, table, read_rows(kept, config.surrogate))
     for reason in no_guarantee(head.config):
@@ -98,8 +99,8 @@ def train_head(spec: TrainSpec, out: str | Path, report: Report = silent) -> dic
         "method": "head",
         "records": len(table),
         "parameters": head.config.parameters,
-        "residual": head.config.residual,
-        "accuracy": head.accuracy(head.rows(table)),
+        "residual": float(np.linalg.norm(kept.objective.gradient(head.weights, rows))),
+        "accuracy": head.accuracy(rows),
         "gaps": head.config.gaps,
         "not_certifiable": no_guarantee(head.config),
         "dataset_digest": head.config.dataset_digest,
@@ -126,14 +127,14 @@ def fit(config: HeadConfig, table: Table, *, tolerance: float = 1e-10, steps: in
         raise ConfigError("l2: must be above 0: without it the objective may have no minimiser at all")
     blank = Head(config=config, weights=np.zeros(config.shape))
     rows = blank.rows(table)
-    weights, residual, _ = minimise(config.objective, rows, blank.weights, tolerance=tolerance, steps=steps)
+    weights, _, _ = minimise(config.objective, rows, blank.weights, tolerance=tolerance, steps=steps)
     made = dataclasses.replace(
         config,
         n=len(table),
         rows_sum=hexadecimal(sum_of(table)),
         dataset_digest=digest_of(table),
-        residual=residual,
-        centre=residual / config.l2,
+        residual=tolerance,  # not what was reached below it: noise is scaled by it, and would tell of the rows
+        centre=tolerance / config.l2,
     )
     return Head(config=made, weights=weights)
 

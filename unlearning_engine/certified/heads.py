@@ -51,7 +51,7 @@ class HeadConfig(Checked):
         extractor: of the features: `name`, `saw_data` ("no", "yes", "unknown": whether it was trained on the rows
             that the head is trained on), `note`.
         n: rows of the training set, `rows_sum` and `dataset_digest` their names (see `sum_of`, `digest_of`).
-        residual: norm of the objective's gradient where training ended.
+        residual: norm that the objective's gradient did not exceed where training ended.
         centre: bound of the distance between the weights without their noise and the minimiser over the n rows.
         noise: standard deviation of the noise that is in each weight.
         gaps: for surrogates that were at hand in training: their `digest_of`, and the measured distance of their
