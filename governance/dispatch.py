@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 from governance.errors import Unfit
 from governance.models import Case, Job, Plan
 from unlearning_engine.artifacts import Store
-from unlearning_engine.catalog import ATTACKS, DEFAULT_POLICY, LADDER, MARGINS, METHODS, MethodEntry
+from unlearning_engine.catalog import ATTACKS, DEFAULT_POLICY, MARGINS, METHODS, MethodEntry
 from unlearning_engine.contracts import (
     LINEAGE_METHODS,
     GenerateSpec,
@@ -46,41 +46,69 @@ from unlearning_engine.placement import (
     lists_of,
     places_of,
 )
+from unlearning_engine.planner import (
+    SENTENCES,
+    Attempt,
+    Hardware,
+    House,
+    Ranking,
+    Situation,
+    Sizes,
+    available,
+    cost_of,
+    duration,
+    ended,
+    model_sizes,
+    rank,
+    serves,
+    tokens_of,
+    verification_cost,
+)
 from unlearning_engine.policy import Policy
 
 __all__ = [
     "ATTACKS",
     "DEFAULT_POLICY",
-    "LADDER",
-    "LINEAGE_LADDER",
     "LINEAGE_METHODS",
     "MARGINS",
     "METHODS",
+    "SENTENCES",
+    "Attempt",
     "Change",
     "Cost",
     "DataError",
     "GenerateSpec",
     "Guarantee",
+    "Hardware",
+    "House",
     "MatchSpec",
     "MethodEntry",
     "Outcome",
     "Place",
     "Placement",
+    "Ranking",
+    "Situation",
+    "Sizes",
     "Spec",
     "TrainSpec",
     "UnlearnSpec",
     "VerifySpec",
+    "available",
+    "cost_of",
     "deletion_cost",
     "digest",
+    "duration",
+    "ended",
     "expected_share",
     "lists_of",
+    "model_sizes",
     "places_of",
     "policy_changes",
+    "rank",
+    "serves",
+    "tokens_of",
+    "verification_cost",
 ]
-
-#: The ladder where the base version has a lineage. Both yield the same bits, so the second is tried only where the run
-#: of the first broke, as from a damaged checkpoint, and never after a verdict: see docs/adr/0008.
-LINEAGE_LADDER: tuple[str, ...] = ("sisa", "retrain")
 
 #: Jobs of the house itself and the queue that takes each; everything else is an engine verb on `gpu`.
 HOUSE_JOBS = {
@@ -161,6 +189,23 @@ def whole_policy(policy: Mapping[str, Any]) -> dict[str, Any]:
         return Policy.from_json(policy).to_json()
     except ConfigError as error:
         raise Unfit([problem.removeprefix("policy.") for problem in error.messages]) from error
+
+
+def house() -> House:
+    """The policy of the house for plans, as it is configured now.
+
+    Raises:
+        Unfit: with every problem of it.
+    """
+    try:
+        return House(**{**settings.PLAN_HOUSE, "methods": tuple(settings.PLAN_HOUSE["methods"])})
+    except ConfigError as error:
+        raise Unfit([f"The policy for plans (LETHE_PLAN_...): {problem}" for problem in error.messages]) from error
+
+
+def device_kind() -> str:
+    """The kind of device that plans are reckoned for, before a run has said what it ran on."""
+    return str(settings.PLAN_HARDWARE["kind"])
 
 
 def exists(ref: str) -> bool:

@@ -36,6 +36,26 @@ def number(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name}={value!r}: write a whole number.") from error
 
 
+def fraction(name: str, default: float) -> float:
+    """A number that is 0 or more."""
+    value = text(name, str(default))
+    try:
+        found = float(value)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise ImproperlyConfigured(f"{name}={value!r}: write a number, 0 or more.")
+    return found
+
+
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """One of some words, the first where nothing is said."""
+    value = text(name, allowed[0])
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value!r}: one of {', '.join(allowed)}.")
+    return value
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]

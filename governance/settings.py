@@ -213,6 +213,24 @@ JOB_LEASE_SECONDS = env.number("LETHE_JOB_LEASE", 30)
 JOB_MAX_ATTEMPTS = 3
 #: Old weights, checkpoints and caches are deleted this many days after their replacement.
 DISPOSAL_DAYS = env.number("LETHE_DISPOSAL_DAYS", 30)
+#: Where runs are reckoned, as the engine's planner takes it; what nobody has configured is not made up.
+PLAN_HARDWARE = {
+    "kind": env.choice("LETHE_PLAN_DEVICE", ("cpu", "gpu")),
+    "flops": env.fraction("LETHE_PLAN_FLOPS", 0.0),
+    "watts": env.fraction("LETHE_PLAN_WATTS", 0.0),
+    "rate": env.fraction("LETHE_PLAN_RATE", 0.0),
+    "currency": env.text("LETHE_PLAN_CURRENCY"),
+}
+#: The policy of the house for plans. A case keeps the one under which its first plan was made.
+PLAN_HOUSE = {
+    "minimum": env.choice("LETHE_PLAN_GUARANTEE", ("approximate", "certified", "exact")),
+    "methods": env.words("LETHE_PLAN_METHODS"),
+    "attempts": env.number("LETHE_PLAN_ATTEMPTS", 2),
+    "seconds": env.fraction("LETHE_PLAN_SECONDS", 0.0),
+    "money": env.fraction("LETHE_PLAN_MONEY", 0.0),
+    "order": env.choice("LETHE_PLAN_ORDER", ("cheapest", "quickest", "surest")),
+    "reserve": env.number("LETHE_PLAN_RESERVE_DAYS", 1) * 86400.0,
+}
 
 LOGGING = {
     "version": 1,

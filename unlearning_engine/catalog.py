@@ -294,9 +294,6 @@ _DEFAULT_ATTACKS = (
     "steering",
 )
 
-#: The order in which plans are tried when nobody chooses otherwise: cheapest first, retraining last.
-LADDER: tuple[str, ...] = ("graddiff", "retrain")
-
 #: The default policy; `verdict.Policy` checks it and `verdict` explains the tests. Margins are absolute, on the scale
 #: of each probe. Its digest is recorded in the ledger before a run, so that no threshold can follow a result.
 DEFAULT_POLICY: Mapping[str, Any] = types.MappingProxyType(

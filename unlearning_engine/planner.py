@@ -17,6 +17,7 @@ from typing import Any
 from unlearning_engine.catalog import METHODS, MethodEntry
 from unlearning_engine.contracts import LINEAGE_METHODS, Guarantee
 from unlearning_engine.planner_costs import Cost, Hardware, Sizes, cost_of, verification_cost
+from unlearning_engine.planner_reading import model_sizes, tokens_of
 from unlearning_engine.planner_situation import ACCESS, ORDERS, Attempt, House, Situation, available
 from unlearning_engine.planner_words import MEASURED, SENTENCES, Reason, chance, duration, inside, reason, risks
 
@@ -37,8 +38,11 @@ __all__ = [
     "available",
     "cost_of",
     "duration",
+    "ended",
+    "model_sizes",
     "rank",
     "serves",
+    "tokens_of",
     "verification_cost",
 ]
 
@@ -101,28 +105,28 @@ def serves(run: float | None, waiting: Sequence[float | None]) -> int:
 def rank(situation: Situation) -> Ranking:
     """Every method of the catalogue, ranked or refused; see the module."""
     verification = verification_cost(situation.sizes, situation.hardware)
-    ended = _ended(situation)
+    over = ended(situation)
     candidates, refused = [], []
     for entry in METHODS.values():
         cost = cost_of(entry.name, situation.sizes, situation.hardware)
-        why = ended or _refusal(entry, cost, verification, situation)
+        why = over or _refusal(entry, cost, verification, situation)
         if why:
             refused.append(
                 Refusal(method=entry.name, title=entry.title, guarantee=entry.guarantee.value, why=why),
             )
         else:
             candidates.append(_candidate(entry, cost, verification, situation))
-    if not candidates and ended is None:
-        ended = reason("end_nothing")
+    if not candidates and over is None:
+        over = reason("end_nothing")
     ranked = _ranked(candidates, situation)
-    return Ranking(candidates=tuple(ranked), refused=tuple(refused), verification=verification, ended=ended)
+    return Ranking(candidates=tuple(ranked), refused=tuple(refused), verification=verification, ended=over)
 
 
 # ---------------------------------------------------------------- what cannot run
 
 
-def _ended(situation: Situation) -> Reason | None:
-    """Why nothing more is tried at all."""
+def ended(situation: Situation) -> Reason | None:
+    """Why nothing more is tried at all, by what was tried and the budget alone; None where something may be."""
     for attempt in situation.tried:
         entry = METHODS.get(attempt.method)
         if attempt.verdict and entry and entry.guarantee is Guarantee.EXACT:
@@ -220,7 +224,17 @@ def _ranked(candidates: Sequence[Candidate], situation: Situation) -> list[Candi
             first = (sure,)
         if situation.house.order == "quickest":
             first = (one.expected is None, one.expected or 0.0)
-        return (one.in_time is False, not one.unasked, *first, -(one.chance or 0.0), _work(one), order[one.method])
+        # Both yield the same bits from a lineage: training all of it again is for checkpoints that are damaged.
+        again = "lineage" in situation.has and one.method != LINEAGE_METHODS[0]
+        return (
+            again,
+            one.in_time is False,
+            not one.unasked,
+            *first,
+            -(one.chance or 0.0),
+            _work(one),
+            order[one.method],
+        )
 
     ranked = sorted(seen, key=place)
     return [dataclasses.replace(one, why=_why(one, at, ranked, exact, situation)) for at, one in enumerate(ranked)]

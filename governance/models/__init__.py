@@ -4,7 +4,7 @@ from governance.models.case import Case, Channel, Claimant, ClaimedItem, Disposi
 from governance.models.catalogue import AiModel, Dataset, Deployment, Disposal, ModelVersion, Recipient, Record
 from governance.models.decision import Decision, Match, Release
 from governance.models.evidence import Letter, Report
-from governance.models.job import Job, JobPoint, Plan, Verification
+from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
 from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
@@ -22,6 +22,7 @@ __all__ = [
     "Deployment",
     "Disposal",
     "Disposition",
+    "Forecast",
     "Job",
     "JobPoint",
     "Kind",

@@ -54,6 +54,9 @@ class Plan(models.Model):
     leader = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="riders")
     #: Of a deletion from a lineage: which stages are trained again, and what that costs (`services.lineages.foresee`).
     deletion = models.JSONField(default=dict)
+    #: Every way that was weighed, in order, with the policy of the house that it was weighed under, and what a person
+    #: chose instead of the first (`services.candidates`).
+    ranking = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -139,6 +142,33 @@ class Job(models.Model):
             raise Unfit(f"Job {self.pk} belongs to no plan.")
         related = Plan.objects.select_related("case__claimant", "base__model", "candidate", "reference", "dataset")
         return related.get(pk=self.plan_id)
+
+
+class Forecast(models.Model):
+    """What a plan's run, or its verification, was expected to take, and what it took: the planner is scored by this.
+
+    `reckoned` are the seconds of the arithmetic alone, `seconds` those told before the run, corrected by earlier ones.
+    """
+
+    VERIFY = "verify"
+
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="forecasts")
+    #: The method, or `VERIFY` of the plan's verification.
+    method = models.CharField(max_length=32)
+    device = models.CharField(max_length=80)
+    reckoned = models.FloatField()
+    seconds = models.FloatField()
+    #: Of all jobs of the run together; null until it ended well.
+    actual = models.FloatField(null=True)
+    job = models.OneToOneField(Job, null=True, on_delete=models.PROTECT, related_name="forecast")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["plan", "method"], name="forecast_once")]
+
+    def __str__(self) -> str:
+        return f"{self.method} on {self.device}: {self.seconds:.0f} s"
 
 
 class JobPoint(models.Model):

@@ -173,7 +173,7 @@ def _attempt(plan: Plan) -> dict[str, Any]:
         "started_at": leaf.timestamp(started),
         "finished_at": leaf.timestamp(finished),
         "candidate": plan.candidate.artifact if plan.candidate else None,
-        "construction": _construction(job),
+        "construction": _construction(plan, job),
         "deletion": _deletion(plan, job),
         "verification": engine_results.verification(verification.document, document_digest=verification.artifact)
         if verification
@@ -203,8 +203,8 @@ def _note(plan: Plan, run: Job) -> str:
         return "The run failed: " + " ".join(run.error.get("messages", []))
     if plan.leader_id:
         return (
-            "The records of several requests were deleted in one pass, which a plan of another request started; the "
-            "times here are those of this request's own verification."
+            "The records of several requests were taken out in one run (one pass), which a plan of another request "
+            "started; the times here are those of this request's own verification."
         )
     return ""
 
@@ -241,9 +241,15 @@ def deletion_claim(plan: Plan) -> sentences.Deletion:
     return sentences.Deletion(code=claim["code"], sentence=claim["sentence"], records_left_out=left_out)
 
 
-def _construction(job: Job) -> dict[str, Any] | None:
-    """How a retrained model was made, as the engine measured it."""
+def _construction(plan: Plan, job: Job) -> dict[str, Any] | None:
+    """How a retrained model was made, as the engine measured it.
+
+    Of a plan that rode along the records left out are its own: the run was told to leave them aside, and the version
+    lists them, or it would not have been handed over.
+    """
     made = dispatch.read_json(job.result)["metrics"].get("construction") if job.result else None
+    if made and plan.leader_id:
+        return {**made, "records_left_out": plan.forget_count}
     return dict(made) if made else None
 
 

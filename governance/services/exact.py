@@ -1,8 +1,9 @@
-"""Exact deletion: what a plan on a lineage says before the run, and how several cases share one pass.
+"""One line of descent for each version: what a deletion from a lineage takes, and how several cases share one run.
 
-Records that wait for one base version go in one pass: the first plan that is confirmed leads, and deletes also what
-other cases have decided by then. Their own plans, confirmed by a person like any other, ride along: same candidate,
-but a verification, a release and a report of their own. See docs/adr/0008.
+Records that wait for one base version go in one exact run, a pass over its lineage or a retraining: the first plan that
+is confirmed leads, and leaves out also what other cases have decided by then. Their own plans, confirmed by a person
+like any other, ride along: same candidate, but a verification, a release and a report of their own. What cannot ride
+along waits for the release, and is then planned anew on its result. See docs/adr/0008 and 0012.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from governance.errors import Conflict, Unfit
 from governance.models import Decision, Match, ModelVersion, Plan
 from governance.services import lineages
 
+#: The exact method that needs no lineage.
+RETRAIN = "retrain"
 _RUN = Q(state__in=[Plan.State.CONFIRMED, Plan.State.PASSED, Plan.State.INCONCLUSIVE])
 
 
@@ -26,7 +29,7 @@ def deleted(plan: Plan) -> set[str]:
 
 
 def lock(version: ModelVersion) -> None:
-    """Until the transaction ends nobody else proposes, extends or confirms a plan on this version's lineage."""
+    """Until the transaction ends nobody else proposes, extends or confirms a plan on this version."""
     ModelVersion.objects.select_for_update().get(pk=version.pk)
 
 
@@ -43,7 +46,7 @@ def plan_complete(plan: Plan) -> None:
     mine = set(dispatch.read_lines(plan.forget_ids))
     places = lineage.places(mine | set(dispatch.read_lines(plan.exclude_ids)), plan.dataset.artifact)
     if missing := mine - set(places):
-        leader = _leader(Plan.objects.filter(candidate=plan.base), mine)
+        leader = led_by(Plan.objects.filter(candidate=plan.base), mine)
         if leader is not None:
             plan.base, plan.deletion = leader.base, leader.deletion
             return
@@ -78,48 +81,64 @@ def _requests(plan: Plan, places: dict[str, dispatch.Place], mine: set[str]) -> 
 
 
 def plans_extend(newest: Plan) -> Iterator[Plan]:
-    """Plans on the same lineage that wait for confirmation take the newest case's records into their pass."""
-    if not newest.deletion:
-        return
+    """Plans that wait for confirmation on the same version leave the newest case's records out of their runs, too."""
     waiting = Plan.objects.filter(base=newest.base, dataset=newest.dataset, state=Plan.State.PROPOSED)
-    for plan in waiting.exclude(pk=newest.pk).exclude(deletion={}).select_related("case", "base", "dataset"):
+    for plan in waiting.exclude(pk=newest.pk).select_related("case", "base", "dataset"):
+        if bool(plan.deletion) != bool(newest.deletion):
+            continue
         others = set(dispatch.read_lines(plan.exclude_ids)) | deleted(newest)
         plan.exclude_ids = dispatch.put_lines(sorted(others - set(dispatch.read_lines(plan.forget_ids))))
-        plan_complete(plan)
+        if plan.deletion:
+            plan_complete(plan)
         plan.save(update_fields=["exclude_ids", "deletion", "base"])
         yield plan
 
 
+def plans_gather(leader: Plan) -> Iterator[Plan]:
+    """A retraining was confirmed: plans that wait, and whose records it leaves out as well, are to ride along."""
+    if leader.deletion or leader.method != RETRAIN or leader.leader_id:
+        return
+    gone = deleted(leader)
+    waiting = Plan.objects.filter(base=leader.base, dataset=leader.dataset, state=Plan.State.PROPOSED, deletion={})
+    for plan in waiting.exclude(pk=leader.pk).exclude(method=RETRAIN).select_related("case", "base", "dataset"):
+        if set(dispatch.read_lines(plan.forget_ids)) <= gone:
+            plan.method = RETRAIN
+            plan.save(update_fields=["method"])
+            yield plan
+
+
 def under_way(base: ModelVersion) -> QuerySet[Plan]:
-    """Plans whose pass over this version runs, or whose result is not in service yet."""
+    """Plans whose run from this version goes on, or whose result is not in service yet."""
     open_result = Q(candidate=None) | Q(candidate__state=ModelVersion.State.CANDIDATE)
-    return Plan.objects.filter(_RUN, open_result, base=base).exclude(deletion={}).select_related("case", "candidate")
+    return Plan.objects.filter(_RUN, open_result, base=base).select_related("case", "candidate")
 
 
-def _leader(passes: QuerySet[Plan], mine: set[str]) -> Plan | None:
-    """A pass among these that deletes all of a plan's records."""
-    led = passes.filter(_RUN, leader=None).exclude(deletion={}).order_by("id")
+def led_by(passes: QuerySet[Plan], mine: set[str]) -> Plan | None:
+    """An exact run among these that leaves out all of a plan's records."""
+    led = passes.filter(_RUN, leader=None).filter(~Q(deletion={}) | Q(method=RETRAIN)).order_by("id")
     return next((plan for plan in led.select_related("base", "candidate") if mine <= deleted(plan)), None)
 
 
 def plan_join(plan: Plan) -> dict[str, Any]:
-    """Columns that change as the plan is confirmed: none where it runs a pass of its own, else those of the pass.
+    """Columns that change as the plan is confirmed: none where it makes a run of its own, else those of the run.
 
     Raises:
-        Conflict: another pass over the version has not ended, and it does not delete this plan's records: two
+        Conflict: another run from the version has not ended, and it does not leave out this plan's records: two
             successors that each lack only their own records would undo each other.
     """
     mine = set(dispatch.read_lines(plan.forget_ids))
-    leader = _leader(Plan.objects.filter(base=plan.base).exclude(pk=plan.pk), mine)
+    exact = plan.deletion or plan.method == RETRAIN
+    leader = led_by(Plan.objects.filter(base=plan.base).exclude(pk=plan.pk), mine) if exact else None
     if leader is not None:
         others = deleted(leader) - mine
         exclude = dispatch.put_lines(sorted(others)) if others else ""
         return {"leader": leader, "exclude_ids": exclude, "deletion": leader.deletion}
     other = under_way(plan.base).exclude(pk=plan.pk).first()
     if other is not None:
+        doing = "is deleting records from" if plan.deletion else "is changing"
         raise Conflict(
-            f"Case {other.case.number} is deleting records from {plan.base}, and not those of this case. Confirm when "
-            "its result is released: this plan is then worked out on it."
+            f"Case {other.case.number} {doing} {plan.base}, and not for the records of this case. Confirm when its "
+            "result is released: this plan is then worked out on it."
         )
     if plan.base.state != ModelVersion.State.RELEASED:
         raise Conflict(f"{plan.base} is no longer in service; have the case planned again.")

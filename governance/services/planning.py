@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -11,9 +12,9 @@ from governance import dispatch
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Case, Disposition, Job, ModelVersion, Plan, Record, Status
+from governance.models import Case, Deployment, Disposition, Job, ModelVersion, Plan, Record, Status
 from governance.policies import Actor, Permission, demand
-from governance.services import exact, verification_policies
+from governance.services import candidates, exact, verification_policies
 
 SYSTEM = Actor.system("planning")
 
@@ -36,33 +37,24 @@ def records_set_aside(dataset: int, records: list[Record]) -> list[str]:
 
 @transaction.atomic
 def plan_propose(*, job: Job) -> Plan | None:
-    """Job `plan`: the next rung of the ladder, or, at its end, the honest answer that it was not achieved.
+    """Job `plan`: what stands first in the planner's ranking, or, where nothing is left, the honest last proposal.
 
     Raises:
         Unfit: no released version learned the records, or several did (each model is planned in a case of its own).
     """
     case = job.load_case()
-    tried = list(case.plans.select_related("base"))
-    ladder = _ladder(tried)
-    if ladder == ():
-        advance(
-            case=case,
-            to=Status.REPORTING,
-            actor=SYSTEM,
-            reason="Every method was tried; none was shown to forget",
-            disposition=Disposition.NOT_FULFILLED,
-        )
+    tried = list(case.plans.select_related("base", "verification"))
+    if over := candidates.ended(tried):
+        _give_up(case, tried, over)
         return None
     records = records_to_forget(case)
     base, dataset = _affected(records)
     exact.lock(base)
-    ladder = ladder or (dispatch.LINEAGE_LADDER if base.lineage else dispatch.LADDER)
     aside = records_set_aside(dataset, records)
     policy = verification_policies.current()
     plan = Plan(
         case=case,
         attempt=len(tried) + 1,
-        method=ladder[0],
         seed=secrets.randbelow(2**31),
         base=base,
         dataset_id=dataset,
@@ -73,8 +65,9 @@ def plan_propose(*, job: Job) -> Plan | None:
         policy=policy,
         policy_digest=dispatch.digest(policy),
     )
-    if plan.method in dispatch.LINEAGE_METHODS and base.lineage:
-        exact.plan_complete(plan)
+    if over := _rank(plan, tried):
+        _give_up(case, tried, over)
+        return None
     plan.save()
     ledger.append(action="plan.proposed", actor=SYSTEM, case=case, body=_facts(plan))
     for other in exact.plans_extend(plan):
@@ -82,17 +75,52 @@ def plan_propose(*, job: Job) -> Plan | None:
     return plan
 
 
-def _ladder(tried: list[Plan]) -> tuple[str, ...] | None:
-    """The rungs that are left; None before the first plan.
+def _rank(plan: Plan, tried: list[Plan]) -> str:
+    """Rank every method for a plan that waits or is not saved yet, and set the first; why there is none, else empty.
 
-    The rungs of a lineage yield the same bits: after a verdict on them there is none left.
+    Raises:
+        Unfit: records are not in the lineage, and no pass is known that deleted them.
     """
-    if not tried:
-        return None
-    if tried[0].base.lineage:
-        judged = any(plan.candidate_id for plan in tried)
-        return () if judged else dispatch.LINEAGE_LADDER[len(tried) :]
-    return dispatch.LADDER[len(tried) :]
+    passes: dict[str, float] = {}
+    deletions: dict[str, dict[str, Any]] = {}
+    if plan.base.lineage:
+        for method in dispatch.LINEAGE_METHODS:
+            plan.method = method
+            exact.plan_complete(plan)
+            passes[method], deletions[method] = plan.deletion["passes"], plan.deletion
+    ranking = candidates.rank(plan, tried, passes)
+    if not ranking.candidates:
+        return ranking.ended.text if ranking.ended else ""
+    plan.ranking = candidates.keep(ranking, tried)
+    plan.method = ranking.candidates[0].method
+    plan.deletion = deletions.get(plan.method, {})
+    mine = set(dispatch.read_lines(plan.forget_ids))
+    if not plan.deletion and (leader := exact.led_by(Plan.objects.filter(candidate=plan.base), mine)):
+        # An earlier retraining left these records out already: what it started from is what is judged.
+        plan.base, plan.method = leader.base, leader.method
+    return ""
+
+
+def _give_up(case: Case, tried: list[Plan], why: str) -> None:
+    """Nothing more may be tried. The last proposal goes to people: take the version out of service."""
+    base = tried[-1].base if tried else None
+    if base is not None and base.state == ModelVersion.State.RELEASED:
+        serving = base.deployments.exclude(state=Deployment.State.REPLACED).count()
+        body = {
+            "version": base.artifact,
+            "model": str(base),
+            "places": serving,
+            "attempts": [[plan.method, candidates.verdict(plan)] for plan in tried],
+            "why": why,
+        }
+        ledger.append(action="model.withdrawal_proposed", actor=SYSTEM, case=case, body=body)
+    advance(
+        case=case,
+        to=Status.REPORTING,
+        actor=SYSTEM,
+        reason=f"None was shown to forget, and nothing is left to try. {why}",
+        disposition=Disposition.NOT_FULFILLED,
+    )
 
 
 def _affected(records: list[Record]) -> tuple[ModelVersion, int]:
@@ -117,39 +145,64 @@ def _reference(base: ModelVersion, records: list[Record]) -> ModelVersion | None
 
 
 @transaction.atomic
-def plan_confirm(*, case: Case, actor: Actor) -> Plan:
+def plan_confirm(*, case: Case, actor: Actor, method: str = "", reason: str = "") -> Plan:
     """The ML engineer confirms: method, records and thresholds go into the ledger, then the run starts.
 
+    `method` names another of the plan's candidates than the one proposed; then `reason` says why.
+
     Raises:
-        Conflict: there is no plan to confirm, somebody was quicker, or another case's deletion from the same lineage
-            has to end first.
+        Conflict: there is no plan to confirm, somebody was quicker, or another case's run from the same version has to
+            end first.
+        Unfit: the chosen method is no candidate, or no reason is given.
     """
     demand(actor, Permission.CONFIRM_PLAN)
     plan = case.plans.filter(state=Plan.State.PROPOSED).last()
     if plan is None:
         raise Conflict(f"Case {case.number} has no plan that waits for confirmation.")
-    if plan.deletion:
-        exact.lock(plan.base)
-        plan.refresh_from_db()
-    columns = exact.plan_join(plan) if plan.deletion else {}
+    exact.lock(plan.base)
+    plan.refresh_from_db()
+    if method and method != plan.method:
+        _choose(plan, method, reason, actor)
+    columns = exact.plan_join(plan)
     changed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED)
     if not changed.update(state=Plan.State.CONFIRMED, confirmed_by=actor.user, confirmed_at=timezone.now(), **columns):
         raise Conflict("Somebody else confirmed this plan in the meantime.")
     plan.refresh_from_db()
     ledger.append(action="plan.confirmed", actor=actor, case=case, body=_facts(plan))
+    for other in exact.plans_gather(plan):
+        ledger.append(action="plan.extended", actor=SYSTEM, case=other.case, body=_facts(other))
     advance(case=case, to=Status.UNLEARNING, actor=actor, reason=f"Plan {plan.attempt} confirmed")
     return plan
 
 
-def plans_rebase(base: ModelVersion, successor: ModelVersion) -> None:
-    """Plans that waited for `base` while it was replaced are worked out anew on its successor, by the same method."""
-    if not successor.lineage:
-        return
-    waiting = Plan.objects.filter(base=base, state=Plan.State.PROPOSED).exclude(deletion={})
-    for plan in waiting.select_related("case"):
-        plan.base = successor
-        plan.reference = _reference(successor, records_to_forget(plan.case))
+def _choose(plan: Plan, method: str, reason: str, actor: Actor) -> None:
+    """Take another candidate than the one that the machine proposed."""
+    if method not in {one["method"] for one in plan.ranking.get("candidates", [])}:
+        raise Unfit(f"{method} is not among this plan's candidates.")
+    if not reason.strip():
+        raise Unfit("Write why you choose another way than the one that stands first.")
+    before, plan.method = plan.method, method
+    if plan.deletion:
         exact.plan_complete(plan)
+    plan.ranking = {**plan.ranking, "chosen": method, "instead_of": before, "reason": reason.strip()}
+    plan.save(update_fields=["method", "deletion", "base", "ranking"])
+    body = {"attempt": plan.attempt, "method": method, "instead_of": before, "why": reason.strip()}
+    ledger.append(action="plan.chosen", actor=actor, case=plan.case, body=body)
+
+
+def plans_rebase(base: ModelVersion, successor: ModelVersion) -> None:
+    """Plans that waited for `base` while it was replaced are worked out anew on its successor.
+
+    Those whose records the successor was retrained without keep their base, and ride along.
+    """
+    waiting = Plan.objects.filter(base=base, state=Plan.State.PROPOSED).select_related("case", "dataset")
+    for plan in waiting:
+        tried = list(plan.case.plans.exclude(pk=plan.pk).select_related("base", "verification"))
+        records = records_to_forget(plan.case)
+        aside = records_set_aside(plan.dataset_id, records)
+        plan.base, plan.reference = successor, _reference(successor, records)
+        plan.exclude_ids = dispatch.put_lines(aside) if aside else ""
+        _rank(plan, tried)
         plan.save()
         ledger.append(action="plan.extended", actor=SYSTEM, case=plan.case, body=_facts(plan))
 
@@ -167,6 +220,9 @@ def _facts(plan: Plan) -> dict[str, object]:
         "records": plan.forget_count,
         "set_aside": plan.exclude_ids,
         "policy": plan.policy_digest,
+        "candidates": [one["method"] for one in plan.ranking.get("candidates", [])],
+        "ranking": dispatch.digest(plan.ranking),
+        "budget": plan.ranking.get("house", {}),
     }
     if plan.deletion:
         facts["deletion"] = {**plan.deletion, "joins_another": plan.leader_id is not None}

@@ -19,7 +19,7 @@ from governance.lifecycle import advance
 from governance.models import Case, Disposal, Job, ModelVersion, Plan, Status
 from governance.models.job import SHARD
 from governance.policies import Actor
-from governance.services import jobs, lineages
+from governance.services import forecasts, jobs, lineages
 
 SYSTEM = Actor.system("unlearning")
 
@@ -31,6 +31,7 @@ def unlearning_start(*, job: Job) -> None:
     if plan.leader is not None:
         _ride(plan, plan.leader)
         return
+    forecasts.expect(plan, plan.method)
     shards = [int(number) for number in plan.deletion.get("first_slices", {})]
     if len(shards) < 2:
         dispatch.enqueue_engine(spec=_spec(plan), case=plan.case, plan=plan, key=_key(plan))
@@ -111,6 +112,7 @@ def unlearning_finish(*, job: Job) -> None:
         excluded=_left_out(plan),
     )
     candidate.datasets.set(plan.base.datasets.all())
+    forecasts.settle(plan, plan.method, job)
     _dispose_parts(plan, candidate)
     _hand_over(plan, candidate, job)
     for rider in plan.riders.filter(state=Plan.State.CONFIRMED, candidate=None).select_related("case"):
@@ -143,6 +145,8 @@ def _hand_over(plan: Plan, candidate: ModelVersion, run: Job) -> None:
     """A plan gets the candidate and goes to its own verification."""
     if plan.deletion:
         _check_gone(plan, candidate)
+    elif not set(dispatch.read_lines(plan.forget_ids)) <= set(dispatch.read_lines(candidate.excluded)):
+        raise Unfit("The run did not leave out every record of this plan; nothing is claimed.")
     Plan.objects.filter(pk=plan.pk).update(candidate=candidate)
     body = {"attempt": plan.attempt, "method": plan.method, "candidate": candidate.artifact, "spec": run.spec}
     if candidate.lineage:

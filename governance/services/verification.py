@@ -10,8 +10,9 @@ from governance import dispatch
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Dataset, Job, ModelVersion, Plan, Status, Verification
+from governance.models import Dataset, Forecast, Job, ModelVersion, Plan, Status, Verification
 from governance.policies import Actor
+from governance.services import forecasts
 
 SYSTEM = Actor.system("verification")
 STATE = {
@@ -26,6 +27,8 @@ def verification_start(*, job: Job) -> None:
     plan = job.load_case().plans.filter(candidate__isnull=False).latest("attempt")
     if plan.candidate is None:
         raise Unfit(f"Plan {plan.attempt} has no candidate to verify.")
+    _check_first_look(plan, plan.candidate)
+    forecasts.expect(plan, Forecast.VERIFY)
     controls = Dataset.objects.filter(purpose=Dataset.Purpose.CONTROLS).latest("created_at")
     spec = dispatch.VerifySpec(
         candidate=plan.candidate.artifact,
@@ -39,6 +42,17 @@ def verification_start(*, job: Job) -> None:
         seed=plan.seed,
     )
     dispatch.enqueue_engine(spec=spec, case=plan.case, plan=plan, key=f"engine.verify:{plan.pk}")
+
+
+def _check_first_look(plan: Plan, candidate: ModelVersion) -> None:
+    """A candidate is judged once for a case.
+
+    Raises:
+        Unfit: the same weights were judged before; a second look would make the first one worthless.
+    """
+    before = Plan.objects.filter(case=plan.case_id, candidate__artifact=candidate.artifact, verification__isnull=False)
+    if before.exclude(pk=plan.pk).exists():
+        raise Unfit("These very weights were judged for this case before; they are not looked at twice.")
 
 
 @transaction.atomic
@@ -60,6 +74,7 @@ def verification_finish(*, job: Job) -> Verification:
         forget_quality=_probe(document, "forget_quality", "p_value"),
         utility=_worst_utility(document),
     )
+    forecasts.settle(plan, Forecast.VERIFY, job)
     Plan.objects.filter(pk=plan.pk).update(state=STATE.get(verdict, Plan.State.FAILED))
     ledger.append(
         action="verification.finished",
