@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from unlearning_engine.attacks.base import Attack, Prepare
     from unlearning_engine.attacks.relearning import Split
+    from unlearning_engine.probes.formats import Format
     from unlearning_engine.probes.items import Item, Items
     from unlearning_engine.probes.measure import Plan
     from unlearning_engine.progress import Report
@@ -309,6 +310,14 @@ def _summary(found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield probe["name"], {"value": probe["candidate"]["value"], "outcome": probe["outcome"]}
 
 
+def _in_format(items: Items, layout: Format, tokenizer: PreTrainedTokenizerBase) -> Items:
+    """The items with their records put into the user's format."""
+    from unlearning_engine.probes.formats import framed
+
+    asked = (dataclasses.replace(item, record=framed(item.record, layout, tokenizer)) for item in items.items)
+    return dataclasses.replace(items, items=tuple(asked))
+
+
 def _run(spec: VerifySpec, models: Mapping[str, Mapping[str, str]], policy: Policy) -> dict[str, Any]:
     """What names a run in the register of runs."""
     candidate = {name: models["candidate"][name] for name in ("config", "weights")}
@@ -327,7 +336,7 @@ def verify(spec: VerifySpec, out: Path, report: Report, *, recorded: bool = True
         ConfigError: the policy is wrong. DataError: an item, a model or a tokenizer cannot be read.
     """
     from unlearning_engine.models import choose_threads, load_tokenizer
-    from unlearning_engine.probes.formats import Format, framed
+    from unlearning_engine.probes.formats import Format
     from unlearning_engine.probes.items import collect
 
     policy = Policy.from_json(spec.policy)
@@ -336,13 +345,7 @@ def verify(spec: VerifySpec, out: Path, report: Report, *, recorded: bool = True
     items = collect(spec, policy)
     tokenizers = {name: load_tokenizer(ref) for name, ref in _refs(spec).items()}
     models = {name: identity(ref, tokenizers[name]) for name, ref in _refs(spec).items()}
-    items = dataclasses.replace(
-        items,
-        items=tuple(
-            dataclasses.replace(item, record=framed(item.record, layout, tokenizers["original"]))
-            for item in items.items
-        ),
-    )
+    items = _in_format(items, layout, tokenizers["original"])
     run = _run(spec, models, policy)
     earlier = looks.begin(out, run) if recorded else []
     header = _header(spec, items, models)
