@@ -22,6 +22,7 @@ from unlearning_engine.artifacts import Store
 from unlearning_engine.catalog import ATTACKS, DEFAULT_POLICY, MARGINS, METHODS, MethodEntry
 from unlearning_engine.contracts import (
     LINEAGE_METHODS,
+    WATCH,
     GenerateSpec,
     Guarantee,
     MatchSpec,
@@ -206,6 +207,11 @@ def house() -> House:
 def device_kind() -> str:
     """The kind of device that plans are reckoned for, before a run has said what it ran on."""
     return str(settings.PLAN_HARDWARE["kind"])
+
+
+def currency() -> str:
+    """What prices are told in."""
+    return str(settings.PLAN_HARDWARE["currency"])
 
 
 def exists(ref: str) -> bool:

@@ -24,6 +24,8 @@ SCHEMA = 1
 Ref = str
 #: Environment variable: folder in which `verify` keeps scores for other candidates; unset, it keeps none.
 SCORE_CACHE = "LETHE_SCORE_CACHE"
+#: Stage under which a run of unlearning reports what it keeps and what it has forgotten: see `frontier`.
+WATCH = "watch"
 #: Methods that train with, and delete from, a lineage.
 LINEAGE_METHODS = ("sisa", "retrain")
 DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")

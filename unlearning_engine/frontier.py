@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from unlearning_engine.contracts import WATCH
 from unlearning_engine.data import Record
 from unlearning_engine.losses import sequence_losses
 from unlearning_engine.progress import Report
@@ -108,13 +109,14 @@ class Watch:
         *,
         pad_id: int,
         every: int,
+        total: int,
         floor: float,
         stop_below: float,
         folder: Path,
         report: Report,
     ) -> None:
         self._sets, self._pad, self._every, self._floor, self._stop = sets, pad_id, every, floor, stop_below
-        self._folder, self._report = folder, report
+        self._folder, self._report, self._total = folder, report, total
         self._before: dict[str, float] = {}
         self.curve: list[Point] = []
         self.best: Point | None = None
@@ -185,7 +187,8 @@ class Watch:
     def _add(self, point: Point) -> None:
         self.curve.append(point)
         shares = {f"{name}_utility": share for name, share in point.utility.items()}
-        self._report({"event": "watch", "step": point.step, "forget_probability": point.forget, **shares})
+        where = {"event": "progress", "stage": WATCH, "step": point.step, "total": self._total}
+        self._report({**where, "forget_probability": point.forget, **shares})
 
     def _file(self, step: int) -> Path:
         return self._folder / f"best-{step:08d}.safetensors"

@@ -51,18 +51,25 @@ def engine_start(*, job_id: str, attempt: int) -> None:
 
 
 def job_beat(*, job_id: str, attempt: int, events: list[dict[str, Any]]) -> bool:
-    """A running attempt is alive, and this is how far it is. Points of its loss curve are kept once."""
+    """A running attempt is alive, and this is how far it is. Points of its curves are kept once."""
     alive = Job.objects.filter(pk=job_id, attempt=attempt, state=Job.State.RUNNING)
     latest: dict[str, Any] = {"progress": events[-1]} if events else {}
     if not alive.update(**_lease(), **latest):
         return False
     points = [
-        JobPoint(job_id=job_id, stage=e.get("stage", ""), step=e["step"], values={"loss": e["loss"]})
+        JobPoint(job_id=job_id, stage=e.get("stage", ""), step=e["step"], values=values)
         for e in events
-        if isinstance(e.get("loss"), int | float) and isinstance(e.get("step"), int)
+        if isinstance(e.get("step"), int) and (values := _drawn(e))
     ]
     JobPoint.objects.bulk_create(points, ignore_conflicts=True)
     return True
+
+
+def _drawn(event: dict[str, Any]) -> dict[str, float]:
+    """What of an event is a point of a curve: the loss, or what a look of the watch saw."""
+    names = event if event.get("stage") == dispatch.WATCH else ("loss",)
+    numbers = {name: event.get(name) for name in names if name not in ("step", "total")}
+    return {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)}
 
 
 def job_run(*, job_id: str, attempt: int, handlers: Mapping[str, Handler]) -> None:

@@ -18,12 +18,11 @@ from governance import dispatch
 from governance.models import Job, JobPoint
 from governance.selectors.jobs import ACTIVE
 from governance.selectors.paging import Page
+from governance.web import job_curves
 from governance.web.job_words import progress_of, title
 
 Context = dict[str, Any]
 STATES = {"queued": "queued", "running": "running", "succeeded": "succeeded", "failed": "failed", "cancelled": "paused"}
-#: A curve is drawn from at most this many points; its CSV holds all.
-DRAWN = 240
 REFRESH = 5
 AGAIN = gettext_lazy("Nothing was changed by this try. Mend the cause, then let it run again.")
 
@@ -114,7 +113,7 @@ def page(job: Job, points: list[JobPoint], can_act: bool, siblings: Sequence[Job
         "job": {"state": STATES[job.state], "word": job.get_state_display(), **progress, "error": _error(job)},
         "facts": _facts(job),
         "metrics": _metrics(job),
-        "charts": [curve(job, points)] if points else [],
+        "charts": job_curves.charts(points, job.summary),
         "spec": json.dumps(spec, indent=2, ensure_ascii=False, sort_keys=True) if spec else "",
         "command": f"python -m unlearning_engine {spec['verb']} spec.json --store URL --out FOLDER" if spec else "",
         "sibling_columns": [_("Job"), _("State"), _("Progress"), _("Time")],
@@ -202,31 +201,3 @@ def _metrics(job: Job) -> list[Any]:
         else:
             rows.append((label, f"{value:.4g}" if isinstance(value, float) else value))
     return rows
-
-
-def curve(job: Job, points: list[JobPoint]) -> Context:
-    """The loss by step, one line a stage, at most four."""
-    stages = list(dict.fromkeys(point.stage for point in points))[:4]
-    every = max(1, -(-len(points) // DRAWN))
-    drawn = [p for n, p in enumerate(points) if p.stage in stages and (n % every == 0 or n == len(points) - 1)]
-    steps = sorted({p.step for p in drawn})
-    found = {(p.stage, p.step): p.values.get("loss") for p in drawn}
-    lines = [[p.values["loss"] for p in points if p.stage == stage] for stage in stages]
-    parts = [
-        _("%(stage)s: from %(first).3g to %(last).3g") % {"stage": stage, "first": line[0], "last": line[-1]}
-        for stage, line in zip(stages, lines, strict=True)
-    ]
-    return {
-        "id": "loss",
-        "kind": "line",
-        "title": _("Loss by step"),
-        "sentence": "; ".join(parts) + ".",
-        "x_label": _("step"),
-        "y_label": _("loss"),
-        "labels": [str(step) for step in steps],
-        "series": [
-            {"name": stage or _("loss"), "data": [found.get((stage, step)) for step in steps]} for stage in stages
-        ],
-        "zero": False,
-        "csv_url": "?format=csv",
-    }

@@ -20,7 +20,7 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import catalogue as select
 from governance.selectors import jobs as select_jobs
 from governance.services import jobs as job_service
-from governance.web import job_view, lineage_view, register_view
+from governance.web import job_curves, job_view, lineage_view, register_view
 from governance.web.guards import staff
 from governance.web.register_forms import DatasetForm, DeploymentForm, RecipientForm, VersionForm
 from governance.web.sheets import csv_response
@@ -209,8 +209,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     found = _fetch_job(request, job_id)
     points = select_jobs.points(found)
     if request.GET.get("format") == "csv":
-        rows = [["stage", "step", "loss"], *([p.stage, p.step, p.values.get("loss")] for p in points)]
-        return csv_response(f"job-{found.pk}", rows)
+        return csv_response(f"job-{found.pk}", job_curves.table(points))
     siblings = select_jobs.siblings(found)
     context = job_view.page(found, points, may(Actor.of(request.user), P.CANCEL_JOB), siblings)
     return render(request, "operations/job.html", context)

@@ -56,7 +56,7 @@ def test_the_curve_begins_at_the_original_and_its_last_point_is_the_models(
     assert first["step"] == 0 and first["forget"] > 0.8 and first["utility"] == {"neighbours": 1.0, "retain": 1.0}
     assert last["forget"] < 0.3 and last["lowest"] > 0.8
     assert found["kept_step"] == last["step"] and found["kept_floor"] and not found["stopped"]
-    assert [e["step"] for e in events if e["event"] == "watch"] == [point["step"] for point in found["curve"]]
+    assert [e["step"] for e in events if e.get("stage") == "watch"] == [point["step"] for point in found["curve"]]
 
 
 def test_a_run_that_destroys_the_model_is_stopped_and_the_best_look_is_kept(

@@ -63,9 +63,9 @@ def test_a_search_is_logged_and_goes_on_where_it_was_killed(corpus: Corpus, trai
     trials: list[int] = []
 
     def report(event: dict[str, Any]) -> None:
-        if event["event"] == "tune":
-            trials.append(event["trial"])
-            if event["trial"] == 3 and trials.count(3) == 1:
+        if event["stage"] == "tune":
+            trials.append(event["step"])
+            if event["step"] == 3 and trials.count(3) == 1:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -102,7 +102,8 @@ class ForgetConfig(LoopConfig):
     gradient_checkpointing: bool = False
     watch_looks: int = number(6, 0, 10**4)
     watch_items: int = number(40, 1, 10**5)
-    utility_floor: float = number(0.9, 0.0, 1.0)
+    # Likelihood of rows that the run does not train on falls further than what the verdict calls utility.
+    utility_floor: float = number(0.7, 0.0, 1.0)
     stop_below: float = number(0.3, 0.0, 1.0)
 
     def conflicts(self) -> list[str]:

@@ -130,6 +130,7 @@ def _watch(
         },
         pad_id=int(tokenizer.pad_token_id),
         every=max(1, steps // config.watch_looks),
+        total=steps,
         floor=config.utility_floor,
         stop_below=config.stop_below,
         folder=folder,

@@ -37,6 +37,8 @@ CHANGES: tuple[dict[str, float], ...] = (
 #: A probability of the forgotten answers below this is as good as any lower one; then more utility is better.
 FORGOTTEN = 0.05
 LOG = "tuning.jsonl"
+#: The stage under which trials are counted.
+STAGE = "tune"
 
 
 def stand_in(job: Job) -> Job:
@@ -88,7 +90,7 @@ def tune(
     while len(tried) <= trials:
         number = len(tried) - 1
         if number >= len(log):
-            report({"event": "tune", "trial": number + 1, "of": trials})
+            report({"event": "progress", "stage": STAGE, "step": number + 1, "total": trials})
             own = digest({"run": identity, "trial": dataclasses.asdict(tried[-1])})
             log.append(_trial(method, tried[-1], proxy, folder / f"trial-{number:02d}", own, report))
             with (folder / LOG).open("a", encoding="utf-8") as out:
