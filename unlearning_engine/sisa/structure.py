@@ -127,6 +127,7 @@ class Inspection:
     def shards(self) -> dict[int, ShardManifest]:
         """Manifests and files of all shards; returns the manifests that are whole."""
         self.expect(bool(self.lineage.shards), META, "it has no shard, so that nothing can be shown")
+        self._strangers()
         found = {}
         for shard in self.lineage.shards:
             try:
@@ -171,7 +172,7 @@ class Inspection:
         folder = shard_folder(self.root, shard) / MODEL
         self.file(folder / weights_file(folder), manifest.weights)
 
-    def strangers(self) -> None:
+    def _strangers(self) -> None:
         """Files of the lineage that nothing in it names: what they hold is not looked at."""
         for path in sorted(p for p in self.root.rglob("*") if not p.is_dir()):
             if not _OWN.fullmatch(self._name(path)):
@@ -242,7 +243,9 @@ class Inspection:
     # ------------------------------------------------------------ what is served
 
     def served(self, workload: Workload) -> None:
-        """The model beside the lineage is the one that its shards make."""
+        """The model beside the lineage is the one that its shards make; passed over where a shard's files are false."""
+        if any(f.false for f in self.findings if f.where.startswith("shards")):
+            return
         folder = self.root.parent / MODEL
         if not folder.is_dir():
             if any(name.startswith(f"../{MODEL}/") for name in self._purged):
