@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.engine.patching import INDEX, changed, nudge, read, same, write
 from unlearning_engine import models
@@ -314,3 +318,76 @@ def test_an_interrupted_apply_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         apply(base, [patch], tmp_path / "out")
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".out*"))
+
+
+# ---------------------------------------------------------------- a forger with time
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base and a patch with every encoding."""
+    folder = tmp_path_factory.mktemp("rich")
+    state = torch.Generator().manual_seed(1)
+    old = {name: torch.randn(256, 256, generator=state) * 0.02 for name in ("dense", "lowrank", "rows", "sparse")}
+    noise = torch.randn(256, 256, generator=state) * 1e-3
+    thin = torch.randn(256, 2, generator=state) @ torch.randn(2, 256, generator=state) * 0.01
+    few = torch.rand(256, 256, generator=state) < 0.01
+    lines = torch.arange(256)[:, None] % 20 == 0
+    change = {"dense": noise, "lowrank": thin, "rows": noise * lines, "sparse": noise * few}
+    base = write(folder / "base", old)
+    make(base, write(folder / "model", {n: v + change[n] for n, v in old.items()}), folder / "patch")
+    found = {t["name"]: t["blocks"][0]["encoding"] for t in Patch(folder / "patch").manifest["tensors"]}
+    assert found == {name: name for name in old}
+    return folder
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_a_forger_changes_is_refused_in_words_or_changes_nothing(rich: Path, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        patch = Path(shutil.copytree(rich / "patch", Path(scratch) / "patch"))
+        payload = bytearray((patch / "patch.safetensors").read_bytes())
+        streams = sorted(Patch(patch).streams.values(), key=lambda place: place.offset)
+        for _ in range(data.draw(st.integers(1, 3))):
+            place = data.draw(st.sampled_from(streams))
+            near = data.draw(st.sampled_from([12, place.size]))  # heads of streams, or anywhere
+            payload[place.offset + data.draw(st.integers(0, min(near, place.size) - 1))] = data.draw(
+                st.integers(0, 255)
+            )
+        (patch / "patch.safetensors").write_bytes(payload)
+        sha = "sha256:" + hashlib.sha256(payload).hexdigest()
+        alter(patch, lambda m: m["payload"].update(sha256=sha), sealed=True)
+        found = verify(patch, base=rich / "base", result=rich / "model")
+        if not found.findings:
+            apply(rich / "base", [patch], Path(scratch) / "out")
+            assert same(read(Path(scratch) / "out"), read(rich / "model"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_whatever_entry_of_a_block_a_forger_changes_is_refused_in_words(rich: Path, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        patch = Path(shutil.copytree(rich / "patch", Path(scratch) / "patch"))
+        value = st.sampled_from(
+            [0, 1, 2, 255, 256, 257, 65535, 65536, 2**22, 2**31, 2**53, -1, 1.0, None, "dense", [], {}]
+        )
+
+        def change(manifest: dict[str, Any]) -> None:
+            block = data.draw(st.sampled_from(manifest["tensors"]))["blocks"][0]
+            block[data.draw(st.sampled_from(sorted(block)))] = data.draw(value)
+
+        alter(patch, change, sealed=True)
+        try:
+            verified = verify(patch, base=rich / "base")
+        except DataError:
+            return
+        if not verified.findings:
+            assert apply(rich / "base", [patch], Path(scratch) / "out").after == Patch(rich / "patch").result
+
+
+@pytest.mark.parametrize("text", ['"a"', '"\\ud800"', "1.0", "1e3", "NaN", "9" * 5000])
+def test_numbers_and_names_that_have_no_canonical_form_are_refused(patch: Path, text: str) -> None:
+    path = patch / "manifest.json"
+    path.write_bytes(re.sub(rb'"touched":\d+', lambda _: b'"touched":' + text.encode(), path.read_bytes()))
+    with pytest.raises(DataError, match="manifest"):
+        Patch(patch)

@@ -129,7 +129,7 @@ class Writer:
             for file in weights.files:
                 (folder / file).write_bytes(ranges.read(file, 0, weights.heads[file]))
 
-    def write(self, file: str, offset: int, data: bytes | memoryview) -> None:
+    def write(self, file: str, offset: int, data: bytearray | memoryview) -> None:
         """Write bytes at their place."""
         if file not in self._open:
             self._open[file] = os.open(self._folder / file, os.O_WRONLY)
@@ -164,7 +164,7 @@ class _Walk:
             state.update(place.head(name))
         touching = [pair for pair in zip(self.chain, self.payloads, strict=True) if name in pair[0].tensors]
         if touching:
-            data = np.frombuffer(bytearray(self.reader.read(place.file, place.offset, place.size)), np.uint8)
+            data = np.frombuffer(self.reader.read(place.file, place.offset, place.size), np.uint8)
             before.update(data.data)
             for patch, ranges in touching:
                 self._move(name, place, data, patch, ranges)

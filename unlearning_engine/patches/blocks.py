@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unlearning_engine.patches import lowrank
-from unlearning_engine.patches.streams import UNSIGNED, Malformed, Unsigned, difference, pack, step, unpack
+from unlearning_engine.patches.streams import UNSIGNED, Bytes, Malformed, Unsigned, difference, pack, step, unpack
 
 #: Values in a block, at most: what bounds the memory of a patch's maker and reader.
 BLOCK = 2**22
@@ -106,7 +106,7 @@ def _gaps(index: npt.NDArray[np.int64]) -> Unsigned:
 
 
 def move(
-    values: Unsigned, entry: Mapping[str, Any], streams: Mapping[str, bytes], dtype: str, *, back: bool
+    values: Unsigned, entry: Mapping[str, Any], streams: Mapping[str, Bytes], dtype: str, *, back: bool
 ) -> Unsigned:
     """The flat block after the patch, or with `back` before it, given the other one.
 
@@ -131,7 +131,7 @@ def move(
     return _move(predicted, entry[name], own, back=False)
 
 
-def _move(values: Unsigned, entry: Mapping[str, Any], streams: Mapping[str, bytes], *, back: bool) -> Unsigned:
+def _move(values: Unsigned, entry: Mapping[str, Any], streams: Mapping[str, Bytes], *, back: bool) -> Unsigned:
     width = values.dtype.itemsize
     made = values.copy()
     if entry["encoding"] == "dense":
@@ -149,7 +149,7 @@ def _move(values: Unsigned, entry: Mapping[str, Any], streams: Mapping[str, byte
     return made.reshape(-1)
 
 
-def _places(stream: bytes, count: int, limit: int) -> npt.NDArray[np.int64]:
+def _places(stream: Bytes, count: int, limit: int) -> npt.NDArray[np.int64]:
     if not 0 < count <= limit:
         raise Malformed(f"a block of {limit} places changes {count}")
     index = np.cumsum(unpack(stream, count, 4).astype(np.int64) + 1) - 1
@@ -158,12 +158,12 @@ def _places(stream: bytes, count: int, limit: int) -> npt.NDArray[np.int64]:
     return index
 
 
-def _stream(streams: Mapping[str, bytes], name: str) -> bytes:
+def _stream(streams: Mapping[str, Bytes], name: str) -> Bytes:
     if name not in streams:
         raise Malformed(f"the stream {name} is missing")
     return streams[name]
 
 
-def view(data: bytes, width: int) -> Unsigned:
+def view(data: Bytes, width: int) -> Unsigned:
     """Bytes of a safetensors file as flat unsigned numbers."""
     return np.frombuffer(data, np.dtype(UNSIGNED[width]).newbyteorder("<")).astype(UNSIGNED[width], copy=False)

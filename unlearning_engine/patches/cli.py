@@ -18,8 +18,8 @@ from unlearning_engine.progress import Report
 
 FAILED, BAD_INPUT = 1, 2
 CONFIDENTIAL = (
-    "A patch together with its base tells what was removed, and a rollback restores it: patches are confidential "
-    "unless --public says otherwise. Never publish the patch of a privacy case."
+    "A patch together with its base tells what was removed, and together with its result it is the base: patches are "
+    "confidential unless --public says otherwise. Never publish the patch of a privacy case; delete it with the base."
 )
 
 

@@ -99,8 +99,9 @@ def new_folder(out: str | Path) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        why = "the disk is full; free space" if full else f"{error.strerror}; choose a place that can be written"
-        raise StorageError(f"{target}: {why} and run the same again. Nothing was left there") from error
+        why = "the disk is full; free space" if full else f"{error.strerror}; allow it, or choose another place,"
+        where = error.filename or target
+        raise StorageError(f"{where}: {why} and run the same again; nothing is left at {target}") from error
 
 
 def _to_disk(path: Path) -> None:

@@ -11,6 +11,7 @@ first. A prediction is never trusted: what it misses, in either direction, is pa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ class Factors:
     @property
     def rank(self) -> int:
         """How many outer products are added."""
-        return self.left.shape[1]
+        return int(self.left.shape[1])
 
     def predict(self, values: Unsigned, dtype: str, *, back: bool) -> Unsigned:
         """The flat block on the other side, as far as these factors know it. NaN and infinity pass through."""
@@ -105,7 +106,7 @@ def factors(old: Unsigned, new: Unsigned, *, dtype: str, row: int) -> Factors | 
     return found if np.isfinite(found.left).all() and np.isfinite(found.right).all() else None
 
 
-def _fall(sizes: npt.NDArray[np.float64], limit: int) -> int | None:
+def _fall(sizes: npt.NDArray[np.floating[Any]], limit: int) -> int | None:
     """How many singular values stand before the deepest fall among the first `limit`; None for no fall."""
     falls = sizes[:limit] / np.maximum(sizes[1 : limit + 1], sizes[0] * 1e-12 + 1e-300)
     rank = int(np.argmax(falls)) + 1

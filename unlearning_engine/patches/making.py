@@ -110,10 +110,10 @@ class _Maker:
             entry = {"name": name, "dtype": places[0].dtype, "shape": list(places[0].shape), "blocks": found}
             self.tensors.append({**entry, **_named(own)})
 
-    def _read(self, side: int, place: Place, start: int, count: int) -> bytes:
+    def _read(self, side: int, place: Place, start: int, count: int) -> bytearray:
         return self._sides[side][1].read(place.file, place.offset + start * place.width, count * place.width)
 
-    def _block(self, place: Place, pair: list[bytes]) -> blocks.Encoded | None:
+    def _block(self, place: Place, pair: list[bytearray]) -> blocks.Encoded | None:
         if pair[0] == pair[1]:
             return None
         old, new = (blocks.view(data, place.width) for data in pair)
@@ -185,7 +185,7 @@ def _run(result: str | Path) -> dict[str, Any] | None:
     path = Path(result)
     found = read_result(path if path.is_dir() else path.parent)
     method = found.metrics.get("method")
-    if found.verb != "unlearn" or method not in METHODS:
+    if found.verb != "unlearn" or not isinstance(method, str) or method not in METHODS:
         raise ConfigError(f"{result}: is no result of an unlearning; leave --result out, or give that of `unlearn`")
     claim = found.metrics.get("claim")
     # A lineage whose claim is narrower than its method's best may not be called exact.

@@ -51,7 +51,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     try:
         data = path.read_bytes()
-        manifest = json.loads(data)
+        manifest = json.loads(data, parse_float=_whole, parse_constant=_whole)
+        written = canonical(manifest)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: is no readable manifest ({error}); give the folder that `patch make` wrote"
@@ -69,9 +70,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise DataError(problems[:_SHOWN] + (more if len(problems) > _SHOWN else []))
     if seal(manifest)["digest"] != manifest["digest"]:
         raise Altered(f"{path}: was altered (its content is not the one its digest names); get the patch again")
-    if canonical(manifest) != data:
+    if written != data:
         raise Altered(f"{path}: was altered (it is not in canonical form); get the patch again")
     return manifest
+
+
+def _whole(text: str) -> int:
+    """Refuses fractions: a schema takes 1.0 for a whole number, and a place in a tensor is none."""
+    raise ValueError(f"{text} is no whole number")
 
 
 def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -147,7 +153,7 @@ class Patch:
         """Digest of the weights that come out."""
         return self.base if back else self.result
 
-    def blocks(self, name: str, ranges: Ranges) -> Iterator[tuple[Mapping[str, Any], dict[str, bytes]]]:
+    def blocks(self, name: str, ranges: Ranges) -> Iterator[tuple[Mapping[str, Any], dict[str, bytearray]]]:
         """Entry and streams of each block of a tensor; `ranges` reads this folder."""
         number, tensor = self.tensors[name]
         for at, block in enumerate(tensor["blocks"]):

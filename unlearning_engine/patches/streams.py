@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+Bytes = bytes | bytearray
 #: A stream's values, unsigned.
 Unsigned = npt.NDArray[np.unsignedinteger]
 ZERO, PLAIN, DEFLATED = 0, 1, 2
@@ -56,7 +57,7 @@ def _head(kind: int, length: int) -> bytes:
     return bytes([kind]) + length.to_bytes(8, "little")
 
 
-def unpack(stream: bytes, count: int, width: int) -> Unsigned:
+def unpack(stream: Bytes, count: int, width: int) -> Unsigned:
     """The `count` values of `width` bytes of a stream.
 
     Raises:
@@ -78,7 +79,7 @@ def unpack(stream: bytes, count: int, width: int) -> Unsigned:
     return table.reshape(-1).view(np.dtype(UNSIGNED[width]).newbyteorder("<")).astype(UNSIGNED[width], copy=False)
 
 
-def _inflate(body: bytes, count: int) -> bytes:
+def _inflate(body: Bytes, count: int) -> bytes:
     """At most `count` bytes: a stream that would grow without bound is never let."""
     state = zlib.decompressobj()
     try:
@@ -106,4 +107,4 @@ def step(folded: Unsigned) -> Unsigned:
     return (folded >> one) ^ (np.zeros_like(folded) - (folded & one))
 
 
-__all__ = ["Malformed", "Unsigned", "difference", "pack", "step", "unpack"]
+__all__ = ["Bytes", "Malformed", "Unsigned", "difference", "pack", "step", "unpack"]

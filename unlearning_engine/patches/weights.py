@@ -114,21 +114,25 @@ class Ranges:
             os.close(descriptor)
         self._open.clear()
 
-    def read(self, file: str, offset: int, size: int) -> bytes:
-        """Exactly `size` bytes.
+    def read(self, file: str, offset: int, size: int) -> bytearray:
+        """Exactly `size` bytes; see `fill`."""
+        data = bytearray(size)
+        self.fill(file, offset, memoryview(data))
+        return data
+
+    def fill(self, file: str, offset: int, target: memoryview) -> None:
+        """Read as many bytes as `target` has.
 
         Raises:
             DataError: the file has become shorter since its header was read.
         """
         if file not in self._open:
             self._open[file] = os.open(self._folder / file, os.O_RDONLY)
-        parts, wanted = [], size
-        while wanted and (part := os.pread(self._open[file], wanted, offset + size - wanted)):
-            parts.append(part)
-            wanted -= len(part)
-        if wanted:
-            raise DataError(f"{self._folder / file}: was cut short while it was read; stop what writes it")
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        while target:
+            count = os.preadv(self._open[file], [target], offset)
+            if not count:
+                raise DataError(f"{self._folder / file}: was cut short while it was read; stop what writes it")
+            target, offset = target[count:], offset + count
 
 
 class Weights:
@@ -185,7 +189,7 @@ class Weights:
         return "sha256:" + whole.hexdigest()
 
 
-def chunks(ranges: Ranges, place: Place) -> Iterator[tuple[int, bytes]]:
+def chunks(ranges: Ranges, place: Place) -> Iterator[tuple[int, bytearray]]:
     """A tensor's bytes in pieces, each with its place in the file."""
     for start in range(0, place.size, CHUNK):
         yield place.offset + start, ranges.read(place.file, place.offset + start, min(CHUNK, place.size - start))
