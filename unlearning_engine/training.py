@@ -261,6 +261,21 @@ class _Run:
         watched = {"watch": self.watch.facts()} if self.watch else {}
         return {"identity": self.identity, "threads": torch.get_num_threads(), **watched}
 
+    def train(self, begun: int, report: Report, stage: str) -> tuple[float, int, bool]:
+        """Every update from `begun` on; the last loss, the updates done, and whether the run stopped early."""
+        loss, done, stopped = math.nan, begun, False
+        for number in range(begun, self.total):
+            loss, numbers = self.step(number)
+            done = number + 1
+            stopped = self.objective.enough({"loss": loss, **numbers})
+            if self.watch and (stopped or self.watch.due(done, self.total)):
+                stopped = self.watch.look(self.model, done) or stopped
+            self.tell(report, stage, number, {"loss": loss, **numbers}, stopped=stopped)
+            if stopped:
+                break
+            self.save(done)
+        return loss, done, stopped
+
     def gradient(self, number: int) -> tuple[float, dict[str, float]]:
         """Mean loss, numbers and gradient of an update's steps; the gradient is left at the first bad loss."""
         parts, loss = self.config.accumulate, 0.0
@@ -327,18 +342,8 @@ def run(
     torch.manual_seed(seed)
     model.train()
     begun = state.resume(lambda message: report({"event": "warning", "stage": stage, "message": message}))
-    loss, done, stopped = math.nan, begun, False
     try:
-        for number in range(begun, state.total):
-            loss, numbers = state.step(number)
-            done = number + 1
-            stopped = objective.enough({"loss": loss, **numbers})
-            if watch and (stopped or watch.due(done, state.total)):
-                stopped = watch.look(model, done) or stopped
-            state.tell(report, stage, number, {"loss": loss, **numbers}, stopped=stopped)
-            if stopped:
-                break
-            state.save(done)
+        loss, done, stopped = state.train(begun, report, stage)
         if finish:
             checkpoints.write_at(finish, model, state.optimiser, {**state.facts(), "step": done})
     except torch.OutOfMemoryError as error:
