@@ -264,13 +264,13 @@ class _Run:
     def train(self, begun: int, report: Report, stage: str) -> tuple[float, int, bool]:
         """Every update from `begun` on; the last loss, the updates done, and whether the run stopped early."""
         loss, done, stopped = math.nan, begun, False
-        for number in range(begun, self.total):
-            loss, numbers = self.step(number)
-            done = number + 1
+        for update in range(begun, self.total):
+            loss, numbers = self.step(update)
+            done = update + 1
             stopped = self.objective.enough({"loss": loss, **numbers})
             if self.watch and (stopped or self.watch.due(done, self.total)):
                 stopped = self.watch.look(self.model, done) or stopped
-            self.tell(report, stage, number, {"loss": loss, **numbers}, stopped=stopped)
+            self.tell(report, stage, update, {"loss": loss, **numbers}, stopped=stopped)
             if stopped:
                 break
             self.save(done)
@@ -278,10 +278,11 @@ class _Run:
 
     def gradient(self, number: int) -> tuple[float, dict[str, float]]:
         """Mean loss, numbers and gradient of an update's steps; the gradient is left at the first bad loss."""
-        parts, loss = self.config.accumulate, 0.0
+        first, loss = number * self.config.accumulate, 0.0
+        parts = min(self.config.accumulate, self.objective.total - first)
         numbers: dict[str, float] = {}
-        for part in range(parts):
-            step = self.objective.step(self.model, number * parts + part)
+        for at in range(first, first + parts):
+            step = self.objective.step(self.model, at)
             share = step.loss / parts if parts > 1 else step.loss
             loss += float(share.detach())
             if not math.isfinite(loss):

@@ -186,3 +186,32 @@ def test_training_on_nothing_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     spec = corpus.spec()
     with pytest.raises(DataError, match="nothing to train on"):
         train(TrainSpec(**{**spec.__dict__, "exclude_ids": str(everything)}), tmp_path)
+
+
+def test_gradients_are_gathered_and_no_step_beyond_the_objectives_is_taken() -> None:
+    class Counting:
+        total = 7
+
+        def __init__(self) -> None:
+            self.asked: list[int] = []
+
+        def step(self, model: Any, number: int) -> Step:
+            self.asked.append(number)
+            return Step(model(torch.full((1, 1), float(number))).sum(), {"number": float(number)})
+
+        def enough(self, numbers: Mapping[str, float]) -> bool:
+            return False
+
+    def weights(size: int, clip: float = 1e6) -> tuple[list[int], torch.Tensor, list[dict[str, Any]]]:
+        torch.manual_seed(1)
+        model, objective, events = torch.nn.Linear(1, 1), Counting(), []
+        config = LoopConfig(accumulate=size, warmup=0.0, decay=0.0, clip=clip, checkpoint_every=0)
+        outcome = run(model, objective, config, seed=1, report=events.append)
+        assert outcome.steps == -(-7 // size)
+        return objective.asked, model.weight.detach(), events
+
+    asked, gathered, events = weights(3)
+    assert asked == list(range(7))
+    # The mean of steps 0 to 2 has the gradient of step 1; the last update has step 6 alone.
+    assert [e["number"] for e in events] == [1.0, 4.0, 6.0]
+    assert not torch.equal(gathered, weights(1)[1])
