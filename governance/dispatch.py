@@ -201,7 +201,7 @@ def house() -> House:
     try:
         return House(**{**settings.PLAN_HOUSE, "methods": tuple(settings.PLAN_HOUSE["methods"])})
     except ConfigError as error:
-        raise Unfit([f"The policy for plans (LETHE_PLAN_...): {problem}" for problem in error.messages]) from error
+        raise Unfit([f"The policy for plans, {problem}" for problem in error.messages]) from error
 
 
 def device_kind() -> str:

@@ -100,7 +100,8 @@ def verification_finish(*, job: Job) -> Verification:
 def _reject(plan: Plan) -> None:
     """The candidate is of no use, unless it is another case's too and that one has not found so."""
     version = ModelVersion.objects.filter(plan=plan)
-    if not Plan.objects.filter(candidate__in=version).exclude(state=Plan.State.FAILED).exists():
+    others = Plan.objects.filter(candidate__in=version).exclude(pk=plan.pk)
+    if not others.exclude(state=Plan.State.FAILED).exists():
         version.update(state=ModelVersion.State.REJECTED)
 
 

@@ -72,8 +72,11 @@ def _approve(case: Case, form: forms.ApproveForm, actor: Actor) -> str:
     return _("Approved.")
 
 
-def _plan(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
-    plan = planning.plan_confirm(case=case, actor=actor)
+def _plan(case: Case, form: forms.PlanForm, actor: Actor) -> str:
+    data = form.cleaned_data
+    plan = planning.plan_confirm(
+        case=case, actor=actor, method=data.get("method") or "", reason=data.get("reason") or ""
+    )
     return _("Plan %(n)d is confirmed; its thresholds stand in the ledger and the run is queued.") % {"n": plan.attempt}
 
 
@@ -121,7 +124,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "answer": Action(permissions=(P.REVIEW, P.RECORD_PROOF), form=forms.ConfirmForm, perform=_answer),
         "propose": Action(permissions=(P.PROPOSE,), form=forms.ProposeForm, perform=_propose),
         "approve": Action(permissions=(P.APPROVE,), form=forms.ApproveForm, perform=_approve),
-        "plan": Action(permissions=(P.CONFIRM_PLAN,), form=forms.ConfirmForm, perform=_plan),
+        "plan": Action(permissions=(P.CONFIRM_PLAN,), form=forms.PlanForm, perform=_plan),
         "release": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_sign),
         "place": Action(permissions=(P.UPDATE_DEPLOYMENT,), form=forms.PlaceForm, perform=_place, decide=False),
         "recipients": Action(

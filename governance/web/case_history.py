@@ -115,7 +115,17 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "decision.approved": lambda b: _("approved: %(what)s") % {"what": counts_words(b)},
     "decision.returned": lambda b: _("returned the proposal: %(why)s") % {"why": b.get("why", "")},
     "plan.proposed": _plan("proposed plan %(n)s, %(method)s, for %(records)s"),
-    "plan.extended": _plan("worked out plan %(n)s anew: other cases' records go in the same pass"),
+    "plan.extended": _plan("worked out plan %(n)s anew, since other cases wait for the same version"),
+    "plan.chosen": lambda b: (
+        _("chose %(method)s for plan %(n)s instead of %(other)s: %(why)s")
+        % {
+            "n": b["attempt"],
+            "method": method_inside(b["method"]),
+            "other": method_inside(b["instead_of"]),
+            "why": b["why"],
+        }
+    ),
+    "model.withdrawal_proposed": lambda b: _("proposed to withdraw %(model)s: nothing is left to try") % b,
     "plan.confirmed": _plan("confirmed plan %(n)s with its thresholds"),
     "unlearning.finished": _plan("finished the run of plan %(n)s"),
     "verification.finished": _plan("judged plan %(n)s: %(verdict)s"),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from governance import dispatch
 from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Recipient, Release, Report, Status
 from governance.policies import Actor, Permission, may
-from governance.web import case_matches
+from governance.web import case_matches, plan_view
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
@@ -116,6 +116,8 @@ def _plan(look: Look) -> Context:
     return {
         "tab_template": "casework/_tab_plan.html",
         "plans": [_plan_facts(plan, look.actor) for plan in plans.order_by("-attempt")],
+        "withdrawal": plan_view.withdrawal(look.case.pk),
+        **plan_view.score(look.actor),
         "verification_url": reverse("verification", args=[look.case.public_id])
         if look.case.plans.filter(verification__isnull=False).exists()
         else "",
@@ -146,6 +148,7 @@ def _plan_facts(plan: Plan, actor: Actor) -> Context:
         "word": plan.get_state_display() if verification is None else verification.verdict.replace("_", " "),
         "facts": facts,
         "margins": margin_words(plan.policy),
+        **plan_view.ranked(plan),
         **_deletion(plan),
     }
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from governance.clocks import LAWS
 from governance.forms_renderer import ChoiceCards, DateField
-from governance.models import Case, Channel, Decision, Deployment, Kind, Proof, Status
+from governance.models import Case, Channel, Decision, Deployment, Kind, Plan, Proof, Status
 from governance.services.decision import Proposal
 from governance.services.intake import MAX_TEXT, Item
 from governance.validators import NAME_LENGTH, TITLE_LENGTH, no_nul, one_line
@@ -200,6 +200,42 @@ class ApproveForm(CaseForm):
         data = super().clean() or {}
         if data.get("choice") == "return" and not (data.get("reason") or "").strip():
             self.add_error("reason", _("Write why the proposal goes back."))
+        return data
+
+
+class PlanForm(CaseForm):
+    """The engineer's signature under a plan; another way than the proposed one is chosen with a reason."""
+
+    method = forms.ChoiceField(
+        label=gettext_lazy("Way"),
+        help_text=gettext_lazy("In the planner's order. The tab says what each takes and risks."),
+        required=False,
+    )
+    reason = reason_field(
+        gettext_lazy("Reason, if it is another way than the proposed one"),
+        gettext_lazy("Entered in the ledger; write nothing about a person."),
+        required=False,
+        rows=3,
+    )
+
+    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
+        super().__init__(case, *args, **kwargs)
+        plan = case.plans.filter(state=Plan.State.PROPOSED).last()
+        ways = plan.ranking.get("candidates", []) if plan else []
+        self.proposed = plan.method if plan else ""
+        if len(ways) < 2:
+            del self.fields["method"], self.fields["reason"]
+            return
+        field = self.fields["method"]
+        field.choices = [(way["method"], way["title"]) for way in ways]  # type: ignore[attr-defined]
+        field.initial = self.proposed
+
+    def clean(self) -> dict[str, Any]:
+        """Whoever goes another way says why."""
+        data = super().clean() or {}
+        other = data.get("method") and data["method"] != self.proposed
+        if other and not (data.get("reason") or "").strip():
+            self.add_error("reason", _("Write why you choose another way than the proposed one."))
         return data
 
 
