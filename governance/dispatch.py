@@ -74,6 +74,7 @@ __all__ = [
     "MARGINS",
     "METHODS",
     "SENTENCES",
+    "WATCH",
     "Attempt",
     "Change",
     "Cost",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -214,7 +215,7 @@ JOB_MAX_ATTEMPTS = 3
 #: Old weights, checkpoints and caches are deleted this many days after their replacement.
 DISPOSAL_DAYS = env.number("LETHE_DISPOSAL_DAYS", 30)
 #: Where runs are reckoned, as the engine's planner takes it; what nobody has configured is not made up.
-PLAN_HARDWARE = {
+PLAN_HARDWARE: dict[str, Any] = {
     "kind": env.choice("LETHE_PLAN_DEVICE", ("cpu", "gpu")),
     "flops": env.fraction("LETHE_PLAN_FLOPS", 0.0),
     "watts": env.fraction("LETHE_PLAN_WATTS", 0.0),
@@ -222,7 +223,7 @@ PLAN_HARDWARE = {
     "currency": env.text("LETHE_PLAN_CURRENCY"),
 }
 #: The policy of the house for plans. A case keeps the one under which its first plan was made.
-PLAN_HOUSE = {
+PLAN_HOUSE: dict[str, Any] = {
     "minimum": env.choice("LETHE_PLAN_GUARANTEE", ("approximate", "certified", "exact")),
     "methods": env.words("LETHE_PLAN_METHODS"),
     "attempts": env.number("LETHE_PLAN_ATTEMPTS", 2),

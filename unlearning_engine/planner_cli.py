@@ -239,7 +239,7 @@ def _records(data: str, ids: str) -> dict[str, int]:
     from unlearning_engine.data import load_ids, load_records, split
 
     forget, retain = split(load_records(data), load_ids(ids))
-    found = {}
+    found: dict[str, int] = {}
     for name, rows in (("forget", forget), ("retain", retain)):
         count, each = tokens_of({"prompt": r.prompt, "answer": r.answer, "text": r.text} for r in rows)
         found |= {f"{name}_records": count, f"{name}_tokens": round(count * each)}
@@ -265,7 +265,7 @@ def _document(ranking: Ranking) -> dict[str, Any]:
 def _text(told: Mapping[str, Any]) -> str:
     from unlearning_engine.planner import SENTENCES
 
-    return SENTENCES[told["code"]] % told["values"]
+    return str(SENTENCES[told["code"]] % told["values"])
 
 
 def _print(ranking: Ranking, situation: Situation) -> None:

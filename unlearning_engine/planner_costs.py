@@ -7,6 +7,7 @@ out: what they add is in the correction by past runs (`Hardware.correction`).
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import types
 from collections.abc import Mapping
@@ -49,18 +50,19 @@ class Work:
     watch_items: int = 40
 
 
-_PAIR = {"epochs": 8, "retain_batch_size": 24}
+_ALONE = Work(epochs=8)
+_PAIR = Work(epochs=8, retain_batch_size=24)
 
 #: Work by method. A method that is not here has no measurement, and is never given a made-up one.
 WORK: Mapping[str, Work] = types.MappingProxyType(
     {
-        "ascent": Work(epochs=8),
-        "graddiff": Work(**_PAIR),
-        "npo": Work(**_PAIR, read_before=1),
-        "simnpo": Work(**_PAIR),
-        "altpo": Work(**_PAIR, answers=2, read_before=5),
-        "rmu": Work(**_PAIR, steered=True),
-        "task_vector": Work(epochs=8),
+        "ascent": _ALONE,
+        "graddiff": _PAIR,
+        "npo": dataclasses.replace(_PAIR, read_before=1),
+        "simnpo": _PAIR,
+        "altpo": dataclasses.replace(_PAIR, answers=2, read_before=5),
+        "rmu": dataclasses.replace(_PAIR, steered=True),
+        "task_vector": _ALONE,
     }
 )
 

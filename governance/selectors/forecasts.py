@@ -51,10 +51,11 @@ def newest_device() -> str:
 def ratios(device: str) -> Ratios:
     """By how much runs on this device take longer than the arithmetic says."""
     by_method: dict[str, list[float]] = {}
-    for method, actual, reckoned in settled(device).values_list("method", "actual", "reckoned")[:COUNTED]:
-        by_method.setdefault(method, []).append(actual / reckoned)
-        if method != Forecast.VERIFY:
-            by_method.setdefault("", []).append(actual / reckoned)
+    for one in settled(device)[:COUNTED]:
+        ratio = (one.actual or 0.0) / one.reckoned
+        by_method.setdefault(one.method, []).append(ratio)
+        if one.method != Forecast.VERIFY:
+            by_method.setdefault("", []).append(ratio)
     return Ratios(
         median={method: statistics.median(values) for method, values in by_method.items()},
         runs={method: len(values) for method, values in by_method.items()},
@@ -63,7 +64,7 @@ def ratios(device: str) -> Ratios:
 
 def score(device: str = "") -> Score | None:
     """How good the forecasts were; None before the first run has ended."""
-    rows = list(settled(device).values_list("actual", "seconds", "reckoned")[:COUNTED])
+    rows = [(one.actual or 0.0, one.seconds, one.reckoned) for one in settled(device)[:COUNTED]]
     if not rows:
         return None
     return Score(
@@ -87,5 +88,7 @@ def rows(plan: Plan | None = None) -> list[Forecast]:
 
 def spent(plan: Plan) -> float:
     """Seconds that the engine worked on a plan, broken runs included; jobs side by side count each."""
-    ran = plan.jobs.filter(queue=Job.Queue.GPU, started_at__isnull=False, finished_at__isnull=False)
-    return sum((end - start).total_seconds() for start, end in ran.values_list("started_at", "finished_at"))
+    ran = plan.jobs.filter(queue=Job.Queue.GPU)
+    return sum(
+        ((job.finished_at - job.started_at).total_seconds() for job in ran if job.started_at and job.finished_at), 0.0
+    )
