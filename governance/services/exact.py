@@ -15,11 +15,13 @@ from django.db.models import Q, QuerySet
 
 from governance import dispatch
 from governance.errors import Conflict, Unfit
-from governance.models import Decision, Match, ModelVersion, Plan
+from governance.models import Decision, Match, ModelVersion, Plan, Status
 from governance.services import lineages
 
 #: The exact method that needs no lineage.
 RETRAIN = "retrain"
+#: Where a case stands while the result of its plan may still come into service.
+_UNDER_WAY = (Status.UNLEARNING, Status.VERIFICATION, Status.RELEASE)
 _RUN = Q(state__in=[Plan.State.CONFIRMED, Plan.State.PASSED, Plan.State.INCONCLUSIVE])
 
 
@@ -110,7 +112,8 @@ def plans_gather(leader: Plan) -> Iterator[Plan]:
 def under_way(base: ModelVersion) -> QuerySet[Plan]:
     """Plans whose run from this version goes on, or whose result is not in service yet."""
     open_result = Q(candidate=None) | Q(candidate__state=ModelVersion.State.CANDIDATE)
-    return Plan.objects.filter(_RUN, open_result, base=base).select_related("case", "candidate")
+    running = Plan.objects.filter(_RUN, open_result, base=base, case__status__in=_UNDER_WAY)
+    return running.select_related("case", "candidate")
 
 
 def led_by(passes: QuerySet[Plan], mine: set[str]) -> Plan | None:
