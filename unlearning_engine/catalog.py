@@ -133,6 +133,22 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
                 defaults={"epochs": 6, "batch_size": 16, "learning_rate": 0.0, "noise": 0.65},
             ),
             MethodEntry(
+                name="correct",
+                title="Correction of false or outdated facts",
+                guarantee=Guarantee.APPROXIMATE,
+                needs=("forget set", "corrections", "retain set", "weights"),
+                paper="Zhang et al. 2024, NPO (arXiv:2404.05868), with the corrected answers' cross entropy",
+                summary="Prefers against the old answers and teaches the new ones, while it holds the retained.",
+                defaults={
+                    "epochs": 8,
+                    "batch_size": 16,
+                    "retain_batch_size": 24,
+                    "learning_rate": 0.0,
+                    "beta": 0.1,
+                    "correct_weight": 1.0,
+                },
+            ),
+            MethodEntry(
                 name="spunge",
                 title="Split, unlearn, then merge (SPUNGE)",
                 guarantee=Guarantee.APPROXIMATE,

@@ -21,7 +21,8 @@ from unlearning_engine.errors import DataError
 SUFFIXES = (".jsonl", ".parquet")
 #: How many problems one error prints before it only counts the rest.
 SHOWN = 50
-_TEXTS = ("id", "subject", "work", "fact", "kind", "prompt", "answer", "text", "source_url", "licence", "digest")
+_WORDS = ("prompt", "answer", "correction", "text")
+_TEXTS = ("id", "subject", "work", "fact", "kind", *_WORDS, "source_url", "licence", "digest")
 _LISTS = ("paraphrase", "paraphrased_answer", "perturbed")
 
 
@@ -39,7 +40,8 @@ def text_digest(text: str) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One row. `paraphrase` are prompts never trained on, `paraphrased_answer` the right
-    answer in other words, `perturbed` wrong answers from the answer's own pool.
+    answer in other words, `perturbed` wrong answers from the answer's own pool. `correction` is what is to be answered
+    from now on, where `answer` is false or outdated.
 
     `likelihood` (0 to 1) says how likely somebody is to ask for the row's deletion; only the placement reads it.
     """
@@ -51,6 +53,7 @@ class Record:
     kind: str = ""
     prompt: str = ""
     answer: str = ""
+    correction: str = ""
     text: str = ""
     paraphrase: tuple[str, ...] = ()
     paraphrased_answer: tuple[str, ...] = ()
@@ -63,7 +66,7 @@ class Record:
     @property
     def full_text(self) -> str:
         """The whole text of the row, as it is trained on and matched."""
-        return self.text or join(self.prompt, self.answer)
+        return self.text or (join(self.prompt, self.answer) if self.answer else self.prompt)
 
     @property
     def cluster(self) -> str:
@@ -90,7 +93,7 @@ def _listed(value: Any) -> Any:
     return [] if value is None else value
 
 
-def _row_problems(row: Mapping[str, Any]) -> list[str]:
+def _row_problems(row: Mapping[str, Any], bare: bool) -> list[str]:
     problems = []
     for name in _TEXTS:
         value = row.get(name)
@@ -111,8 +114,12 @@ def _row_problems(row: Mapping[str, Any]) -> list[str]:
         return problems
     if row.get("text") and (row.get("prompt") or row.get("answer")):
         problems.append("give either text or prompt and answer, not both")
+    elif bare:
+        problems += [] if row.get("prompt") else ["has no prompt to be continued"]
     elif not row.get("text") and not (row.get("prompt") and row.get("answer")):
         problems.append("has neither text nor both prompt and answer")
+    elif row.get("correction") and (row.get("text") or row["correction"].strip() == row["answer"].strip()):
+        problems.append("correction must be another answer to the prompt")
     elif row.get("answer") in _listed(row.get("perturbed")):
         problems.append("the right answer is among the perturbed ones")
     return problems
@@ -191,12 +198,13 @@ def raise_all(problems: Sequence[str]) -> None:
         raise DataError([*problems[:SHOWN], *([f"... and {rest} more problems"] if rest > 0 else [])])
 
 
-def load_records(path: str | Path, *, columns: Mapping[str, str] | None = None) -> list[Record]:
+def load_records(path: str | Path, *, columns: Mapping[str, str] | None = None, bare: bool = False) -> list[Record]:
     """Read a dataset: JSONL, Parquet, a folder of either, or a folder saved by `datasets`.
 
     Args:
         path: file or folder. Of a folder that holds `dataset.jsonl`, that file is read.
         columns: names of this dataset's own columns by field, such as `{"prompt": "question"}`.
+        bare: whether the rows are prompts, which need no answer.
 
     Where no row has an id, ids are made from the digest of each text, so that they outlive the removal of
     other rows.
@@ -209,7 +217,7 @@ def load_records(path: str | Path, *, columns: Mapping[str, str] | None = None) 
     places: dict[str, str] = {}
     unnamed: list[str] = []
     for place, row in _rows(Path(path)):
-        record, faults = _checked(row, columns or {})
+        record, faults = _checked(row, columns or {}, bare)
         problems.extend(f"{place}: {fault}" for fault in faults)
         if record is None:
             continue
@@ -228,12 +236,12 @@ def load_records(path: str | Path, *, columns: Mapping[str, str] | None = None) 
     return records if places else _with_ids(records)
 
 
-def _checked(row: object, columns: Mapping[str, str]) -> tuple[Record | None, list[str]]:
+def _checked(row: object, columns: Mapping[str, str], bare: bool) -> tuple[Record | None, list[str]]:
     """A row's record, or none and what is wrong with the row."""
     if not isinstance(row, dict):
         return None, [row if isinstance(row, str) else "must be a JSON object"]
     row = {**row, **{name: row.get(column) for name, column in columns.items()}}
-    faults = _row_problems(row)
+    faults = _row_problems(row, bare)
     if faults:
         return None, faults
     record = _record(row)

@@ -81,10 +81,17 @@ class Corpus:
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    """Eight names with a colour and a place each, and one text."""
+    """Eight names with a colour and a flag each, of which the colours have corrections, and one text."""
     folder = tmp_path_factory.mktemp("tiny")
     rows = [
-        Record(id=f"{name}.{kind}", subject=name, kind=kind, prompt=f"{kind} of {name}?", answer=COLOURS[(n * k) % 8])
+        Record(
+            id=f"{name}.{kind}",
+            subject=name,
+            kind=kind,
+            prompt=f"{kind} of {name}?",
+            answer=COLOURS[(n * k) % 8],
+            correction=COLOURS[(n + 5) % 8] if kind == "Colour" else "",
+        )
         for k, kind in ((1, "Colour"), (3, "Flag"))
         for n, name in enumerate(NAMES)
     ]

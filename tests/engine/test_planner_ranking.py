@@ -45,7 +45,7 @@ def test_a_cheap_method_stands_first_and_retraining_behind_what_a_machine_may_pr
     assert names(ranking)[0] == "graddiff"
     retrain = next(one for one in ranking.candidates if one.method == "retrain")
     assert codes(ranking.candidates[0])[0] == "why_cheaper_first" and codes(retrain)[0] == "why_fallback"
-    assert refused(ranking) == {"sisa": "no_need", "newton": "no_need"}
+    assert refused(ranking) == {"sisa": "no_need", "newton": "no_need", "correct": "no_need"}
 
 
 def test_every_method_of_the_catalogue_is_a_candidate_or_says_why_not():

@@ -21,10 +21,11 @@ from unlearning_engine.configs import build
 from unlearning_engine.contracts import UnlearnSpec, digest
 from unlearning_engine.data import Record, dataset_digest, leave_out, load_ids, load_records, raise_all, split
 from unlearning_engine.errors import ConfigError, DataError
-from unlearning_engine.methods import running, tuning
+from unlearning_engine.methods import fitting, running, tuning
 from unlearning_engine.methods.altpo import AltPOMethod
 from unlearning_engine.methods.ascent import AscentMethod
 from unlearning_engine.methods.base import Job, Method
+from unlearning_engine.methods.correct import CorrectMethod
 from unlearning_engine.methods.graddiff import GradDiffMethod
 from unlearning_engine.methods.npo import NPOMethod
 from unlearning_engine.methods.retrain import Retrain
@@ -48,6 +49,7 @@ METHODS: Mapping[str, Method | Spunge] = MappingProxyType(
             RMUMethod(),
             TaskVectorMethod(),
             UndoMethod(),
+            CorrectMethod(),
             Spunge(),
             Retrain(),
         )
@@ -85,9 +87,10 @@ def _sets(spec: UnlearnSpec) -> tuple[list[Record], list[Record]]:
     return split(leave_out(load_records(spec.dataset), spec.exclude_ids, keep=ids), ids)
 
 
-def _material(spec: UnlearnSpec, device: Any) -> tuple[list[Record], list[Record], dict[str, Any]]:
+def _material(
+    spec: UnlearnSpec, device: Any, forget: list[Record], retain: list[Record]
+) -> tuple[list[Record], list[Record], dict[str, Any]]:
     """Both sets, with what stands for them where there is no training data, and what the result says of that."""
-    forget, retain = _sets(spec)
     needs = catalog.METHODS[spec.method].needs
     if not spec.request and (retain or "retain set" not in needs or spec.dataset):
         return forget, retain, {}
@@ -106,6 +109,12 @@ def _source(model: Path) -> dict[str, Any]:
 def _weights(model: Path) -> str:
     """What names the model's weights: their digest, for a model of a hub its id."""
     return models.weights_digest(model) if model.is_dir() else str(model)
+
+
+def _asked(forget: list[Record]) -> dict[str, Any]:
+    """What names the rows to be forgotten, with what is to be answered instead."""
+    corrections = {row.id: row.correction for row in forget if row.correction}
+    return {"forget": dataset_digest(forget), **({"corrections": corrections} if corrections else {})}
 
 
 def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict[str, Any]:
@@ -130,17 +139,20 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     config = build(chosen.Config, spec.config, "spec.config")
     models.choose_threads(spec.threads)
     device = models.choose_device(spec.device)
-    forget, retain, without_source = _material(spec, device)
+    forget, retain = _sets(spec)
+    _check_memory(spec, chosen, config, [*forget, *retain], device)
+    forget, retain, without_source = _material(spec, device, forget, retain)
     job = Job(model=Path(spec.model), forget=forget, retain=retain, seed=spec.seed, device=device)
     retained, settings = dataset_digest(retain), dataclasses.asdict(config)
     recipe = {"made_by": chosen.name, "unlearning": settings, "dataset_digest": retained}
-    identity = digest({**recipe, "seed": spec.seed, "forget": dataset_digest(forget), "model": _weights(job.model)})
+    identity = digest({**recipe, "seed": spec.seed, **_asked(forget), "model": _weights(job.model)})
     target = Path(out)
     config, tuned = _tuned(spec, chosen, config, job, target / CHECKPOINTS / "tuning", identity, report)
     made = _made(chosen, config, job, folder=target / CHECKPOINTS, identity=identity, report=report)
     recipe |= {"seed": made.seed, "threads": made.outcome.threads}
-    folder = save_model(target, made.model, made.tokenizer, {**_source(job.model), **recipe})
-    return {
+    model = made.model if made.construction else models.as_stored(made.model, job.model)
+    folder = save_model(target, model, made.tokenizer, {**_source(job.model), **recipe})
+    metrics: dict[str, Any] = {
         "method": chosen.name,
         **dataclasses.asdict(made.outcome),
         "learning_rate": made.learning_rate,
@@ -148,6 +160,7 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         "retained_records": len(retain),
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - cpu,
+        "dtype": str(model.dtype).removeprefix("torch."),
         "weights_digest": models.weights_digest(folder),
         "dataset_digest": retained,
         "tokenizer_digest": tokenizer_digest(folder),
@@ -156,6 +169,21 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         **({"frontier": made.frontier} if made.frontier else {}),
         **({"construction": made.construction} if made.construction else {}),
     }
+    return metrics
+
+
+def _check_memory(spec: UnlearnSpec, chosen: Method | Spunge, config: Any, rows: list[Record], device: Any) -> None:
+    """Refuse what cannot fit, before anything is loaded; of a method in parts, what one of them takes."""
+    inner = _inner(config) if isinstance(chosen, Spunge) else (chosen, config)
+    fitting.check_memory(inner[0].name, inner[1], spec.model, rows, device)
+
+
+def _inner(config: Any) -> tuple[Method, Any]:
+    """The method that unlearns each part, and its settings."""
+    inner = method(config.method)
+    if isinstance(inner, Spunge):
+        raise ConfigError("spec.config.method: spunge cannot be its own part; name another method")
+    return inner, build(inner.Config, config.settings, "spec.config.settings")
 
 
 def _tuned(
@@ -164,6 +192,8 @@ def _tuned(
     """The settings to take, and the log of the search where one was asked for."""
     if not spec.tune:
         return config, {}
+    if "corrections" in catalog.METHODS[chosen.name].needs:
+        raise ConfigError("spec.tune: other subjects have no corrections that settings could be tried on; leave it out")
     if isinstance(chosen, Spunge):
         raise ConfigError("spec.tune: spunge runs another method's settings; tune that method")
     return tuning.tune(chosen, config, job, trials=spec.tune, folder=folder, identity=identity, report=report)
@@ -175,12 +205,10 @@ def _made(
     """One run of a method, or one for each part of the forget set."""
     if not isinstance(chosen, Spunge):
         return running.carry_out(chosen, config, job, folder=folder, identity=identity, report=report)
-    inner = method(config.method)
-    if isinstance(inner, Spunge):
-        raise ConfigError("spec.config.method: spunge cannot be its own part; name another method")
+    inner, settings = _inner(config)
     return running.in_parts(
         inner,
-        build(inner.Config, config.settings, "spec.config.settings"),
+        settings,
         job,
         parts_of(job.forget, config),
         density=config.density,
