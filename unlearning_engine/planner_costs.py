@@ -37,7 +37,8 @@ class Work:
 
     `answers` are sequences trained for each forgotten record of a step, `read_before` passes over the forget set
     before the first step, by the original. With `steered`, passes end at the steered layer, a frozen copy runs beside
-    the model, and only the last layers before are trained.
+    the model, and only the last layers before are trained. `parts` unlearnings are made one after the other and merged.
+    With `retained`, the epochs are passes over the retained set, and the forget set is not read.
     """
 
     epochs: int
@@ -46,6 +47,8 @@ class Work:
     answers: int = 1
     read_before: int = 0
     steered: bool = False
+    parts: int = 1
+    retained: bool = False
     watch_looks: int = 6
     watch_items: int = 40
 
@@ -61,6 +64,8 @@ WORK: Mapping[str, Work] = types.MappingProxyType(
         "npo": dataclasses.replace(_PAIR, read_before=1),
         "simnpo": _PAIR,
         "altpo": dataclasses.replace(_PAIR, answers=2, read_before=5),
+        "spunge": dataclasses.replace(_PAIR, read_before=1, parts=4),
+        "undo": Work(epochs=6, retained=True),
         "rmu": dataclasses.replace(_PAIR, steered=True),
         "task_vector": _ALONE,
     }
@@ -154,7 +159,7 @@ def token_work(method: str, sizes: Sizes) -> tuple[float | None, str]:
     if not sizes.forget_tokens:
         return None, "no_tokens"
     work = WORK[method]
-    if work.retain_batch_size and not sizes.retain_tokens:
+    if (work.retain_batch_size or work.retained) and not sizes.retain_tokens:
         return None, "no_tokens"
     return _steps(work, sizes), ""
 
@@ -170,16 +175,18 @@ def _training(method: str, sizes: Sizes) -> tuple[float | None, str]:
 
 
 def _steps(work: Work, sizes: Sizes) -> float:
-    steps = work.epochs * math.ceil(sizes.forget_records / work.batch_size)
+    batches = work.parts * math.ceil(sizes.forget_records / work.parts / work.batch_size)
     kept = sizes.retain_tokens / sizes.retain_records if sizes.retain_records else 0.0
-    tokens = work.epochs * work.answers * sizes.forget_tokens + steps * work.retain_batch_size * kept
+    tokens = work.epochs * (work.answers * sizes.forget_tokens + batches * work.retain_batch_size * kept)
+    if work.retained:
+        tokens = work.epochs * sizes.retain_tokens
     each = BOTH
     if work.steered:
         depth, trained = _depth(sizes.layers)
         each = 2 * FORWARD * depth + BACKWARD * trained  # the model and its frozen copy
     # Three sets are watched: the forgotten, their neighbours, the rest.
     rows = min(work.watch_items, sizes.forget_records) + 2 * min(work.watch_items, sizes.retain_records)
-    watched = rows * sizes.per_record * (work.watch_looks + 1) if kept else 0.0
+    watched = work.parts * rows * sizes.per_record * (work.watch_looks + 1) if kept else 0.0
     return each * tokens + FORWARD * (work.read_before * sizes.forget_tokens + watched)
 
 

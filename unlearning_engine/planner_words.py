@@ -95,7 +95,7 @@ SENTENCES: Mapping[str, str] = types.MappingProxyType(
         "why_lineage": "The model has a lineage: what learned from the records is trained again, and nothing else.",
         "why_same_bits": "It gives the same bits as %(other)s, and is for a lineage whose checkpoints are damaged.",
         "why_serves": "One run serves %(n)s requests that wait for the same version.",
-        "why_corrected": "Its time is corrected by %(factor)s, the median of %(runs)s past runs.",
+        "why_corrected": "Its time is corrected by %(factor)s, the median of past runs (%(runs)s).",
         # Why a method cannot run
         "no_allowed": "The policy of the house does not allow it.",
         "no_guarantee": "Its guarantee is %(guarantee)s; the house asks for %(minimum)s at least.",
@@ -107,7 +107,7 @@ SENTENCES: Mapping[str, str] = types.MappingProxyType(
         "no_money": "It would cost %(needed)s; %(left)s of the budget are left.",
         # Why nothing is left
         "end_judged": "An exact method was judged already; another run would only be a second look.",
-        "end_attempts": "The %(n)s attempts are used up that were allowed before the first run.",
+        "end_attempts": "All attempts are used up that were allowed before the first run (%(n)s).",
         "end_seconds": "The time is used up that was allowed before the first run.",
         "end_money": "The money is used up that was allowed before the first run.",
         "end_nothing": "No method is left that can run.",

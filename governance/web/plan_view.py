@@ -89,17 +89,23 @@ def _takes(one: Mapping[str, Any]) -> str:
 def _price(cost: Mapping[str, Any]) -> str:
     parts = []
     if cost["watt_hours"] is not None:
-        parts.append(_("%(n)s Wh") % {"n": _number(cost["watt_hours"])})
+        parts.append(_small(cost["watt_hours"], "Wh"))
     if cost["money"] is not None:
-        currency = dispatch.currency()
-        parts.append(f"{_number(cost['money'])} {currency}".strip())
+        parts.append(_small(cost["money"], dispatch.currency()))
     if parts:
         return ", ".join(parts)
-    return _("not known") if cost["seconds"] is None else _("no power draw and no rate are configured")
+    return _("not known") if cost["seconds"] is None else _("not configured")
+
+
+def _small(value: float, unit: str) -> str:
+    """What is not nothing is never written as nothing."""
+    if value < 0.005:
+        return f"{_('under')} {_number(0.01)} {unit}".strip()
+    return f"{_number(value)} {unit}".strip()
 
 
 def _number(value: float) -> str:
-    decimals = 0 if value >= 100 else 2 if value >= 0.1 else 4
+    decimals = 0 if value >= 100 else 2
     return number_format(round(value, decimals), decimal_pos=decimals, force_grouping=True)
 
 

@@ -32,6 +32,9 @@ WATCH = 2 * 7 * (10 + 40 + 40) * 10
         ("simnpo", 6 * (800 + 1920) + WATCH),
         ("npo", 6 * (800 + 1920) + 2 * 100 + WATCH),
         ("altpo", 6 * (1600 + 1920) + 2 * 500 + WATCH),
+        # Four parts of a batch each, each watched.
+        ("spunge", 6 * (800 + 4 * 1920) + 2 * 100 + 4 * WATCH),
+        ("undo", 6 * 6 * 1000 + WATCH),
         # Layer 7 of 32 forward, twice, and three layers backward.
         ("rmu", (2 * 2 * 7 / 32 + 4 * 3 / 32) * (800 + 1920) + WATCH),
     ],
@@ -94,6 +97,10 @@ def test_a_verification_grows_with_the_model_and_with_the_items_up_to_its_limit(
 def test_the_settings_are_the_methods_own_defaults(name):
     methods = pytest.importorskip("unlearning_engine.methods").METHODS
     config, work = methods[name].Config(), WORK[name]
+    if name == "spunge":
+        assert work.parts == config.parts and not config.settings
+        assert WORK[config.method] == dataclasses.replace(work, parts=1)
+        return
     assert not config.steps, "steps of its own: the cost has to follow them"
     for field in ("epochs", "batch_size", "watch_looks", "watch_items"):
         assert getattr(work, field) == getattr(config, field), field

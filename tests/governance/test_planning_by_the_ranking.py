@@ -76,7 +76,7 @@ def test_the_budget_of_the_first_plan_holds_whatever_is_configured_later(setting
     walk(case, Status.PLANNING, verdicts=("fail",))
     run_house_jobs(case)
     assert (case.status, case.disposition, case.plans.count()) == (Status.REPORTING, Disposition.NOT_FULFILLED, 1)
-    assert "The 1 attempts are used up" in body(case, "model.withdrawal_proposed")["why"]
+    assert "All attempts are used up" in body(case, "model.withdrawal_proposed")["why"]
 
 
 def test_with_more_attempts_something_stronger_is_tried_before_retraining(settings, walk, case):
@@ -128,7 +128,7 @@ def test_the_plan_tab_shows_the_ways_with_cost_risk_deadline_and_reason(case, pr
     page = client(people[Role.ENGINEER]).get(reverse("case", args=[case.public_id]) + "?tab=plan").content.decode()
     for text in ("Ways that were weighed", "Relearning brought it back in 4 of 4", "cannot be gone, and why",
                  "The house tries what is cheaper first", "Fixed before the first run: 2 attempts",
-                 "No measurement of its cost", "not known"):  # fmt: skip
+                 "The size of the model is not known", "not known"):  # fmt: skip
         assert text in page, text
 
 

@@ -86,7 +86,7 @@ def test_what_was_learnt_stands_in_the_next_plan(sized, walk, case, plans):
     ranking = candidates.rank(plans[0], [])
     one = next(one for one in ranking.candidates if one.method == "graddiff")
     assert one.cost.seconds == pytest.approx(2 * one.cost.reckoned)
-    assert "corrected by 2.00, the median of 1 past runs" in " ".join(why.text for why in one.why)
+    assert "corrected by 2.00, the median of past runs (1)" in " ".join(why.text for why in one.why)
     other = next(one for one in ranking.candidates if one.method == "npo")
     assert other.cost.correction == 2.0
 
