@@ -18,7 +18,7 @@ from unlearning_engine.catalog import METHODS, MethodEntry
 from unlearning_engine.contracts import LINEAGE_METHODS, Guarantee
 from unlearning_engine.planner_costs import Cost, Hardware, Sizes, cost_of, verification_cost
 from unlearning_engine.planner_reading import model_sizes, tokens_of
-from unlearning_engine.planner_situation import ACCESS, ORDERS, Attempt, House, Situation, available
+from unlearning_engine.planner_situation import ACCESS, ORDERS, SAMPLED, Attempt, House, Situation, available
 from unlearning_engine.planner_words import MEASURED, SENTENCES, Reason, chance, duration, inside, reason, risks
 
 __all__ = [
@@ -276,6 +276,8 @@ def _why(
     if one.expected is not None and one.guarantee != Guarantee.EXACT and exact is not None and exact.total is not None:
         words = {"mine": duration(one.expected), "other": duration(exact.total), "exact": inside(exact.title)}
         found.append(reason("why_expected", **words))
+    if SAMPLED in situation.has and "retain set" in METHODS[one.method].needs:
+        found.append(reason("why_sampled"))
     if one.method == "retrain" and situation.serves > 1:
         found.append(reason("why_serves", n=situation.serves))
     if one.cost.runs:

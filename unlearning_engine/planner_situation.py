@@ -13,11 +13,14 @@ from unlearning_engine.planner_costs import Hardware, Sizes
 #: How candidates are ordered: cheaper first and exact last, least expected time until something holds, or the
 #: strongest guarantee first.
 ORDERS = ("cheapest", "quickest", "surest")
+#: Mark of a retain set that nobody has, and that the model itself has to give.
+SAMPLED = "sampled"
 #: What the house can still read, and what a method may need of it.
 ACCESS: Mapping[str, frozenset[str]] = {
     "training set": frozenset({"forget set", "retain set", "training set", "weights"}),
     "retain set": frozenset({"forget set", "retain set", "weights"}),
-    "none": frozenset({"forget set", "weights"}),
+    # What is to be held is then sampled from the model itself (`source_free`).
+    "none": frozenset({"forget set", "retain set", "weights", SAMPLED}),
 }
 
 

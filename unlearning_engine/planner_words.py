@@ -94,6 +94,7 @@ SENTENCES: Mapping[str, str] = types.MappingProxyType(
         "why_late": "It would end after the deadline, by %(late)s.",
         "why_lineage": "The model has a lineage: what learned from the records is trained again, and nothing else.",
         "why_same_bits": "It gives the same bits as %(other)s, and is for a lineage whose checkpoints are damaged.",
+        "why_sampled": "Nothing else can be read: what it holds is sampled from the model itself.",
         "why_serves": "One run serves %(n)s requests that wait for the same version.",
         "why_corrected": "Its time is corrected by %(factor)s, the median of past runs (%(runs)s).",
         # Why a method cannot run

@@ -124,9 +124,16 @@ def test_a_lineage_is_deleted_from_and_never_ended_by_an_edit():
     assert refused(ranking)["graddiff"] == "no_lineage_left"
 
 
-def test_without_a_retain_set_only_what_needs_none_is_left():
+def test_where_nothing_can_be_read_the_retain_set_is_sampled_and_said_to_be():
     ranking = rank(dataclasses.replace(DEMO, has=available("none", recipe=False)))
-    assert set(names(ranking)) == {"ascent", "task_vector"}
+    told = {one.method: codes(one) for one in ranking.candidates}
+    assert "why_sampled" in told["graddiff"] and "why_sampled" not in told["ascent"]
+    assert refused(ranking)["retrain"] == "no_need"
+
+
+def test_a_need_that_is_not_met_is_named():
+    ranking = rank(dataclasses.replace(DEMO, has=frozenset({"forget set", "weights"})))
+    assert "graddiff" in refused(ranking) and "ascent" in names(ranking)
     assert "retain set" in {one.method: one.why.text for one in ranking.refused}["graddiff"]
 
 
