@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+#: Stands for every kind.
+ANY = "*"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config(PairConfig):
     """`beta` is the inverse temperature, `alternates` how many answers each question gets, one after the other."""
@@ -39,29 +43,29 @@ class Config(PairConfig):
 
 
 def alternates(forget: Sequence[Record], retain: Sequence[Record], count: int, seed: int) -> list[list[Record]]:
-    """For each question to forget, the same question with `count` answers that retained ones of its kind have.
+    """For each record to forget, `count` others to prefer: the same question with answers that retained questions of
+    its kind have, or, for running text, retained texts of its kind; of any kind where there are too few.
 
     Raises:
-        DataError: a row is running text, or no retained question has another answer.
+        DataError: nothing retained has another answer, or another text.
     """
-    texts = [r.id for r in forget if not r.is_question]
-    if texts:
-        raise DataError(f"altpo: {', '.join(texts[:5])}: running text has no alternate answer; use another method")
-    pools: dict[str, set[str]] = defaultdict(set)
+    pools: dict[tuple[bool, str], set[str]] = defaultdict(set)
     for record in retain:
-        if record.is_question:
-            pools[record.kind].add(record.answer)
-            pools[""].add(record.answer)
+        for kind in (record.kind, ANY):
+            pools[record.is_question, kind].add(record.answer or record.text)
     found = []
     for record in forget:
-        near, all_answers = pools[record.kind] - {record.answer}, pools[""] - {record.answer}
-        pool = sorted(near if len(near) >= count else all_answers)
+        own = record.answer or record.text
+        near, every = (pools[record.is_question, kind] - {own} for kind in (record.kind, ANY))
+        pool = sorted(near if len(near) >= count else every)
         if not pool:
-            raise DataError(f"altpo: {record.id}: no retained question has another answer; give a larger retain set")
+            what = "answer" if record.is_question else "text"
+            raise DataError(f"altpo: {record.id}: nothing retained has another {what}; give a larger retain set")
         draw = random.Random(f"{seed}:{record.id}")  # noqa: S311 - a repeatable choice, not a secret
+        field = "answer" if record.is_question else "text"
         drawn = draw.sample(pool, min(count, len(pool)))
         found.append(
-            [dataclasses.replace(record, answer=answer, id=f"{record.id}~{n}") for n, answer in enumerate(drawn)]
+            [dataclasses.replace(record, **{field: other, "id": f"{record.id}~{n}"}) for n, other in enumerate(drawn)]
         )
     return found
 
