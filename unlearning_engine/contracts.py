@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -254,12 +255,25 @@ def parse(data: object) -> Spec:
             problems.append("spec.parts: must be a list of paths or names")
         elif name in LEAST and data[name] < LEAST[name]:
             problems.append(f"spec.{name}: {data[name]} is less than {LEAST[name]}")
+    problems.extend(f"spec.{place}: {value} is no number that JSON knows" for place, value in _not_finite(data))
     if data.get("schema", SCHEMA) != SCHEMA:
         problems.append(f"spec.schema: {data['schema']!r} is not supported; this engine reads {SCHEMA}")
     problems.extend(_choice_problems(kind, data))
     if problems:
         raise ConfigError(problems)
     return kind(**{k: v for k, v in data.items() if k != "verb"})
+
+
+def _not_finite(value: object, place: str = "") -> Iterator[tuple[str, float]]:
+    """Where NaN or infinity stands: Python's JSON reads them, no digest can be made of them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _not_finite(inner, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _not_finite(inner, f"{place}.{number}")
 
 
 def _choice_problems(kind: type[Spec], data: Mapping[str, Any]) -> list[str]:
@@ -334,7 +348,8 @@ class Result:
     """What a job leaves behind.
 
     `outputs` maps a name to a path relative to the job's folder. `inputs` (spec field to name) and `digests`
-    (output to name) hold content names, so that a reader knows which bytes went in and came out.
+    (output to name) hold content names, so that a reader knows which bytes went in and came out. `energy` is of the
+    last attempt: see `energy`.
     """
 
     verb: str
@@ -344,5 +359,6 @@ class Result:
     digests: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    energy: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     schema: int = SCHEMA

@@ -35,6 +35,7 @@ from filelock import FileLock, Timeout
 from unlearning_engine.artifacts import Store, resolve
 from unlearning_engine.catalog import METHODS
 from unlearning_engine.contracts import DIGEST, SPECS, GenerateSpec, Result, Spec, UnlearnSpec, digest, parse, to_json
+from unlearning_engine.energy import Meter
 from unlearning_engine.errors import ConfigError, DataError, DeviceError, EngineError, StorageError
 from unlearning_engine.libraries import versions
 from unlearning_engine.progress import LOG, Report, logged
@@ -155,7 +156,7 @@ def _purge(spec: Spec, folder: Path) -> None:
 def _attempt(
     spec: Spec, identity: Mapping[str, Any], folder: Path, store: Store | None, report: Report, *, resumed: bool
 ) -> Result:
-    started = time.monotonic()
+    started, meter = time.monotonic(), Meter()
     tell, close = logged(folder, report)
     try:
         tell({"event": "start", "verb": _verb(spec), "spec_digest": identity["spec_digest"], "resumed": resumed})
@@ -175,6 +176,7 @@ def _attempt(
         metrics=metrics,
         environment=environment(),
         seconds=seconds,
+        energy=meter.read(),
     )
     _write(folder / RESULT, dataclasses.asdict(result))
     shutil.rmtree(folder / CACHE, ignore_errors=True)
