@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from unlearning_engine import stored
 from unlearning_engine.errors import ConfigError, DataError, DeviceError
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 #: Special tokens of the tokenizers that `build_tokenizer` makes.
 PAD, START, END = "<pad>", "<s>", "</s>"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+#: Bytes of one weights file at most; a larger model is saved as several with an index.
+FILE_BYTES = 5 * 10**9
 
 
 class Loaded(NamedTuple):
@@ -168,12 +171,23 @@ def load(ref: str | Path, *, device: str = "auto", dtype: str = "float32") -> Lo
 
 
 def save(folder: str | Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write config.json, model.safetensors and the tokenizer's files."""
+    """Write config.json, the weights (model.safetensors, or several files with an index) and the tokenizer's files."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    model.save_pretrained(str(folder), safe_serialization=True)
+    model.save_pretrained(str(folder), safe_serialization=True, max_shard_size=FILE_BYTES)
     tokenizer.save_pretrained(str(folder))
+
+
+def as_stored(model: PreTrainedModel, ref: str | Path) -> PreTrainedModel:
+    """The model in the type that most weights of the one at `ref` have, in place; unchanged where that is unknown."""
+    import torch
+
+    folder = stored.folder_of(ref)
+    if folder is None:
+        return model
+    kind: torch.dtype = getattr(torch, stored.float_type(folder))
+    return model if model.dtype == kind else model.to(kind)
 
 
 def context_length(model: PreTrainedModel) -> int | None:

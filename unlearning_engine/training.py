@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from unlearning_engine import checkpoints, losses
+from unlearning_engine import checkpoints, losses, precision
 from unlearning_engine.configs import Checked, number
 from unlearning_engine.errors import DataError, DeviceError, DivergenceError
 from unlearning_engine.progress import Report, silent
@@ -39,9 +39,11 @@ CHECKPOINT_SHARE = 20
 class LoopConfig(Checked):
     """Hyper-parameters of the loop; `warmup` and `decay` are shares of all steps.
 
-    Each update takes the mean gradient of `accumulate` of the objective's steps. Checkpoints are made every
-    `checkpoint_every` updates (0: never). With `checkpoint_seconds`, not before so much time
-    has gone by since the last one, nor `CHECKPOINT_SHARE` times what writing that one took.
+    Each update takes the mean gradient of `accumulate` of the objective's steps. That is the gradient of one batch as
+    large as all of them where the loss is a mean over sequences and the batches have equally many, or a mean over
+    tokens and they have equally many counted tokens; else rows of a short batch count for more. Checkpoints are made
+    every `checkpoint_every` updates (0: never). With `checkpoint_seconds`, not before so much time has gone by since
+    the last one, nor `CHECKPOINT_SHARE` times what writing that one took.
     """
 
     learning_rate: float = number(3e-3, 0.0, 1.0)
@@ -136,9 +138,10 @@ def forward(model: PreTrainedModel, examples: Sequence[Example], pad_id: int) ->
     labels = batch.pop("labels")
     first = min(next((at for at, mark in enumerate(e.labels) if mark != IGNORE), 1) for e in examples)
     kept = labels.size(1) - max(first - 1, 0)
-    if _keeps_logits(type(model)):
-        return model(**batch, logits_to_keep=kept, use_cache=False).logits, labels[:, -kept:]
-    return model(**batch, use_cache=False).logits[:, -kept:], labels[:, -kept:]
+    with precision.products(model.device):
+        if _keeps_logits(type(model)):
+            return model(**batch, logits_to_keep=kept, use_cache=False).logits, labels[:, -kept:]
+        return model(**batch, use_cache=False).logits[:, -kept:], labels[:, -kept:]
 
 
 def _keeps_logits(kind: type) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import torch
 
-from unlearning_engine import losses, models
+from unlearning_engine import losses, models, precision
 from unlearning_engine.configs import number
 from unlearning_engine.data import Record
 from unlearning_engine.errors import DataError
@@ -84,8 +84,10 @@ class ForgetConfig(LoopConfig):
     `learning_rate` 0 takes the one for the model's size (`rate_for`). `full_sequence` counts prompts too, for a model
     that was trained so. With `lora_rank` only adapters of that rank are trained, scaled by `lora_alpha`
     over the rank, on the linear layers whose names end in one of `lora_targets` (none: all but the output head), and
-    merged at the end. `gradient_checkpointing` saves memory and costs a second forward pass. `watch_looks` (0: none),
-    with `watch_items` rows of each set, and the two shares of utility are the watch's: see `frontier`.
+    merged at the end. `dtype` bfloat16 does the products in that type, over float32 weights (`precision`); the model
+    is saved in the type of the original's either way. `gradient_checkpointing` saves memory and costs a second forward
+    pass. `watch_looks` (0: none), with `watch_items` rows of each set, and the two shares of utility are the watch's:
+    see `frontier`.
     """
 
     #: Learning rates that suit `SMALL` and `LARGE` models: measured here, and published.
@@ -99,6 +101,7 @@ class ForgetConfig(LoopConfig):
     lora_rank: int = number(0, 0, 4096)
     lora_alpha: int = number(16, 1, 10**6)
     lora_targets: list[str] = field(default_factory=list)
+    dtype: str = "float32"
     gradient_checkpointing: bool = False
     watch_looks: int = number(6, 0, 10**4)
     watch_items: int = number(40, 1, 10**5)
@@ -107,9 +110,11 @@ class ForgetConfig(LoopConfig):
     stop_below: float = number(0.3, 0.0, 1.0)
 
     def conflicts(self) -> list[str]:
-        """A stop that would come before the floor, and what the loop finds."""
+        """A stop that would come before the floor, an unknown type, and what the loop finds."""
         late = ["stop_below: above utility_floor; the run would stop at what it may keep"]
-        return super().conflicts() + (late if self.stop_below > self.utility_floor else [])
+        unknown = [f"dtype: {self.dtype!r} is unknown; one of {', '.join(precision.NAMES)}"]
+        found = super().conflicts() + (late if self.stop_below > self.utility_floor else [])
+        return found + ([] if self.dtype in precision.NAMES else unknown)
 
 
 def rate_for(parameters: int, rates: tuple[float, float]) -> float:

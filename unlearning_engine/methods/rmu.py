@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from unlearning_engine import adapters, losses
+from unlearning_engine import adapters, losses, precision
 from unlearning_engine.configs import number
 from unlearning_engine.errors import DataError
 from unlearning_engine.methods.base import Job, PairConfig, Pairs, Prepared, load_pairs
@@ -87,7 +87,8 @@ def states(model: PreTrainedModel, layer: int, examples: Sequence[Example], pad_
 
     hook = blocks(model)[layer - 1].register_forward_hook(stop)
     try:
-        model(**batch, use_cache=False)
+        with precision.products(model.device):
+            model(**batch, use_cache=False)
     except _Reached as reached:
         found: Tensor = reached.args[0]
         return found, batch["attention_mask"].bool()

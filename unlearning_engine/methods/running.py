@@ -13,7 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from unlearning_engine import adapters, merging, models
+from unlearning_engine import adapters, merging, models, precision
 from unlearning_engine.contracts import digest
 from unlearning_engine.data import Record, dataset_digest
 from unlearning_engine.frontier import Watch, set_aside
@@ -45,6 +45,11 @@ def carry_out(method: Method, config: Any, job: Job, *, folder: Path, identity: 
     Raises:
         DataError, DeviceError, DivergenceError: see the method and `training.run`.
     """
+    with precision.computing(config.dtype if isinstance(config, ForgetConfig) else "float32"):
+        return _carry_out(method, config, job, folder, identity, report)
+
+
+def _carry_out(method: Method, config: Any, job: Job, folder: Path, identity: str, report: Report) -> Made:
     watched, trained = _watched(method, config, job)
     prepared = method.prepare(dataclasses.replace(job, retain=trained), config)
     settings = config if isinstance(config, ForgetConfig) else None
@@ -83,7 +88,7 @@ def carry_out(method: Method, config: Any, job: Job, *, folder: Path, identity: 
 def _fit_out(prepared: Prepared, config: ForgetConfig) -> None:
     """Adapters and memory, as the configuration says."""
     if config.gradient_checkpointing:
-        prepared.model.gradient_checkpointing_enable({"use_reentrant": False})
+        prepared.model.activation_checkpointing_enable({"use_reentrant": False})
     if config.lora_rank:
         adapters.inject(
             prepared.model,
