@@ -135,7 +135,7 @@ def plan_join(plan: Plan) -> dict[str, Any]:
     if leader is not None:
         others = deleted(leader) - mine
         exclude = dispatch.put_lines(sorted(others)) if others else ""
-        return {"leader": leader, "exclude_ids": exclude, "deletion": leader.deletion}
+        return {"leader": leader, "method": leader.method, "exclude_ids": exclude, "deletion": leader.deletion}
     other = under_way(plan.base).exclude(pk=plan.pk).first()
     if other is not None:
         doing = "is deleting records from" if plan.deletion else "is changing"

@@ -93,6 +93,21 @@ def test_the_second_case_rides_along_and_is_judged_by_its_own_records(case, othe
         assert dispatch.read_lines(dispatch.read_json(engine_job(one, "verify").spec)["forget_ids"]) == wanted
 
 
+def test_what_rides_along_is_told_by_the_method_of_the_pass(case, other, people):
+    confirm(case, people)
+    why = "Its checkpoints may be damaged."
+    plan = planning.plan_confirm(case=other, actor=people[Role.ENGINEER], method="retrain", reason=why)
+    assert (plan.leader, plan.method) == (case.plans.get(), "sisa")
+
+
+def test_a_whole_retraining_that_is_chosen_is_worked_out_anew(case, base, walk, people):
+    walk(case, Status.PLANNING)
+    run_house_jobs(case)
+    before = case.plans.get().deletion["first_slices"]
+    plan = planning.plan_confirm(case=case, actor=people[Role.ENGINEER], method="retrain", reason="Damaged.")
+    assert plan.deletion["first_slices"] == {"0": 0, "1": 0} != before
+
+
 def test_both_are_released_each_by_its_own_two_signatures(case, other, people):
     confirm(case, people)
     confirm(other, people)
