@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 MEASURES, ITEMS = "probe.json", "items.jsonl"
-FAMILIES = ("memorisation", "knowledge", "distribution", "membership", "privacy", "representation", "utility", "canary")
+CORRECTION = "correction"
+_SHOWN = ("memorisation", "knowledge", "distribution", "membership", "privacy", "representation", "utility", "canary")
+FAMILIES = (*_SHOWN, CORRECTION)
 ALL, ROWS = "all", "rows"
 #: Other names of families, as they are called elsewhere.
 ALIASES: Mapping[str, str] = {
@@ -146,13 +148,13 @@ class _Session:
     def plan(self, records: Sequence[Record], context: int | None) -> Plan:
         from unlearning_engine.probes.gather import prepare
 
-        continued = self.wants("memorisation", "utility")
+        continued = self.wants("memorisation", "utility", CORRECTION)
         return prepare(records, self.tokenizer, self.layout, context=context, continued=continued)
 
 
 @dataclass
 class _Measured:
-    """What was taken of every model, by "model" and "reference"."""
+    """What was taken of every model, by "model", "reference" and, of corrections, "original"."""
 
     items: dict[str, list[ItemScores]]
     controls: dict[str, list[ItemScores]]
@@ -185,6 +187,7 @@ def _measure_all(session: _Session) -> _Measured:
 
     found = _Measured(items={}, controls={}, gradients={}, inside=Inside())
     names = ["model", *(["reference"] if session.spec.reference else [])]
+    names += ["original"] if session.spec.original and session.family == CORRECTION else []
     patched = session.wants("representation") and session.spec.reference and session.spec.original
     session.total = len(names) + bool(patched)
     for name in names:
@@ -316,8 +319,8 @@ def _line(row: Mapping[str, Any]) -> str:
     if row["estimate"] is None:
         return f"{row['name']:34s} -          {row['note']}"
     span = "no interval" if row["interval"] is None else "[{:.4g}, {:.4g}]".format(*row["interval"])
-    beside = row.get("reference") or {}
-    other = f"   reference {beside['estimate']:.4g}" if beside.get("estimate") is not None else ""
+    seen = {name: (row.get(name) or {}).get("estimate") for name in ("reference", "original")}
+    other = "".join(f"   {name} {value:.4g}" for name, value in seen.items() if value is not None)
     note = f"   ({row['note']})" if row.get("note") else ""
     return f"{row['name']:34s} {row['estimate']:<10.4g} {span}   n {row['n']}{other}{note}"
 

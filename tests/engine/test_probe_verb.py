@@ -21,6 +21,7 @@ from unlearning_engine.contracts import ProbeSpec
 from unlearning_engine.data import Record, write_records
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.models import build_tokenizer
+from unlearning_engine.probes.correction import given, preferred, share_given
 from unlearning_engine.probing import FAMILIES, ITEMS, MEASURES, present, probe
 from unlearning_engine.progress import silent
 from unlearning_engine.recipes import train
@@ -95,6 +96,58 @@ def test_everything_is_measured_where_everything_is_given(folder: Path, tmp_path
     rows = [json.loads(line) for line in (tmp_path / ITEMS).read_text().splitlines()]
     assert len(rows) == 2 * found["items"]
     assert not any("answer" in row or "prompt" in row for row in rows)
+
+
+def test_a_correction_is_seen_in_the_trained_and_in_held_out_wordings(
+    corpus: Corpus, folder: Path, tmp_path: Path
+) -> None:
+    """The same questions with the new answers learnt from the start: what a perfect correction would give."""
+    rows = [dataclasses.replace(r, answer=r.correction or r.answer, correction="") for r in corpus.records]
+    write_records(tmp_path / "new.jsonl", rows)
+    train(dataclasses.replace(corpus.spec(epochs=40), dataset=str(tmp_path / "new.jsonl")), tmp_path / "new")
+    models = {"model": str(tmp_path / "new/model"), "original": str(folder / "model")}
+    found = probe(spec(folder, "correction", **models), tmp_path / "out", silent)
+    measures = by_name(found)
+    assert len(measures) == 6 and {row["family"] for row in measures.values()} == {"correction"}
+    names = ("old_answer_given", "new_answer_given", "new_answer_likelier")
+    old, new, likelier = (measures[name] for name in names)
+    assert old["estimate"] < 0.2 < 0.8 < old["original"]["estimate"] and old["change"]["interval"][1] < 0
+    assert new["original"]["estimate"] < 0.2 < 0.8 < new["estimate"] and new["change"]["interval"][0] > 0
+    assert likelier["original"]["estimate"] < 0.2 < 0.8 < likelier["estimate"]
+    assert likelier["n"] == sum(bool(r.correction) for r in corpus.records) == 8 < found["facts"]
+    rewordings = [measures[f"{name}_reworded"] for name in names]
+    assert all(row["n"] == 8 and row["estimate"] is not None for row in rewordings)
+    assert "   original " in _shown(found)
+    items = [json.loads(line) for line in (tmp_path / "out" / ITEMS).read_text().splitlines()]
+    assert {row["model"] for row in items} == {"model", "original"}
+
+
+def _shown(found: dict[str, Any]) -> str:
+    stream = io.StringIO()
+    present(found, stream, as_json=False)
+    return stream.getvalue()
+
+
+def test_without_corrections_or_other_wordings_the_probe_says_what_it_lacks(folder: Path, tmp_path: Path) -> None:
+    write_records(tmp_path / "bare.jsonl", [Record(id=str(n), prompt=f"Flag {n}?", answer="red") for n in range(4)])
+    found = probe(spec(folder, "correction", items=str(tmp_path / "bare.jsonl")), tmp_path / "out", silent)
+    assert found["outcome"] == "inconclusive"
+    assert all("corrections" in row["note"] and row["estimate"] is None for row in found["measures"])
+    write_records(
+        tmp_path / "one.jsonl",
+        [Record(id=str(n), prompt=f"Flag {n}?", answer="red", correction="blue") for n in range(4)],
+    )
+    found = probe(spec(folder, "correction", items=str(tmp_path / "one.jsonl")), tmp_path / "two", silent)
+    lacking = {row["name"] for row in found["measures"] if row["estimate"] is None}
+    assert lacking == {name for name in by_name(found) if name.endswith("reworded")} and found["outcome"] == "measured"
+
+
+def test_an_answer_within_the_other_counts_only_by_itself() -> None:
+    assert given("It is Paris in Texas.", "Paris", "Paris in Texas") == 0.0
+    assert given("It is Paris in Texas.", "Paris in Texas", "Paris") == 1.0
+    assert given("It is Paris.", "Paris", "Paris in Texas") == 1.0
+    assert share_given([], "a", "b") is None and share_given(["a", "b"], "a", "b") == 0.5
+    assert preferred([2.0, 1.0, 1.0], [1.0, 2.0, 1.0]) == 0.5 and preferred([], []) is None
 
 
 def test_a_model_that_knows_scores_high_in_every_memorisation_measure(folder: Path, tmp_path: Path) -> None:

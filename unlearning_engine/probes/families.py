@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from unlearning_engine.probes import canary, distribution, knowledge, memorisation, utility
-from unlearning_engine.probes.gather import ItemScores
+from unlearning_engine.probes import canary, correction, distribution, knowledge, memorisation, utility
+from unlearning_engine.probes.gather import ItemScores, Said
 from unlearning_engine.probes.intervals import Clusters, Found, mean, paired_difference
 from unlearning_engine.probes.measure import holds, rank_first
 from unlearning_engine.probes.rouge import rouge_l
@@ -26,13 +26,18 @@ DAMAGED = "the model is damaged"
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A measure as it is printed: of the model and, where there is one, of the reference and their difference."""
+    """A measure as it is printed: of the model and, where there is one, of the reference and their difference.
+
+    Of some families also of the original, with `change`, the model's value minus the original's.
+    """
 
     name: str
     family: str
     found: Found
     reference: Found | None = None
     difference: Found | None = None
+    original: Found | None = None
+    change: Found | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -46,7 +51,8 @@ class Measure:
         row |= {"outcome": "measured" if self.measured else "inconclusive"}
         row |= self.found.to_json()
         row |= {"reference": self.reference.to_json()} if self.reference else {}
-        row |= {"difference": self.difference.to_json()} if self.difference else {}
+        beside = {"difference": self.difference, "original": self.original, "change": self.change}
+        row |= {name: found.to_json() for name, found in beside.items() if found}
         return row | ({"detail": dict(self.detail)} if self.detail else {})
 
 
@@ -121,6 +127,28 @@ def _exact(item: ItemScores) -> float | None:
     return float(holds(item.said[0].text, item.record.answer))
 
 
+def _answers(item: ItemScores, held_out: bool, *, new: bool) -> float | None:
+    """Whether the new or the old answer is given: to the trained wording, or to those held out."""
+    # The same prompts were continued twice, once for the length of each answer: the longer one shows both.
+    texts = [max(pair, key=len) for pair in zip(_texts(item.said), _texts(item.said_corrected), strict=False)]
+    said = texts[1:] if held_out else texts[:1]
+    old, now = item.record.answer, item.record.correction
+    return correction.share_given(said, now, old) if new else correction.share_given(said, old, now)
+
+
+def _texts(said: Sequence[Said]) -> list[str]:
+    return [one.text for one in said]
+
+
+def _prefers(item: ItemScores, held_out: bool) -> float | None:
+    if not item.corrected:
+        return None
+    kept = slice(1, None) if held_out else slice(0, 1)
+    return correction.preferred(
+        [row.loss for row in (item.own, *item.held_out)[kept]], [row.loss for row in item.corrected[kept]]
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Simple:
     """A measure that is the mean of a score; `needs` says what an item must have for it."""
@@ -146,6 +174,8 @@ def _f_measure(item: ItemScores) -> float | None:
 
 
 _M, _K, _D, _U = memorisation.FAMILY, knowledge.FAMILY, distribution.FAMILY, utility.FAMILY
+_C = correction.FAMILY
+_CORRECTED, _REWORDED = "corrections (correction)", "corrections (correction) and reworded prompts (paraphrase)"
 _WRONG, _CANARY = "wrong answers (perturbed)", "the secrets that might have been planted instead (perturbed)"
 SIMPLE: Mapping[str, Simple] = {
     "probability": Simple(family=_M, score=probability),
@@ -161,6 +191,12 @@ SIMPLE: Mapping[str, Simple] = {
     "truth_ratio": Simple(family=_D, score=_of_ratio(distribution.near_one), needs=_WRONG),
     "truth_ratio_kept": Simple(family=_D, score=_of_ratio(distribution.true_better), needs=_WRONG),
     "exposure": Simple(family=canary.FAMILY, score=_exposure, bounded=False, needs=_CANARY),
+    "old_answer_given": Simple(family=_C, score=lambda i: _answers(i, False, new=False), needs=_CORRECTED),
+    "new_answer_given": Simple(family=_C, score=lambda i: _answers(i, False, new=True), needs=_CORRECTED),
+    "new_answer_likelier": Simple(family=_C, score=lambda i: _prefers(i, False), needs=_CORRECTED),
+    "old_answer_given_reworded": Simple(family=_C, score=lambda i: _answers(i, True, new=False), needs=_REWORDED),
+    "new_answer_given_reworded": Simple(family=_C, score=lambda i: _answers(i, True, new=True), needs=_REWORDED),
+    "new_answer_likelier_reworded": Simple(family=_C, score=lambda i: _prefers(i, True), needs=_REWORDED),
 }
 
 
@@ -178,19 +214,14 @@ def values_of(items: Sequence[ItemScores], score: Score) -> Values:
 def compared(
     name: str, family: str, rows: Mapping[str, Values], clusters: Clusters, *, bounded: bool, **detail: Any
 ) -> Measure:
-    """A measure from scores of each item under the model and, where there is one, the reference."""
-    reference = rows.get("reference")
+    """A measure from scores of each item under the model and, where there are such, the reference and the original."""
     found = mean(rows["model"], clusters, bounded=bounded)
-    if reference is None or found.value is None:
-        return Measure(name=name, family=family, found=found, detail=detail)
-    return Measure(
-        name=name,
-        family=family,
-        found=found,
-        reference=mean(reference, clusters, bounded=bounded),
-        difference=paired_difference(rows["model"], reference, clusters, bounded=bounded, name=name),
-        detail=detail,
-    )
+    beside: dict[str, Found] = {}
+    for other, gap in (("reference", "difference"), ("original", "change")):
+        if other in rows and found.value is not None:
+            beside[other] = mean(rows[other], clusters, bounded=bounded)
+            beside[gap] = paired_difference(rows["model"], rows[other], clusters, bounded=bounded, name=name)
+    return Measure(name=name, family=family, found=found, detail=detail, **beside)
 
 
 def simple(name: str, material: Material) -> Measure:

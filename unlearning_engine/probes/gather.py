@@ -41,7 +41,8 @@ class ItemScores:
 
     `own` is the right answer (or the running text); `held_out` the same under each reworded prompt, `reworded` the
     reworded answers. `wrong` holds for the prompt and then each reworded prompt the wrong answers. `said` are the
-    continuations of the prompt and of each reworded one; of running text, that of its first half.
+    continuations of the prompt and of each reworded one; of running text, that of its first half. Of a row with a
+    correction, `corrected` are its scores under the same prompts, `said_corrected` continuations long enough for it.
     """
 
     record: Record
@@ -50,11 +51,13 @@ class ItemScores:
     reworded: tuple[TokenScores, ...] = ()
     wrong: tuple[tuple[TokenScores, ...], ...] = ()
     said: tuple[Said, ...] = ()
+    corrected: tuple[TokenScores, ...] = ()
+    said_corrected: tuple[Said, ...] = ()
 
     @property
     def finite(self) -> bool:
         """Whether the model gave numbers for all of it."""
-        rows = (self.own, *self.held_out, *self.reworded, *(x for row in self.wrong for x in row))
+        rows = (self.own, *self.held_out, *self.reworded, *self.corrected, *(x for row in self.wrong for x in row))
         return all(row.finite for row in rows)
 
 
@@ -75,12 +78,16 @@ def _prompts(record: Record) -> tuple[str, ...]:
     return (record.prompt, *record.paraphrase) if record.is_question else ()
 
 
+def _corrected(record: Record) -> list[Pair]:
+    return [(prompt, record.correction) for prompt in _prompts(record)] if record.correction else []
+
+
 def _wanted(record: Record) -> list[Pair]:
     if not record.is_question:
         return [("", record.text)]
     answers = (record.answer, *record.perturbed)
     pairs = [(prompt, answer) for prompt in _prompts(record) for answer in answers]
-    return pairs + [(record.prompt, answer) for answer in record.paraphrased_answer]
+    return [*pairs, *((record.prompt, answer) for answer in record.paraphrased_answer), *_corrected(record)]
 
 
 def prepare(
@@ -116,7 +123,7 @@ def prepare(
             plan.groups += [[number] for number in numbers]
     plan.groups += by_prompt.values()
     for record in records if continued else ():
-        for pair in [(p, record.answer) for p in _prompts(record)] or [("", record.text)]:
+        for pair in ([(p, record.answer) for p in _prompts(record)] or [("", record.text)]) + _corrected(record):
             _continue(plan, pair)
     return plan
 
@@ -162,6 +169,8 @@ def gather(
                 reworded=tuple(scores[(record.prompt, a)] for a in record.paraphrased_answer),
                 wrong=tuple(tuple(scores[(p, a)] for a in record.perturbed) for p in prompts if record.perturbed),
                 said=tuple(said(pair) for pair in continued) if plan.prompts else (),
+                corrected=tuple(scores[pair] for pair in _corrected(record)),
+                said_corrected=tuple(said(pair) for pair in _corrected(record)) if plan.prompts else (),
             )
         )
     return found
