@@ -104,6 +104,9 @@ def _reason(case: Case, plans: list[Plan]) -> str:
     if case.disposition in (Disposition.REFUSED, Disposition.EXCLUDED):
         texts = Decision.objects.filter(match__case=case).exclude(reason="").values_list("ground", "reason")
         return " ".join(dict.fromkeys(f"{ground}: {reason}" for ground, reason in texts))
+    if case.disposition == Disposition.NOT_FULFILLED and not plans:
+        given_up = LedgerOpening.objects.filter(case=case, entry__action="model.withdrawal_proposed").last()
+        return f"No plan could be made. {given_up.body['why']}" if given_up else "No plan could be made."
     if case.disposition == Disposition.NOT_FULFILLED:
         ends = [f"plan {plan.attempt} ({dispatch.METHODS[plan.method].title}): {_verdict(plan)}" for plan in plans]
         return "No plan ended in a version that could take the old one's place: " + "; ".join(ends) + "."

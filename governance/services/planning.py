@@ -43,9 +43,9 @@ def plan_propose(*, job: Job) -> Plan | None:
         Unfit: no released version learned the records, or several did (each model is planned in a case of its own).
     """
     case = job.load_case()
-    tried = list(case.plans.select_related("base", "verification"))
+    tried = list(case.plans.select_related("base__model", "verification"))
     if over := candidates.ended(tried):
-        _give_up(case, tried, over)
+        _give_up(case, tried, tried[-1].base, over)
         return None
     records = records_to_forget(case)
     base, dataset = _affected(records)
@@ -66,7 +66,7 @@ def plan_propose(*, job: Job) -> Plan | None:
         policy_digest=dispatch.digest(policy),
     )
     if over := _rank(plan, tried):
-        _give_up(case, tried, over)
+        _give_up(case, tried, base, over)
         return None
     plan.save()
     ledger.append(action="plan.proposed", actor=SYSTEM, case=case, body=_facts(plan))
@@ -95,21 +95,21 @@ def _rank(plan: Plan, tried: list[Plan]) -> str:
     plan.method = ranking.candidates[0].method
     plan.deletion = deletions.get(plan.method, {})
     mine = set(dispatch.read_lines(plan.forget_ids))
-    if not plan.deletion and (leader := exact.led_by(Plan.objects.filter(candidate=plan.base), mine)):
-        # An earlier retraining left these records out already: what it started from is what is judged.
+    leader = None if plan.deletion else exact.led_by(Plan.objects.filter(candidate=plan.base), mine)
+    if leader is not None and dispatch.exists(leader.base.artifact):
+        # An earlier retraining left these records out already: it is judged beside what it started from.
         plan.base, plan.method = leader.base, leader.method
     return ""
 
 
-def _give_up(case: Case, tried: list[Plan], why: str) -> None:
-    """Nothing more may be tried. The last proposal goes to people: take the version out of service."""
-    base = tried[-1].base if tried else None
-    if base is not None and base.state == ModelVersion.State.RELEASED:
-        serving = base.deployments.exclude(state=Deployment.State.REPLACED).count()
+def _give_up(case: Case, tried: list[Plan], base: ModelVersion, why: str) -> None:
+    """Nothing more may be tried. The last proposal goes to people: take the version in service out of it."""
+    version = base.model.versions.filter(state=ModelVersion.State.RELEASED).order_by("-revision").first()
+    if version is not None:
         body = {
-            "version": base.artifact,
-            "model": str(base),
-            "places": serving,
+            "version": version.artifact,
+            "model": str(version),
+            "places": version.deployments.exclude(state=Deployment.State.REPLACED).count(),
             "attempts": [[plan.method, candidates.verdict(plan)] for plan in tried],
             "why": why,
         }

@@ -7,12 +7,14 @@ import json
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from governance import dispatch
 from governance.errors import Unfit
+from governance.evidence import schema
 from governance.models import Disposition, LedgerOpening, Plan, Role, Status
 from governance.policies import Actor
-from governance.services import planning
+from governance.services import dossier, planning
 from tests.governance.conftest import engine_job, finish, run_house_jobs, verdict_document
 from tests.governance.staff import sign_in_to_decide
 
@@ -103,6 +105,17 @@ def test_where_nothing_is_left_the_withdrawal_of_the_model_is_proposed_to_people
     page = client(people[Role.ENGINEER]).get(reverse("case", args=[case.public_id]) + "?tab=plan").content.decode()
     assert "Proposed to people: withdraw Lumen rev. 1" in page and "second look" in page
     assert "proposed to withdraw Lumen rev. 1" in page
+
+
+def test_where_no_method_can_run_at_all_the_report_says_so(settings, walk, case):
+    settings.PLAN_HOUSE = {**settings.PLAN_HOUSE, "methods": ["sisa"]}
+    walk(case, Status.PLANNING)
+    run_house_jobs(case)
+    assert (case.status, case.disposition, case.plans.count()) == (Status.REPORTING, Disposition.NOT_FULFILLED, 0)
+    assert body(case, "model.withdrawal_proposed")["attempts"] == []
+    document = dossier.document(case, number="LR-1", issued_at=timezone.now())
+    schema.validate(document)
+    assert document["case"]["reason"] == "No plan could be made. No method is left that can run."
 
 
 def test_the_same_weights_are_never_judged_twice(walk, case):
