@@ -24,6 +24,8 @@ VOCABULARY, CONTEXT = ("vocab_size",), ("max_position_embeddings", "n_positions"
 CHARACTERS = 4
 #: Layers in which representation steering keeps gradients: the steered one and two below it.
 STEERED = 3
+#: Methods that train two answers for each forgotten row.
+TWICE = frozenset({"altpo", "correct"})
 
 
 def check_memory(
@@ -67,7 +69,7 @@ def size_of(facts: dict[str, Any], tensors: dict[str, stored.Stored], ends: Sequ
 
 def plan_for(method: str, config: ForgetConfig, size: memory.Size, longest: int, processes: int) -> memory.Plan:
     """What the method does with the model, `longest` being the tokens of the longest row."""
-    sequences = config.batch_size * (2 if method == "altpo" else 1)
+    sequences = config.batch_size * (2 if method in TWICE else 1)
     sequences += config.retain_batch_size if isinstance(config, PairConfig) else 0
     steered = method == "rmu"
     trained = size.parameters
