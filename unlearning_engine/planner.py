@@ -214,7 +214,7 @@ def _work(candidate: Candidate) -> float:
 
 def _ranked(candidates: Sequence[Candidate], situation: Situation) -> list[Candidate]:
     exact = min((c for c in candidates if c.guarantee == Guarantee.EXACT), key=_work, default=None)
-    seen = [_with_expected(c, exact) for c in candidates]
+    seen = [_with_expected(c, exact, situation) for c in candidates]
     order = {name: at for at, name in enumerate(METHODS)}
 
     def place(one: Candidate) -> tuple[Any, ...]:
@@ -240,12 +240,12 @@ def _ranked(candidates: Sequence[Candidate], situation: Situation) -> list[Candi
     return [dataclasses.replace(one, why=_why(one, at, ranked, exact, situation)) for at, one in enumerate(ranked)]
 
 
-def _with_expected(one: Candidate, exact: Candidate | None) -> Candidate:
+def _with_expected(one: Candidate, exact: Candidate | None, situation: Situation) -> Candidate:
     """With the time until something holds: its own, and where it fails that of the exact way behind it."""
     if one.guarantee == Guarantee.EXACT or one.chance is None or one.total is None:
         return one
-    if exact is None or exact.total is None:
-        return one
+    if exact is None or exact.total is None or situation.attempts_left < 2:
+        return one  # nothing would follow a failure
     return dataclasses.replace(one, expected=one.total + (1 - one.chance) * exact.total)
 
 
