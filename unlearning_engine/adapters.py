@@ -27,6 +27,15 @@ def linear(part: Module) -> dict[str, Any]:
     return {name: module for name, module in part.named_modules() if isinstance(module, Linear | Conv1D)}
 
 
+def blocks(model: PreTrainedModel) -> list[Module]:
+    """The decoder's layers, found as the list that is as long as the configuration says; empty where there is none."""
+    from torch.nn import ModuleList
+
+    depth = getattr(model.config, "num_hidden_layers", 0)
+    lists = (m for m in model.modules() if isinstance(m, ModuleList) and len(m) == depth)
+    return list(next(lists, ()))
+
+
 def chosen(part: Module, ends: Sequence[str], field: str) -> dict[str, Any]:
     """The linear layers whose names end in one of `ends`, whole words between dots.
 

@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from unlearning_engine import together
 from unlearning_engine.errors import DataError, StorageError
 
 KEEP = 2
@@ -40,14 +41,27 @@ def _flush(path: Path) -> None:
 
 
 def _tensors(model: torch.nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """Everything that decides the next step. Tied weights are kept once, frozen ones not at all: their folder is."""
-    out = {name: value.detach().cpu().contiguous() for name, value in _ours(model).items()}
+    """Everything that decides the next step. Tied weights are kept once, frozen ones not at all: their folder is.
+
+    Of a model split over processes all must ask, and the first gets them whole: a checkpoint is the same for any
+    number of processes. Their random numbers come from seed and step (`together.seed`).
+    """
+    out: dict[str, torch.Tensor] = {}
+    for name, value in _ours(model).items():
+        _keep(out, name, together.whole(value.detach()).cpu().contiguous())
     for number, state in optimiser.state_dict()["state"].items():
-        out |= {f"optimiser.{number}.{name}": value.detach().cpu().clone() for name, value in state.items()}
+        for name, value in state.items():
+            _keep(out, f"optimiser.{number}.{name}", together.whole(value.detach()).cpu().clone())
     out["random.cpu"] = torch.get_rng_state()
-    if any(w.is_cuda for w in model.parameters()):  # a machine's idle device is no part of a training on the CPU
+    alone = not together.joined()
+    if alone and any(w.is_cuda for w in model.parameters()):  # an idle device is no part of a training on the CPU
         out |= {f"random.cuda.{n}": state for n, state in enumerate(torch.cuda.get_rng_state_all())}
     return out
+
+
+def _keep(out: dict[str, torch.Tensor], name: str, value: torch.Tensor) -> None:
+    if together.first():
+        out[name] = value
 
 
 def _ours(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -72,7 +86,7 @@ def write(
     """
     final = place(folder, step)
     write_at(final, model, optimiser, {**facts, "step": step})
-    for old in sorted(folder.glob("step-*"))[:-KEEP]:
+    for old in sorted(folder.glob("step-*"))[:-KEEP] if together.first() else ():
         shutil.rmtree(old, ignore_errors=True)
     return final
 
@@ -84,10 +98,13 @@ def write_at(final: Path, model: torch.nn.Module, optimiser: torch.optim.Optimiz
         StorageError: the disk refused; whatever stood at `final` is untouched.
     """
     draft = final.with_name(f".{final.name}.part")
+    tensors = _tensors(model, optimiser)
+    if not together.first():
+        return
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        save_file(_tensors(model, optimiser), draft / TENSORS)
+        save_file(tensors, draft / TENSORS)
         digest = file_digest(draft / TENSORS)
         (draft / FACTS).write_text(json.dumps({**facts, "tensors": digest}), encoding="utf-8")
         for path in (draft / TENSORS, draft / FACTS, draft):
@@ -140,17 +157,19 @@ def restore_weights(model: torch.nn.Module, tensors: dict[str, torch.Tensor]) ->
         raise DataError("the checkpoint is of a model with other weights; delete the checkpoints to start again")
     with torch.no_grad():
         for name, ours_value in ours.items():
-            ours_value.copy_(tensors[name])
+            together.put(ours_value, tensors[name])
 
 
 def restore(model: torch.nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     """Put weights, moments and random generators back as they were; see `restore_weights`."""
     restore_weights(model, tensors)
     moments: dict[int, dict[str, torch.Tensor]] = {}
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     for name, value in tensors.items():
         if name.startswith("optimiser."):
             _, number, key = name.split(".", 2)
-            moments.setdefault(int(number), {})[key] = value
+            own = weights[int(number)] if int(number) < len(weights) else value
+            moments.setdefault(int(number), {})[key] = together.like(own, value) if value.dim() else value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     torch.set_rng_state(tensors["random.cpu"])
     cuda = [tensors[name] for name in sorted(tensors) if name.startswith("random.cuda.")]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from unlearning_engine import together
 from unlearning_engine.contracts import WATCH
 from unlearning_engine.data import Record
 from unlearning_engine.losses import sequence_losses
@@ -167,7 +168,7 @@ class Watch:
             with torch.no_grad():
                 for name, value in model.named_parameters():
                     if name in tensors:
-                        value.copy_(tensors[name])
+                        together.put(value, tensors[name])
             kept = self.best
         return {
             "curve": [{**asdict(point), "lowest": point.lowest} for point in self.curve],
@@ -179,7 +180,7 @@ class Watch:
         }
 
     def _probabilities(self, model: PreTrainedModel) -> dict[str, float]:
-        return {name: probability(model, rows, self._pad) for name, rows in self._sets.items()}
+        return together.agreed({name: probability(model, rows, self._pad) for name, rows in self._sets.items()})
 
     def _shares(self, found: Mapping[str, float]) -> dict[str, float]:
         return {name: found[name] / max(self._before[name], 1e-12) for name in found if name != FORGET}
@@ -194,8 +195,14 @@ class Watch:
         return self._folder / f"best-{step:08d}.safetensors"
 
     def _keep(self, model: PreTrainedModel) -> None:
+        tensors: dict[str, torch.Tensor] = {}
+        for name, weight in model.named_parameters():
+            if weight.requires_grad:
+                value = together.whole(weight.detach()).cpu().contiguous()
+                tensors |= {name: value} if together.first() else {}
+        if not together.first():
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
-        tensors = {n: w.detach().cpu().contiguous() for n, w in model.named_parameters() if w.requires_grad}
         path = self._file(self.curve[-1].step)
         draft = path.with_suffix(".part")
         save_file(tensors, draft)

@@ -7,6 +7,7 @@ where it is used: it takes seconds.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unlearning_engine import stored
+from unlearning_engine import adapters, stored
 from unlearning_engine.errors import ConfigError, DataError, DeviceError
 
 if TYPE_CHECKING:
@@ -107,13 +108,31 @@ def _know_ensemble(folder: Path) -> None:
 
 
 def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32") -> PreTrainedModel:
-    """A causal language model from a local folder or a hub id, in evaluation mode.
+    """A causal language model from a local folder or a hub id, in evaluation mode; of several processes that work
+    together each gets its part (`together`).
 
     Raises:
         DataError: missing, damaged, not safetensors, or weights that do not fit the configuration.
         DeviceError: the device is not there or has too little memory.
     """
     import torch
+
+    from unlearning_engine import together
+
+    where = choose_device(device)
+    try:
+        with together.in_turn():
+            model = _read_model(ref, dtype)
+            if not together.joined():
+                return model.to(where).eval()
+            together.split(model, adapters.blocks(model), where)
+            return model.eval()
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(f"{ref}: does not fit on {where}; use another device or a smaller dtype") from error
+
+
+def _read_model(ref: str | Path, dtype: str) -> PreTrainedModel:
+    """The whole model in this machine's memory; see `load_model`."""
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -126,7 +145,6 @@ def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32")
         _know_ensemble(folder)
     elif folder.is_absolute() or str(ref).startswith("."):
         raise DataError(f"{ref}: does not exist; give the folder of a saved model")
-    where = choose_device(device)
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
             str(ref), use_safetensors=True, trust_remote_code=False, dtype=_dtype(dtype), output_loading_info=True
@@ -136,10 +154,35 @@ def load_model(ref: str | Path, *, device: str = "auto", dtype: str = "float32")
     wrong = sorted({*info["missing_keys"], *(str(k) for k in info["mismatched_keys"]), *info["unexpected_keys"]})
     if wrong:
         raise DataError(f"{ref}: weights do not fit the configuration ({', '.join(wrong[:10])}); restore the model")
-    try:
-        return model.to(where).eval()
-    except torch.OutOfMemoryError as error:
-        raise DeviceError(f"{ref}: does not fit on {where}; use another device or a smaller dtype") from error
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """The model as it was loaded, to compare with; of one in parts, which cannot be copied, read once more."""
+    from unlearning_engine import together
+
+    if not together.joined():
+        return copy.deepcopy(model).requires_grad_(False)
+    return load_model(model.name_or_path, device=str(model.device)).requires_grad_(False)
+
+
+def in_one_piece(model: PreTrainedModel, ref: str | Path) -> PreTrainedModel:
+    """A model that was loaded from `ref`, with all of its weights; in the first process alone where several have it."""
+    import torch
+
+    from unlearning_engine import together
+
+    if not together.joined():
+        return model
+    plain = _read_model(ref, "float32") if together.first() else None
+    own = dict(plain.named_parameters()) if plain else {}
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            full = together.whole(value.detach()).cpu()
+            if plain:
+                own[name].copy_(full)
+    return plain or model
 
 
 def load_tokenizer(ref: str | Path) -> PreTrainedTokenizerBase:

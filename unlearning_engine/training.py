@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from unlearning_engine import checkpoints, losses, precision
+from unlearning_engine import checkpoints, losses, precision, together
 from unlearning_engine.configs import Checked, number
 from unlearning_engine.errors import DataError, DeviceError, DivergenceError
 from unlearning_engine.progress import Report, silent
@@ -205,7 +205,9 @@ class _Run:
         folder: Path | None,
         identity: str,
         watch: Watcher | None,
+        seed: int,
     ) -> None:
+        self.seed = seed
         self.model, self.objective, self.config, self.folder, self.identity = model, objective, config, folder, identity
         self.watch, self.total = watch, math.ceil(objective.total / config.accumulate)
         self.optimiser = torch.optim.AdamW(
@@ -245,7 +247,8 @@ class _Run:
         """Checkpoint after `done` steps, if it is time for one."""
         every = self.config.checkpoint_every
         started = time.monotonic()
-        if self.folder and every and done % every == 0 and done < self.total and started >= self.due:
+        regular = self.folder and every and done % every == 0 and done < self.total
+        if self.folder and regular and together.agreed(started >= self.due):
             self.last_good = checkpoints.write(self.folder, done, self.model, self.optimiser, self.facts())
             if self.config.checkpoint_seconds:
                 now = time.monotonic()
@@ -280,19 +283,26 @@ class _Run:
         return loss, done, stopped
 
     def gradient(self, number: int) -> tuple[float, dict[str, float]]:
-        """Mean loss, numbers and gradient of an update's steps; the gradient is left at the first bad loss."""
+        """Mean loss, numbers and gradient of an update's steps; the gradient is left at the first bad loss.
+
+        Of several processes each takes its steps; one without a step of its own goes along with the last.
+        """
         first, loss = number * self.config.accumulate, 0.0
         parts = min(self.config.accumulate, self.objective.total - first)
         numbers: dict[str, float] = {}
-        for at in range(first, first + parts):
-            step = self.objective.step(self.model, at)
+        for at in range(first, first + parts, together.size()):
+            mine = min(at + together.rank(), first + parts - 1)
+            counted = mine == at + together.rank()
+            step = self.objective.step(self.model, mine)
             share = step.loss / parts if parts > 1 else step.loss
-            loss += float(share.detach())
+            found = {name: value / parts for name, value in step.numbers.items()}
+            found = together.total({"": float(share.detach()), **found}, counted=counted)
+            loss += found.pop("")
             if not math.isfinite(loss):
                 break
-            share.backward()
-            for name, value in step.numbers.items():
-                numbers[name] = numbers.get(name, 0.0) + value / parts
+            together.backward(share, counted=counted)
+            for name, value in found.items():
+                numbers[name] = numbers.get(name, 0.0) + value
         return loss, numbers
 
     def step(self, number: int) -> tuple[float, dict[str, float]]:
@@ -300,9 +310,10 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, number, self.total)
         self.optimiser.zero_grad(set_to_none=True)
+        together.seed(self.seed, number)
         loss, numbers = self.gradient(number)
         if math.isfinite(loss):
-            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+            norm = together.whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
             if torch.isfinite(norm):
                 self.optimiser.step()
                 return loss, numbers
@@ -340,7 +351,7 @@ def run(
         DataError: the checkpoints are of another job.
         DeviceError: the device ran out of memory.
     """
-    state = _Run(model, objective, config, folder, identity, watch)
+    state = _Run(model, objective, config, folder, identity, watch, seed)
     if start:
         state.begin(start)
     torch.manual_seed(seed)

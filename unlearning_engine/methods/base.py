@@ -6,7 +6,6 @@ checkpoints, saving and digests are common to all; no method imports another.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -196,7 +195,7 @@ class PairObjective:
 
     def __init__(self, model: PreTrainedModel, pairs: Pairs, config: PairConfig, away: Away) -> None:
         self._pairs, self._config, self._away, self.total = pairs, config, away, pairs.total
-        self._original = copy.deepcopy(model).requires_grad_(False) if config.retain_loss == "kl" else None
+        self._original = models.frozen_copy(model) if config.retain_loss == "kl" else None
 
     def step(self, model: PreTrainedModel, number: int) -> Step:
         """Loss of one batch of each set."""

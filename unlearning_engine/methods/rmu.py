@@ -51,13 +51,6 @@ class Config(PairConfig):
         return super().conflicts() + other
 
 
-def blocks(model: PreTrainedModel) -> list[nn.Module]:
-    """The decoder's layers, found as the list that is as long as the configuration says; empty where there is none."""
-    depth = getattr(model.config, "num_hidden_layers", 0)
-    lists = (m for m in model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth)
-    return list(next(lists, ()))
-
-
 def trained(block: nn.Module, ends: Sequence[str]) -> list[Any]:
     """The linear layers of a block that are trained: the named ones, or the last, in which the feed-forward part ends.
 
@@ -85,7 +78,7 @@ def states(model: PreTrainedModel, layer: int, examples: Sequence[Example], pad_
     def stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
         raise _Reached(output[0] if isinstance(output, tuple) else output)
 
-    hook = blocks(model)[layer - 1].register_forward_hook(stop)
+    hook = adapters.blocks(model)[layer - 1].register_forward_hook(stop)
     try:
         with precision.products(model.device):
             model(**batch, use_cache=False)
@@ -147,7 +140,7 @@ class RMUMethod:
             DataError: the model has no such layer, or a layer no such matrix.
         """
         model, tokenizer, pairs = load_pairs(job, config, self.name)
-        found = blocks(model)
+        found = adapters.blocks(model)
         if not 0 <= config.layer <= len(found) or not found:
             raise DataError(f"rmu: the model has {len(found)} layers and no layer {config.layer}; name one it has")
         layer = config.layer or max(1, round(PLACE * len(found)))
