@@ -112,7 +112,8 @@ class Hardware:
 class Sizes:
     """What a cost depends on; 0 means unknown. `passes` are the sample passes of a deletion from a lineage.
 
-    `epochs` are the passes over the data with which the model was trained; tokens are those of all rows together.
+    `epochs` are the passes over the data with which the model was trained; tokens are those of all rows together. Of an
+    ensemble of `shards`, `parameters` are those of one: in training a record passes through one, in judging through all.
     """
 
     parameters: int = 0
@@ -124,6 +125,7 @@ class Sizes:
     epochs: float = 0.0
     passes: float = 0.0
     retraining_passes: float = 0.0
+    shards: int = 1
 
     @property
     def per_record(self) -> float:
@@ -207,7 +209,7 @@ def cost_of(method: str, sizes: Sizes, hardware: Hardware) -> Cost:
 def verification_cost(sizes: Sizes, hardware: Hardware) -> Cost:
     """What judging one candidate costs, by the default policy."""
     items = min(sizes.forget_records, MOST_ITEMS)
-    work = VERIFICATION * items if items else None
+    work = VERIFICATION * items * sizes.shards if items else None
     return _priced(work, "" if work else "no_tokens", "verify", sizes, hardware)
 
 

@@ -33,7 +33,7 @@ def parameters_in(file: IO[bytes], name: str = "weights") -> int:
 
 
 def model_sizes(names: Iterable[str], open_: Open) -> dict[str, float]:
-    """`parameters`, `layers` and `epochs` of a model's folder, each only where its files say it.
+    """`parameters`, `layers`, `epochs` and `shards` of a model's folder, each only where its files say it.
 
     Of an ensemble of shards `parameters` are those of one shard, since a sample passes through no more in training.
 
@@ -50,6 +50,7 @@ def model_sizes(names: Iterable[str], open_: Open) -> dict[str, float]:
                 shards[shard] = shards.get(shard, 0) + parameters_in(file, name)
     if shards:
         found["parameters"] = max(shards.values())
+        found |= {"shards": len(shards)} if len(shards) > 1 else {}
     layers = [_json(name, open_).get("num_hidden_layers") for name in files if name.endswith("config.json")]
     if known := [value for value in layers if isinstance(value, int)]:
         found["layers"] = known[0]

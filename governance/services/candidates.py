@@ -84,6 +84,7 @@ def _situation(plan: Plan, tried: Sequence[Plan], passes: dict[str, float]) -> d
         retain_tokens=round(retained * each),
         passes=passes.get("sisa", 0.0),
         retraining_passes=passes.get("retrain", 0.0),
+        shards=int(sizes.get("shards", 1)),
     )
     hardware = _hardware()
     return dispatch.Situation(

@@ -93,6 +93,11 @@ def test_a_verification_grows_with_the_model_and_with_the_items_up_to_its_limit(
     assert large.flops == pytest.approx(2 * small.flops)
 
 
+def test_an_ensemble_is_judged_through_all_of_its_shards():
+    alone, four = (verification_cost(dataclasses.replace(SIZES, shards=n), Hardware()) for n in (1, 4))
+    assert four.flops == pytest.approx(4 * alone.flops)
+
+
 @pytest.mark.parametrize("name", sorted(WORK))
 def test_the_settings_are_the_methods_own_defaults(name):
     methods = pytest.importorskip("unlearning_engine.methods").METHODS
@@ -136,7 +141,7 @@ def test_a_model_s_size_is_read_from_its_headers():
 
 def test_an_ensemble_counts_one_shard_since_a_sample_passes_through_no_more():
     files = {f"shard-0{n}/model.safetensors": safetensors(a=[2, 3]) for n in (0, 1)}
-    assert model_sizes(files, lambda name: BytesIO(files[name])) == {"parameters": 6}
+    assert model_sizes(files, lambda name: BytesIO(files[name])) == {"parameters": 6, "shards": 2}
 
 
 @pytest.mark.parametrize("data", [b"", b"\x08" + b"\0" * 7 + b"not json", b"\xff" * 8, struct.pack("<Q", 2) + b"[]"])
