@@ -113,7 +113,7 @@ class Sizes:
     """What a cost depends on; 0 means unknown. `passes` are the sample passes of a deletion from a lineage.
 
     `epochs` are the passes over the data with which the model was trained; tokens are those of all rows together. Of an
-    ensemble of `shards`, `parameters` are those of one: in training a record passes through one, in judging through all.
+    ensemble of `shards`, `parameters` are those of one: a record is learnt by one, and judged through all.
     """
 
     parameters: int = 0
