@@ -113,8 +113,9 @@ class UnlearnSpec(Spec):
     """Make `model` forget the records of `dataset` named in `forget_ids` (one id a line), or the rows of `forget`.
 
     With `forget`, `retain` are the rows to hold; where a method needs some and gets none, they are sampled from the
-    model. A `request` stands in place of `forget` where there is no training data at all: see `source_free`. `tune`
-    settings are tried on other subjects first: see `methods.tuning`.
+    model. A `request` stands in place of `forget` where there is no training data at all: see `source_free`. So do
+    `prompts` with a `classifier` that flags what is to go among the model's own continuations, and `behaviour`, the
+    settings of that: see `behaviours`. `tune` settings are tried on other subjects first: see `methods.tuning`.
 
     `exclude_ids` names records that are in neither part: forgotten by an earlier request, or set aside by a
     decision. They are not forgotten again, and above all never trained on again.
@@ -136,6 +137,9 @@ class UnlearnSpec(Spec):
     forget: Ref = ""
     retain: Ref = ""
     request: Ref = ""
+    prompts: Ref = ""
+    classifier: Ref = ""
+    behaviour: dict[str, Any] = field(default_factory=dict)
     tune: int = 0
     base: Ref = ""
     shard: int = -1
@@ -176,7 +180,8 @@ class ProbeSpec(Spec):
     """Measure one family of probes, or all, on `model`: numbers with intervals, no verdict.
 
     `items` are rows with a prompt and an answer; `controls` the like of them that no model saw. `layout` is "rows",
-    "tofu" or "muse"; `join` stands between prompt and answer in place of one space, `chat` uses the chat template.
+    "tofu" or "muse"; `join` stands between prompt and answer in place of one space, `chat` uses the chat template. The
+    family behaviour takes prompts as items, a `classifier` and `behaviour`, the settings: see `behaviours`.
     """
 
     verb: typing.ClassVar[str] = "probe"
@@ -186,6 +191,8 @@ class ProbeSpec(Spec):
     reference: Ref = ""
     original: Ref = ""
     controls: Ref = ""
+    classifier: Ref = ""
+    behaviour: dict[str, Any] = field(default_factory=dict)
     layout: str = "rows"
     join: str = ""
     chat: bool = False
@@ -295,16 +302,20 @@ def _choice_problems(kind: type[Spec], data: Mapping[str, Any]) -> list[str]:
 
 
 def _set_problems(data: Mapping[str, Any]) -> list[str]:
-    """What is to be forgotten comes as ids of a dataset's rows, as rows, or as a request: never as two of them."""
-    ways = [name for name in ("forget", "request") if data.get(name)]
+    """What is to be forgotten comes as ids of a dataset's rows, as rows, as a request, or by prompts: never as two."""
+    ways = [name for name in ("forget", "request", "prompts") if data.get(name)]
     wanted = ("model",) if ways else ("model", "dataset", "forget_ids")
     problems = [f"spec.{name}: missing" for name in wanted if not data.get(name)]
     both = [name for name in ("dataset", "forget_ids", "exclude_ids") if ways and data.get(name)]
     problems += [f"spec.{name}: goes with a dataset; with {ways[0]} leave it out" for name in both]
-    if len(ways) == 2:
-        problems.append("spec.request: describes what is to be forgotten; leave out forget")
+    if len(ways) > 1:
+        problems.append(f"spec.{ways[-1]}: describes what is to be forgotten; leave out {' and '.join(ways[:-1])}")
     if data.get("retain") and not ways:
-        problems.append("spec.retain: goes with forget or request; with a dataset leave it out")
+        problems.append("spec.retain: goes with forget, request or prompts; with a dataset leave it out")
+    if data.get("prompts") and not data.get("classifier"):
+        problems.append("spec.classifier: missing; it says which continuations of the prompts are to go")
+    alone = [name for name in ("classifier", "behaviour") if data.get(name) and not data.get("prompts")]
+    problems += [f"spec.{name}: goes with prompts; leave it out" for name in alone]
     return problems
 
 

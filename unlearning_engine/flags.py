@@ -47,6 +47,13 @@ _SETTINGS = {
     "--set": Flag("config", "pairs", "one setting KEY=VALUE, again and again; goes over --config"),
 }
 
+_BEHAVIOUR = {
+    "--classifier": Flag("classifier", "path", "folder of a text classifier that flags the behaviour"),
+    "--behaviour": Flag(
+        "behaviour", "pairs", "KEY=VALUE of label, threshold, tries, length, temperature, with_prompt; again and again"
+    ),
+}
+
 #: Verb -> its summary and its flags.
 FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
     "generate": (
@@ -89,10 +96,12 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
             "--forget-ids": Flag("forget_ids", "path", "records to forget, one id a line"),
             "--exclude-ids": Flag("exclude_ids", "path", "records in neither part: forgotten before, or set aside"),
             "--forget": Flag("forget", "path", "in place of --data and --forget-ids: the rows to forget, JSONL"),
-            "--retain": Flag("retain", "path", "with --forget or --request: the rows to hold, JSONL"),
+            "--retain": Flag("retain", "path", "with --forget, --request or --prompts: the rows to hold, JSONL"),
             "--request": Flag(
                 "request", "path", "without training data: JSON of subject, titles and passages to forget"
             ),
+            "--prompts": Flag("prompts", "path", "with --classifier: prompts whose flagged continuations are to go"),
+            **_BEHAVIOUR,
             "--tune": Flag("tune", "whole", "try as many settings on other subjects first, take the best (default 0)"),
             "--purge": Flag("purge", "switch", "delete what still holds the records in the folder of --lineage"),
             **_SHARDS,
@@ -126,8 +135,11 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
             "--model": Flag("model", "path", "folder of the model"),
             "--items": Flag("items", "path", "rows of prompt and answer, JSONL"),
             "--reference": Flag("reference", "path", "a model retrained without the items"),
-            "--original": Flag("original", "path", "the model before unlearning, for activation patching"),
+            "--original": Flag(
+                "original", "path", "the model before, for activation patching, correction and behaviour"
+            ),
             "--controls": Flag("controls", "path", "rows of the same source that no model saw, for membership"),
+            **_BEHAVIOUR,
             "--layout": Flag("layout", "text", "rows (default), or the published layout tofu or muse"),
             "--join": Flag("join", "text", "text between prompt and answer (default: one space)"),
             "--chat": Flag("chat", "switch", "put the prompt into the tokenizer's chat template"),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 MEASURES, ITEMS = "probe.json", "items.jsonl"
-CORRECTION = "correction"
+CORRECTION, BEHAVIOUR = "correction", "behaviour"
 _SHOWN = ("memorisation", "knowledge", "distribution", "membership", "privacy", "representation", "utility", "canary")
 FAMILIES = (*_SHOWN, CORRECTION)
 ALL, ROWS = "all", "rows"
@@ -46,9 +46,13 @@ ALIASES: Mapping[str, str] = {
     "representations": "representation",
     "perplexity": "utility",
     "exposure": "canary",
+    "behavior": BEHAVIOUR,
+    "toxicity": BEHAVIOUR,
 }
 #: A tokenizer that makes fewer ids than this share of the model's rows is another model's.
 LEAST_ROWS = 0.8
+#: What a table of the behaviour says of how it was measured.
+HOW = ("label", "threshold", "tries", "length", "temperature", "seed")
 
 
 def family_of(name: str) -> str:
@@ -61,8 +65,9 @@ def family_of(name: str) -> str:
 
     found = ALIASES.get(name.replace("_", "-"), name)
     found = SIMPLE[found].family if found in SIMPLE else found
-    if found != ALL and found not in FAMILIES:
-        raise ConfigError(f"spec.name: {name!r} is no family of probes; {ALL} or one of {', '.join(FAMILIES)}")
+    known = (*FAMILIES, BEHAVIOUR)  # which is no part of all: it asks for prompts and a classifier
+    if found != ALL and found not in known:
+        raise ConfigError(f"spec.name: {name!r} is no family of probes; {ALL} or one of {', '.join(known)}")
     return found
 
 
@@ -88,13 +93,33 @@ def _load(path: str, layout: str) -> tuple[Sequence[Record], str]:
     return found.records, found.label
 
 
-def _read(spec: ProbeSpec) -> _Read:
+def _read(spec: ProbeSpec, family: str) -> _Read:
+    if family == BEHAVIOUR:
+        from unlearning_engine.data import load_records
+
+        return _Read(items=load_records(spec.items, bare=True), controls=(), label="prompts")
     items, label = _load(spec.items, spec.layout)
     controls = _load(spec.controls, spec.layout)[0] if spec.controls else ()
     shared = {r.full_text for r in items} & {r.full_text for r in controls}
     if shared:
         raise DataError(f"--controls: {len(shared)} rows are among the items; controls must be seen by no model")
     return _Read(items=items, controls=controls, label=label)
+
+
+def _check_fields(spec: ProbeSpec, family: str) -> None:
+    """Refuse what the family does not take; the behaviour's prompts are continued as they stand.
+
+    Raises:
+        ConfigError: with one message per field.
+    """
+    if family == BEHAVIOUR:
+        problems = [] if spec.classifier else ["spec.classifier: missing; it says what counts as the behaviour"]
+        given = {"controls": spec.controls, "join": spec.join, "chat": spec.chat, "layout": spec.layout != ROWS}
+    else:
+        problems, given = [], {"classifier": spec.classifier, "behaviour": spec.behaviour}
+    problems += [f"spec.{name}: {family} does not take it; leave it out" for name, value in given.items() if value]
+    if problems:
+        raise ConfigError(problems)
 
 
 def check_tokenizer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
@@ -277,6 +302,7 @@ def _summary(session: _Session, measures: Sequence[Measure], identities: Mapping
         "data": session.read.label,
         "models": dict(identities),
         "seed": session.spec.seed,
+        **({"behaviour": dict(measures[0].detail)} if session.family == BEHAVIOUR else {}),
         "measures": rows,
     }
 
@@ -294,7 +320,8 @@ def probe(spec: ProbeSpec, out: Path, report: Report) -> dict[str, Any]:
     family = family_of(spec.name)
     layout = Format(join=spec.join or None, chat=spec.chat)
     choose_threads(spec.threads)
-    read = _read(spec)
+    _check_fields(spec, family)
+    read = _read(spec, family)
     identities = _identities(spec)
     tokenizer = load_tokenizer(spec.model)
     for name in ("reference", "original"):
@@ -302,11 +329,18 @@ def probe(spec: ProbeSpec, out: Path, report: Report) -> dict[str, Any]:
         if ref and not _same_words(tokenizer, load_tokenizer(ref), read.items):
             raise DataError(f"--{name}: cuts the items into other tokens than the model; numbers per token differ")
     session = _Session(spec=spec, family=family, read=read, layout=layout, tokenizer=tokenizer, report=report)
-    found = _measure_all(session)
-    measures = _measures(session, found)
+    if family == BEHAVIOUR:
+        from unlearning_engine.probes.behaviour import observe
+
+        session.total = len(identities)
+        measures, rows = observe(spec, read.items, tokenizer, load=session.load, tell=session.tell)
+    else:
+        found = _measure_all(session)
+        measures = _measures(session, found)
+        rows = _item_rows(found, measures)
     summary = _summary(session, measures, identities)
     out.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(row, allow_nan=False) + "\n" for row in _item_rows(found, measures)]
+    lines = [json.dumps(row, allow_nan=False) + "\n" for row in rows]
     (out / ITEMS).write_text("".join(lines), encoding="utf-8")
     (out / MEASURES).write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return summary
@@ -331,6 +365,8 @@ def present(metrics: Mapping[str, Any], stream: TextIO, *, as_json: bool) -> int
         stream.write(json.dumps(metrics, allow_nan=False) + "\n")
     else:
         stream.write(f"{metrics['name']}: {metrics['items']} items, {metrics['facts']} facts, {metrics['data']}; 95%\n")
+        if how := metrics.get("behaviour"):
+            stream.write(", ".join(f"{name} {how[name]}" for name in HOW) + "\n")
         stream.write("".join(_line(row) + "\n" for row in metrics["measures"]))
     stream.flush()
     return 0 if metrics["outcome"] == "measured" else 3

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from unlearning_engine import catalog, models, source_free
+from unlearning_engine import behaviours, catalog, models, source_free
 from unlearning_engine.configs import build
 from unlearning_engine.contracts import UnlearnSpec, digest
 from unlearning_engine.data import Record, dataset_digest, leave_out, load_ids, load_records, raise_all, split
@@ -74,7 +74,7 @@ def _sets(spec: UnlearnSpec) -> tuple[list[Record], list[Record]]:
     Raises:
         DataError: nothing is to be forgotten, or a row stands in both sets.
     """
-    if spec.forget or spec.request:
+    if spec.forget or spec.request or spec.prompts:
         forget = load_records(spec.forget) if spec.forget else []
         retain = load_records(spec.retain) if spec.retain else []
         texts = {row.full_text for row in retain}
@@ -92,13 +92,29 @@ def _material(
 ) -> tuple[list[Record], list[Record], dict[str, Any]]:
     """Both sets, with what stands for them where there is no training data, and what the result says of that."""
     needs = catalog.METHODS[spec.method].needs
+    if spec.prompts:
+        source_free.check_method(needs, spec.method)
+        told = _told(spec, device, retain)
+        return told.forget, told.retain, {"behaviour": told.facts}
     if not spec.request and (retain or "retain set" not in needs or spec.dataset):
         return forget, retain, {}
     source_free.check_method(needs, spec.method)
     model, tokenizer = models.load(spec.model, device=str(device))
     request = source_free.read(spec.request) if spec.request else None
     found = source_free.surrogates(model, tokenizer, request=request, forget=forget, retain=retain, seed=spec.seed)
-    return found.forget, found.retain, found.facts
+    return found.forget, found.retain, {"source_free": found.facts}
+
+
+def _told(spec: UnlearnSpec, device: Any, retain: list[Record]) -> behaviours.Sets:
+    """What the model says to the prompts, divided by the classifier; the seconds taken are among the facts."""
+    started = time.perf_counter()
+    settings = build(behaviours.Judging, spec.behaviour, "spec.behaviour")
+    prompts = load_records(spec.prompts, bare=True)
+    judge = behaviours.load_judge(spec.classifier, settings, device=str(device))
+    model, tokenizer = models.load(spec.model, device=str(device))
+    said = behaviours.judged(model, tokenizer, prompts, judge, settings, seed=spec.seed)
+    found = behaviours.sets(said, settings, judge, retain=retain, seed=spec.seed)
+    return dataclasses.replace(found, facts={**found.facts, "seconds": time.perf_counter() - started})
 
 
 def _source(model: Path) -> dict[str, Any]:
@@ -141,10 +157,10 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     device = models.choose_device(spec.device)
     forget, retain = _sets(spec)
     _check_memory(spec, chosen, config, [*forget, *retain], device)
-    forget, retain, without_source = _material(spec, device, forget, retain)
+    forget, retain, told = _material(spec, device, forget, retain)
     job = Job(model=Path(spec.model), forget=forget, retain=retain, seed=spec.seed, device=device)
     retained, settings = dataset_digest(retain), dataclasses.asdict(config)
-    recipe = {"made_by": chosen.name, "unlearning": settings, "dataset_digest": retained}
+    recipe: dict[str, Any] = {"made_by": chosen.name, "unlearning": settings, "dataset_digest": retained}
     identity = digest({**recipe, "seed": spec.seed, **_asked(forget), "model": _weights(job.model)})
     target = Path(out)
     config, tuned = _tuned(spec, chosen, config, job, target / CHECKPOINTS / "tuning", identity, report)
@@ -152,7 +168,7 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     recipe |= {"seed": made.seed, "threads": made.outcome.threads}
     model = made.model if made.construction else models.as_stored(made.model, job.model)
     folder = save_model(target, model, made.tokenizer, {**_source(job.model), **recipe})
-    metrics: dict[str, Any] = {
+    return {
         "method": chosen.name,
         **dataclasses.asdict(made.outcome),
         "learning_rate": made.learning_rate,
@@ -164,12 +180,14 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         "weights_digest": models.weights_digest(folder),
         "dataset_digest": retained,
         "tokenizer_digest": tokenizer_digest(folder),
-        **({"tuning": tuned} if tuned else {}),
-        **({"source_free": without_source} if without_source else {}),
-        **({"frontier": made.frontier} if made.frontier else {}),
-        **({"construction": made.construction} if made.construction else {}),
+        **told,
+        **_filled(tuning=tuned, frontier=made.frontier, construction=made.construction),
     }
-    return metrics
+
+
+def _filled(**facts: Any) -> dict[str, Any]:
+    """Those facts that say something."""
+    return {name: value for name, value in facts.items() if value}
 
 
 def _check_memory(spec: UnlearnSpec, chosen: Method | Spunge, config: Any, rows: list[Record], device: Any) -> None:
