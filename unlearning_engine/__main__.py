@@ -28,13 +28,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from unlearning_engine import planner_cli, runner
+from unlearning_engine import runner
 from unlearning_engine.artifacts import ENVIRONMENT, Store
 from unlearning_engine.catalog import METHODS
 from unlearning_engine.contracts import EXIT_CODE, SCORE_CACHE, Outcome, Result
 from unlearning_engine.errors import ConfigError, DataError, EngineError
 from unlearning_engine.flags import FLAGS, add_flags, given_fields, spec_from_flags
 from unlearning_engine.patches import cli as patch_cli
+from unlearning_engine.planner import cli as planner_cli
 from unlearning_engine.progress import Event, Lines, Report, silent
 from unlearning_engine.sisa import lineage_cli
 

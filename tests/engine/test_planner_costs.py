@@ -11,8 +11,8 @@ import pytest
 
 from unlearning_engine.catalog import METHODS
 from unlearning_engine.errors import ConfigError, DataError
-from unlearning_engine.planner_costs import WORK, Hardware, Sizes, cost_of, token_work, verification_cost
-from unlearning_engine.planner_reading import model_sizes, parameters_in, tokens_of
+from unlearning_engine.planner.costs import WORK, Hardware, Sizes, cost_of, token_work, verification_cost
+from unlearning_engine.planner.reading import model_sizes, parameters_in, tokens_of
 
 #: Ten records of ten tokens to forget, a hundred to hold; batches of 16 and 24, 8 epochs: 8 steps, 192 retained rows.
 SIZES = Sizes(

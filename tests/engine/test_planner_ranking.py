@@ -14,7 +14,7 @@ from unlearning_engine.catalog import METHODS, MethodEntry
 from unlearning_engine.contracts import Guarantee
 from unlearning_engine.errors import ConfigError
 from unlearning_engine.planner import Attempt, Hardware, House, Situation, Sizes, available, rank, serves
-from unlearning_engine.planner_words import MEASURED, SENTENCES, chance, duration, reason
+from unlearning_engine.planner.words import MEASURED, SENTENCES, chance, duration, reason
 
 SIZES = Sizes(
     parameters=657_024, layers=2, forget_records=245, forget_tokens=3185, retain_records=629, retain_tokens=8177,

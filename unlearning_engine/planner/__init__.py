@@ -16,10 +16,10 @@ from typing import Any
 
 from unlearning_engine.catalog import METHODS, MethodEntry
 from unlearning_engine.contracts import LINEAGE_METHODS, Guarantee
-from unlearning_engine.planner_costs import Cost, Hardware, Sizes, cost_of, verification_cost
-from unlearning_engine.planner_reading import model_sizes, tokens_of
-from unlearning_engine.planner_situation import ACCESS, ORDERS, SAMPLED, Attempt, House, Situation, available
-from unlearning_engine.planner_words import MEASURED, SENTENCES, Reason, chance, duration, inside, reason, risks
+from unlearning_engine.planner.costs import Cost, Hardware, Sizes, cost_of, verification_cost
+from unlearning_engine.planner.reading import model_sizes, tokens_of
+from unlearning_engine.planner.situation import ACCESS, ORDERS, SAMPLED, Attempt, House, Situation, available
+from unlearning_engine.planner.words import MEASURED, SENTENCES, Reason, chance, duration, inside, reason, risks
 
 __all__ = [
     "ACCESS",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from unlearning_engine.catalog import METHODS
 from unlearning_engine.contracts import Guarantee
 from unlearning_engine.errors import ConfigError
-from unlearning_engine.planner_costs import Hardware, Sizes
+from unlearning_engine.planner.costs import Hardware, Sizes
 
 #: How candidates are ordered: cheaper first and exact last, least expected time until something holds, or the
 #: strongest guarantee first.

@@ -27,7 +27,7 @@ from unlearning_engine.planner import (
     duration,
     rank,
 )
-from unlearning_engine.planner_reading import model_sizes, tokens_of
+from unlearning_engine.planner.reading import model_sizes, tokens_of
 
 BAD_INPUT, NOTHING_LEFT = 2, 3
 _PARTS: Mapping[str, type[Any]] = {"sizes": Sizes, "hardware": Hardware, "house": House}
