@@ -125,6 +125,8 @@ class UnlearnSpec(Spec):
     lineage does not keep its records; `base`, `shard`, `parts` and `workers` are as in `TrainSpec`, and records named
     in `exclude_ids` are deleted too, where the lineage still has them. With `purge`, what still holds the records in
     the lineage's own folder is deleted as soon as the successor and its result are written.
+
+    Over several `processes` on this machine, each with a device of its own, one model's weights are split: `together`.
     """
 
     verb: typing.ClassVar[str] = "unlearn"
@@ -141,6 +143,7 @@ class UnlearnSpec(Spec):
     classifier: Ref = ""
     behaviour: dict[str, Any] = field(default_factory=dict)
     tune: int = 0
+    processes: int = 1
     base: Ref = ""
     shard: int = -1
     parts: list[Ref] = field(default_factory=list)
@@ -204,7 +207,7 @@ SPECS: Mapping[str, type[Spec]] = types.MappingProxyType(
 
 
 #: Numbers of a spec that have a least one.
-LEAST: Mapping[str, int] = types.MappingProxyType({"workers": 1, "tune": 0})
+LEAST: Mapping[str, int] = types.MappingProxyType({"workers": 1, "tune": 0, "processes": 1})
 
 
 def canonical(value: object) -> bytes:

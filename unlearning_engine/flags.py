@@ -103,6 +103,7 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
             "--prompts": Flag("prompts", "path", "with --classifier: prompts whose flagged continuations are to go"),
             **_BEHAVIOUR,
             "--tune": Flag("tune", "whole", "try as many settings on other subjects first, take the best (default 0)"),
+            "--processes": Flag("processes", "whole", "split the model's weights over as many devices (default 1)"),
             "--purge": Flag("purge", "switch", "delete what still holds the records in the folder of --lineage"),
             **_SHARDS,
             **_SETTINGS,

@@ -68,6 +68,14 @@ def join(number: int, count: int, meeting: Path, device: str) -> None:
     _mesh(device)
 
 
+def facts() -> dict[str, Any]:
+    """What a result says of the group; empty for a process that is alone."""
+    if not joined():
+        return {}
+    cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
+    return {"processes": size(), "devices": torch.cuda.get_device_name() if cuda else "cpu"}
+
+
 def wait() -> None:
     """Go on when all have come here."""
     total({"": 0.0})

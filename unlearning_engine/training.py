@@ -222,22 +222,29 @@ class _Run:
 
     def resume(self, warn: Callable[[str], None]) -> int:
         """Restore the newest whole checkpoint of this very job and return the step to go on with."""
-        found = checkpoints.newest(self.folder, warn) if self.folder else None
-        if not found:
+        with together.in_turn():
+            facts = self.restored(warn)
+        if not facts:
             if self.watch:
                 self.watch.begin(self.model.eval())
                 self.model.train()
             return 0
-        facts, tensors = found
-        if facts.get("identity") != self.identity:
-            raise DataError(f"{self.folder}: holds checkpoints of another job; use another folder or delete them")
-        checkpoints.restore(self.model, self.optimiser, tensors)
         torch.set_num_threads(int(facts["threads"]))  # another number would add in another order: other bits
         if self.watch:
             self.watch.resume(facts["watch"])
         step = int(facts["step"])
         self.last_good = checkpoints.place(self.folder, step) if self.folder else None
         return step
+
+    def restored(self, warn: Callable[[str], None]) -> dict[str, Any]:
+        """Facts of the checkpoint that weights and moments were taken from; empty without one."""
+        found = checkpoints.newest(self.folder, warn) if self.folder else None
+        if not found:
+            return {}
+        if found[0].get("identity") != self.identity:
+            raise DataError(f"{self.folder}: holds checkpoints of another job; use another folder or delete them")
+        checkpoints.restore(self.model, self.optimiser, found[1])
+        return found[0]
 
     def begin(self, start: Path) -> None:
         """Weights and moments of an earlier training's end."""

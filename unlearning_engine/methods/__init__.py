@@ -16,12 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from unlearning_engine import behaviours, catalog, models, source_free
+from unlearning_engine import behaviours, catalog, models, source_free, together
 from unlearning_engine.configs import build
 from unlearning_engine.contracts import UnlearnSpec, digest
 from unlearning_engine.data import Record, dataset_digest, leave_out, load_ids, load_records, raise_all, split
 from unlearning_engine.errors import ConfigError, DataError
-from unlearning_engine.methods import fitting, running, tuning
+from unlearning_engine.methods import fitting, running, splitting, tuning
 from unlearning_engine.methods.altpo import AltPOMethod
 from unlearning_engine.methods.ascent import AscentMethod
 from unlearning_engine.methods.base import Job, Method
@@ -142,6 +142,9 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     Raises:
         ConfigError, DataError, DeviceError, DivergenceError: see `training.run` and the method.
     """
+    if spec.processes > 1 and not together.joined():
+        known = method(spec.method).Config if spec.method in METHODS else None
+        return splitting.run(spec, known and build(known, spec.config, "spec.config"), out, report)
     if spec.lineage:
         from unlearning_engine.sisa.deleting import unlearn as delete
 
@@ -166,7 +169,11 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     config, tuned = _tuned(spec, chosen, config, job, target / CHECKPOINTS / "tuning", identity, report)
     made = _made(chosen, config, job, folder=target / CHECKPOINTS, identity=identity, report=report)
     recipe |= {"seed": made.seed, "threads": made.outcome.threads}
-    model = made.model if made.construction else models.as_stored(made.model, job.model)
+    model = models.in_one_piece(made.model, job.model)
+    spent = together.total({"cpu_seconds": time.process_time() - cpu})
+    if not together.first():
+        return {}  # the first process writes and tells
+    model = model if made.construction else models.as_stored(model, job.model)
     folder = save_model(target, model, made.tokenizer, {**_source(job.model), **recipe})
     return {
         "method": chosen.name,
@@ -175,7 +182,8 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         "forgotten_records": len(forget),
         "retained_records": len(retain),
         "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - cpu,
+        **spent,
+        **together.facts(),
         "dtype": str(model.dtype).removeprefix("torch."),
         "weights_digest": models.weights_digest(folder),
         "dataset_digest": retained,
@@ -193,7 +201,8 @@ def _filled(**facts: Any) -> dict[str, Any]:
 def _check_memory(spec: UnlearnSpec, chosen: Method | Spunge, config: Any, rows: list[Record], device: Any) -> None:
     """Refuse what cannot fit, before anything is loaded; of a method in parts, what one of them takes."""
     inner = _inner(config) if isinstance(chosen, Spunge) else (chosen, config)
-    fitting.check_memory(inner[0].name, inner[1], spec.model, rows, device)
+    fitting.check_memory(inner[0].name, inner[1], spec.model, rows, device, together.size())
+    together.wait()  # none loads before all have looked
 
 
 def _inner(config: Any) -> tuple[Method, Any]:
