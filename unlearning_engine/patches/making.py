@@ -49,10 +49,7 @@ def make(
     beside, run = surroundings(before.folder), _run(result)
     with new_folder(out) as scratch, before.ranges() as old, after.ranges() as new:
         maker = _Maker(before, after, old, new)
-        with (scratch / "body").open("wb") as body:
-            for number, name in enumerate(sorted(before.tensors)):
-                maker.tensor(name, body)
-                report({"event": "progress", "stage": "make", "step": number + 1, "total": len(before.tensors)})
+        maker.all_tensors(scratch / "body", report)
         _finish(scratch, maker.places)
         entry = hash_file(scratch / PAYLOAD)
         weights = maker.digests()
@@ -87,6 +84,14 @@ class _Maker:
         #: Name and size of each stream, in the order in which they were written.
         self.places: list[tuple[str, int]] = []
         self._changed = 0
+
+    def all_tensors(self, path: Path, report: Report) -> None:
+        """Write what every tensor needs, one after the other, into one file."""
+        names = sorted(self._sides[0][0].tensors)
+        with path.open("wb") as body:
+            for number, name in enumerate(names):
+                self.tensor(name, body)
+                report({"event": "progress", "stage": "make", "step": number + 1, "total": len(names)})
 
     def tensor(self, name: str, body: IO[bytes]) -> None:
         """Compare one tensor and write the streams of its blocks."""
