@@ -28,6 +28,10 @@ class Construction:
     records_left_out: int
     tokenizer_independent: bool
 
+    def whole(self, records: int) -> bool:
+        """Whether nothing of the old model or of the records had a part in the new one."""
+        return self.fresh_weights and self.tokenizer_independent and self.records_left_out == records > 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
@@ -79,16 +83,8 @@ class Facts:
     @property
     def constructed(self) -> bool:
         """Whether the facts carry "exact by construction"."""
-        if self.deletion is not None:
-            return self.guarantee is Guarantee.EXACT and self.deletion.whole(self.records)
-        made = self.construction
-        return (
-            self.guarantee is Guarantee.EXACT
-            and made is not None
-            and made.fresh_weights
-            and made.tokenizer_independent
-            and made.records_left_out == self.records > 0
-        )
+        made = self.deletion if self.deletion is not None else self.construction
+        return self.guarantee is Guarantee.EXACT and made is not None and made.whole(self.records)
 
 
 @dataclass(frozen=True, kw_only=True)

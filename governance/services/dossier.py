@@ -244,6 +244,14 @@ def deletion_claim(plan: Plan) -> sentences.Deletion:
     return sentences.Deletion(code=claim["code"], sentence=claim["sentence"], records_left_out=left_out)
 
 
+def constructed(plan: Plan) -> bool:
+    """Whether the facts of the run carry "exact by construction", so that a pass may close as fulfilled."""
+    if plan.deletion:
+        return deletion_claim(plan).whole(plan.forget_count)
+    made = _construction(plan, _run(plan))
+    return made is not None and sentences.Construction(**made).whole(plan.forget_count)
+
+
 def _construction(plan: Plan, job: Job) -> dict[str, Any] | None:
     """How a retrained model was made, as the engine measured it.
 

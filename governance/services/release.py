@@ -179,12 +179,10 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
     waiting = [s for s in states if s in (Deployment.State.SERVING, Deployment.State.PENDING)]
     if waiting:
         raise Unfit(f"{len(waiting)} places still wait for the new version; record each as replaced or unreachable.")
-    possible = sentences.allowed(
-        vocabulary.Verdict(plan.verification.verdict),
-        vocabulary.Guarantee(dispatch.METHODS[plan.method].guarantee.value),
-        vocabulary.service_of(states),
-    )
-    if plan.deletion and not dossier.deletion_claim(plan).whole(plan.forget_count):
+    guarantee = vocabulary.Guarantee(dispatch.METHODS[plan.method].guarantee.value)
+    verdict, service = vocabulary.Verdict(plan.verification.verdict), vocabulary.service_of(states)
+    possible = sentences.allowed(verdict, guarantee, service)
+    if guarantee is vocabulary.Guarantee.EXACT and not dossier.constructed(plan):
         # Something of what learned from the records lies outside of what was trained again; the report says what.
         possible = possible - {Disposition.FULFILLED.value}
     best = next(

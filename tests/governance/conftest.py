@@ -108,10 +108,14 @@ def case() -> Case:
     return file_case()
 
 
-def finish(job: Job, **outputs: bytes) -> None:
-    """The engine's end of a job, as its worker tells it."""
+def finish(job: Job, made: dict[str, Any] | None = None, **outputs: bytes) -> None:
+    """The engine's end of a job, as its worker tells it; a retraining says how it was made (`made` in its place)."""
     refs = {name: dispatch.put_bytes(data) for name, data in outputs.items()}
-    result = dispatch.put_bytes(json.dumps({"outputs": refs, "metrics": {}, "verb": job.kind}).encode())
+    metrics: dict[str, Any] = {}
+    if job.plan and job.plan.method == "retrain" and job.kind == "engine.unlearn":
+        whole = {"fresh_weights": True, "records_left_out": job.plan.forget_count, "tokenizer_independent": True}
+        metrics = {"construction": {**whole, **(made or {})}}
+    result = dispatch.put_bytes(json.dumps({"outputs": refs, "metrics": metrics, "verb": job.kind}).encode())
     assert jobs.job_start(job_id=str(job.pk), attempt=job.attempt)
     jobs.job_succeed(job_id=str(job.pk), attempt=job.attempt, result=result, summary={}, then=DONE)
 

@@ -12,7 +12,7 @@ from governance.lifecycle import TRANSITIONS, advance
 from governance.models import Case, Disposition, Kind, LedgerEntry, LedgerOpening, Record, Role, Status
 from governance.policies import CLAIMANT, Actor
 from governance.services import intake, release, review
-from tests.governance.conftest import file_case, run_house_jobs
+from tests.governance.conftest import engine_job, file_case, finish, run_house_jobs
 
 
 def test_an_approximate_failure_returns_to_planning_and_retraining_is_next(walk, case):
@@ -51,6 +51,23 @@ def test_a_release_needs_both_signatures_and_every_place_accounted_for(walk, cas
     catalogue["released"].refresh_from_db()
     assert catalogue["released"].state == "retired"
     assert case.disposals.count() == 2
+
+
+def test_a_retraining_whose_making_is_not_shown_whole_is_never_fulfilled(walk, case, people, catalogue):
+    walk(case, Status.VERIFICATION)
+    walk(case, Status.PLANNING, verdicts=("fail",))
+    walk(case, Status.UNLEARNING)
+    assert case.plans.last().method == "retrain"
+    run_house_jobs(case)
+    finish(engine_job(case, "unlearn"), made={"tokenizer_independent": False}, model=b"retrained")
+    case.refresh_from_db()
+    walk(case, Status.RELEASE, verdicts=("pass",))
+    for role in (Role.RELEASE, Role.LEGAL):
+        release.release_sign(case=case, actor=people[role])
+    place = catalogue["released"].deployments.get()
+    release.deployment_record(deployment=place, state=place.State.REPLACED, case=case, actor=people[Role.RELEASE])
+    release.release_finish(case=case, actor=people[Role.RELEASE])
+    assert (case.status, case.disposition) == (Status.REPORTING, Disposition.PARTLY)
 
 
 def test_a_place_that_cannot_be_reached_is_never_fulfilled(walk, case, people, catalogue):
