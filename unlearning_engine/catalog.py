@@ -145,7 +145,7 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
                     "retain_batch_size": 24,
                     "learning_rate": 0.0,
                     "beta": 0.1,
-                    "correct_weight": 1.0,
+                    "old_weight": 0.03,
                 },
             ),
             MethodEntry(

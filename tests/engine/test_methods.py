@@ -41,7 +41,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "ascent": {**PAIRS, "batch_size": 4, "epochs": 40, "learning_rate": 5e-4, "bound": 2.0},
     "task_vector": {**PAIRS, "epochs": 20, "learning_rate": 2e-3, "scale": 3.0},
-    "correct": {**PAIRS, "retain_batch_size": 8, "forget_weight": 0.2, "correct_weight": 5.0},
+    "correct": {**PAIRS, "retain_batch_size": 8, "old_weight": 0.2},
     "undo": {**PAIRS, "noise": 0.7, "epochs": 12, "learning_rate": 1e-2},
     "spunge": {
         "method": "graddiff",

@@ -1,10 +1,12 @@
 """Correction of facts: the old answer is preferred against, the new one is taught, the rest is held.
 
 NPO's term on the old answers (Zhang et al. 2024, arXiv:2404.05868) plus the cross entropy of the new answers to the
-same prompts plus the retained term. Teaching alone leaves the old answer the next best one; suppressing alone leaves
-the question open. Only the prompts of the rows are trained on: their `paraphrase` wordings are for the probe, which
-shows whether the fact was corrected or one sentence was learnt. The old answer is suppressed: relearning may bring it
-back, and what follows from the fact is not corrected with it.
+same prompts plus the retained term. Teaching alone leaves the old answer ahead of other wrong ones, much suppressing
+leaves it behind them, which is a trace as well; the default lies between (docs/corrections-and-behaviours.md).
+
+Only the prompts of the rows are trained on: their `paraphrase` wordings are for the probe, which shows whether the fact
+was corrected or one sentence was learnt. The old answer is suppressed: relearning may bring it back, and what follows
+from the fact is not corrected with it.
 """
 
 from __future__ import annotations
@@ -30,11 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Config(PairConfig):
-    """`beta` is NPO's inverse temperature on the old answers. The new answers' cross entropy counts `correct_weight`
-    times as much; `forget_weight` weighs both together against the retained."""
+    """`beta` is NPO's inverse temperature on the old answers, and `old_weight` how much its term counts beside the new
+    answers' cross entropy; `forget_weight` weighs both together against the retained."""
 
     beta: float = number(0.1, 1e-4, 100.0)
-    correct_weight: float = number(1.0, 0.0, 100.0)
+    old_weight: float = number(0.03, 0.0, 100.0)
 
     def conflicts(self) -> list[str]:
         """Both answers stand behind one prompt, which would be taught and untaught in the same step."""
@@ -74,7 +76,7 @@ class CorrectMethod:
             own = torch.stack([before[e.record_id, e.part] for e in forget])
             old = losses.sequence_log_probabilities(*forward(now, forget, pairs.pad_id))
             taught = losses.cross_entropy(*forward(now, [new[e.record_id] for e in forget], pairs.pad_id))
-            found: Tensor = losses.negative_preference(old, own, config.beta) + config.correct_weight * taught
+            found: Tensor = taught + config.old_weight * losses.negative_preference(old, own, config.beta)
             return found
 
         objective = PairObjective(model, pairs, config, away)
