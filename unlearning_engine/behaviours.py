@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Rows that are sampled, and texts that are judged, at once.
 ROWS = 64
+#: The stage under which prompts are counted.
+STAGE = "sampling"
 #: The kind of rows made of continuations: those to hold are then neighbours of those to forget.
 KIND = "continuation"
 

@@ -17,7 +17,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from tests.engine.conftest import COLOURS, Corpus
 from tests.engine.test_methods import CONFIGS, spec
-from unlearning_engine.behaviours import Judging, Said, load_judge, sets
+from unlearning_engine.behaviours import STAGE, Judging, Said, load_judge, sets
 from unlearning_engine.configs import build
 from unlearning_engine.contracts import ProbeSpec, UnlearnSpec, parse
 from unlearning_engine.data import Record, load_records, write_records
@@ -83,7 +83,9 @@ def by_name(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_the_behaviour_stops_and_both_sides_are_measured_with_intervals(
     corpus: Corpus, folder: Path, trained: Path, tmp_path: Path
 ) -> None:
-    metrics = unlearn(job(folder, corpus, trained), tmp_path / "out")
+    events: list[dict[str, Any]] = []
+    metrics = unlearn(job(folder, corpus, trained), tmp_path / "out", events.append)
+    assert [e["step"] for e in events if e.get("stage") == STAGE] == [4, 8, 12, 16]
     facts = metrics["behaviour"]
     assert 0 < facts["flagged"] < facts["drawn"] == 16 * 16 and facts["forget_rows"] == metrics["forgotten_records"]
     assert "by the user's classifier on these prompts, nothing else" in facts["sentence"] and facts["seconds"] > 0

@@ -88,13 +88,13 @@ def _sets(spec: UnlearnSpec) -> tuple[list[Record], list[Record]]:
 
 
 def _material(
-    spec: UnlearnSpec, device: Any, forget: list[Record], retain: list[Record]
+    spec: UnlearnSpec, device: Any, forget: list[Record], retain: list[Record], report: Report
 ) -> tuple[list[Record], list[Record], dict[str, Any]]:
     """Both sets, with what stands for them where there is no training data, and what the result says of that."""
     needs = catalog.METHODS[spec.method].needs
     if spec.prompts:
         source_free.check_method(needs, spec.method)
-        told = _told(spec, device, retain)
+        told = _told(spec, device, retain, report)
         return told.forget, told.retain, {"behaviour": told.facts}
     if not spec.request and (retain or "retain set" not in needs or spec.dataset):
         return forget, retain, {}
@@ -105,14 +105,18 @@ def _material(
     return found.forget, found.retain, {"source_free": found.facts}
 
 
-def _told(spec: UnlearnSpec, device: Any, retain: list[Record]) -> behaviours.Sets:
+def _told(spec: UnlearnSpec, device: Any, retain: list[Record], report: Report) -> behaviours.Sets:
     """What the model says to the prompts, divided by the classifier; the seconds taken are among the facts."""
     started = time.perf_counter()
     settings = build(behaviours.Judging, spec.behaviour, "spec.behaviour")
     prompts = load_records(spec.prompts, bare=True)
     judge = behaviours.load_judge(spec.classifier, settings, device=str(device))
     model, tokenizer = models.load(spec.model, device=str(device))
-    said = behaviours.judged(model, tokenizer, prompts, judge, settings, seed=spec.seed)
+
+    def tell(done: int, total: int) -> None:
+        report({"event": "progress", "stage": behaviours.STAGE, "step": done, "total": total})
+
+    said = behaviours.judged(model, tokenizer, prompts, judge, settings, seed=spec.seed, tell=tell)
     found = behaviours.sets(said, settings, judge, retain=retain, seed=spec.seed)
     return dataclasses.replace(found, facts={**found.facts, "seconds": time.perf_counter() - started})
 
@@ -160,7 +164,7 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     device = models.choose_device(spec.device)
     forget, retain = _sets(spec)
     _check_memory(spec, chosen, config, [*forget, *retain], device)
-    forget, retain, told = _material(spec, device, forget, retain)
+    forget, retain, told = _material(spec, device, forget, retain, report)
     job = Job(model=Path(spec.model), forget=forget, retain=retain, seed=spec.seed, device=device)
     retained, settings = dataset_digest(retain), dataclasses.asdict(config)
     recipe: dict[str, Any] = {"made_by": chosen.name, "unlearning": settings, "dataset_digest": retained}
