@@ -93,7 +93,7 @@ def merge(model: PreTrainedModel) -> None:
 
     for name, module in list(model.named_modules()):
         if isinstance(module, LoraLayer):
-            module.merge()  # type: ignore[attr-defined]
+            module.merge()
             parent, _, own = name.rpartition(".")
             setattr(model.get_submodule(parent), own, module.base_layer)
     model.requires_grad_(True)

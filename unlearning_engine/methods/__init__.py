@@ -157,6 +157,11 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
         from unlearning_engine.certified.newton import unlearn_head
 
         return unlearn_head(spec, out, report)
+    return _by_gradients(spec, Path(out), report)
+
+
+def _by_gradients(spec: UnlearnSpec, target: Path, report: Report) -> dict[str, Any]:
+    """A language model unlearned by a method of the registry, in the one training loop."""
     started, cpu = time.perf_counter(), time.process_time()
     chosen = method(spec.method)
     config = build(chosen.Config, spec.config, "spec.config")
@@ -169,7 +174,6 @@ def unlearn(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict
     retained, settings = dataset_digest(retain), dataclasses.asdict(config)
     recipe: dict[str, Any] = {"made_by": chosen.name, "unlearning": settings, "dataset_digest": retained}
     identity = digest({**recipe, "seed": spec.seed, **_asked(forget), "model": _weights(job.model)})
-    target = Path(out)
     config, tuned = _tuned(spec, chosen, config, job, target / CHECKPOINTS / "tuning", identity, report)
     made = _made(chosen, config, job, folder=target / CHECKPOINTS, identity=identity, report=report)
     recipe |= {"seed": made.seed, "threads": made.outcome.threads}

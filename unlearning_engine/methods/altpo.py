@@ -62,12 +62,16 @@ def alternates(forget: Sequence[Record], retain: Sequence[Record], count: int, s
             what = "answer" if record.is_question else "text"
             raise DataError(f"altpo: {record.id}: nothing retained has another {what}; give a larger retain set")
         draw = random.Random(f"{seed}:{record.id}")  # noqa: S311 - a repeatable choice, not a secret
-        field = "answer" if record.is_question else "text"
         drawn = draw.sample(pool, min(count, len(pool)))
-        found.append(
-            [dataclasses.replace(record, **{field: other, "id": f"{record.id}~{n}"}) for n, other in enumerate(drawn)]
-        )
+        found.append([_with(record, other, number) for number, other in enumerate(drawn)])
     return found
+
+
+def _with(record: Record, other: str, number: int) -> Record:
+    name = f"{record.id}~{number}"
+    if record.is_question:
+        return dataclasses.replace(record, id=name, answer=other)
+    return dataclasses.replace(record, id=name, text=other)
 
 
 class AltPOMethod:

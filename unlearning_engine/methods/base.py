@@ -119,7 +119,7 @@ class ForgetConfig(LoopConfig):
 def rate_for(parameters: int, rates: tuple[float, float]) -> float:
     """The learning rate for a model of that many parameters: a straight line between two known ones, both axes log."""
     share = math.log(min(max(parameters, SMALL), LARGE) / SMALL) / math.log(LARGE / SMALL)
-    return rates[0] ** (1 - share) * rates[1] ** share
+    return float(rates[0] ** (1 - share) * rates[1] ** share)
 
 
 @dataclass(frozen=True, kw_only=True)

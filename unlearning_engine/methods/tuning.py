@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def _trial(
     return {**settings, **found, "cpu_seconds": round(time.process_time() - started, 3)}
 
 
-def rank(trial: dict[str, Any], floor: float) -> Sequence[float]:
+def rank(trial: dict[str, Any], floor: float) -> tuple[float, ...]:
     """Sort key, best first: those that kept the floor, then that forgot, then the more useful, then the cheaper."""
     kept = trial["utility"] >= floor
     if not kept:
