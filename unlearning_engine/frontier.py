@@ -124,9 +124,7 @@ class Watch:
         self.stopped = False
 
     def begin(self, model: PreTrainedModel) -> None:
-        """The first look, at the original: what the later ones are shares of. Only the first call looks."""
-        if self._before:
-            return
+        """The first look, at the original: what the later ones are shares of."""
         self._before = self._probabilities(model)
         self._add(Point(step=0, forget=self._before.get(FORGET, 0.0), utility=self._shares(self._before)))
 
@@ -142,8 +140,8 @@ class Watch:
         return {"before": self._before, "curve": [asdict(point) for point in self.curve], "best": best}
 
     def due(self, done: int, total: int) -> bool:
-        """Whether to look after `done` of `total` steps."""
-        return done % self._every == 0 or done == total
+        """Whether to look after `done` of `total` steps; never where `every` is 0."""
+        return self._every > 0 and (done % self._every == 0 or done == total)
 
     def look(self, model: PreTrainedModel, done: int) -> bool:
         """One look; True when the run must stop."""

@@ -220,14 +220,16 @@ class _Run:
         self.last_good: Path | None = None
         self.due = time.monotonic() + config.checkpoint_seconds
 
-    def resume(self, warn: Callable[[str], None]) -> int:
-        """Restore the newest whole checkpoint of this very job and return the step to go on with."""
+    def resume(self, warn: Callable[[str], None], fresh: Callable[[Any], None] | None) -> int:
+        """Restore the newest whole checkpoint of this very job and return the step to go on with; or begin afresh."""
         with together.in_turn():
             facts = self.restored(warn)
         if not facts:
             if self.watch:
                 self.watch.begin(self.model.eval())
                 self.model.train()
+            if fresh:
+                fresh(self.model)
             return 0
         torch.set_num_threads(int(facts["threads"]))  # another number would add in another order: other bits
         if self.watch:
@@ -343,6 +345,7 @@ def run(
     start: Path | None = None,
     finish: Path | None = None,
     watch: Watcher | None = None,
+    fresh: Callable[[Any], None] | None = None,
 ) -> Outcome:
     """Train `model` in place and leave it in evaluation mode.
 
@@ -352,6 +355,7 @@ def run(
         start: checkpoint to begin with: its weights and optimiser moments; random numbers begin with `seed`.
         finish: where the state after the last step is kept, for a training that goes on from it.
         watch: looks at the model between steps and may end the run.
+        fresh: changes the model of a run that goes on from no checkpoint, after the watch's first look.
 
     Raises:
         DivergenceError: loss or gradient became NaN or infinite; the last good checkpoint stays.
@@ -363,7 +367,7 @@ def run(
         state.begin(start)
     torch.manual_seed(seed)
     model.train()
-    begun = state.resume(lambda message: report({"event": "warning", "stage": stage, "message": message}))
+    begun = state.resume(lambda message: report({"event": "warning", "stage": stage, "message": message}), fresh)
     try:
         loss, done, stopped = state.train(begun, report, stage)
         if finish:

@@ -93,6 +93,27 @@ def test_the_kept_look_outlives_a_kill(corpus: Corpus, trained: Path, tmp_path: 
     assert resumed["frontier"] == whole["frontier"] and resumed["weights_digest"] == whole["weights_digest"]
 
 
+@pytest.mark.parametrize("name", ["npo", "undo", "task_vector"])
+def test_a_resumed_run_does_not_look_at_the_original_again(
+    corpus: Corpus, trained: Path, tmp_path: Path, name: str
+) -> None:
+    job = spec(corpus, trained, name, config={**CONFIGS[name], "checkpoint_every": 10})
+
+    class Killed(Exception):
+        pass
+
+    def report(event: dict[str, Any]) -> None:
+        if event.get("step", 0) >= 25:
+            raise Killed
+
+    with pytest.raises(Killed):
+        unlearn(job, tmp_path / "cut", report)
+    events: list[dict[str, Any]] = []
+    resumed = unlearn(job, tmp_path / "cut", events.append)
+    assert resumed["resumed_from"] == 20 and min(event["step"] for event in events) > 20
+    assert resumed["frontier"] == unlearn(job, tmp_path / "whole")["frontier"]
+
+
 def test_a_stop_above_the_floor_is_refused(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
     config = {**CONFIGS["npo"], "utility_floor": 0.5, "stop_below": 0.6}
     with pytest.raises(ConfigError, match="stop_below: above utility_floor"):

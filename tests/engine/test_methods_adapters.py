@@ -18,7 +18,7 @@ from unlearning_engine.methods import METHODS, unlearn
 from unlearning_engine.methods.base import ForgetConfig
 
 LORA: dict[str, Any] = {"lora_rank": 8, "lora_alpha": 32}
-NAMES = sorted(name for name, method in METHODS.items() if issubclass(method.Config, ForgetConfig))
+NAMES = sorted(n for n, m in METHODS.items() if issubclass(m.Config, ForgetConfig) and n != "undo")  # which refuses
 
 
 @pytest.mark.parametrize("name", NAMES)

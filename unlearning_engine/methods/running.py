@@ -56,10 +56,6 @@ def _carry_out(method: Method, config: Any, job: Job, folder: Path, identity: st
     if settings:
         _fit_out(prepared, settings)
     watch = _watch(prepared, settings, watched, folder, report) if settings and watched else None
-    if watch:
-        watch.begin(prepared.model)
-    if prepared.start:
-        prepared.start(prepared.model)
     loop = prepared.loop
     if settings and not loop.learning_rate:
         loop = dataclasses.replace(loop, learning_rate=rate_for(prepared.model.num_parameters(), settings.RATES))
@@ -72,7 +68,8 @@ def _carry_out(method: Method, config: Any, job: Job, folder: Path, identity: st
         stage=method.name,
         folder=folder,
         identity=identity,
-        watch=None if prepared.finish else watch,
+        watch=watch,
+        fresh=prepared.start,
     )
     return Made(
         model=prepared.model,
@@ -134,7 +131,7 @@ def _watch(
             for name, rows in watched.items()
         },
         pad_id=int(tokenizer.pad_token_id),
-        every=max(1, steps // config.watch_looks),
+        every=0 if prepared.finish else max(1, steps // config.watch_looks),
         total=steps,
         floor=config.utility_floor,
         stop_below=config.stop_below,
