@@ -62,8 +62,11 @@ def render(evidence: bytes) -> bytes:
 
 
 def identifier(evidence: bytes) -> bytes:
-    """The PDF's permanent identifier, 16 bytes: it ties the pages to the evidence that they were made from."""
-    return hashlib.sha256(b"lethe report" + evidence).digest()[:16]
+    """The PDF's permanent identifier, 32 hexadecimal digits: it ties the pages to the evidence that they are made from.
+
+    Digits and not bytes: a byte that is a line end changes when a PDF's literal string is read.
+    """
+    return hashlib.sha256(b"lethe report" + evidence).hexdigest()[:32].encode()
 
 
 def _attachment(evidence: bytes, document: dict[str, Any]) -> Any:

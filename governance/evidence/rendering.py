@@ -160,7 +160,7 @@ def _fixed_clock() -> Iterator[None]:
 
 
 def write(document: Any, *, identifier: bytes, variant: str, attachments: list[Any] | None = None) -> bytes:
-    """Bytes of a laid-out document. `identifier` is 16 bytes."""
+    """Bytes of a laid-out document. `identifier` is ASCII text."""
     with _Warnings(), _fixed_clock():
         data: bytes = document.write_pdf(pdf_variant=variant, pdf_identifier=identifier, attachments=attachments)
     return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -188,3 +189,9 @@ def test_a_missing_system_library_is_named_with_its_package(monkeypatch: pytest.
     monkeypatch.setattr("ctypes.util.find_library", lambda name: None if name == "harfbuzz-subset" else name)
     with pytest.raises(RenderError, match="apt-get install libharfbuzz-subset0$"):
         rendering.require_libraries()
+
+
+def test_no_identifier_has_a_byte_that_changes_when_a_pdf_is_read() -> None:
+    found = [pdf.identifier(str(number).encode()) for number in range(2000)]
+    assert len(set(found)) == 2000
+    assert all(re.fullmatch(rb"[0-9a-f]{32}", one) for one in found)
