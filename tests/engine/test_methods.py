@@ -42,7 +42,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "ascent": {**PAIRS, "batch_size": 4, "epochs": 40, "learning_rate": 5e-4, "bound": 2.0},
     "task_vector": {**PAIRS, "epochs": 20, "learning_rate": 2e-3, "scale": 3.0},
     "correct": {**PAIRS, "retain_batch_size": 8, "old_weight": 0.2},
-    "undo": {**PAIRS, "noise": 0.7, "epochs": 12, "learning_rate": 1e-2},
+    "undo": {**PAIRS, "noise": 0.9, "batch_size": 4, "epochs": 40, "learning_rate": 1e-2},
     "spunge": {
         "method": "graddiff",
         "by": "subject",
@@ -221,7 +221,7 @@ def test_an_unlearned_model_can_be_unlearned_again(corpus: Corpus, trained: Path
 
 
 def test_an_unknown_method_is_refused(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="one of altpo, ascent, graddiff, npo"):
+    with pytest.raises(ConfigError, match="one of altpo, ascent, correct, graddiff, npo"):
         unlearn(dataclasses.replace(spec(corpus, trained, "retrain"), method="hope"), tmp_path)
 
 

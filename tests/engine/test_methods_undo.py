@@ -55,7 +55,7 @@ def test_the_watch_compares_with_the_original_and_not_with_the_perturbed(
 
 
 def test_a_teacher_helps_what_stays(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    config = {**CONFIGS["undo"], "epochs": 6}
+    config = {**CONFIGS["undo"], "epochs": 24}
     unlearn(spec(corpus, trained, "undo", config=config), tmp_path / "alone")
     unlearn(spec(corpus, trained, "undo", config={**config, "teacher_weight": 1.0}), tmp_path / "taught")
     one, other = (models.weights_digest(tmp_path / name / "model") for name in ("alone", "taught"))

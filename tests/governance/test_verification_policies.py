@@ -13,7 +13,7 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.models import LedgerOpening, Role, Status, VerificationPolicy
 from governance.policies import Actor
 from governance.services import verification_policies as service
-from tests.governance.conftest import file_case
+from tests.governance.conftest import file_case, run_house_jobs
 
 WHY = "The demonstration's corpus is small; a wider margin for this probe was measured on its own seeds."
 
@@ -46,7 +46,9 @@ def test_new_plans_take_the_newest_approved_policy_and_old_plans_keep_theirs(
     earlier = walk(file_case(), Status.UNLEARNING).plans.get()
     made = propose(people[Role.LEGAL], utility_floor=0.85)
     service.policy_approve(policy=made, actor=people[Role.APPROVER])
-    later = walk(file_case(), Status.UNLEARNING).plans.get()
+    second = walk(file_case(), Status.PLANNING)
+    run_house_jobs(second)
+    later = second.plans.get()
     earlier.refresh_from_db()
     assert later.policy_digest == made.digest == dispatch.digest(later.policy)
     assert earlier.policy["utility_floor"] == dispatch.DEFAULT_POLICY["utility_floor"]
