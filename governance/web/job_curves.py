@@ -16,12 +16,12 @@ DRAWN = 240
 FORGOTTEN, UTILITY = "forget_probability", "_utility"
 
 
-def charts(points: Sequence[JobPoint], summary: Mapping[str, Any]) -> list[Context]:
-    """What there is to draw; empty before the first point."""
+def charts(points: Sequence[JobPoint], kept: Mapping[str, Any]) -> list[Context]:
+    """What there is to draw, empty before the first point; `kept` is what the result says of the watch."""
     losses = [point for point in points if "loss" in point.values]
     looks = [point for point in points if point.stage == dispatch.WATCH and FORGOTTEN in point.values]
     drawn = [curve(losses)] if losses else []
-    return drawn + ([watch(looks, summary), frontier(looks, summary)] if len(looks) > 1 else [])
+    return drawn + ([watch(looks, kept), frontier(looks, kept)] if len(looks) > 1 else [])
 
 
 def table(points: Sequence[JobPoint]) -> list[list[Any]]:
@@ -58,7 +58,7 @@ def curve(points: Sequence[JobPoint]) -> Context:
     }
 
 
-def watch(looks: Sequence[JobPoint], summary: Mapping[str, Any]) -> Context:
+def watch(looks: Sequence[JobPoint], kept: Mapping[str, Any]) -> Context:
     """What the model still gave of the forgotten, and of what stays beside the original, look by look."""
     names = {
         FORGOTTEN: _("forgotten"),
@@ -71,7 +71,6 @@ def watch(looks: Sequence[JobPoint], summary: Mapping[str, Any]) -> Context:
         "last": last[FORGOTTEN],
         "least": _lowest(looks[-1]),
     }
-    floor = summary.get("frontier", {}).get("utility_floor") if isinstance(summary.get("frontier"), dict) else None
     return {
         "id": "watch",
         "kind": "line",
@@ -86,15 +85,14 @@ def watch(looks: Sequence[JobPoint], summary: Mapping[str, Any]) -> Context:
             if any(name in look.values for look in looks)
         ],
         "zero": True,
-        "limit": floor,
+        "limit": kept.get("utility_floor"),
         "csv_url": "?format=csv",
     }
 
 
-def frontier(looks: Sequence[JobPoint], summary: Mapping[str, Any]) -> Context:
+def frontier(looks: Sequence[JobPoint], kept: Mapping[str, Any]) -> Context:
     """Each look as a point: forgetting to the right, what stayed upwards; the kept one stands apart."""
-    found = summary.get("frontier")
-    kept = found.get("kept_step") if isinstance(found, dict) else None
+    chosen = kept.get("kept_step")
     dots = [
         {
             "x": round(1 - look.values[FORGOTTEN], 4),
@@ -103,14 +101,14 @@ def frontier(looks: Sequence[JobPoint], summary: Mapping[str, Any]) -> Context:
         }
         for look in looks
     ]
-    series = [{"name": _("looks"), "data": [d for d, look in zip(dots, looks, strict=True) if look.step != kept]}]
-    if kept is not None:
-        series.append({"name": _("kept"), "data": [d for d, k in zip(dots, looks, strict=True) if k.step == kept]})
+    series = [{"name": _("looks"), "data": [d for d, look in zip(dots, looks, strict=True) if look.step != chosen]}]
+    if chosen is not None:
+        series.append({"name": _("kept"), "data": [d for d, k in zip(dots, looks, strict=True) if k.step == chosen]})
     return {
         "id": "frontier",
         "kind": "scatter",
         "title": _("Frontier of the run"),
-        "sentence": _("Step %(n)d was kept.") % {"n": kept} if kept is not None else _("The run is not over."),
+        "sentence": _("Step %(n)d was kept.") % {"n": chosen} if chosen is not None else _("The run is not over."),
         "x_label": _("forgotten (1 - probability of the answers)"),
         "y_label": _("lowest share that stayed"),
         "labels": [],

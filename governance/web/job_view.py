@@ -113,7 +113,7 @@ def page(job: Job, points: list[JobPoint], can_act: bool, siblings: Sequence[Job
         "job": {"state": STATES[job.state], "word": job.get_state_display(), **progress, "error": _error(job)},
         "facts": _facts(job),
         "metrics": _metrics(job),
-        "charts": job_curves.charts(points, job.summary),
+        "charts": job_curves.charts(points, _frontier(job)),
         "spec": json.dumps(spec, indent=2, ensure_ascii=False, sort_keys=True) if spec else "",
         "command": f"python -m unlearning_engine {spec['verb']} spec.json --store URL --out FOLDER" if spec else "",
         "sibling_columns": [_("Job"), _("State"), _("Progress"), _("Time")],
@@ -144,6 +144,13 @@ def _spec(job: Job) -> dict[str, Any]:
     if not job.spec or not dispatch.store().exists(job.spec):
         return {}
     return dict(dispatch.read_json(job.spec))
+
+
+def _frontier(job: Job) -> dict[str, Any]:
+    """What the watch of a run of unlearning kept, as its result says; empty before, and for other jobs."""
+    if job.kind != "engine.unlearn" or not job.result or not dispatch.store().exists(job.result):
+        return {}
+    return dict(dispatch.read_json(job.result)["metrics"].get("frontier") or {})
 
 
 def _outputs(job: Job) -> list[list[Any]]:

@@ -109,3 +109,27 @@ def test_the_case_page_shows_the_job_that_runs(client: Client, engineer: User, r
     case = Case.objects.get()
     text = client.get(reverse("case", args=[case.public_id])).content.decode()
     assert "unlearn, 135 of 300" in text and "To the job" in text
+
+
+def test_looks_of_the_watch_are_drawn_as_curves_and_as_a_frontier(client: Client, engineer: User, running: Job) -> None:
+    looks = [(0, 0.95, 1.0), (50, 0.4, 0.8), (100, 0.05, 0.9)]
+    events = [
+        {"stage": "watch", "step": step, "total": 300, "forget_probability": gone, "retain_utility": kept}
+        for step, gone, kept in looks
+    ]
+    assert jobs.job_beat(job_id=str(running.pk), attempt=0, events=events)
+    charts = {chart["id"]: chart for chart in client.get(reverse("job", args=[running.pk])).context["charts"]}
+    assert list(charts) == ["loss", "watch", "frontier"]
+    assert charts["watch"]["labels"] == ["0", "50", "100"] and charts["watch"]["series"][0]["data"] == [0.95, 0.4, 0.05]
+    assert "from 0.95 to 0.05; lowest share that stayed: 0.90" in charts["watch"]["sentence"]
+    assert [(dot["x"], dot["y"]) for dot in charts["frontier"]["series"][0]["data"]] == [
+        (0.05, 1.0),
+        (0.6, 0.8),
+        (0.95, 0.9),
+    ]
+    lines = page_csv(client, running)
+    assert lines[0] == "stage,step,loss,forget_probability,retain_utility" and lines[-1] == "watch,100,,0.05,0.9"
+
+
+def page_csv(client: Client, job: Job) -> list[str]:
+    return str(client.get(reverse("job", args=[job.pk]), {"format": "csv"}).content.decode()).splitlines()
