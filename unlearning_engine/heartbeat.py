@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from unlearning_engine.contracts import WATCH
+
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:() -]{0,39}")
 _NAMES = ("event", "stage", "verb")
@@ -33,8 +35,13 @@ def numbers_only(event: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _is_point(event: dict[str, Any]) -> bool:
+    """Whether an event belongs to a curve: a loss, or a look of the watch."""
+    return "loss" in event or event.get("stage") == WATCH
+
+
 class Pending:
-    """Events that wait for the next message: every point of a loss curve, of all else the latest."""
+    """Events that wait for the next message: every point of a curve, of all else the latest."""
 
     def __init__(self) -> None:
         self._events: list[dict[str, Any]] = []
@@ -43,7 +50,7 @@ class Pending:
     def add(self, event: dict[str, Any]) -> None:
         """Take one more event."""
         with self._lock:
-            if self._events and "loss" not in self._events[-1]:
+            if self._events and not _is_point(self._events[-1]):
                 self._events.pop()
             self._events.append(numbers_only(event))
             self._thin()

@@ -127,3 +127,15 @@ def test_two_writers_and_two_readers_share_the_folder_and_each_message_arrives_w
         assert sorted(heard) == list(range(total))
     assert not list((tmp_path / "messages").iterdir())
     assert not list((tmp_path / "taken").iterdir())
+
+
+def test_looks_of_the_watch_wait_like_points_of_a_loss_curve() -> None:
+    pending = Pending()
+    looks = [{"event": "progress", "stage": "watch", "step": n, "forget_probability": 1.0 - n / 10} for n in range(3)]
+    for look in looks:
+        pending.add(look)
+        pending.add({"event": "progress", "stage": "npo", "step": look["step"], "loss": 1.0})
+        pending.add({"event": "progress", "stage": "sampling", "step": look["step"]})
+    kept = pending.take()
+    assert [event for event in kept if event["stage"] == "watch"] == looks
+    assert len([event for event in kept if event["stage"] == "sampling"]) == 1
