@@ -199,7 +199,7 @@ def test_measurements_are_those_of_the_published_zoo():
 
 
 def test_a_chance_is_laplace_s_and_nothing_where_nothing_was_measured():
-    assert chance("graddiff") == pytest.approx(1 / 6) and chance("altpo") is None
+    assert chance("graddiff") == pytest.approx(1 / 10) and chance("altpo") is None
 
 
 def test_every_reason_has_its_sentence_and_its_values():

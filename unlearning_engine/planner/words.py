@@ -39,11 +39,11 @@ class Measured:
 MEASURED: tuple[Measured, ...] = (
     # After ten epochs of relearning the choice probe stood at .40-.48, in retrained models at .12-.18.
     Measured(method="graddiff", what="relearning", bad=4, of=4, source=_LOG),
-    Measured(method="graddiff", what="verdict", bad=4, of=4, source=_ZOO, family="gradient difference"),
-    Measured(method="npo", what="relearning", bad=40, of=40, source=_ZOO, family="preference (NPO)"),
-    Measured(method="npo", what="verdict", bad=40, of=40, source=_ZOO, family="preference (NPO)"),
-    Measured(method="rmu", what="verdict", bad=40, of=40, source=_ZOO, family="steering (RMU)"),
-    Measured(method="retrain", what="verdict", bad=0, of=120, open_=13, source=_ZOO, family="retrained"),
+    Measured(method="graddiff", what="verdict", bad=8, of=8, source=_ZOO, family="gradient difference"),
+    Measured(method="npo", what="relearning", bad=42, of=42, source=_ZOO, family="preference (NPO)"),
+    Measured(method="npo", what="verdict", bad=42, of=42, source=_ZOO, family="preference (NPO)"),
+    Measured(method="rmu", what="verdict", bad=42, of=42, source=_ZOO, family="steering (RMU)"),
+    Measured(method="retrain", what="verdict", bad=0, of=126, open_=13, source=_ZOO, family="retrained"),
 )
 
 
