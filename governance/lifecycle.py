@@ -18,7 +18,7 @@ from governance import dispatch
 from governance.clocks import due_date
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Case, Channel, Decision, Disposition, Release, Status
+from governance.models import Case, Channel, Decision, Disposition, Relation, Release, Status
 from governance.policies import Actor, Permission, demand, proof_unlocks_weights
 from governance.tokens import link_token, token_hash
 
@@ -164,6 +164,7 @@ def reopen(*, parent: Case, actor: Actor, body: dict[str, Any]) -> Case:
         raise Conflict(f"Case {parent.number} is open; what was found belongs into it.")
     today, claimant = timezone.localdate(), parent.claimant
     child = Case(kind=parent.kind, law=parent.law, channel=Channel.HOUSE, claimant=claimant, parent=parent)
+    child.relation = Relation.REGRESSION
     child.status, child.officer = S.REVIEW, parent.officer
     child.received_on, child.due_on = today, due_date(parent.law, today).due
     child.status_token = token_hash(link_token(child.public_id, "status"))

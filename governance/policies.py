@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from governance.errors import NotAllowed
-from governance.models import Case, Disposition, Kind, Role, User
+from governance.kinds import rule
+from governance.models import Case, Disposition, Role, User
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -120,13 +121,9 @@ def demand(actor: Actor, *permissions: Permission) -> None:
         raise NotAllowed(f"Your role may not {permissions[0].value}.")
 
 
-#: Lowest proof level (P1 to P5) that unlocks a change of weights; exclusion from training needs P1 (`law.md`).
-WEIGHTS_LEVELS = {Kind.COPYRIGHT: frozenset({3, 4}), Kind.PRIVACY: frozenset({5})}
-
-
 def proof_unlocks_weights(case: Case) -> bool:
     """Whether a recorded proof allows a change of weights for this kind of case."""
-    return case.proofs.filter(level__in=WEIGHTS_LEVELS[Kind(case.kind)]).exists()
+    return case.proofs.filter(level__in=rule(case.kind).weights_levels).exists()
 
 
 def disposition_allows(case: Case, disposition: Disposition) -> bool:

@@ -12,7 +12,7 @@ from governance.web.case_actions import ACTIONS
 public: list[URLPattern | URLResolver] = [
     path("", claimant.home, name="home"),
     path("opt-out/", claimant.opt_out, name="opt_out"),
-    path("privacy/", claimant.privacy, name="privacy"),
+    *(path(f"{kind}/", claimant.filing(kind), name=kind) for kind in claimant.FORMS),
     path("receipt/", claimant.receipt, name="receipt"),
     path("confirm/<slug:token>/", claimant.confirm, name="confirm"),
     path("status/<slug:token>/", claimant.status, name="status"),

@@ -8,22 +8,29 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from governance.clocks import LAWS, laws_for
+from governance.kinds import rule
 from governance.models import ClaimedItem, Disposition, Kind, Status
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
 from governance.validators import ADDRESS_LENGTH, NAME_LENGTH, TITLE_LENGTH, no_nul, one_line, web_address
 
-FORMS = [ClaimedItem.Form.TEXT, ClaimedItem.Form.URL, ClaimedItem.Form.FACT]
+FORMS = [ClaimedItem.Form.TEXT, ClaimedItem.Form.URL, ClaimedItem.Form.FACT, ClaimedItem.Form.CONTEXT]
 
 
 class ItemSerializer(serializers.Serializer[Any]):
     """One work (`text` or `url`) or one fact."""
 
-    form = serializers.ChoiceField(choices=FORMS, help_text="text or url for a work, fact for a privacy request")
+    form = serializers.ChoiceField(
+        choices=FORMS,
+        help_text="text or url for a work or passage, fact for a request about a person, context for what explains it",
+    )
     title = serializers.CharField(
         max_length=TITLE_LENGTH, validators=[one_line], required=False, help_text="a work's title; needed with text"
     )
     text = serializers.CharField(
         max_length=MAX_TEXT, validators=[no_nul], trim_whitespace=False, help_text="the text, the address or the fact"
+    )
+    replacement = serializers.CharField(
+        max_length=MAX_TEXT, validators=[no_nul], required=False, help_text="in a correction: what is right instead"
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -48,9 +55,9 @@ class ItemSerializer(serializers.Serializer[Any]):
 class FilingSerializer(serializers.Serializer[Any]):
     """A request as it is filed."""
 
-    kind = serializers.ChoiceField(choices=[Kind.COPYRIGHT, Kind.PRIVACY])
+    kind = serializers.ChoiceField(choices=Kind.choices)
     law = serializers.ChoiceField(
-        choices=sorted(LAWS), required=False, help_text="needed with a privacy request; an opt-out has one choice only"
+        choices=sorted(LAWS), required=False, help_text="needed where the kind of request knows several"
     )
     name = serializers.CharField(max_length=NAME_LENGTH, validators=[one_line])
     email = serializers.EmailField()
@@ -64,14 +71,14 @@ class FilingSerializer(serializers.Serializer[Any]):
         """Law, declaration and kinds of items fit the kind of request."""
         kind, problems = attrs["kind"], {}
         fitting = {law.code for law in laws_for(kind)}
-        attrs.setdefault("law", "copyright_policy" if kind == Kind.COPYRIGHT else "")
+        attrs.setdefault("law", next(iter(fitting)) if len(fitting) == 1 else "")
         if attrs["law"] not in fitting:
             problems["law"] = f"With a {kind} request one of: {', '.join(sorted(fitting))}."
         if kind == Kind.COPYRIGHT and not attrs["declared"]:
             problems["declared"] = "Declare that the works are yours, or that you act for whoever holds the rights."
-        facts = {item["form"] == ClaimedItem.Form.FACT for item in attrs["items"]}
-        if facts != {kind == Kind.PRIVACY}:
-            problems["items"] = "A privacy request names facts, an opt-out texts and addresses."
+        named = [item for item in attrs["items"] if item["form"] != ClaimedItem.Form.CONTEXT]
+        if {item["form"] == ClaimedItem.Form.FACT for item in named} != {rule(kind).form == ClaimedItem.Form.FACT}:
+            problems["items"] = "A request about a person names facts, any other texts and addresses."
         if problems:
             raise serializers.ValidationError(problems)
         return attrs
@@ -83,6 +90,7 @@ class FilingSerializer(serializers.Serializer[Any]):
                 form=item["form"],
                 title=item.get("title") or (f"Fact {n}" if item["form"] == "fact" else item["text"][:TITLE_LENGTH]),
                 text=item["text"],
+                replacement=item.get("replacement", ""),
             )
             for n, item in enumerate(self.validated_data["items"], 1)
         ]

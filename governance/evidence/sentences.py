@@ -138,8 +138,12 @@ def statement(facts: Facts) -> Statement:
 
 
 def _items(facts: Facts) -> str:
-    if facts.kind is Kind.PRIVACY:
+    if facts.kind in (Kind.PRIVACY, Kind.OBJECTION):
         return _("the personal data of the request")
+    if facts.kind is Kind.CORRECTION:
+        return _("the false statements that the request names")
+    if facts.kind is Kind.SAFETY:
+        return _("the content that the report names")
     if facts.items == 1:
         return _("the work")
     return _("the %(n)d works") % {"n": facts.items} if facts.items else _("the works")

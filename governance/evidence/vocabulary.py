@@ -10,6 +10,9 @@ class Kind(StrEnum):
 
     COPYRIGHT = "copyright"
     PRIVACY = "privacy"
+    OBJECTION = "objection"
+    SAFETY = "safety"
+    CORRECTION = "correction"
 
 
 class Verdict(StrEnum):

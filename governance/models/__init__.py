@@ -1,6 +1,17 @@
 """Every aggregate of the house, one file each."""
 
-from governance.models.case import Case, Channel, Claimant, ClaimedItem, Disposition, Kind, Proof, Status
+from governance.models.case import (
+    Case,
+    CaseLink,
+    Channel,
+    Claimant,
+    ClaimedItem,
+    Disposition,
+    Kind,
+    Proof,
+    Relation,
+    Status,
+)
 from governance.models.catalogue import AiModel, Dataset, Deployment, Disposal, ModelVersion, Recipient, Record
 from governance.models.decision import Decision, Match, Release
 from governance.models.evidence import Letter, Report
@@ -14,6 +25,7 @@ from governance.models.vault import SubjectKey
 __all__ = [
     "AiModel",
     "Case",
+    "CaseLink",
     "Channel",
     "Claimant",
     "ClaimedItem",
@@ -36,6 +48,7 @@ __all__ = [
     "Recheck",
     "Recipient",
     "Record",
+    "Relation",
     "Release",
     "Report",
     "Role",

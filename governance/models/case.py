@@ -20,7 +20,20 @@ class Kind(models.TextChoices):
     """What is asked for."""
 
     COPYRIGHT = "copyright", _("Copyright opt-out")
-    PRIVACY = "privacy", _("Privacy request")
+    PRIVACY = "privacy", _("Privacy request: erasure")
+    OBJECTION = "objection", _("Objection")
+    SAFETY = "safety", _("Unsafe or toxic content")
+    CORRECTION = "correction", _("Correction or outdated information")
+
+
+class Relation(models.TextChoices):
+    """Why a case follows another."""
+
+    APPEAL = "appeal", _("Appeal")
+    COMPLAINT = "complaint", _("Complaint")
+    RETURN = "return", _("Taken back after the end")
+    REGRESSION = "regression", _("Came back")
+    ROLLBACK = "rollback", _("An older version was put back")
 
 
 class Status(models.TextChoices):
@@ -108,6 +121,7 @@ class Case(models.Model):
     status_token = models.CharField(max_length=64, unique=True)
     confirm_token = models.CharField(max_length=64, unique=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    relation = models.CharField(max_length=12, choices=Relation.choices, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
@@ -120,6 +134,12 @@ class Case(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="case_status_known"),
+            models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="case_kind_known"),
+            models.CheckConstraint(
+                condition=models.Q(parent=None, relation="")
+                | models.Q(parent__isnull=False, relation__in=Relation.values),
+                name="case_relation_of_children",
+            ),
             models.CheckConstraint(
                 condition=~models.Q(status="closed") | ~models.Q(disposition=""), name="case_closed_has_disposition"
             ),
@@ -134,6 +154,33 @@ class Case(models.Model):
         return self.status != Status.CLOSED
 
 
+class CaseLink(models.Model):
+    """Two cases that belong together without one following the other. Linked cases are never blocked by it."""
+
+    class Why(models.TextChoices):
+        """What joins them."""
+
+        DUPLICATE = "duplicate", _("The same request once more")
+        SAME_WORK = "same_work", _("Another claimant on the same work")
+        SAME_CLAIMANT = "same_claimant", _("The same claimant, other works")
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="links")
+    other = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="linked_from")
+    why = models.CharField(max_length=16, choices=Why.choices)
+    linked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    linked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "other", "why"], name="case_link_once"),
+            models.CheckConstraint(condition=models.Q(case_id__lt=models.F("other_id")), name="case_link_ordered"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.case_id} and {self.other_id}"
+
+
 class ClaimedItem(models.Model):
     """One work that the claimant names, or one fact about a person."""
 
@@ -144,6 +191,8 @@ class ClaimedItem(models.Model):
         FILE = "file", _("File")
         URL = "url", _("Address")
         FACT = "fact", _("Fact")
+        #: Read by people, never looked for: the question that led to a passage, a person's own situation.
+        CONTEXT = "context", _("What the claimant adds")
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="items")
     subject = models.UUIDField()
@@ -151,6 +200,8 @@ class ClaimedItem(models.Model):
     form = models.CharField(max_length=8, choices=Form.choices)
     title = SealedText()
     text = SealedText()
+    #: Of a correction: what is right instead; may be empty.
+    replacement = SealedText(default=b"")
 
     class Meta:
         ordering = ["position"]

@@ -15,13 +15,14 @@ from django.urls import reverse
 from governance import dispatch
 from governance.clocks import LAWS
 from governance.evidence import engine_results, error_rates, leaf, sentences
+from governance.kinds import rule
 from governance.models import (
     Case,
+    ClaimedItem,
     Decision,
     Disposal,
     Disposition,
     Job,
-    Kind,
     LedgerOpening,
     Match,
     Plan,
@@ -36,10 +37,6 @@ from governance.secrets import BASE_DIR
 
 FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
-ASKED = {
-    Kind.COPYRIGHT: "That the named works no longer serve to train models, and that trained models forget them.",
-    Kind.PRIVACY: "That the personal data named in the request be erased, from training data and from trained models.",
-}
 POLICY_ONLY = "Treated under the company's policy: the law reserves rights but orders no change of weights."
 
 
@@ -84,7 +81,7 @@ def _final(case: Case, plans: list[Plan]) -> Plan | None:
 def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
     law = LAWS[case.law]
     levels = sorted(set(case.proofs.values_list("level", flat=True)))
-    items = [item.title for item in case.items.all()]
+    items = [item.title for item in case.items.exclude(form=ClaimedItem.Form.CONTEXT)]
     return {
         "number": case.number,
         "kind": case.kind,
@@ -92,7 +89,7 @@ def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
         "disposition": case.disposition,
         "reason": _reason(case, plans),
         "laws": [{"citation": law.citation, "title": law.title, "version": f"{law.code} {law.version}"}],
-        "asked": " ".join([ASKED[Kind(case.kind)], *([POLICY_ONLY] if law.policy_only else [])]),
+        "asked": " ".join([rule(case.kind).asked, *([POLICY_ONLY] if law.policy_only else [])]),
         "proof": [{"level": f"P{level}", "shown": str(Proof.Level(level).label)} for level in levels],
         "items_count": len(items),
         "items": [{"title": title} for title in items if title],

@@ -9,7 +9,7 @@ from datetime import date
 from django.db import transaction
 from django.utils import timezone
 
-from governance.clocks import LAWS, due_date
+from governance.clocks import LAWS, due_date, laws_for
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
@@ -25,17 +25,19 @@ MAX_TEXT = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One claimed work or fact: `form` is text, file, url or fact."""
+    """One claimed work, passage or fact: `form` is text, file, url or fact; `replacement` what is right instead."""
 
     form: str
     title: str
     text: str
+    replacement: str = ""
 
 
 def _problems(kind: Kind, law: str, items: Sequence[Item], received_on: date) -> list[str]:
     problems = []
     if law not in LAWS or kind not in LAWS[law].kinds:
-        problems.append(f"Law {law!r} does not fit a {kind.label.lower()}.")
+        fitting = ", ".join(law.code for law in laws_for(kind))
+        problems.append(f"Law {law!r} does not fit this kind of request ({kind.label.lower()}); choose {fitting}.")
     if not items:
         problems.append("Name at least one work or fact.")
     if len(items) > MAX_ITEMS:
@@ -43,6 +45,8 @@ def _problems(kind: Kind, law: str, items: Sequence[Item], received_on: date) ->
     problems += [
         f"“{item.title[:60]}” is longer than {MAX_TEXT:,} characters." for item in items if len(item.text) > MAX_TEXT
     ]
+    if kind != Kind.CORRECTION and any(item.replacement for item in items):
+        problems.append("Only a correction names what is right instead.")
     problems += [
         f"Work {n} has neither text nor an address." for n, item in enumerate(items, 1) if not item.text.strip()
     ]
@@ -61,7 +65,6 @@ def case_file(
     actor: Actor = CLAIMANT,
     channel: Channel = Channel.FORM,
     received_on: date | None = None,
-    parent: Case | None = None,
 ) -> Case:
     """File a request; the clock runs from `received_on` (today unless staff enter an earlier date).
 
@@ -78,7 +81,7 @@ def case_file(
     subject = subject_create()
     with transaction.atomic():
         claimant = Claimant.objects.create(subject=subject, name=name, email=email)
-        case = Case(kind=kind, law=law, channel=channel, claimant=claimant, parent=parent)
+        case = Case(kind=kind, law=law, channel=channel, claimant=claimant)
         case.received_on, case.due_on = received, due_date(law, received).due
         case.status_token = token_hash(link_token(case.public_id, "status"))
         case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
@@ -99,6 +102,7 @@ def _keep_items(case: Case, items: Sequence[Item]) -> None:
             form=item.form,
             title=item.title,
             text=item.text,
+            replacement=item.replacement,
         )
 
 

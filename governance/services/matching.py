@@ -16,6 +16,10 @@ from governance.policies import Actor
 SYSTEM = Actor.system("matching")
 
 
+#: An address has no text yet, and what explains a request is not a work.
+UNSEARCHED = (ClaimedItem.Form.URL, ClaimedItem.Form.CONTEXT)
+
+
 @transaction.atomic
 def matching_start(*, job: Job) -> None:
     """Job `match`: one engine job per training dataset. Works travel as a blob that is deleted afterwards.
@@ -26,8 +30,7 @@ def matching_start(*, job: Job) -> None:
     case = job.load_case()
     datasets = Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING)
     rows = [
-        {"id": str(item.pk), "title": item.title, "text": item.text}
-        for item in case.items.exclude(form=ClaimedItem.Form.URL)
+        {"id": str(item.pk), "title": item.title, "text": item.text} for item in case.items.exclude(form__in=UNSEARCHED)
     ]
     problems = []
     if not datasets:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.models import Case, ClaimedItem, Decision, Kind, Match
+from governance.kinds import rule
+from governance.models import Case, ClaimedItem, Decision, Match
 from governance.policies import Actor, Permission, may
 
 #: Passages are shown up to so many characters; of a longer work the stretch that holds the agreement.
@@ -21,8 +22,8 @@ PHONE = re.compile(r"\+?\d[\d ()/-]{6,}\d")
 
 
 def masked(case: Case, text: str) -> str:
-    """The text with the claimant's name, and in a privacy case any address or number, as `[[kind]]`."""
-    if case.kind == Kind.PRIVACY:
+    """The text with the claimant's name, and in a case about a person any address or number, as `[[kind]]`."""
+    if rule(case.kind).personal:
         text = PHONE.sub("[[telephone]]", MAIL.sub("[[e-mail]]", text))
         name = case.claimant.name.strip()
         for part in sorted({name, *(p for p in name.split() if len(p) > 2)}, key=len, reverse=True):
@@ -32,7 +33,7 @@ def masked(case: Case, text: str) -> str:
 
 def may_read(case: Case, actor: Actor) -> bool:
     """Facts about a private person are read only by those who may know who it is."""
-    return case.kind == Kind.COPYRIGHT or may(actor, Permission.REVEAL_PERSON)
+    return not rule(case.kind).personal or may(actor, Permission.REVEAL_PERSON)
 
 
 def item_title(case: Case, item: ClaimedItem, actor: Actor) -> str:
@@ -55,9 +56,9 @@ def passage(text: str, other: str) -> str:
 
 
 def source(case: Case, hit: Match) -> str:
-    """Where the record came from; in a privacy case its site alone, since paths like to name the person."""
+    """Where the record came from; in a case about a person its site alone, since paths like to name the person."""
     address = hit.record.source_url
-    if case.kind != Kind.PRIVACY or not address:
+    if not rule(case.kind).personal or not address:
         return address
     return urlsplit(address).hostname or _("an address that may name the person")
 
@@ -138,7 +139,7 @@ def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Mat
             "note": ", ".join(filter(None, [hit.record.dataset.name, source(case, hit), hit.record.licence])),
             "text": masked(case, passage(excerpt or _("No excerpt is kept of this record."), claimed)),
         },
-        "foot": _("Masked words agree letter for letter.") if case.kind == Kind.PRIVACY else "",
+        "foot": _("Masked words agree letter for letter.") if rule(case.kind).personal else "",
         "previous_url": f"?tab=matches&hit={number - 1}" if number > 1 else "",
         "next_url": f"?tab=matches&hit={number + 1}" if number < len(hits) else "",
     }

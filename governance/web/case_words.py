@@ -12,7 +12,8 @@ from django.utils.translation import ngettext
 
 from governance.clocks import LAWS, due_date
 from governance.clocks.rules import Worked
-from governance.models import Case, Kind, Status
+from governance.kinds import rule
+from governance.models import Case, Status
 from governance.templatetags.scales import Clock, days_phrase
 
 S = Status
@@ -28,16 +29,13 @@ BEFORE, AFTER = timedelta(days=49), timedelta(days=42)
 
 def title(case: Case, items: int) -> str:
     """What was asked, without a name: a list must not tell who asked."""
-    if case.kind == Kind.COPYRIGHT:
-        return ngettext("Opt-out, %(n)d work", "Opt-out, %(n)d works", items) % {"n": items}
-    return _("Erasure, private person")
+    counted: str = rule(case.kind).counted % {"n": items}
+    return counted
 
 
 def long_title(case: Case) -> str:
     """The headline of the case's own page."""
-    if case.kind == Kind.COPYRIGHT:
-        return _("Copyright opt-out by an artist")
-    return _("Erasure request by a private person")
+    return str(rule(case.kind).title)
 
 
 def law_words(case: Case) -> str:

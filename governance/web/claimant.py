@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -16,12 +17,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from governance import dispatch
 from governance.errors import Unfit
+from governance.kinds import rule
 from governance.models import Case, Kind, Status
 from governance.policies import CLAIMANT
 from governance.services import intake
 from governance.tokens import link_token, token_hash
 from governance.web import standing
 from governance.web.forms import OptOutForm, PersonForm, PrivacyForm, WithdrawForm
+from governance.web.kind_forms import CorrectionForm, ObjectionForm, SafetyForm
 from governance.web.limits import limited, spend
 from governance.web.standing import report_of
 
@@ -73,26 +76,41 @@ def _works(request: HttpRequest) -> int:
     return int(text) if text.isdecimal() and len(text) < 4 else 1
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@limited("pages")
-def privacy(request: HttpRequest) -> HttpResponseBase:
-    """A private person's request."""
-    form = PrivacyForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        answer = _file(request, form, kind=Kind.PRIVACY, law=form.cleaned_data["law"])
-        if answer:
-            return answer
-    return _form_page(request, form, Kind.PRIVACY)
+#: Kind -> its form; each has a page and a template of the kind's name.
+FORMS: Mapping[Kind, type[PersonForm]] = MappingProxyType(
+    {
+        Kind.PRIVACY: PrivacyForm,
+        Kind.OBJECTION: ObjectionForm,
+        Kind.SAFETY: SafetyForm,
+        Kind.CORRECTION: CorrectionForm,
+    }
+)
+
+
+def filing(kind: Kind) -> View:
+    """The page on which a request of this kind is filed."""
+
+    @never_cache
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @limited("pages")
+    def page(request: HttpRequest) -> HttpResponseBase:
+        form: Any = FORMS[kind](request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            law = form.cleaned_data.get("law") or form.law_code()
+            if answer := _file(request, form, kind=kind, law=law):
+                return answer
+        return _form_page(request, form, kind)
+
+    return page
 
 
 def _form_page(request: HttpRequest, form: PersonForm, kind: Kind, *, lost: list[str] | None = None) -> HttpResponse:
-    template = "claimant/opt_out.html" if kind is Kind.COPYRIGHT else "claimant/privacy.html"
+    template = "claimant/opt_out.html" if kind is Kind.COPYRIGHT else f"claimant/{kind}.html"
     context = {"form": form, "lost": lost or [], "back_url": reverse("home")}
     return render(request, template, context, status=422 if form.is_bound and form.errors else 200)
 
 
-def _file(request: HttpRequest, form: OptOutForm | PrivacyForm, *, kind: Kind, law: str) -> HttpResponseBase | None:
+def _file(request: HttpRequest, form: Any, *, kind: Kind, law: str) -> HttpResponseBase | None:
     """File the request; None when the service refuses it, its sentences then stand in the form."""
     if refused := spend(request, "filing"):
         return refused
@@ -132,7 +150,7 @@ def receipt(request: HttpRequest) -> HttpResponseBase:
             "next_steps": [
                 _("Follow the link in our letter; until then nothing is decided."),
                 _("We record what shows that it is you who asks.")
-                if case.kind == Kind.PRIVACY
+                if rule(case.kind).personal
                 else _("We record what shows that the works are yours. You never need to prove what a model knows."),
                 _("Two people decide, and you receive a written answer."),
             ],

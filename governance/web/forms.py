@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from governance.clocks import laws_for
 from governance.forms_renderer import ChoiceCards
+from governance.models import Kind
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
 from governance.validators import (
     ADDRESS_LENGTH,
@@ -187,6 +188,7 @@ def _is_address(line: str) -> bool:
 class PrivacyForm(PersonForm):
     """A private person's request: which facts, under which law."""
 
+    kind = Kind.PRIVACY
     facts = forms.CharField(
         label=gettext_lazy("Which facts?"),
         help_text=gettext_lazy("One on each line, as a whole sentence: “… lives at 4 Mill Lane in Ardry.”"),
@@ -204,9 +206,9 @@ class PrivacyForm(PersonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        laws = laws_for("privacy")
+        laws = laws_for(self.kind)
         field = cast(forms.ChoiceField, self.fields["law"])
-        field.choices = [(law.code, _LAW_NAMES.get(law.code, law.title)) for law in laws]
+        field.choices = [(law.code, LAW_NAMES.get(law.code, law.title)) for law in laws]
         cast(ChoiceCards, field.widget).notes = {law.code: law.erasure_ground for law in laws}
 
     def clean_facts(self) -> list[str]:
@@ -227,7 +229,8 @@ class PrivacyForm(PersonForm):
         ]
 
 
-_LAW_NAMES = {
+#: How a law is named on a form; one without a name here goes by its title.
+LAW_NAMES = {
     "gdpr": gettext_lazy("European Union and EEA: GDPR"),
     "uk_gdpr": gettext_lazy("United Kingdom: UK GDPR"),
     "ccpa": gettext_lazy("California: CCPA"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from governance.clocks import LAWS
 from governance.forms_renderer import ChoiceCards, DateField
+from governance.kinds import rule
 from governance.models import Case, Channel, Decision, Deployment, Kind, Plan, Proof, Status
 from governance.services.decision import Proposal
 from governance.services.intake import MAX_TEXT, Item
@@ -280,8 +281,9 @@ class NewCaseForm(forms.Form):
         help_text=gettext_lazy("The day on which it reached the house. The clock runs from there."),
         widget=DateField,
     )
+    asked = forms.ChoiceField(label=gettext_lazy("What is asked"), choices=Kind.choices)
     law = forms.ChoiceField(
-        label=gettext_lazy("What is asked, under which law"),
+        label=gettext_lazy("Under which law"),
         choices=[(law.code, f"{law.title} ({law.article.split(';')[0]})") for law in LAWS.values()],
     )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LENGTH, validators=[one_line])
@@ -291,7 +293,9 @@ class NewCaseForm(forms.Form):
     )
     text = forms.CharField(
         label=gettext_lazy("The works or facts"),
-        help_text=gettext_lazy("As they were sent. A line that holds only --- begins the next one."),
+        help_text=gettext_lazy(
+            "As they were sent. A line that holds only --- begins the next one; in a correction, => leads to the right one."
+        ),
         max_length=MAX_TEXT,
         strip=False,
         validators=[no_nul],
@@ -306,14 +310,18 @@ class NewCaseForm(forms.Form):
         return day
 
     def kind(self) -> Kind:
-        """What kind of request the law belongs to."""
-        return Kind(next(iter(LAWS[self.cleaned_data["law"]].kinds)))
+        """What is asked."""
+        return Kind(self.cleaned_data["asked"])
 
     def items(self) -> list[Item]:
         """The works or facts, one each."""
-        form = "fact" if self.kind() is Kind.PRIVACY else "text"
+        form = rule(self.kind()).form
         parts = [part.strip() for part in self.cleaned_data["text"].replace("\r\n", "\n").split("\n---\n")]
         whole = [part for part in parts if part]
         name = self.cleaned_data["title"]
         titles = [name] if len(whole) == 1 else [f"{name} {n}" for n, _part in enumerate(whole, 1)]
-        return [Item(form=form, title=t, text=p) for t, p in zip(titles, whole, strict=True)]
+        pairs = [part.partition("=>") if self.kind() is Kind.CORRECTION else (part, "", "") for part in whole]
+        return [
+            Item(form=form, title=title, text=text.strip(), replacement=right.strip())
+            for title, (text, _sign, right) in zip(titles, pairs, strict=True)
+        ]

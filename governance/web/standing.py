@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.clocks import due_date
+from governance.kinds import rule
 from governance.lifecycle import TRANSITIONS
-from governance.models import Case, Decision, Disposition, Kind, Plan, Recheck, Report, Status
+from governance.models import Case, Decision, Disposition, Plan, Recheck, Report, Status
 from governance.policies import Permission
 from governance.web.way import day, way
 
@@ -23,7 +24,7 @@ Words = tuple[str, str]
 
 
 def _privacy(case: Case) -> bool:
-    return case.kind == Kind.PRIVACY
+    return rule(case.kind).personal
 
 
 def _planning(case: Case) -> Words:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +11,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from governance.models import Case, Channel, Disposition, Kind, LedgerOpening, Plan, Status
+from governance.kinds import rule
+from governance.models import Case, Channel, Disposition, LedgerOpening, Plan, Status
 
 S = Status
 
@@ -33,21 +33,11 @@ def _leg(of: set[Status], to: set[Status], done: Any, now: Any, ahead: Any = Non
     return Leg(of=frozenset(of), to=frozenset(to), done=done, now=now, ahead=ahead or now)
 
 
-#: What shows that it is you: another sentence for each kind of request.
-_PROOF: Mapping[Kind, Leg] = {
-    Kind.COPYRIGHT: _leg(
-        {S.PROOF},
-        {S.REVIEW},
-        gettext_lazy("You showed that the works are yours"),
-        gettext_lazy("What shows that the works are yours"),
-    ),
-    Kind.PRIVACY: _leg(
-        {S.PROOF},
-        {S.REVIEW},
-        gettext_lazy("You showed that it is you who asks"),
-        gettext_lazy("What shows that it is you"),
-    ),
-}
+def _proof(case: Case) -> Leg:
+    asked = rule(case.kind)
+    return _leg({S.PROOF}, {S.REVIEW}, asked.proof_done, asked.proof_ahead)
+
+
 _FIRST = _leg(
     {S.RECEIVED},
     {S.PROOF},
@@ -112,7 +102,7 @@ def way(case: Case) -> list[dict[str, Any]]:
     opened = case.channel == Channel.HOUSE
     first = _("We opened the case again") if opened else _("We received your request")
     steps = [_step("done", first, f"{day(case.received_on)}, {_CHANNELS[Channel(case.channel)]}")]
-    legs = (_FIRST, _PROOF[Kind(case.kind)], *_REST)
+    legs = (_FIRST, _proof(case), *_REST)
     moved, current = _moves(case), S(case.return_to or case.status)
     at = next((place for place, leg in enumerate(legs) if current in leg.of), len(legs))
     for place, leg in enumerate(legs):

@@ -11,6 +11,7 @@ import pytest
 from django.core.cache import cache
 
 from governance import dispatch
+from governance.kinds import rule
 from governance.models import (
     AiModel,
     Case,
@@ -96,7 +97,7 @@ def catalogue() -> dict[str, Any]:
 
 def file_case(kind: Kind = Kind.COPYRIGHT, **fields: Any) -> Case:
     """A request by the public form."""
-    law = "copyright_policy" if kind == Kind.COPYRIGHT else "gdpr"
+    law = "copyright_policy" if kind in (Kind.COPYRIGHT, Kind.SAFETY) else "gdpr"
     items = [Item(form="text", title="The Salt Orchard", text=POEM)]
     known = {"kind": kind, "law": law, "name": "Vel Marun", "email": "vel@marun.example", "items": items}
     return intake.case_file(**{**known, **fields})
@@ -196,7 +197,7 @@ def walk(people: dict[Role, Actor], catalogue: dict[str, Any]) -> Iterator[Walk]
 
 
 def _prove(case: Case, legal: Actor) -> None:
-    level = 3 if case.kind == Kind.COPYRIGHT else 5
+    level = max(rule(case.kind).weights_levels & {3, 5})
     proof.proof_record(case=case, level=level, note="Nonce seen.", actor=legal)
     proof.proof_accept(case=case, actor=legal)
 

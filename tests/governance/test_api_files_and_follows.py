@@ -89,7 +89,7 @@ def test_the_private_link_tells_where_the_case_stands_and_no_name(client: Client
                 "items.1.text: Write a whole address that begins with https:// or http://.",
             },
         ),
-        ({"items": REQUEST["items"]}, {"items: A privacy request names facts, an opt-out texts and addresses."}),
+        ({"items": REQUEST["items"]}, {"items: A request about a person names facts, any other texts and addresses."}),
     ],
 )
 def test_every_problem_is_told_at_once_with_its_place(client: Client, changes: Any, messages: set[str]) -> None:

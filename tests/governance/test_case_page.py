@@ -263,7 +263,7 @@ def test_a_clock_is_extended_once_with_reasons(client: Client, enter: Enter) -> 
 def test_a_request_by_telephone_keeps_its_true_date(client: Client, enter: Enter) -> None:
     enter(Role.LEGAL)
     day = timezone.localdate() - timedelta(days=6)
-    data = {"channel": "phone", "received_on": day.isoformat(), "law": "gdpr", "name": "Ada Brenn",
+    data = {"channel": "phone", "received_on": day.isoformat(), "asked": "privacy", "law": "gdpr", "name": "Ada Brenn",
             "email": "ada@brenn.example", "title": "Address", "text": FACTS}  # fmt: skip
     answer = client.post(reverse("case_new"), data)
     case = Case.objects.get()
