@@ -294,7 +294,7 @@ class NewCaseForm(forms.Form):
     text = forms.CharField(
         label=gettext_lazy("The works or facts"),
         help_text=gettext_lazy(
-            "As they were sent. A line that holds only --- begins the next one; in a correction, => leads to the right one."
+            "As they were sent. A line with only --- begins the next one; in a correction, what is right follows =>"
         ),
         max_length=MAX_TEXT,
         strip=False,
