@@ -175,9 +175,7 @@ KINDS: Mapping[Kind, KindRule] = MappingProxyType(
                 _code("va_577_2", _("the right to correct"), "Va. Code § 59.1-577(A)(2)", "us_va"),
                 _code("co_1306_c", _("the right to correct"), "C.R.S. § 6-1-1306(1)(c)", "us_co"),
                 _code("quebec_28", _("inaccurate, incomplete or equivocal"), "CQLR c. P-39.1, s. 28", "quebec"),
-                _code(
-                    "house", _("false or outdated, by the company's policy"), "Company policy on corrections", "house"
-                ),
+                _code("house", _("false or outdated, by the company's policy"), "Company policy on corrections"),
             ),
             exceptions=(
                 _code("accurate", _("the statement is accurate"), "GDPR Art. 5(1)(d)"),
