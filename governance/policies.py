@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from governance.errors import NotAllowed
 from governance.kinds import rule
-from governance.models import Case, Disposition, Role, User
+from governance.models import Case, Claimant, Disposition, Interest, Role, User
+from governance.tokens import email_mark
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -45,12 +46,17 @@ class Permission(enum.Enum):
     CONFIRM_EMAIL = "confirm an e-mail address"
     RUN_MACHINE = "move a case as the machine"
     REOPEN = "open a case anew after a regression"
+    ASSIGN = "assign cases"
+    NOTES = "read and write internal notes"
+    DECLARE = "declare a conflict of interest"
+    HOLD = "set or lift a legal hold"
 
 
 P = Permission
 _STAFF = {P.SEE_DESK}
 _READ_CASES = {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.SEE_LEDGER, P.SEE_POLICIES}
 _POLICIES = {P.PROPOSE_POLICY, P.APPROVE_POLICY}
+_DESK = {P.ASSIGN, P.NOTES, P.DECLARE, P.HOLD}
 
 #: Least privilege: what is not listed is refused.
 GRANTS: dict[Role, frozenset[Permission]] = {
@@ -58,12 +64,17 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         _STAFF
         | _READ_CASES
         | _POLICIES
+        | _DESK
         | {P.REVEAL_PERSON, P.ENTER_CASE, P.RECORD_PROOF, P.REVIEW, P.PROPOSE, P.WITHDRAW, P.EXTEND, P.RELEASE_LEGAL}
     ),
-    Role.APPROVER: frozenset(_STAFF | _READ_CASES | {P.REVEAL_PERSON, P.APPROVE, P.RELEASE_LEGAL, P.APPROVE_POLICY}),
-    Role.ENGINEER: frozenset(_STAFF | _READ_CASES | _POLICIES | {P.REGISTER_MODELS, P.CONFIRM_PLAN, P.CANCEL_JOB}),
+    Role.APPROVER: frozenset(
+        _STAFF | _READ_CASES | _DESK | {P.REVEAL_PERSON, P.APPROVE, P.RELEASE_LEGAL, P.APPROVE_POLICY}
+    ),
+    Role.ENGINEER: frozenset(
+        _STAFF | _READ_CASES | _POLICIES | {P.REGISTER_MODELS, P.CONFIRM_PLAN, P.CANCEL_JOB, P.DECLARE}
+    ),
     Role.RELEASE: frozenset(
-        _STAFF | {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.RELEASE_MODEL, P.UPDATE_DEPLOYMENT}
+        _STAFF | {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.RELEASE_MODEL, P.UPDATE_DEPLOYMENT, P.DECLARE}
     ),
     Role.EXECUTIVE: frozenset(_STAFF | {P.SEE_DASHBOARD, P.SEE_REPORTS, P.SEE_MODELS}),
     Role.AUDITOR: frozenset(_STAFF | _READ_CASES | {P.SEE_DASHBOARD}),
@@ -131,3 +142,34 @@ def disposition_allows(case: Case, disposition: Disposition) -> bool:
     if disposition not in {Disposition.FULFILLED, Disposition.PARTLY}:
         return True
     return hasattr(case, "release")
+
+
+def partial(case: Case, actor: Actor) -> str:
+    """Why this person decides nothing in the case: they declared a conflict of interest, or they are who asks."""
+    if actor.user is None:
+        return ""
+    if Interest.objects.filter(case=case, person=actor.user).exists():
+        return "You declared a conflict of interest in this case; somebody else decides."
+    if Claimant.objects.filter(pk=case.claimant_id, email_mark=email_mark(actor.user.email)).exists():
+        return "You are the claimant of this case; somebody else decides."
+    return ""
+
+
+def demand_impartial(case: Case, actor: Actor) -> None:
+    """Refuse whoever is party to the case.
+
+    Raises:
+        NotAllowed: saying why.
+    """
+    if why := partial(case, actor):
+        raise NotAllowed(why)
+
+
+def demand_other_than_filer(case: Case, actor: Actor) -> None:
+    """Refuse a second signature of whoever entered the request.
+
+    Raises:
+        NotAllowed: the actor entered it.
+    """
+    if actor.user is not None and case.entered_by_id == actor.user.pk:
+        raise NotAllowed("You entered this request for somebody; the second signature is another person's.")

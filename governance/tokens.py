@@ -19,3 +19,9 @@ def link_token(public_id: uuid.UUID, purpose: str) -> str:
 def token_hash(token: str) -> str:
     """What the database holds of a token: enough to find the case, not enough to forge the link."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def email_mark(address: str) -> str:
+    """A keyed hash of an e-mail address: equal for equal addresses, and nothing to read or to guess without the key."""
+    text = f"email:{address.strip().casefold()}"
+    return hmac.new(read_secret("tokens.key"), text.encode(), hashlib.sha256).hexdigest()[:32]

@@ -14,6 +14,7 @@ from governance.models.case import (
 )
 from governance.models.catalogue import AiModel, Dataset, Deployment, Disposal, ModelVersion, Recipient, Record
 from governance.models.decision import Decision, Match, Release
+from governance.models.desk import Hold, Interest, Note, SavedFilter
 from governance.models.evidence import Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
@@ -35,6 +36,8 @@ __all__ = [
     "Disposal",
     "Disposition",
     "Forecast",
+    "Hold",
+    "Interest",
     "Job",
     "JobPoint",
     "Kind",
@@ -43,6 +46,7 @@ __all__ = [
     "Letter",
     "Match",
     "ModelVersion",
+    "Note",
     "Plan",
     "Proof",
     "Recheck",
@@ -52,6 +56,7 @@ __all__ = [
     "Release",
     "Report",
     "Role",
+    "SavedFilter",
     "Status",
     "SubjectKey",
     "User",

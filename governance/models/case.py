@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from governance.models.vault import SealedText
+from governance.tokens import email_mark
 
 #: Crockford's alphabet: no I, L, O, U, so that a number survives being read out.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -92,11 +94,38 @@ class Claimant(models.Model):
     subject = models.UUIDField(unique=True)
     name = SealedText()
     email = SealedText()
+    #: Keyed hash of the address, by which alone it is searched; cleared with the subject's key.
+    email_mark = models.CharField(max_length=32, blank=True, db_index=True)
     email_confirmed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"claimant {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new claimant is marked, so that the desk finds them by their address."""
+        if self._state.adding and not self.email_mark:
+            self.email_mark = email_mark(self.email)
+        super().save(*args, **kwargs)
+
+
+#: What the queue filters by. As columns of an index that is walked in the list's order, a rare combination is found
+#: without a look at the table itself (docs/performance.md).
+_FILTERED = ["status", "law", "kind", "officer", "paused_on", "extended_on", "proposed_by"]
+_OPEN, _CLOSED = ~models.Q(status="closed"), models.Q(status="closed")
+QUEUE_INDEXES = [
+    models.Index(fields=["due_on", "id", *_FILTERED, "received_on"], name="case_open_by_due", condition=_OPEN),
+    models.Index(fields=["received_on", "id", *_FILTERED, "due_on"], name="case_open_by_receipt", condition=_OPEN),
+    models.Index(fields=["changed_at", "id", *_FILTERED], name="case_open_by_move", condition=_OPEN),
+    models.Index(fields=["due_on", "id", "law", "kind", "officer"], name="case_closed_by_due", condition=_CLOSED),
+    models.Index(fields=["received_on", "id", "law", "kind"], name="case_closed_by_receipt", condition=_CLOSED),
+    models.Index(fields=["officer", "due_on", "id"], name="case_open_of_officer", condition=_OPEN),
+    models.Index(fields=["due_on", "id"], name="case_open_paused", condition=_OPEN & models.Q(paused_on__isnull=False)),
+    models.Index(
+        fields=["due_on", "id"], name="case_open_extended", condition=_OPEN & models.Q(extended_on__isnull=False)
+    ),
+    models.Index(fields=["due_on", "id"], name="case_open_held", condition=models.Q(held_at__isnull=False)),
+]
 
 
 class Case(models.Model):
@@ -125,12 +154,16 @@ class Case(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     changed_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
+    #: Who signed the proposal that now waits for a second person; `services.decision` writes it.
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    #: Since when nothing of the case may be deleted; `services.holds` writes it.
+    held_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["status", "due_on", "id"], name="case_status_due"),
             models.Index(fields=["-created_at", "-id"], name="case_newest"),
-            models.Index(fields=["due_on"], name="case_open_due", condition=~models.Q(status="closed")),
+            *QUEUE_INDEXES,
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="case_status_known"),

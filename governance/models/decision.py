@@ -54,6 +54,8 @@ class Decision(models.Model):
     match = models.OneToOneField(Match, on_delete=models.PROTECT, related_name="decision")
     choice = models.CharField(max_length=8, choices=Choice.choices)
     ground = models.CharField(max_length=80)
+    #: Code of what stands against erasure (`services.codes`); empty where the record is erased.
+    exception = models.CharField(max_length=24, blank=True)
     reason = models.TextField(blank=True)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(default=timezone.now)

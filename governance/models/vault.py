@@ -11,9 +11,13 @@ import hashlib
 import hmac
 import secrets
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
@@ -21,6 +25,7 @@ from governance.errors import KeyDestroyed
 from governance.secrets import read_secret
 
 NONCE = 12
+_held: ContextVar[dict[uuid.UUID, bytes] | None] = ContextVar("keys_held", default=None)
 
 
 if TYPE_CHECKING:
@@ -62,6 +67,8 @@ def subject_create() -> uuid.UUID:
 def subject_destroy(subject: uuid.UUID) -> None:
     """Destroy the subject's key: every sealed value and every commitment of theirs goes with it."""
     SubjectKey.objects.filter(subject=subject).update(wrapped=None, destroyed_at=timezone.now())
+    # The mark of the address is no ciphertext: it goes by hand.
+    apps.get_model("governance", "Claimant").objects.filter(subject=subject).update(email_mark="")
 
 
 def subject_key(subject: uuid.UUID) -> bytes:
@@ -70,10 +77,26 @@ def subject_key(subject: uuid.UUID) -> bytes:
     Raises:
         KeyDestroyed: when it was destroyed or never existed.
     """
+    held = _held.get()
+    if held is not None and subject in held:
+        return held[subject]
     row = SubjectKey.objects.filter(subject=subject).first()
     if row is None or row.wrapped is None:
         raise KeyDestroyed("This person's data was erased; its key no longer exists.")
-    return _decrypt(read_secret("keyring.kek"), bytes(row.wrapped), subject.bytes)
+    key = _decrypt(read_secret("keyring.kek"), bytes(row.wrapped), subject.bytes)
+    if held is not None:
+        held[subject] = key
+    return key
+
+
+@contextmanager
+def keys_held() -> Iterator[None]:
+    """Within it each subject's key is fetched once: a page that shows many sealed texts asks the keyring once."""
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
 
 
 def commitment_key(subject: uuid.UUID) -> bytes:

@@ -12,16 +12,25 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Decision, Disposition, Record, Status
-from governance.policies import Actor, Permission, demand, proof_unlocks_weights
+from governance.policies import (
+    Actor,
+    Permission,
+    demand,
+    demand_impartial,
+    demand_other_than_filer,
+    proof_unlocks_weights,
+)
+from governance.services.codes import exception_problem
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """What to do with one hit; a refusal or mere exclusion says why."""
+    """What to do with one hit; a refusal or mere exclusion says why, by a code of the law and in words."""
 
     choice: Decision.Choice
     ground: str
     reason: str = ""
+    exception: str = ""
 
 
 @transaction.atomic
@@ -32,6 +41,7 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
         Unfit: a hit of another case, an approved hit, or a refusal without reasons; all at once.
     """
     demand(actor, Permission.PROPOSE)
+    demand_impartial(case, actor)
     if case.status != Status.DECISION or actor.user is None:
         raise Conflict(f"Case {case.number} is not waiting for a decision.")
     matches = {match.pk: match for match in case.matches.select_related("record")}
@@ -45,6 +55,11 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
         for pk, proposal in proposals.items()
         if pk in matches and proposal.choice != Decision.Choice.ERASE and not proposal.reason.strip()
     ]
+    problems += [
+        f"Hit {matches[pk].record.record_id}: {problem}"
+        for pk, proposal in proposals.items()
+        if pk in matches and (problem := exception_problem(case.law, proposal.choice, proposal.exception))
+    ]
     if any(p.choice == Decision.Choice.ERASE for p in proposals.values()) and not proof_unlocks_weights(case):
         problems.append("Erasing from the models needs a stronger proof of this claimant; record it first.")
     if problems:
@@ -55,11 +70,14 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
             defaults={
                 "choice": proposal.choice,
                 "ground": proposal.ground,
+                "exception": proposal.exception,
                 "reason": proposal.reason,
                 "proposed_by": actor.user,
                 "proposed_at": timezone.now(),
             },
         )
+    complete = not case.matches.filter(decision=None).exists()
+    Case.objects.filter(pk=case.pk).update(proposed_by=actor.user if complete else None)
     ledger.append(action="decision.proposed", actor=actor, case=case, body=_counts(case))
     return len(proposals)
 
@@ -73,6 +91,8 @@ def decision_approve(*, case: Case, actor: Actor) -> Case:
         Unfit: a hit without a proposal.
     """
     demand(actor, Permission.APPROVE)
+    demand_impartial(case, actor)
+    demand_other_than_filer(case, actor)
     decisions = Decision.objects.filter(match__case=case, approved_at__isnull=True)
     if case.status != Status.DECISION or actor.user is None:
         raise Conflict(f"Case {case.number} is not waiting for a decision.")
@@ -101,10 +121,12 @@ def decision_approve(*, case: Case, actor: Actor) -> Case:
 def decision_return(*, case: Case, actor: Actor, reason: str) -> None:
     """The second person sends the proposal back; it is removed, and the history keeps why."""
     demand(actor, Permission.APPROVE)
+    demand_impartial(case, actor)
     if not reason.strip():
         raise Unfit("Write why the proposal goes back.")
     ledger.append(action="decision.returned", actor=actor, case=case, body={**_counts(case), "why": reason})
     Decision.objects.filter(match__case=case, approved_at__isnull=True).delete()
+    Case.objects.filter(pk=case.pk).update(proposed_by=None)
 
 
 def _counts(case: Case) -> dict[str, int]:

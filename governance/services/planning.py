@@ -13,7 +13,7 @@ from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposition, Job, ModelVersion, Plan, Record, Status
-from governance.policies import Actor, Permission, demand
+from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.services import candidates, exact, verification_policies
 
 SYSTEM = Actor.system("planning")
@@ -156,6 +156,7 @@ def plan_confirm(*, case: Case, actor: Actor, method: str = "", reason: str = ""
         Unfit: the chosen method is no candidate, or no reason is given.
     """
     demand(actor, Permission.CONFIRM_PLAN)
+    demand_impartial(case, actor)
     plan = case.plans.filter(state=Plan.State.PROPOSED).last()
     if plan is None:
         raise Conflict(f"Case {case.number} has no plan that waits for confirmation.")

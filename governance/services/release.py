@@ -20,7 +20,7 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Recipient, Release, Status
-from governance.policies import Actor, Permission, demand, may
+from governance.policies import Actor, Permission, demand, demand_impartial, may
 from governance.services import dossier, lineages, planning
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def release_sign(*, case: Case, actor: Actor) -> Release:
         Conflict: the case is not at release, or this signature is there.
     """
     demand(actor, Permission.RELEASE_MODEL, Permission.RELEASE_LEGAL)
+    demand_impartial(case, actor)
     if case.status != Status.RELEASE:
         raise Conflict(f"Case {case.number} is not waiting for a release.")
     plan = case.plans.filter(state__in=[Plan.State.PASSED, Plan.State.INCONCLUSIVE]).latest("attempt")
@@ -199,7 +200,9 @@ def dispose_due() -> int:
     What another stored tree lists stays; a checkpoint that stays for that is not called deleted, and tried again.
     """
     gone = 0
-    due = Disposal.objects.filter(deleted_at=None, due_on__lte=timezone.localdate())
+    due = Disposal.objects.filter(deleted_at=None, due_on__lte=timezone.localdate()).exclude(
+        case__held_at__isnull=False
+    )
     for disposal in sorted(due, key=lambda one: one.what == Disposal.What.CHECKPOINTS):
         # An exact deletion that was run twice has the same bits, so the same name, as the version in use.
         used = ModelVersion.objects.filter(Q(artifact=disposal.artifact) | Q(lineage=disposal.artifact))

@@ -10,13 +10,14 @@ from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Disposition, Status
-from governance.policies import Actor, Permission, demand
+from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.services.notification import letter_send
 
 
 @transaction.atomic
 def case_admit(*, case: Case, actor: Actor) -> Case:
     """Admissible: the works are looked for in the datasets."""
+    demand_impartial(case, actor)
     return advance(case=case, to=Status.MATCHING, actor=actor, reason="Admissible", officer=actor.user)
 
 
@@ -27,6 +28,7 @@ def case_refuse(*, case: Case, actor: Actor, reason: str) -> Case:
     Raises:
         Unfit: without reasons.
     """
+    demand_impartial(case, actor)
     if len(reason.strip()) < 20:
         raise Unfit("Write the reasons in at least one full sentence; the claimant reads them.")
     advance(
