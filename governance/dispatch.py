@@ -38,6 +38,8 @@ from unlearning_engine.contracts import (
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.leniency import Change
 from unlearning_engine.leniency import changes as policy_changes
+from unlearning_engine.matching.prints import PRINT_SCHEME, Print, fingerprint, key_id
+from unlearning_engine.matching.prints import document as prints_document
 from unlearning_engine.placement import (
     Cost,
     Place,
@@ -73,6 +75,7 @@ __all__ = [
     "LINEAGE_METHODS",
     "MARGINS",
     "METHODS",
+    "PRINT_SCHEME",
     "SENTENCES",
     "WATCH",
     "Attempt",
@@ -88,6 +91,7 @@ __all__ = [
     "Outcome",
     "Place",
     "Placement",
+    "Print",
     "Ranking",
     "Situation",
     "Sizes",
@@ -102,10 +106,13 @@ __all__ = [
     "duration",
     "ended",
     "expected_share",
+    "fingerprint",
+    "key_id",
     "lists_of",
     "model_sizes",
     "places_of",
     "policy_changes",
+    "prints_document",
     "rank",
     "serves",
     "tokens_of",

@@ -50,6 +50,9 @@ class Permission(enum.Enum):
     NOTES = "read and write internal notes"
     DECLARE = "declare a conflict of interest"
     HOLD = "set or lift a legal hold"
+    SEE_DUTIES = "see the duties around the weights"
+    EXPORT_LISTS = "export filter lists and the records that may be trained on"
+    LIFT_QUARANTINE = "let a record back into training"
 
 
 P = Permission
@@ -58,8 +61,8 @@ _READ_CASES = {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.SEE_LEDGE
 _POLICIES = {P.PROPOSE_POLICY, P.APPROVE_POLICY}
 _DESK = {P.ASSIGN, P.NOTES, P.DECLARE, P.HOLD}
 
-#: Least privilege: what is not listed is refused.
-GRANTS: dict[Role, frozenset[Permission]] = {
+#: Least privilege: what is not listed is refused. The duties around the weights follow below.
+_CASEWORK: dict[Role, frozenset[Permission]] = {
     Role.LEGAL: frozenset(
         _STAFF
         | _READ_CASES
@@ -80,6 +83,17 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.AUDITOR: frozenset(_STAFF | _READ_CASES | {P.SEE_DASHBOARD}),
     Role.ADMINISTRATOR: frozenset(_STAFF | {P.MANAGE_USERS}),
 }
+
+_DUTIES: dict[Role, frozenset[Permission]] = {
+    Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS}),
+    Role.APPROVER: frozenset({P.SEE_DUTIES, P.LIFT_QUARANTINE}),
+    Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS}),
+    Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS}),
+    Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
+    Role.AUDITOR: frozenset({P.SEE_DUTIES}),
+    Role.ADMINISTRATOR: frozenset(),
+}
+GRANTS: dict[Role, frozenset[Permission]] = {role: _CASEWORK[role] | _DUTIES[role] for role in Role}
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
 CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.WITHDRAW})
@@ -135,6 +149,15 @@ def demand(actor: Actor, *permissions: Permission) -> None:
 def proof_unlocks_weights(case: Case) -> bool:
     """Whether a recorded proof allows a change of weights for this kind of case."""
     return case.proofs.filter(level__in=rule(case.kind).weights_levels).exists()
+
+
+#: Lowest proof level that unlocks the quarantine of matched records and their place on a filter list (`law.md`).
+CONTAINMENT_LEVEL = 2
+
+
+def proof_unlocks_containment(case: Case) -> bool:
+    """Whether a recorded proof allows what reaches beyond future training, and can be taken back."""
+    return case.proofs.filter(level__gte=CONTAINMENT_LEVEL).exists()
 
 
 def disposition_allows(case: Case, disposition: Disposition) -> bool:

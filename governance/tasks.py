@@ -7,6 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from governance.services import (
+    containment,
     deadlines,
     jobs,
     matching,
@@ -15,6 +16,7 @@ from governance.services import (
     regressions,
     release,
     reporting,
+    rescans,
     unlearning,
     verification,
 )
@@ -32,11 +34,13 @@ DONE: dict[str, jobs.Handler] = {
     "engine.unlearn": unlearning.unlearning_finish,
     "engine.verify": verification.verification_finish,
     regressions.KIND: regressions.recheck_finish,
+    rescans.KIND: rescans.rescan_finish,
 }
 FAILED: dict[str, jobs.Handler] = {
     "engine.unlearn": unlearning.unlearning_fail,
     "engine.verify": verification.verification_fail,
     regressions.KIND: regressions.recheck_fail,
+    rescans.KIND: rescans.rescan_fail,
 }
 
 
@@ -74,7 +78,7 @@ def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
 def sweep_jobs() -> int:
     """Lost messages, lost workers, unsent letters; earlier cases that a later version has yet to be asked about."""
     swept = jobs.jobs_sweep(then=FAILED) + notification.letters_resend()
-    return swept + regressions.rechecks_plan() + regressions.recheck_next()
+    return swept + regressions.rechecks_plan() + regressions.recheck_next() + containment.sweep()
 
 
 @shared_task(name="governance.watch_deadlines")

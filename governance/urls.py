@@ -8,6 +8,7 @@ from governance.api import views
 from governance.web import administration, auditor, casework, claimant, executive, operations, thresholds, verify
 from governance.web.accounts import desk
 from governance.web.case_actions import ACTIONS
+from governance.web.duty_urls import staff as duties
 
 public: list[URLPattern | URLResolver] = [
     path("", claimant.home, name="home"),
@@ -81,6 +82,7 @@ staff: list[URLPattern | URLResolver] = [
     path("people/<int:pk>/close/", administration.person_deactivate, name="person_deactivate"),
     path("people/<int:pk>/activate/", administration.person_activate, name="person_activate"),
     path("people/<int:pk>/second-factor/", administration.person_second_factor, name="person_second_factor"),
+    *duties,
 ]
 
 urlpatterns = [*public, *api, *accounts, *staff]

@@ -100,10 +100,11 @@ class TrainSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MatchSpec(Spec):
-    """Find a claimant's works (rows `{"id", "title", "text"}`) among a dataset's records."""
+    """Find a claimant's works (rows `{"id", "title", "text"}`), or their `fingerprints`, among a dataset's records."""
 
     verb: typing.ClassVar[str] = "match"
-    works: Ref
+    works: Ref = ""
+    fingerprints: Ref = ""
     dataset: Ref
     near_threshold: float = 0.5
 
@@ -291,6 +292,8 @@ def _choice_problems(kind: type[Spec], data: Mapping[str, Any]) -> list[str]:
     sets = [("forget", "retain"), ("dataset", "forget_ids")]
     if kind is VerifySpec and not any(data.get(one) and data.get(other) for one, other in sets):
         return ["spec: give forget and retain, or dataset and forget_ids"]
+    if kind is MatchSpec and bool(data.get("works")) == bool(data.get("fingerprints")):
+        return ["spec: give works or fingerprints, one of the two"]
     if kind is UnlearnSpec and data.get("purge") and not data.get("lineage"):
         return ["spec.purge: only a lineage is purged; leave purge out"]
     if kind is UnlearnSpec and data.get("purge") and DIGEST.match(str(data["lineage"])):

@@ -81,6 +81,7 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
         "Find works among a dataset's records.",
         {
             "--works": Flag("works", "path", "JSONL rows of id, title, text"),
+            "--fingerprints": Flag("fingerprints", "path", "in place of works: a filter list with its key"),
             "--data": Flag("dataset", "path", "JSONL, Parquet or dataset folder"),
             "--near-threshold": Flag("near_threshold", "number", "lowest score of a near-duplicate, 0 to 1"),
             **_RUN,

@@ -15,6 +15,7 @@ from governance.models.case import (
 from governance.models.catalogue import AiModel, Dataset, Deployment, Disposal, ModelVersion, Recipient, Record
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
+from governance.models.duties import FilterList, Quarantine, WorkFingerprint
 from governance.models.evidence import Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
@@ -35,6 +36,7 @@ __all__ = [
     "Deployment",
     "Disposal",
     "Disposition",
+    "FilterList",
     "Forecast",
     "Hold",
     "Interest",
@@ -49,6 +51,7 @@ __all__ = [
     "Note",
     "Plan",
     "Proof",
+    "Quarantine",
     "Recheck",
     "Recipient",
     "Record",
@@ -62,4 +65,5 @@ __all__ = [
     "User",
     "Verification",
     "VerificationPolicy",
+    "WorkFingerprint",
 ]

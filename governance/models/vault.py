@@ -99,6 +99,11 @@ def keys_held() -> Iterator[None]:
         _held.reset(token)
 
 
+def subject_readable(owner: Any) -> bool:
+    """Whether the key of a row's subject still exists, so that its sealed data can be read and committed to."""
+    return SubjectKey.objects.filter(subject=owner.subject, wrapped__isnull=False).exists()
+
+
 def commitment_key(subject: uuid.UUID) -> bytes:
     """The key under which the ledger commits to this subject's cases; destroyed with the subject's key."""
     return hmac.new(subject_key(subject), b"lethe ledger commitments", hashlib.sha256).digest()

@@ -17,7 +17,7 @@ from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Record
 from governance.policies import Actor, Permission, demand
-from governance.services import lineages
+from governance.services import lineages, rescans
 
 BATCH = 2000
 
@@ -33,7 +33,7 @@ def _rows(artifact: str) -> Iterator[dict[str, Any]]:
 
 @transaction.atomic
 def dataset_register(*, name: str, purpose: Dataset.Purpose, artifact: str, actor: Actor) -> Dataset:
-    """Register a stored JSONL dataset: one catalogue row per record, without its text.
+    """Register a stored JSONL dataset: one catalogue row per record, without its text. Opted-out works are looked for.
 
     Raises:
         Unfit: not stored, not JSONL, rows without an id, or ids that appear twice.
@@ -53,6 +53,7 @@ def dataset_register(*, name: str, purpose: Dataset.Purpose, artifact: str, acto
         actor=actor,
         body={"artifact": artifact, "purpose": purpose.value, "records": len(seen)},
     )
+    rescans.rescan_start(dataset)
     return dataset
 
 

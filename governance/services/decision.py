@@ -11,7 +11,7 @@ from django.utils import timezone
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Case, Decision, Disposition, Record, Status
+from governance.models import Case, Decision, Disposition, Status
 from governance.policies import (
     Actor,
     Permission,
@@ -20,6 +20,7 @@ from governance.policies import (
     demand_other_than_filer,
     proof_unlocks_weights,
 )
+from governance.services import containment
 from governance.services.codes import exception_problem
 
 
@@ -103,8 +104,7 @@ def decision_approve(*, case: Case, actor: Actor) -> Case:
     now = timezone.now()
     decisions.update(approved_by=actor.user, approved_at=now)
     ledger.append(action="decision.approved", actor=actor, case=case, body=_counts(case))
-    withheld = Record.objects.filter(matches__case=case, matches__decision__choice__in=["erase", "exclude"])
-    withheld.filter(quarantined_at=None).update(quarantined_at=now)
+    containment.settle(case, actor)
     choices = set(Decision.objects.filter(match__case=case).values_list("choice", flat=True))
     if Decision.Choice.ERASE in choices:
         return advance(case=case, to=Status.PLANNING, actor=actor, reason="Decision approved by a second person")

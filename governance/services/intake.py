@@ -16,6 +16,7 @@ from governance.lifecycle import advance
 from governance.models import Case, Channel, Claimant, ClaimedItem, Disposition, Kind, Status
 from governance.models.vault import subject_create
 from governance.policies import CLAIMANT, Actor, Permission, demand
+from governance.services import containment
 from governance.services.notification import letter_send
 from governance.tokens import link_token, token_hash
 
@@ -146,4 +147,6 @@ def confirmation_resend(*, case: Case) -> None:
 @transaction.atomic
 def case_withdraw(*, case: Case, actor: Actor, reason: str = "Withdrawn") -> Case:
     """The claimant takes the request back."""
-    return advance(case=case, to=Status.NOTIFICATION, actor=actor, reason=reason, disposition=Disposition.WITHDRAWN)
+    advance(case=case, to=Status.NOTIFICATION, actor=actor, reason=reason, disposition=Disposition.WITHDRAWN)
+    containment.let_go(case)
+    return case

@@ -12,6 +12,7 @@ from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, ClaimedItem, Dataset, Job, Match, Record, Status
 from governance.policies import Actor
+from governance.services import containment
 
 SYSTEM = Actor.system("matching")
 
@@ -61,6 +62,7 @@ def matching_finish(*, job: Job) -> None:
     ledger.append(
         action="matching.finished", actor=SYSTEM, case=case, body={"dataset": dataset.artifact, "hits": len(hits)}
     )
+    containment.contain(case)
     waiting = case.jobs.filter(kind="engine.match").exclude(state=Job.State.SUCCEEDED).exclude(pk=job.pk)
     if waiting.exists():
         return

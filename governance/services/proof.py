@@ -9,6 +9,7 @@ from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Proof, Status
 from governance.policies import Actor, Permission, demand
+from governance.services import containment
 
 
 @transaction.atomic
@@ -30,6 +31,7 @@ def proof_record(*, case: Case, level: int, note: str, actor: Actor) -> Proof:
         raise Unfit(problems)
     proof = case.proofs.create(subject=case.claimant.subject, level=level, note=note, recorded_by=actor.user)
     ledger.append(action="proof.recorded", actor=actor, case=case, body={"level": level})
+    containment.contain(case)
     if case.status == Status.RECEIVED:
         # A request by post has no link to follow; the recorded proof takes its place.
         advance(case=case, to=Status.PROOF, actor=actor, reason="Proof recorded by staff")

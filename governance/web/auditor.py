@@ -25,7 +25,8 @@ from governance.web.guards import staff
 P = Permission
 KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version",
          "deployment",
-         "report", "letter", "clock", "deadline", "person", "people", "job", "dataset", "weights")  # fmt: skip
+         "report", "letter", "clock", "deadline", "person", "people", "job", "dataset", "weights", "records",
+         "rescan", "filter_list")  # fmt: skip
 
 
 @require_safe

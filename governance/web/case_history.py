@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from governance import dispatch
 from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Recheck, Role, Status
+from governance.web import duty_words
 
 Body = Mapping[str, Any]
 #: Entries closer than this belong to one act.
@@ -111,6 +112,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     ),
     "proof.recorded": lambda b: _("recorded proof, level P%(n)s") % {"n": b.get("level", "")},
     "matching.finished": lambda b: _("searched a dataset and found %(records)s") % {"records": _records(b["hits"])},
+    **duty_words.WORDS,
     "decision.proposed": lambda b: _("proposed: %(what)s") % {"what": counts_words(b)},
     "decision.approved": lambda b: _("approved: %(what)s") % {"what": counts_words(b)},
     "decision.returned": lambda b: _("returned the proposal: %(why)s") % {"why": b.get("why", "")},

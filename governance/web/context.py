@@ -18,6 +18,7 @@ ROOMS = (
     ("dashboard", Permission.SEE_DASHBOARD, "Compliance"),
     ("cases", Permission.SEE_CASES, "Cases"),
     ("models", Permission.SEE_MODELS, "Models"),
+    ("duties", Permission.SEE_DUTIES, "Duties"),
     ("policies", Permission.SEE_POLICIES, "Policies"),
     ("jobs", Permission.SEE_JOBS, "Jobs"),
     ("reports", Permission.SEE_REPORTS, "Reports"),

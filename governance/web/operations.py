@@ -20,7 +20,7 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import catalogue as select
 from governance.selectors import jobs as select_jobs
 from governance.services import jobs as job_service
-from governance.web import job_curves, job_view, lineage_view, register_view
+from governance.web import containment, job_curves, job_view, lineage_view, register_view
 from governance.web.guards import staff
 from governance.web.register_forms import DatasetForm, DeploymentForm, RecipientForm, VersionForm
 from governance.web.sheets import csv_response
@@ -179,7 +179,8 @@ def dataset(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
         raise Http404 from error
     held = request.GET.get("held") == "1"
     page = select.records(found, after=request.GET.get("after", ""), held=held)
-    return render(request, "operations/dataset.html", register_view.dataset(found, page, held=held))
+    extra = containment.dataset_parts(found, Actor.of(request.user))
+    return render(request, "operations/dataset.html", {**register_view.dataset(found, page, held=held), **extra})
 
 
 @require_safe

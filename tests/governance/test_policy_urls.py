@@ -13,11 +13,13 @@ from django.urls import URLPattern, reverse
 from governance import urls
 from governance.models import Job, LedgerEntry, Report, Role, Status, User
 from governance.policies import GRANTS, Actor, Permission
+from governance.services import fingerprints
 from governance.services.jobs import job_fail
 from governance.services.verification_policies import policy_propose
 from governance.web.case_actions import ACTIONS
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
+from tests.governance.duty_doors import DUTIES
 from tests.governance.lineage_example import put_lineage
 from tests.governance.staff import sign_in_to_decide
 
@@ -87,6 +89,7 @@ DOORS: dict[str, Door] = {
     "person_deactivate": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_activate": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_second_factor": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
+    **{name: Door(**door) for name, door in DUTIES.items()},  # type: ignore[arg-type]
 }
 World = dict[str, list[Any]]
 
@@ -119,8 +122,10 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
     proposal = policy_propose(
         thresholds={"confidence": 0.99}, reason="Two seeds of our own were measured.", actor=people[Role.LEGAL]
     )
+    fingerprints.filter_list_make(actor=people[Role.LEGAL])
     return {
         "": [],
+        "filter_list": [1],
         "case": [case.public_id],
         "model": [released.model.public_id],
         "version": [released.model.public_id, released.revision],

@@ -1,4 +1,4 @@
-"""Finding a claimant's works among a dataset's records.
+"""Finding a claimant's works, or their fingerprints (`prints`), among a dataset's records.
 
 `match` writes `matches.jsonl`, one hit a line, best first within each work:
 
@@ -28,7 +28,10 @@ from typing import Any
 from unlearning_engine.contracts import MatchSpec
 from unlearning_engine.data import load_records
 from unlearning_engine.errors import ConfigError
-from unlearning_engine.matching.search import EXACT, LABELLED, NEAR, SCHEME, Hit, Index, labelled
+from unlearning_engine.matching import print_search
+from unlearning_engine.matching.prints import PRINT_SCHEME
+from unlearning_engine.matching.search import EXACT, LABELLED, NEAR, Hit, Index, labelled
+from unlearning_engine.matching.words import SCHEME
 from unlearning_engine.matching.works import load_works
 from unlearning_engine.progress import Report
 
@@ -45,26 +48,33 @@ def match(spec: MatchSpec, out: Path, report: Report) -> dict[str, Any]:
     """
     if not 0 < spec.near_threshold <= 1:
         raise ConfigError(f"spec.near_threshold: {spec.near_threshold} must be above 0 and at most 1")
-    works = load_works(spec.works)
+    index, names = _index(spec)
     records = load_records(spec.dataset)
-    index = Index(works, threshold=spec.near_threshold)
     hits: list[Hit] = []
     for number, record in enumerate(records, start=1):
         hits.extend(index.find(record))
         if number % _STEP == 0 or number == len(records):
             report({"event": "progress", "stage": "match", "step": number, "total": len(records), "hits": len(hits)})
     hits.extend(labelled(hits, records))
-    _write(out / MATCHES, _ordered(hits, [w.id for w in works]))
+    _write(out / MATCHES, _ordered(hits, names))
     counts = Counter(hit.method for hit in hits)
     return {
-        "works": len(works),
+        "works": len(names),
         "works_found": len({hit.item for hit in hits}),
         "records": len(records),
         "records_hit": len({hit.record for hit in hits}),
         "hits": {method: counts.get(method, 0) for method in (EXACT, NEAR, LABELLED)},
         "near_threshold": spec.near_threshold,
-        "scheme": SCHEME,
+        "scheme": PRINT_SCHEME if spec.fingerprints else SCHEME,
     }
+
+
+def _index(spec: MatchSpec) -> tuple[Index | print_search.PrintIndex, list[str]]:
+    if spec.fingerprints:
+        known = print_search.load(spec.fingerprints, threshold=spec.near_threshold)
+        return known, known.names
+    works = load_works(spec.works)
+    return Index(works, threshold=spec.near_threshold), [work.id for work in works]
 
 
 def _ordered(hits: Iterable[Hit], works: Sequence[str]) -> list[Hit]:

@@ -13,15 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from unlearning_engine.data import Record, text_digest
-from unlearning_engine.matching.words import Word, shingles, words
+from unlearning_engine.matching.words import LEAST_SHARED, SIZE, Word, shingles, words
 from unlearning_engine.matching.works import Work
 
-SIZE = 5
-#: Name and version of the comparison; it changes with the rules for words, shingles and score.
-SCHEME = "words-nfkd-fold/1 shingles-5/1 containment-of-shorter/1"
-#: A shared passage has at least this many shingles (seven words): below, common phrases would be hits. A work that
-#: is shorter (a name, a line) is looked for as a whole.
-LEAST_SHARED = 3
 EXCERPT = 240
 EXACT, NEAR, LABELLED = "exact", "near_duplicate", "same_work"
 
@@ -74,7 +68,7 @@ class Index:
         distinct = set(order)
         short = [item for item in self._short if self._body[item] in line]
         equal = {*self._whole.get(line, []), *short}
-        hits = [_hit(record, item, EXACT, self._count[item], self._count[item], _clip(text)) for item in sorted(equal)]
+        hits = [hit_of(record, item, EXACT, self._count[item], self._count[item], clip(text)) for item in sorted(equal)]
         shared: dict[str, int] = defaultdict(int)
         for shingle in distinct:
             for item in self._parts.get(shingle, ()):
@@ -84,22 +78,31 @@ class Index:
             if item in equal or count < LEAST_SHARED or count / of < self._threshold:
                 continue
             method = EXACT if self._body[item] in line else NEAR
-            hits.append(_hit(record, item, method, count, of, self._passage(item, text, found, order)))
+            hits.append(hit_of(record, item, method, count, of, self._passage(item, text, found, order)))
         return hits
 
     def _passage(self, item: str, text: str, found: Sequence[Word], order: Sequence[Shingle]) -> str:
         """The longest run of the record's words that the work has too."""
-        best, start = (0, 0), None
-        for place, shingle in enumerate([*order, ()]):
-            inside = item in self._parts.get(shingle, ())
-            if inside and start is None:
-                start = place
-            elif not inside and start is not None:
-                best = max(best, (place - start, -start))
-                start = None
-        length, first = best[0], -best[1]
-        last = min(first + length + SIZE - 2, len(found) - 1)
-        return _clip(text[found[first].start : found[last].end])
+        return passage(text, found, longest([item in self._parts.get(shingle, ()) for shingle in order]), SIZE)
+
+
+def longest(shared: Sequence[bool]) -> tuple[int, int]:
+    """Start and length of the first of the longest runs of shared shingles."""
+    best, start = (0, 0), None
+    for place, inside in enumerate([*shared, False]):
+        if inside and start is None:
+            start = place
+        elif not inside and start is not None:
+            best = max(best, (place - start, -start))
+            start = None
+    return -best[1], best[0]
+
+
+def passage(text: str, found: Sequence[Word], run: tuple[int, int], size: int) -> str:
+    """The words of a run of shingles, as the record has them."""
+    first, length = run
+    last = min(first + length + size - 2, len(found) - 1)
+    return clip(text[found[first].start : found[last].end])
 
 
 def labelled(hits: Iterable[Hit], records: Sequence[Record]) -> list[Hit]:
@@ -112,7 +115,7 @@ def labelled(hits: Iterable[Hit], records: Sequence[Record]) -> list[Hit]:
         if hit.record in labels:
             items[labels[hit.record]].add(hit.item)
     return [
-        _hit(record, item, LABELLED, 0, 0, _clip(record.full_text))
+        hit_of(record, item, LABELLED, 0, 0, clip(record.full_text))
         for record in records
         if record.work
         for item in sorted(items.get((record.subject, record.work), ()))
@@ -120,7 +123,8 @@ def labelled(hits: Iterable[Hit], records: Sequence[Record]) -> list[Hit]:
     ]
 
 
-def _hit(record: Record, item: str, method: str, shared: int, of: int, excerpt: str) -> Hit:
+def hit_of(record: Record, item: str, method: str, shared: int, of: int, excerpt: str) -> Hit:
+    """A hit as a row of `matches.jsonl`."""
     return Hit(
         item=item,
         record=record.id,
@@ -139,6 +143,7 @@ def _line(found: Sequence[str]) -> str:
     return f" {' '.join(found)} "
 
 
-def _clip(text: str) -> str:
-    passage = text.strip()
-    return passage if len(passage) <= EXCERPT else passage[: EXCERPT - 1] + "…"
+def clip(text: str) -> str:
+    """What an officer reads of a longer text."""
+    shown = text.strip()
+    return shown if len(shown) <= EXCERPT else shown[: EXCERPT - 1] + "…"

@@ -7,6 +7,12 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
+SIZE = 5
+#: Name and version of the comparison; it changes with the rules for words, shingles and score.
+SCHEME = "words-nfkd-fold/1 shingles-5/1 containment-of-shorter/1"
+#: A shared passage has at least this many shingles (seven words): below, common phrases would be hits. A work that
+#: is shorter (a name, a line) is looked for as a whole.
+LEAST_SHARED = 3
 #: Scripts written without spaces: each character counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")

@@ -1,0 +1,164 @@
+"""Containment: matched records leave training as soon as the proof allows it, and come back where the claim fails.
+
+A quarantine is a row of one case about one record; a record is out of training while any case holds it. It begins at
+proof level P2, never before, is confirmed or lifted by the decision of two people, and every step is in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Min, Q
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import Conflict, Unfit
+from governance.evidence import ledger
+from governance.models import Case, Dataset, Decision, Disposition, Job, Quarantine, Record, Status
+from governance.models.vault import subject_readable
+from governance.policies import Actor, Permission, demand, proof_unlocks_containment
+from governance.services import fingerprints
+
+SYSTEM = Actor.system("containment")
+#: Kind of the job that looks for earlier works in a new dataset (`services.rescans`).
+RESCAN = "engine.rescan"
+#: Where hits wait for their decision.
+_UNDECIDED = (Status.DECISION, Status.INFORMATION, Status.MATCHING)
+#: Ends of a case after which nothing of it may be held.
+_FAILED = (Disposition.WITHDRAWN, Disposition.REFUSED)
+_C = Quarantine.Cause
+
+
+@transaction.atomic
+def contain(case: Case) -> int:
+    """Hold the matched records of a case, and fingerprint its works; how many records are new.
+
+    Does nothing below P2, or once the hits are decided.
+    """
+    if case.status not in _UNDECIDED or not proof_unlocks_containment(case):
+        return 0
+    records = Record.objects.filter(matches__case=case, matches__decision__approved_at=None).distinct()
+    made = _hold(case, records, _C.MATCHED)
+    if made:
+        fingerprints.take(case)
+        ledger.append(
+            action="records.quarantined", actor=SYSTEM, case=case, body={"records": made, "cause": _C.MATCHED.value}
+        )
+    return made
+
+
+@transaction.atomic
+def settle(case: Case, actor: Actor) -> None:
+    """Two people have decided: what is erased or left out stays held, what is refused goes back."""
+    decided = Decision.objects.filter(match__case=case, approved_at__isnull=False)
+    kept = Record.objects.filter(matches__decision__in=decided.exclude(choice=Decision.Choice.REFUSE)).distinct()
+    Quarantine.objects.filter(case=case, ended_at=None, record__in=kept).update(cause=_C.DECIDED)
+    _hold(case, kept, _C.DECIDED)
+    refused = Quarantine.objects.filter(case=case, ended_at=None).exclude(record__in=kept).exclude(cause=_C.RETURNED)
+    lifted = _lift(refused, "Refused by two people")
+    if lifted:
+        ledger.append(action="records.released", actor=actor, case=case, body={"records": lifted, "why": "refused"})
+    fingerprints.uphold(case)
+
+
+@transaction.atomic
+def let_go(case: Case) -> int:
+    """The claim is withdrawn or refused as a whole: nothing of it is held any more. Returns how many records."""
+    lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None), f"Case {case.number} ended: {case.disposition}")
+    fingerprints.drop(case)
+    if lifted:
+        body = {"records": lifted, "why": str(case.disposition)}
+        ledger.append(
+            action="records.released", actor=SYSTEM, case=case if subject_readable(case.claimant) else None, body=body
+        )
+    return lifted
+
+
+def sweep() -> int:
+    """Cases whose claim failed and that still hold something, by whatever way they ended; how many let go."""
+    failed = Case.objects.filter(disposition__in=_FAILED)
+    holding = failed.filter(Q(quarantines__ended_at=None, quarantines__isnull=False) | Q(fingerprints__isnull=False))
+    count = 0
+    for case in holding.select_related("claimant").distinct().order_by("id")[:100]:
+        let_go(case)
+        count += 1
+    return count
+
+
+@transaction.atomic
+def returned(case: Case, records: Iterable[Record]) -> int:
+    """Records of a new dataset in which an earlier work was found again; how many are new."""
+    return _hold(case, records, _C.RETURNED)
+
+
+@transaction.atomic
+def quarantine_lift(*, quarantine: Quarantine, actor: Actor, reason: str) -> None:
+    """A record that the re-scan held by mistake goes back into training.
+
+    Raises:
+        Unfit: no reason, or it is held by a decision, which alone lifts it. Conflict: it was lifted already.
+    """
+    demand(actor, Permission.LIFT_QUARANTINE)
+    if len(reason.strip()) < 20:
+        raise Unfit("Write in at least one full sentence why the record is not the work; name nobody.")
+    if quarantine.cause != _C.RETURNED:
+        raise Unfit("This record is held by a case under way or by its decision; only that decision lifts it.")
+    mine = Quarantine.objects.filter(pk=quarantine.pk)
+    if not _lift(mine.filter(ended_at=None), reason.strip()[:400], actor):
+        raise Conflict("Somebody else lifted this quarantine in the meantime.")
+    case = quarantine.case
+    body = {"records": 1, "record": quarantine.record.record_id, "why": reason.strip()[:400]}
+    ledger.append(
+        action="records.released", actor=actor, case=case if subject_readable(case.claimant) else None, body=body
+    )
+
+
+def _hold(case: Case, records: Iterable[Record], cause: Quarantine.Cause) -> int:
+    wanted = {record.pk for record in records}
+    there = Quarantine.objects.filter(case=case, record__in=wanted, ended_at=None).values_list("record_id", flat=True)
+    new = wanted - set(there)
+    Quarantine.objects.bulk_create(Quarantine(case=case, record_id=pk, cause=cause) for pk in sorted(new))
+    _reckon(wanted)
+    return len(new)
+
+
+def _lift(rows: object, why: str, actor: Actor | None = None) -> int:
+    found = list(rows.values_list("pk", "record_id"))  # type: ignore[attr-defined]
+    mine = Quarantine.objects.filter(pk__in=[pk for pk, _record in found], ended_at=None)
+    lifted = mine.update(ended_at=timezone.now(), ended_why=why, ended_by=actor.user if actor else None)
+    _reckon({record for _pk, record in found})
+    return lifted
+
+
+def _reckon(records: set[int]) -> None:
+    """Write into each record since when it is out of training, or that it is in."""
+    held = Quarantine.objects.filter(record__in=records, ended_at=None)
+    since = dict(held.values_list("record_id").annotate(first=Min("since")))
+    for record in Record.objects.filter(pk__in=records):
+        if record.quarantined_at != since.get(record.pk):
+            Record.objects.filter(pk=record.pk).update(quarantined_at=since.get(record.pk))
+
+
+@transaction.atomic
+def records_export(*, dataset: Dataset, actor: Actor, held: bool = False) -> tuple[str, str]:
+    """Ids of the records that may be trained on, one a line, or of those held out: the text and its digest.
+
+    Raises:
+        Unfit: the dataset is never trained on, or the search for earlier works in it has not ended well.
+    """
+    demand(actor, Permission.EXPORT_LISTS, Permission.RUN_MACHINE)
+    if dataset.purpose == Dataset.Purpose.CONTROLS:
+        raise Unfit("Controls are never trained on; there is nothing to export.")
+    scan = Job.objects.filter(key=f"{RESCAN}:{dataset.pk}").exclude(state=Job.State.SUCCEEDED).first()
+    if scan is not None:
+        raise Unfit(
+            f"The search for earlier opted-out works in {dataset.name} is {scan.get_state_display().lower()}; export "
+            "when it is done."
+        )
+    rows = dataset.records.filter(quarantined_at__isnull=not held).order_by("record_id")
+    names = list(rows.values_list("record_id", flat=True))
+    ref = dispatch.put_lines(names)
+    body = {"dataset": dataset.artifact, "list": ref, "records": len(names), "held": held}
+    ledger.append(action="dataset.exported", actor=actor, body=body)
+    return "".join(f"{name}\n" for name in names), ref

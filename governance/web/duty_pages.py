@@ -1,0 +1,73 @@
+"""What the pages of the duties have in common: their tabs, one template of parts, and forms that end in a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy
+
+from governance.errors import GovernanceError
+from governance.policies import Actor, Permission, may
+
+Context = dict[str, Any]
+Show = Callable[[HttpRequest, forms.Form | None, int], HttpResponse]
+
+#: View name, permission, label.
+TABS: list[tuple[str, Permission, Any]] = [
+    ("duties", Permission.SEE_DUTIES, gettext_lazy("Containment")),
+]
+
+
+class Nothing(forms.Form):
+    """Nothing to fill in: the button says it all."""
+
+
+def sheet(request: HttpRequest, view: str, context: Context, status: int = 200) -> HttpResponse:
+    """The page of one duty with the tabs of all."""
+    actor = Actor.of(request.user)
+    tabs = [
+        {"label": label, "url": reverse(name), "current": name == view}
+        for name, permission, label in TABS
+        if may(actor, permission)
+    ]
+    return render(request, "duties/sheet.html", {"tabs": tabs, **context}, status=status)
+
+
+def perform(request: HttpRequest, form: forms.Form, do: Callable[[], str], show: Show, back: str) -> HttpResponseBase:
+    """Run the service behind a form that was sent: to `back` with its sentence, or the page again with the faults."""
+    status = 422
+    if form.is_valid():
+        try:
+            messages.success(request, do())
+            return redirect(back)
+        except GovernanceError as error:
+            status = error.status
+            for problem in error.messages:
+                form.add_error(None, problem)
+    for fault in form.non_field_errors():
+        messages.error(request, str(fault))
+    return show(request, form, status)
+
+
+def day(moment: Any) -> str:
+    """`26 Oct 2026`, of a date or a moment."""
+    return date_format(timezone.localtime(moment) if hasattr(moment, "hour") else moment, "j M Y")
+
+
+def when(moment: Any) -> str:
+    """`26 Oct 2026, 14:05`."""
+    return date_format(timezone.localtime(moment), "j M Y, H:i")
+
+
+def case_cell(case: Any, actor: Actor) -> Context:
+    """A case's number, with the way to it for those who may see cases."""
+    url = reverse("case", args=[case.public_id]) if may(actor, Permission.SEE_CASES) else ""
+    return {"text": case.number, "mono": True, "url": url}
