@@ -16,6 +16,7 @@ app = configure(Celery("governance"), settings.BROKER_URL)
 app.conf.update(timezone="UTC")
 app.conf.beat_schedule = {
     "sweep jobs": {"task": "governance.sweep_jobs", "schedule": 5.0},
+    "send messages": {"task": "governance.send_messages", "schedule": 10.0},
     "watch deadlines": {"task": "governance.watch_deadlines", "schedule": 3600.0},
     "dispose of old weights": {"task": "governance.dispose", "schedule": 3600.0},
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,33 @@ def file_text(name: str) -> str:
         return Path(path).read_text().strip() if path else ""
     except OSError as error:
         raise ImproperlyConfigured(f"{name}={path!r} cannot be read: {error}") from error
+
+
+#: Mail providers that django-anymail speaks to and that tell of delivery and bounce, by its names.
+MAIL_PROVIDERS = ("amazon_ses", "brevo", "mailersend", "mailgun", "mailjet", "mandrill", "postal", "postmark", "resend",
+                  "sendgrid", "sparkpost", "unisender_go")  # fmt: skip
+
+
+def mail_provider(name: str, provider: str) -> dict[str, Any]:
+    """A mail provider's settings, keys among them: django-anymail's, as JSON in the file that the variable names."""
+    if not provider:
+        return {}
+    try:
+        found = json.loads(file_text(name))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: LETHE_EMAIL={provider} needs a JSON file with its settings.") from error
+    if not isinstance(found, dict) or "WEBHOOK_SECRET" not in found:
+        raise ImproperlyConfigured(f"{name}: the file must hold an object with WEBHOOK_SECRET, user:password.")
+    return found
+
+
+def networks(name: str) -> list[str]:
+    """A comma-separated list of networks, such as 10.1.0.0/16."""
+    found = words(name)
+    try:
+        return [str(ipaddress.ip_network(part)) for part in found]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from error
 
 
 SQLITE_OPTIONS: dict[str, Any] = {

@@ -33,6 +33,10 @@ class Unfit(GovernanceError):
     status = 422
 
 
+class LetterIncomplete(Unfit):
+    """A letter cannot be written: a merge field or a passage is missing. Names it, the template and the language."""
+
+
 class KeyDestroyed(GovernanceError):
     """The subject's key was destroyed: the data can no longer be read, by anyone."""
 

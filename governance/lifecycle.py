@@ -165,7 +165,7 @@ def reopen(*, parent: Case, actor: Actor, body: dict[str, Any]) -> Case:
     today, claimant = timezone.localdate(), parent.claimant
     child = Case(kind=parent.kind, law=parent.law, channel=Channel.HOUSE, claimant=claimant, parent=parent)
     child.relation = Relation.REGRESSION
-    child.status, child.officer = S.REVIEW, parent.officer
+    child.status, child.officer, child.language = S.REVIEW, parent.officer, parent.language
     child.received_on, child.due_on = today, due_date(parent.law, today).due
     child.status_token = token_hash(link_token(child.public_id, "status"))
     child.confirm_token = token_hash(link_token(child.public_id, "confirm"))

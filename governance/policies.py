@@ -53,6 +53,12 @@ class Permission(enum.Enum):
     SEE_DUTIES = "see the duties around the weights"
     EXPORT_LISTS = "export filter lists and the records that may be trained on"
     LIFT_QUARANTINE = "let a record back into training"
+    WRITE_LETTER = "write to a claimant"
+    SEE_LETTERS = "read the letters' texts"
+    REVIEW_LETTERS = "mark a letter's text as reviewed"
+    SEE_OUTBOX = "see the outbox"
+    SEND_AGAIN = "send a message again"
+    MANAGE_WEBHOOKS = "manage webhooks"
 
 
 P = Permission
@@ -93,7 +99,17 @@ _DUTIES: dict[Role, frozenset[Permission]] = {
     Role.AUDITOR: frozenset({P.SEE_DUTIES}),
     Role.ADMINISTRATOR: frozenset(),
 }
-GRANTS: dict[Role, frozenset[Permission]] = {role: _CASEWORK[role] | _DUTIES[role] for role in Role}
+_READ_LETTERS = frozenset({P.SEE_LETTERS, P.SEE_OUTBOX})
+#: Letters, the outbox, webhooks.
+_MESSAGES: dict[Role, frozenset[Permission]] = {
+    Role.LEGAL: _READ_LETTERS | {P.REVIEW_LETTERS, P.SEND_AGAIN, P.WRITE_LETTER},
+    Role.APPROVER: _READ_LETTERS | {P.REVIEW_LETTERS, P.SEND_AGAIN},
+    Role.AUDITOR: _READ_LETTERS,
+    Role.ADMINISTRATOR: _READ_LETTERS | {P.SEND_AGAIN, P.MANAGE_WEBHOOKS},
+}
+GRANTS: dict[Role, frozenset[Permission]] = {
+    role: _CASEWORK[role] | _DUTIES[role] | _MESSAGES.get(role, frozenset()) for role in Role
+}
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
 CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.WITHDRAW})

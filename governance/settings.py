@@ -149,15 +149,17 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 if cache_url := env.text("LETHE_CACHE"):
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url}}
 
-EMAIL_URL = env.text("LETHE_EMAIL", "file")
 EMAIL_BACKENDS = {
     "file": "django.core.mail.backends.filebased.EmailBackend",
     "console": "django.core.mail.backends.console.EmailBackend",
     "smtp": "django.core.mail.backends.smtp.EmailBackend",
+    **{name: f"anymail.backends.{name}.EmailBackend" for name in env.MAIL_PROVIDERS},
 }
-if EMAIL_URL not in EMAIL_BACKENDS:
-    raise ImproperlyConfigured(f"LETHE_EMAIL={EMAIL_URL!r}: one of {', '.join(EMAIL_BACKENDS)}.")
-EMAIL_BACKEND = EMAIL_BACKENDS[EMAIL_URL]
+EMAIL_KIND = env.choice("LETHE_EMAIL", tuple(EMAIL_BACKENDS))
+EMAIL_BACKEND = EMAIL_BACKENDS[EMAIL_KIND]
+#: The mail provider, whose events on delivery and bounce come in at /mail/; empty without one.
+MAIL_PROVIDER = EMAIL_KIND if EMAIL_KIND in env.MAIL_PROVIDERS else ""
+ANYMAIL = env.mail_provider("LETHE_MAIL_PROVIDER_FILE", MAIL_PROVIDER)
 EMAIL_FILE_PATH = HOME / "mail"
 EMAIL_HOST = env.text("LETHE_SMTP_HOST", "localhost")
 EMAIL_PORT = env.number("LETHE_SMTP_PORT", 587)
@@ -166,6 +168,9 @@ EMAIL_HOST_PASSWORD = env.file_text("LETHE_SMTP_PASSWORD_FILE")
 EMAIL_USE_TLS = env.flag("LETHE_SMTP_TLS", default=True)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("LETHE_MAIL_FROM", "Lethe <lethe@localhost>")
+
+#: Private networks into which webhooks may go; by default none.
+WEBHOOK_NETWORKS = env.networks("LETHE_WEBHOOK_NETWORKS")
 
 TRUSTED_PROXIES = 1 if env.flag("LETHE_BEHIND_PROXY") else 0
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES

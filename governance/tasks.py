@@ -12,6 +12,7 @@ from governance.services import (
     jobs,
     matching,
     notification,
+    outbox,
     planning,
     regressions,
     release,
@@ -19,6 +20,7 @@ from governance.services import (
     rescans,
     unlearning,
     verification,
+    webhooks,
 )
 
 HOUSE: dict[str, jobs.Handler] = {
@@ -76,9 +78,16 @@ def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
 
 @shared_task(name="governance.sweep_jobs")
 def sweep_jobs() -> int:
-    """Lost messages, lost workers, unsent letters; earlier cases that a later version has yet to be asked about."""
-    swept = jobs.jobs_sweep(then=FAILED) + notification.letters_resend()
-    return swept + regressions.rechecks_plan() + regressions.recheck_next() + containment.sweep()
+    """Lost messages, lost workers; earlier cases that a later version has yet to be asked about."""
+    swept = jobs.jobs_sweep(then=FAILED) + containment.sweep()
+    return swept + regressions.rechecks_plan() + regressions.recheck_next()
+
+
+@shared_task(name="governance.send_messages")
+def send_messages() -> int:
+    """Letters and events that wait."""
+    webhooks.webhooks_publish()
+    return outbox.outbox_sweep()
 
 
 @shared_task(name="governance.watch_deadlines")

@@ -5,7 +5,17 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from governance.api import views
-from governance.web import administration, auditor, casework, claimant, executive, operations, thresholds, verify
+from governance.web import (
+    administration,
+    auditor,
+    casework,
+    claimant,
+    executive,
+    operations,
+    thresholds,
+    tracking,
+    verify,
+)
 from governance.web.accounts import desk
 from governance.web.case_actions import ACTIONS
 from governance.web.duty_urls import staff as duties
@@ -85,4 +95,7 @@ staff: list[URLPattern | URLResolver] = [
     *duties,
 ]
 
-urlpatterns = [*public, *api, *accounts, *staff]
+#: Where a mail provider tells what became of letters; nothing without one.
+mail: list[URLPattern | URLResolver] = [path("mail/", include((tracking.patterns(), "mail")))]
+
+urlpatterns = [*public, *api, *accounts, *mail, *staff]

@@ -19,6 +19,7 @@ from governance.models.duties import FilterList, Quarantine, WorkFingerprint
 from governance.models.evidence import Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
+from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
 from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
 from governance.models.user import Role, User
@@ -26,6 +27,7 @@ from governance.models.vault import SubjectKey
 
 __all__ = [
     "AiModel",
+    "Attempt",
     "Case",
     "CaseLink",
     "Channel",
@@ -46,7 +48,10 @@ __all__ = [
     "LedgerEntry",
     "LedgerOpening",
     "Letter",
+    "LetterDraft",
+    "LetterReview",
     "Match",
+    "Message",
     "ModelVersion",
     "Note",
     "Plan",
@@ -62,6 +67,7 @@ __all__ = [
     "SavedFilter",
     "Status",
     "SubjectKey",
+    "Subscription",
     "User",
     "Verification",
     "VerificationPolicy",

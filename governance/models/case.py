@@ -78,6 +78,11 @@ class Channel(models.TextChoices):
     HOUSE = "house", _("Opened by the house")
 
 
+def house_language() -> str:
+    """The language of letters where nothing else is known."""
+    return settings.LANGUAGE_CODE
+
+
 def case_number() -> str:
     """A number that can be read out and does not tell how many cases there are."""
     return (
@@ -136,6 +141,8 @@ class Case(models.Model):
     kind = models.CharField(max_length=16, choices=Kind.choices)
     law = models.CharField(max_length=24)
     channel = models.CharField(max_length=8, choices=Channel.choices)
+    #: In which language the claimant is written to.
+    language = models.CharField(max_length=8, default=house_language)
     claimant = models.ForeignKey(Claimant, on_delete=models.PROTECT, related_name="cases")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.RECEIVED)
     return_to = models.CharField(max_length=16, blank=True)

@@ -32,6 +32,10 @@ class Letter(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="letters")
     subject = models.UUIDField()
     template = models.CharField(max_length=40)
+    #: Language, version and digest of the text that it was made from.
+    language = models.CharField(max_length=8, default="en")
+    version = models.PositiveIntegerField(default=0)
+    digest = models.CharField(max_length=71, blank=True)
     title = SealedText()
     body = SealedText()
     created_at = models.DateTimeField(default=timezone.now)

@@ -15,6 +15,7 @@ from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Channel, Claimant, ClaimedItem, Disposition, Kind, Status
 from governance.models.vault import subject_create
+from governance.notifications.languages import nearest
 from governance.policies import CLAIMANT, Actor, Permission, demand
 from governance.services import containment
 from governance.services.notification import letter_send
@@ -66,6 +67,7 @@ def case_file(
     actor: Actor = CLAIMANT,
     channel: Channel = Channel.FORM,
     received_on: date | None = None,
+    language: str = "",
 ) -> Case:
     """File a request; the clock runs from `received_on` (today unless staff enter an earlier date).
 
@@ -83,6 +85,7 @@ def case_file(
     with transaction.atomic():
         claimant = Claimant.objects.create(subject=subject, name=name, email=email)
         case = Case(kind=kind, law=law, channel=channel, claimant=claimant)
+        case.language = nearest(language) if language else case.language
         case.received_on, case.due_on = received, due_date(law, received).due
         case.status_token = token_hash(link_token(case.public_id, "status"))
         case.confirm_token = token_hash(link_token(case.public_id, "confirm"))

@@ -147,6 +147,17 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "recipient.registered": lambda b: _("registered a recipient"),
     "weights.disposed": lambda b: _disposed(str(b.get("what", "weights"))),
     "letter.written": lambda b: _("wrote a letter (%(name)s)") % {"name": b.get("template", "")},
+    "letter.sent": lambda b: _("sent the letter (%(name)s)") % {"name": b.get("template", "")},
+    "letter.delivered": lambda b: _("heard that the letter arrived (%(name)s)") % {"name": b.get("template", "")},
+    "letter.bounced": lambda b: _("heard that the letter came back (%(name)s)") % {"name": b.get("template", "")},
+    "letter.failed": lambda b: (
+        _("gave up sending the letter (%(name)s) after %(n)s tries")
+        % {"name": b.get("template", ""), "n": b.get("attempts", "")}
+    ),
+    "letter.ordered": lambda b: _("wrote to the claimant (%(name)s)") % {"name": b.get("template", "")},
+    "letter.drafted": lambda b: _("prepared words for a letter (%(name)s)") % {"name": b.get("template", "")},
+    "letter.language": lambda b: _("set the language of letters to %(code)s") % {"code": b.get("language", "")},
+    "message.again": lambda b: _("had a letter sent again (%(name)s)") % {"name": b.get("template", "")},
     "clock.extended": lambda b: _("extended the clock to %(day)s") % {"day": _day(b["due_on"])},
     "deadline.near": lambda b: _("warned: due %(day)s") % {"day": _day(b["due_on"])},
     "deadline.missed": lambda b: _("recorded a missed deadline: %(day)s") % {"day": _day(b["due_on"])},

@@ -1,0 +1,150 @@
+"""One POST to an address that somebody else named, without becoming a way into our own network.
+
+The name is resolved once, every address is checked, and the connection goes to the checked address: a name that
+resolves differently a moment later gains nothing. No redirect is followed; size and time are bounded.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from governance.notifications.errors import SendFailed
+
+SECONDS = 10.0
+ANSWER_BYTES = 4096
+#: Addresses of one name that are tried.
+TRIED = 3
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a request goes: the checked addresses beside the name that certificate and headers speak of."""
+
+    host: str
+    port: int
+    path: str
+    addresses: tuple[str, ...]
+    secure: bool
+
+
+def _inner(address: _Address) -> _Address:
+    """The IPv4 address within an IPv6 one that only carries it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return inner or address
+    return address
+
+
+def _public(address: _Address) -> bool:
+    inner = _inner(address)
+    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+
+
+def _within(address: _Address, networks: Sequence[str]) -> bool:
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def check(url: str, *, networks: Sequence[str] = ()) -> Target:
+    """Resolve and judge an address. `networks` are private ones that the operator opened, for http as well.
+
+    Raises:
+        SendFailed: permanent where the address itself is not allowed, else the name does not resolve now.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise SendFailed(f"This is no address: {error}.", permanent=True) from error
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
+        raise SendFailed("Only https addresses without a user name are called.", permanent=True)
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise SendFailed(f"The name {parts.hostname[:80]} does not resolve.") from error
+    addresses = [ipaddress.ip_address(str(row[4][0]).partition("%")[0]) for row in found]
+    for address in addresses:
+        opened = _within(address, networks)
+        if not opened and not _public(address):
+            raise SendFailed(f"{parts.hostname[:80]} leads to {address}, which is not public.", permanent=True)
+        if parts.scheme == "http" and not opened:
+            raise SendFailed("Only https addresses are called.", permanent=True)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.hostname, port, path, tuple(dict.fromkeys(map(str, addresses))), parts.scheme == "https")
+
+
+class _Cut:
+    """Ends a call from outside: a receiver that drips byte after byte outlasts the timeout of a single read."""
+
+    def __init__(self) -> None:
+        self.socket: socket.socket | None = None
+        self.timer = threading.Timer(SECONDS, self._cut)
+        self.timer.daemon = True
+
+    def __enter__(self) -> _Cut:
+        self.timer.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.timer.cancel()
+        if self.socket:
+            self.socket.close()
+
+    def _cut(self) -> None:
+        with suppress(OSError):
+            if self.socket:
+                self.socket.shutdown(socket.SHUT_RDWR)
+
+    def connect(self, target: Target) -> socket.socket:
+        """A socket to one of the checked addresses and no other."""
+        for index, address in enumerate(target.addresses[:TRIED], 1):
+            try:
+                self.socket = socket.create_connection((address, target.port), timeout=SECONDS)
+                break
+            except OSError:
+                if index == min(TRIED, len(target.addresses)):
+                    raise
+        if self.socket is None:
+            raise OSError("no address")
+        if target.secure:
+            secure = ssl.create_default_context().wrap_socket(
+                self.socket, server_hostname=target.host, do_handshake_on_connect=False
+            )
+            self.socket = secure
+            secure.do_handshake()
+        return self.socket
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, networks: Sequence[str] = ()) -> int:
+    """Send the body; returns the status of an answer that says yes (2xx).
+
+    Raises:
+        SendFailed: with what was answered, or why nothing was.
+    """
+    target = check(url, networks=networks)
+    connection = http.client.HTTPConnection(target.host, target.port, timeout=SECONDS)
+    connection.default_port = http.client.HTTPS_PORT if target.secure else http.client.HTTP_PORT
+    try:
+        with _Cut() as call:
+            connection.sock = call.connect(target)
+            connection.request("POST", target.path, body=body, headers=dict(headers))
+            answer = connection.getresponse()
+            answer.read(ANSWER_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise SendFailed(f"{type(error).__name__}: {error}") from error
+    if 300 <= answer.status < 400:
+        raise SendFailed(f"The receiver answered {answer.status}; redirects are not followed.")
+    if not 200 <= answer.status < 300:
+        raise SendFailed(f"The receiver answered {answer.status}.", permanent=answer.status == http.client.GONE)
+    return answer.status

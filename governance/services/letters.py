@@ -1,0 +1,247 @@
+"""Letters to the claimant: composed from files, kept sealed, handed to the outbox; texts marked as read by somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format, get_format
+
+from governance.clocks import LAWS
+from governance.errors import Conflict, Unfit
+from governance.evidence import ledger
+from governance.models import Case, Decision, Disposition, Kind, Letter, LetterDraft, LetterReview
+from governance.notifications import letters as files
+from governance.notifications.languages import LANGUAGES, SOURCE, nearest
+from governance.policies import Actor, Permission, demand
+from governance.selectors.letters import readers
+from governance.services import outbox
+from governance.services.codes import exception_words
+from governance.tokens import link_token
+
+SYSTEM = Actor.system("notification")
+#: Letters that tell how a case ended: the template has the disposition's name.
+ENDINGS = frozenset(Disposition.values)
+#: Letters that staff write when they see fit; all others are written by the step that they belong to.
+BY_HAND = ("message", "late")
+Reader = LetterReview.Reader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composed:
+    """A letter as it would go out. `reviewed`: its text was read by whoever has to."""
+
+    template: files.Template
+    title: str
+    body: str
+    reviewed: bool
+
+
+def private_link(case: Case, purpose: str) -> str:
+    """The claimant's link to `status` or `confirm`."""
+    return settings.BASE_URL + reverse(purpose, args=[link_token(case.public_id, purpose)])
+
+
+def letter_name(case: Case, template: str) -> str:
+    """The template's name; `closed` stands for the letter of the case's disposition."""
+    return str(case.disposition) or "message" if template == "closed" else template
+
+
+def readers_needed(language: str) -> tuple[LetterReview.Reader, ...]:
+    """Who has to have read a text before its letters stop saying that nobody has."""
+    return (Reader.COUNSEL,) if language == SOURCE else (Reader.COUNSEL, Reader.TRANSLATOR)
+
+
+def is_reviewed(template: files.Template) -> bool:
+    """Whether this very text was read by everybody who has to."""
+    return readers(template.digest) >= {str(reader) for reader in readers_needed(template.language)}
+
+
+def compose(case: Case, template: str, *, text: str = "", language: str = "", masked: bool = False) -> Composed:
+    """Write a letter without keeping or sending it. `masked`: name and private links as `[[words]]`, for staff.
+
+    Raises:
+        LetterIncomplete: every merge field without a value, and passages that no file has.
+    """
+    name = letter_name(case, template)
+    choices = _choices(case)
+    found = files.fitting(name, language or case.language, choices)
+    written = files.write(found, _values(case, name, text, found.language, masked), choices)
+    reviewed = is_reviewed(found)
+    body = written.body
+    if not reviewed and found.language == SOURCE:
+        body += f"\n\n--\n{files.passage('review.source', SOURCE)}"
+    elif not reviewed:
+        original = compose(case, template, text=text, language=SOURCE, masked=masked)
+        note, head = (files.passage(f"review.{key}", found.language) for key in ("translation", "original"))
+        body += f"\n\n--\n{note}\n\n{head}:\n\n{original.title}\n\n{original.body}"
+    return Composed(template=found, title=written.title, body=body, reviewed=reviewed)
+
+
+def _choices(case: Case) -> dict[str, str]:
+    """Which passage of each group fits the case."""
+    # The policy for works is also the frame of requests that are about none; those get the general words.
+    general = LAWS[case.law].policy_only and case.law == "copyright_policy" and case.kind != Kind.COPYRIGHT
+    law = "house" if general else case.law
+    return {
+        **{group: str(case.kind) for group in ("about", "done", "partly")},
+        **dict.fromkeys(("term", "verification", "remedies"), law),
+        "clock": "paused" if case.paused_on else "running",
+        "report": "present" if hasattr(case, "report") else "absent",
+        "page": "status",
+    }
+
+
+def _values(case: Case, name: str, text: str, language: str, masked: bool) -> dict[str, str]:
+    """The merge fields."""
+    law = LAWS[case.law]
+    free = text.strip() or _draft(case, name)
+    with _dates_in(language) as form:
+        dates = {"received": date_format(case.received_on, form), "due": date_format(case.due_on, form)}
+    return {
+        **dates,
+        "number": case.number,
+        "parent_number": case.parent.number if case.parent else "",
+        "organisation": settings.ORGANISATION,
+        "article": law.article.split(";")[0],
+        "citation": law.citation,
+        "text": free,
+        "note": free if name in ENDINGS and name != Disposition.REFUSED else "",
+        "reasons": (free if name == Disposition.REFUSED else "") or decided_reasons(case),
+        "headline": case.report.headline if hasattr(case, "report") else "",
+        "name": "[[name]]" if masked else case.claimant.name,
+        "status_link": "[[private link]]" if masked else private_link(case, "status"),
+        "confirm_link": "[[private link]]" if masked else private_link(case, "confirm"),
+    }
+
+
+@contextmanager
+def _dates_in(language: str) -> Iterator[str]:
+    """Dates are written in the letter's language; yields the form of a whole date."""
+    with translation.override(language):
+        yield "j F Y" if language == SOURCE else str(get_format("DATE_FORMAT"))
+
+
+def decided_reasons(case: Case) -> str:
+    """Why hits are not erased, as two people decided it: each reason once, with the exception that it rests on."""
+    kept = Decision.objects.filter(match__case=case, approved_at__isnull=False).exclude(choice=Decision.Choice.ERASE)
+    lines = []
+    for reason, exception in kept.order_by("id").values_list("reason", "exception"):
+        words = exception_words(case.law, exception) if exception else ""
+        lines.append("\n".join(part for part in (reason.strip(), words and f"({words})") if part))
+    return "\n\n".join(dict.fromkeys(line for line in lines if line))
+
+
+def _draft(case: Case, name: str) -> str:
+    draft = LetterDraft.objects.filter(case=case, template=name).first()
+    return str(draft.text) if draft else ""
+
+
+@transaction.atomic
+def letter_send(*, case: Case, template: str, text: str = "") -> Letter:
+    """Write a letter and hand it to the outbox, which sends it on commit.
+
+    `template` is a file's name in `templates/letters/en`, or `closed` for the letter of the case's disposition; `text`
+    its free part. Must run in the transaction of what it reports, which is refused if the letter cannot be written.
+
+    Raises:
+        LetterIncomplete: a merge field or a passage is missing; nothing is kept and nothing sent.
+    """
+    made = compose(case, template, text=text)
+    letter = Letter.objects.create(
+        case=case,
+        subject=case.claimant.subject,
+        template=made.template.name,
+        language=made.template.language,
+        version=made.template.version,
+        digest=made.template.digest,
+        title=made.title,
+        body=made.body,
+    )
+    source = {"language": letter.language, "version": letter.version, "text": letter.digest}
+    body = {"template": letter.template, **source, "reviewed": made.reviewed}
+    ledger.append(action="letter.written", actor=SYSTEM, case=case, body=body)
+    LetterDraft.objects.filter(case=case, template=letter.template).delete()
+    outbox.letter_queue(letter)
+    return letter
+
+
+@transaction.atomic
+def letter_by_hand(*, case: Case, template: str, text: str, actor: Actor) -> Letter:
+    """A letter that belongs to no step: a message, or word that the answer is late.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Unfit: a letter that a step writes itself, or without text.
+    """
+    demand(actor, Permission.WRITE_LETTER)
+    if template not in BY_HAND:
+        raise Unfit("This letter is written by the step that it belongs to.")
+    ledger.append(action="letter.ordered", actor=actor, case=case, body={"template": template})
+    return letter_send(case=case, template=template, text=text)
+
+
+@transaction.atomic
+def draft_keep(*, case: Case, template: str, text: str, actor: Actor) -> None:
+    """Keep the free part of a letter that a later step writes; an empty text removes it.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Conflict: the case is closed.
+    """
+    demand(actor, Permission.WRITE_LETTER)
+    if not case.is_open:
+        raise Conflict("The case is closed; its last letter is written.")
+    LetterDraft.objects.filter(case=case, template=template).delete()
+    if text.strip() and actor.user is not None:
+        LetterDraft.objects.create(
+            case=case, subject=case.claimant.subject, template=template, text=text.strip(), by=actor.user
+        )
+    ledger.append(action="letter.drafted", actor=actor, case=case, body={"template": template})
+
+
+@transaction.atomic
+def language_set(*, case: Case, language: str, actor: Actor) -> None:
+    """In which language the claimant is written to from now on.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Unfit: there are no letters in that language.
+    """
+    demand(actor, Permission.WRITE_LETTER)
+    if language not in LANGUAGES:
+        raise Unfit(f"There are no letters in “{language[:8]}”; choose one of {', '.join(LANGUAGES)}.")
+    Case.objects.filter(pk=case.pk).update(language=language)
+    case.language = language
+    ledger.append(action="letter.language", actor=actor, case=case, body={"language": language})
+
+
+@transaction.atomic
+def review_mark(*, template: str, language: str, digest: str, reader: str, actor: Actor) -> LetterReview:
+    """Put on record that counsel or a translator has read this very text.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Conflict: the text changed meanwhile, or has this mark already.
+        Unfit: no such reader; a translator for the language in which it was drafted.
+    """
+    demand(actor, Permission.REVIEW_LETTERS)
+    found = files.template(template, language)
+    if found.language != nearest(language) or reader not in {str(one) for one in readers_needed(found.language)}:
+        raise Unfit("This text needs no such reader.")
+    if found.digest != digest:
+        raise Conflict("The text was changed since you opened it; read it again.")
+    if actor.user is None:
+        raise Unfit("A person marks a text as read.")
+    try:
+        with transaction.atomic():
+            row = LetterReview.objects.create(
+                template=found.name, language=found.language, digest=digest, reader=reader, by=actor.user
+            )
+    except IntegrityError as error:
+        raise Conflict("This text has that mark already.") from error
+    named = {"template": found.name, "language": found.language, "version": found.version}
+    body = {**named, "text": digest, "reader": reader, "role": str(actor.user.role)}
+    ledger.append(action="letter.reviewed", actor=actor, body=body)
+    return row
