@@ -1,5 +1,25 @@
-"""Law as code: dated, cited, versioned rules for statutory deadlines."""
+"""Law as code: dated, cited, versioned rules for statutory deadlines, and the arithmetic that applies them."""
 
-from governance.clocks.rules import LAWS, Law, Worked, due_date, laws_for
+from governance.clocks.laws import LAWS, due_date, home_of, law_get, laws_for, midnight
+from governance.clocks.places import Place, place_of
+from governance.clocks.reckon import Asked, Pause, Reckoning, local_day, reckon
+from governance.clocks.rules import KINDS, Law, Rule
 
-__all__ = ["LAWS", "Law", "Worked", "due_date", "laws_for"]
+__all__ = [
+    "KINDS",
+    "LAWS",
+    "Asked",
+    "Law",
+    "Pause",
+    "Place",
+    "Reckoning",
+    "Rule",
+    "due_date",
+    "home_of",
+    "law_get",
+    "laws_for",
+    "local_day",
+    "midnight",
+    "place_of",
+    "reckon",
+]
