@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance import dispatch
-from governance.clocks import due_date
+from governance.clocks import local_day, rows
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.models import Case, Channel, Decision, Disposition, Relation, Release, Status
@@ -162,14 +162,17 @@ def reopen(*, parent: Case, actor: Actor, body: dict[str, Any]) -> Case:
     demand(actor, Permission.REOPEN)
     if parent.is_open:
         raise Conflict(f"Case {parent.number} is open; what was found belongs into it.")
-    today, claimant = timezone.localdate(), parent.claimant
+    claimant = parent.claimant
     child = Case(kind=parent.kind, law=parent.law, channel=Channel.HOUSE, claimant=claimant, parent=parent)
     child.relation = Relation.REGRESSION
     child.status, child.officer, child.language = S.REVIEW, parent.officer, parent.language
-    child.received_on, child.due_on = today, due_date(parent.law, today).due
+    clock = rows.begin(child, received=timezone.now(), because=f"The law of case {parent.number}, which it follows.")
+    child.received_on, child.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due
     child.status_token = token_hash(link_token(child.public_id, "status"))
     child.confirm_token = token_hash(link_token(child.public_id, "confirm"))
     child.save()
+    clock.case = child
+    clock.save()
     for item in parent.items.all():
         child.items.create(
             subject=claimant.subject, position=item.position, form=item.form, title=item.title, text=item.text
@@ -182,6 +185,6 @@ def reopen(*, parent: Case, actor: Actor, body: dict[str, Any]) -> Case:
             recorded_by=proof.recorded_by,
             recorded_at=proof.recorded_at,
         )
-    dates = {"received_on": today.isoformat(), "due_on": child.due_on.isoformat()}
+    dates = {"received_on": child.received_on.isoformat(), "due_on": child.due_on.isoformat()}
     ledger.append(action="case.reopened", actor=actor, case=child, body={"follows": parent.number, **dates, **body})
     return child

@@ -199,6 +199,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 ORGANISATION = env.text("LETHE_ORGANISATION", "The operator of this installation")
+#: Country, and subdivision, whose public holidays count where a law counts by the house's own place: DE-BY.
+PLACE = env.text("LETHE_PLACE")
 BROKER_URL = env.text("LETHE_BROKER", "filesystem://")
 ARTIFACTS_URL = env.text("LETHE_ARTIFACTS", str(HOME / "artifacts"))
 #: Only the signing worker is given this folder; a web process has no path to a private key.

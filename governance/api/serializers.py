@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
-from governance.clocks import LAWS, laws_for
+from governance.clocks import LAWS, default_for, laws_for
 from governance.kinds import rule
 from governance.models import ClaimedItem, Disposition, Kind, Status
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
@@ -71,7 +71,7 @@ class FilingSerializer(serializers.Serializer[Any]):
         """Law, declaration and kinds of items fit the kind of request."""
         kind, problems = attrs["kind"], {}
         fitting = {law.code for law in laws_for(kind)}
-        attrs.setdefault("law", next(iter(fitting)) if len(fitting) == 1 else "")
+        attrs.setdefault("law", default_for(kind))
         if attrs["law"] not in fitting:
             problems["law"] = f"With a {kind} request one of: {', '.join(sorted(fitting))}."
         if kind == Kind.COPYRIGHT and not attrs["declared"]:

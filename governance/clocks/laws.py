@@ -47,8 +47,16 @@ def laws_for(kind: str) -> list[Law]:
     return [law for law in LAWS.values() if kind in law.kinds]
 
 
+def default_for(kind: str) -> str:
+    """The law that is meant where none is named: the only one, or the house's where all are policies; else none."""
+    fitting = laws_for(kind)
+    if len(fitting) == 1 or (fitting and all(law.policy_only for law in fitting)):
+        return fitting[-1].code
+    return ""
+
+
 def home_of(rule: Rule, house: str) -> Place:
-    """The place whose calendar counts when none is named: the house's own where the law counts by it, else the law's."""
+    """The place whose calendar counts when none is named: the house's own where the law allows it, else the law's."""
     if house and (rule.countries is None or place_of(house).country in rule.countries):
         return rule.place(house)
     return rule.place(rule.home)

@@ -174,7 +174,6 @@ LGPD = Law(
         {
             "privacy": "LGPD Art. 18, VI",
             "correction": "LGPD Art. 18, III",
-            "objection": "LGPD Art. 18, § 2",
             "access": "LGPD Art. 18, II",
         }
     ),
@@ -183,7 +182,7 @@ LGPD = Law(
             law="lgpd",
             version=1,
             applies_from=date(2020, 9, 18),
-            kinds=frozenset({"privacy", "correction", "objection", "access"}),
+            kinds=_PERSONAL,
             answer=Span(days=15),
             article="LGPD Art. 19, II (15 days for access; by policy for every request)",
             citation="Lei 13.709/2018 Art. 18, § 3 to § 5, Art. 19, II",

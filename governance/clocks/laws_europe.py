@@ -187,7 +187,7 @@ HOUSE = Law(
     grounds=MappingProxyType(
         {
             "copyright": "Company policy on opt-outs",
-            "safety": "Company policy on safe content",
+            "safety": "Company policy on safety",
             "correction": "Company policy on corrections",
         }
     ),

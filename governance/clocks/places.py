@@ -18,7 +18,10 @@ from governance.errors import Unfit
 
 #: Member states of the European Union, and the three states of the EEA in which the GDPR applies as well.
 EEA = frozenset(
-    ["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"]
+    {
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI",
+        "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+    }
 )  # fmt: skip
 #: No member state is known: only weekends are free.
 UNION = "EU"
@@ -51,10 +54,14 @@ _ZONES = {
 
 @dataclass(frozen=True)
 class Place:
-    """A country (ISO 3166-1, or EU) and a subdivision as `holidays` names it; empty for the whole country."""
+    """A country (ISO 3166-1, or EU) and a subdivision as `holidays` names it; empty for the whole country.
+
+    `zone_key` names the time zone where the country's own is not meant.
+    """
 
     country: str
     subdivision: str = ""
+    zone_key: str = ""
 
     def __str__(self) -> str:
         return f"{self.country}-{self.subdivision}" if self.subdivision else self.country
@@ -62,7 +69,7 @@ class Place:
     @property
     def zone(self) -> ZoneInfo:
         """The time zone by whose midnight a day ends."""
-        return ZoneInfo(_ZONES.get(str(self)) or _ZONES[self.country])
+        return ZoneInfo(self.zone_key or _ZONES.get(str(self)) or _ZONES[self.country])
 
 
 def known_countries() -> list[str]:

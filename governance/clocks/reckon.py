@@ -89,10 +89,8 @@ def local_day(moment: datetime, place: Place) -> date:
     """
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise Unfit(
-            
-                f"{moment.isoformat()} has no offset from UTC; write for example "
-                f"{moment.isoformat(timespec='minutes')}+01:00."
-            
+            f"{moment.isoformat()} has no offset from UTC; write for example "
+            f"{moment.isoformat(timespec='minutes')}+01:00."
         )
     return moment.astimezone(place.zone).date()
 
@@ -111,7 +109,7 @@ def reckon(asked: Asked) -> Reckoning:
     start = _start(asked, received, steps)
     confirm = _confirm(rule, received, place, steps)
     first = _after(start, rule.answer)
-    steps.say(f"{str(rule.answer).capitalize()} later, {rule.article}: {words(first)}.")
+    steps.say(f"{rule.answer.words()} later, {rule.article}: {words(first)}.")
     pauses = sorted(asked.pauses, key=lambda pause: pause.first)
     days = _paused(asked, start, pauses, steps)
     due = _moved(first + timedelta(days=days), rule, place, steps)
@@ -196,10 +194,8 @@ def _in_order(asked: Asked, start: date, pause: Pause, deadline: date) -> None:
         raise Unfit(f"A pause from {words(pause.first)} cannot end on {words(pause.last)}.")
     if pause.first > deadline:
         raise Unfit(
-            
-                f"A pause cannot begin on {words(pause.first)}: the clock had run out on {words(deadline)} "
-                f"({rule.article})."
-            
+            f"A pause cannot begin on {words(pause.first)}: the clock had run out on {words(deadline)} "
+            f"({rule.article})."
         )
 
 

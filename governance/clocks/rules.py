@@ -33,6 +33,10 @@ class Span:
         )
         return f"{number} {unit}{'' if number == 1 else 's'}"
 
+    def words(self) -> str:
+        """At the beginning of a sentence: `One month`, `45 days`."""
+        return str(self).replace("1 ", "One ") if str(self).startswith("1 ") else str(self)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
@@ -97,7 +101,8 @@ class Rule:
             wanted = ", ".join(sorted(self.countries))
             raise Unfit(f"{self.law} does not count by the calendar of {place} ({self.calendar}); one of {wanted}.")
         home = place_of(self.home)
-        if home.subdivision and self.countries == {home.country} and place.subdivision not in ("", home.subdivision):
+        elsewhere = place.subdivision not in ("", home.subdivision)
+        if home.subdivision and self.countries == frozenset({home.country}) and elsewhere:
             raise Unfit(f"{self.law} counts by the calendar of {home}, not of {place}.")
         return place
 

@@ -13,6 +13,7 @@ from governance.models.case import (
     Status,
 )
 from governance.models.catalogue import AiModel, Dataset, Deployment, Disposal, ModelVersion, Recipient, Record
+from governance.models.clock import CaseClock, ClockAlarm, ClockExtension, ClockPause
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
 from governance.models.duties import FilterList, Quarantine, WorkFingerprint
@@ -29,10 +30,14 @@ __all__ = [
     "AiModel",
     "Attempt",
     "Case",
+    "CaseClock",
     "CaseLink",
     "Channel",
     "Claimant",
     "ClaimedItem",
+    "ClockAlarm",
+    "ClockExtension",
+    "ClockPause",
     "Dataset",
     "Decision",
     "Deployment",

@@ -67,7 +67,7 @@ _WORKS = _codes(
 _GENERAL = (*_codes(("law_exception", _("An exception of this law, named in the reasons"), "")), *_FACTS)
 
 EXCEPTIONS: dict[str, tuple[Code, ...]] = {
-    "copyright_policy": _WORKS,
+    "house": _WORKS,
     "gdpr": _article_17_3("GDPR"),
     "uk_gdpr": _article_17_3("UK GDPR"),
 }

@@ -1,53 +1,156 @@
-"""Deadlines: staff are warned before a statutory date, and a missed one is recorded the same day."""
+"""Deadlines: staff are warned 14, 7, 3 and 1 days before a date, legal as a whole from 3; a missed one is recorded.
+
+An alarm is a row that can exist once: of two workers that look at the same moment, one raises it. The ledger gets its
+entry in the same transaction. The mail is another matter: it waits in the row until the mail server takes it.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import logging
+from datetime import date, timedelta
 from functools import partial
 
 from django.conf import settings
 from django.core.mail import send_mail
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from governance.clocks import law_get, rows
+from governance.errors import KeyDestroyed
 from governance.evidence import ledger
-from governance.models import Case, LedgerOpening, Role, Status, User
+from governance.models import Case, CaseClock, ClockAlarm, Role, Status, User
+from governance.models.vault import subject_key
 from governance.policies import Actor
 
 SYSTEM = Actor.system("deadlines")
-WARN_DAYS = 7
+Step = ClockAlarm.Step
+#: Days left -> the step; the first that holds is raised.
+STEPS = ((1, Step.DAYS_1), (3, Step.DAYS_3), (7, Step.DAYS_7), (14, Step.DAYS_14))
+#: From here on the whole legal desk is told, beside the officer.
+LOUD = frozenset({Step.DAYS_3, Step.DAYS_1, Step.MISSED, Step.UNCONFIRMED})
+#: A receipt that was not confirmed is told so many days before it must be.
+CONFIRM_AHEAD = timedelta(days=2)
+ACTIONS = {Step.MISSED: "deadline.missed", Step.UNCONFIRMED: "deadline.unconfirmed"}
+log = logging.getLogger(__name__)
 
 
 def deadlines_watch() -> int:
-    """Write one ledger entry and one mail per case that came within a week, and again when it is missed."""
-    today = timezone.localdate()
-    near = Case.objects.exclude(status=Status.CLOSED).filter(
-        paused_on=None, due_on__lte=today + timedelta(days=WARN_DAYS)
-    )
+    """Raise what is to be raised, and send the mails that wait; returns how many alarms are new."""
+    horizon = timezone.localdate() + timedelta(days=STEPS[-1][0] + 1)
+    near = CaseClock.objects.filter(ended_at=None, case__due_on__lte=horizon).exclude(case__status=Status.CLOSED)
+    unconfirmed = CaseClock.objects.filter(ended_at=None, confirm_by__gte=horizon - timedelta(days=30))
+    unconfirmed = unconfirmed.filter(confirm_by__lte=horizon).exclude(case__status=Status.CLOSED)
     told = 0
-    for case in near.select_related("claimant", "officer").order_by("due_on", "id"):
-        action = "deadline.missed" if case.due_on < today else "deadline.near"
-        with transaction.atomic():
-            body = {"due_on": case.due_on.isoformat()}
-            if LedgerOpening.objects.filter(case=case, entry__action=action, body=body).exists():
-                continue
-            ledger.append(action=action, actor=SYSTEM, case=case, body=body)
-            transaction.on_commit(partial(_warn, case))
-        told += 1
+    for pk in sorted({*near.values_list("pk", flat=True), *unconfirmed.values_list("pk", flat=True)}):
+        told += clock_watch(_load(pk))
+    alarms_mail()
     return told
 
 
-def _warn(case: Case) -> None:
-    """A mail that names the case's number and date only."""
-    officers = [case.officer] if case.officer else list(User.objects.filter(role=Role.LEGAL, is_active=True))
-    addresses = [user.email for user in officers if user]
-    days = (case.due_on - timezone.localdate()).days
-    title = (
-        f"Case {case.number}: due {case.due_on:%d %B %Y}, {days} days left"
-        if days >= 0
-        else f"Case {case.number}: the deadline of {case.due_on:%d %B %Y} was missed"
-    )
-    if addresses:
-        send_mail(
-            title, f"{title}\n\n{settings.BASE_URL}/cases/{case.public_id}/\n", settings.DEFAULT_FROM_EMAIL, addresses
-        )
+def _load(pk: int) -> CaseClock:
+    rows_ = CaseClock.objects.select_related("case__claimant", "case__officer", "extension")
+    return rows_.prefetch_related("pauses").get(pk=pk)
+
+
+def clock_watch(clock: CaseClock) -> int:
+    """Raise the alarms of one clock that are due now and were not raised before; returns how many."""
+    return date_watch(clock) + _confirmation_watch(clock)
+
+
+def date_watch(clock: CaseClock) -> int:
+    """The alarm of the last lawful day, if one is due; none while the clock stands still."""
+    if rows.stands(clock):
+        return 0
+    day = clock.extended_due or clock.due
+    step = step_of((day - rows.today_at(clock)).days)
+    return _raise(clock, step, day) if step else 0
+
+
+def _confirmation_watch(clock: CaseClock) -> int:
+    day = clock.confirm_by
+    if day is None or rows.today_at(clock) < day - CONFIRM_AHEAD or _confirmed(clock.case):
+        return 0
+    return _raise(clock, Step.UNCONFIRMED, day)
+
+
+def step_of(left: int) -> Step | None:
+    """The alarm that so many days left call for."""
+    if left < 0:
+        return Step.MISSED
+    return next((step for days, step in STEPS if left <= days), None)
+
+
+def _confirmed(case: Case) -> bool:
+    """Whether the letter that confirms receipt has left the house."""
+    return case.letters.filter(template="received", sent_at__isnull=False).exists()
+
+
+def _raise(clock: CaseClock, step: Step, day: date) -> int:
+    if ClockAlarm.objects.filter(clock=clock, step=step, day=day).exists():
+        return 0
+    try:
+        with transaction.atomic():
+            alarm = ClockAlarm.objects.create(clock=clock, step=step, day=day)
+            action = ACTIONS.get(step, "deadline.near")
+            body = {"due_on": day.isoformat(), "law": clock.law, "step": step.value}
+            ledger.append(action=action, actor=SYSTEM, case=_reachable(clock.case), body=body)
+            transaction.on_commit(partial(_mail, alarm.pk))
+    except IntegrityError:
+        return 0
+    return 1
+
+
+def _reachable(case: Case) -> Case | None:
+    """The case, unless its person was erased and nothing can be committed about them any more."""
+    try:
+        subject_key(case.claimant.subject)
+    except KeyDestroyed:
+        return None
+    return case
+
+
+def alarms_mail() -> int:
+    """Send what the mail server has not taken yet; returns how many went out."""
+    waiting = ClockAlarm.objects.filter(mailed_at=None, raised_at__lt=timezone.now() - timedelta(minutes=1))
+    return sum(_mail(pk) for pk in waiting.values_list("pk", flat=True)[:100])
+
+
+def _mail(pk: int) -> bool:
+    """Send one alarm; who claims the row first sends it, and gives it back when the mail server is down."""
+    if not ClockAlarm.objects.filter(pk=pk, mailed_at=None).update(mailed_at=timezone.now()):
+        return False
+    alarm = ClockAlarm.objects.select_related("clock__case__officer").get(pk=pk)
+    addresses = recipients(alarm)
+    if not addresses:
+        return False
+    title, text = _words(alarm)
+    try:
+        send_mail(title, text, settings.DEFAULT_FROM_EMAIL, addresses)
+    except OSError:
+        ClockAlarm.objects.filter(pk=pk).update(mailed_at=None)
+        log.warning("Alarm %s was not taken by the mail server; it is sent again later.", pk)
+        return False
+    return True
+
+
+def recipients(alarm: ClockAlarm) -> list[str]:
+    """The officer; from the loud steps on, or where nobody has the case, the legal desk as well."""
+    officer = alarm.clock.case.officer
+    found = {officer.email} if officer and officer.is_active else set()
+    if not found or Step(alarm.step) in LOUD:
+        found |= set(User.objects.filter(role=Role.LEGAL, is_active=True).values_list("email", flat=True))
+    return sorted(found)
+
+
+def _words(alarm: ClockAlarm) -> tuple[str, str]:
+    """A mail that names the case's number, law and date only."""
+    clock = alarm.clock
+    case, day, law = clock.case, f"{alarm.day:%d %B %Y}", law_get(clock.law).title
+    if alarm.step == Step.MISSED:
+        title = f"Case {case.number}: the deadline of {day} was missed"
+    elif alarm.step == Step.UNCONFIRMED:
+        title = f"Case {case.number}: receipt must be confirmed by {day}, and no letter has left"
+    else:
+        days = (alarm.day - rows.today_at(clock)).days
+        title = f"Case {case.number}: due {day}, {days} {'day' if days == 1 else 'days'} left"
+    return title, f"{title} ({law}).\n\n{settings.BASE_URL}/cases/{case.public_id}/\n"

@@ -9,7 +9,7 @@ from datetime import date
 from django.db import transaction
 from django.utils import timezone
 
-from governance.clocks import LAWS, due_date, laws_for
+from governance.clocks import LAWS, laws_for, local_day, rows
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
@@ -17,7 +17,7 @@ from governance.models import Case, Channel, Claimant, ClaimedItem, Disposition,
 from governance.models.vault import subject_create
 from governance.notifications.languages import nearest
 from governance.policies import CLAIMANT, Actor, Permission, demand
-from governance.services import containment
+from governance.services import containment, deadlines
 from governance.services.notification import letter_send
 from governance.tokens import link_token, token_hash
 
@@ -68,8 +68,12 @@ def case_file(
     channel: Channel = Channel.FORM,
     received_on: date | None = None,
     language: str = "",
+    place: str = "",
 ) -> Case:
-    """File a request; the clock runs from `received_on` (today unless staff enter an earlier date).
+    """File a request; the clock runs from now, or from the day `received_on` that staff enter.
+
+    `place` is the country whose calendar counts (`IE`, `DE-BY`), where it is not the house's. A request whose date has
+    passed already is taken all the same; it is recorded as missed at once.
 
     Raises:
         Unfit: every problem of the input at once.
@@ -86,14 +90,20 @@ def case_file(
         claimant = Claimant.objects.create(subject=subject, name=name, email=email)
         case = Case(kind=kind, law=law, channel=channel, claimant=claimant)
         case.language = nearest(language) if language else case.language
-        case.received_on, case.due_on = received, due_date(law, received).due
+        because = f"{'Entered by staff' if actor.user else 'Named by the claimant'}: {LAWS[law].title}."
+        clock = rows.begin(case, received=received_on or timezone.now(), because=because, place=place, by=actor.user)
+        case.received_on, case.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due
         case.status_token = token_hash(link_token(case.public_id, "status"))
         case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
         case.entered_by = actor.user
         case.save()
+        clock.case = case
+        clock.save()
         _keep_items(case, items)
-        ledger.append(action="case.received", actor=actor, case=case, body={**_facts(case), "items": len(items)})
+        facts = {**_facts(case), "rule": f"{clock.law} {clock.version}", "items": len(items)}
+        ledger.append(action="case.received", actor=actor, case=case, body=facts)
         letter_send(case=case, template="received")
+        deadlines.date_watch(clock)
     return case
 
 

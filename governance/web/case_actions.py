@@ -11,9 +11,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from governance.clocks import LAWS
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
-from governance.services import decision, intake, planning, proof, release, review
+from governance.services import clocks, decision, intake, planning, proof, release, review
+from governance.web import clock_forms
 from governance.web import staff_forms as forms
 
 P = Permission
@@ -105,8 +107,21 @@ def _finish(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
 
 
 def _extend(case: Case, form: forms.ExtendForm, actor: Actor) -> str:
-    review.clock_extend(case=case, actor=actor, reasons=form.cleaned_data["reasons"])
+    clocks.clock_extend(case=case, actor=actor, reasons=form.cleaned_data["reasons"])
     return _("Extended; the claimant is being told.")
+
+
+def _add_law(case: Case, form: clock_forms.AddLawForm, actor: Actor) -> str:
+    data = form.cleaned_data
+    clock = clocks.clock_add(
+        case=case, actor=actor, law=data["law"], because=data["because"], place=data.get("place") or ""
+    )
+    return _("The clock of %(law)s runs as well.") % {"law": LAWS[clock.law].title}
+
+
+def _end_law(case: Case, form: clock_forms.EndLawForm, actor: Actor) -> str:
+    clocks.clock_end(clock=form.cleaned_data["clock"], actor=actor, because=form.cleaned_data["because"])
+    return _("That law no longer counts on this case.")
 
 
 def _withdraw(case: Case, form: forms.WithdrawForm, actor: Actor) -> str:
@@ -132,6 +147,8 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         ),
         "finish": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_finish),
         "extend": Action(permissions=(P.EXTEND,), form=forms.ExtendForm, perform=_extend),
+        "add_law": Action(permissions=(P.EXTEND,), form=clock_forms.AddLawForm, perform=_add_law),
+        "end_law": Action(permissions=(P.EXTEND,), form=clock_forms.EndLawForm, perform=_end_law),
         "withdraw": Action(permissions=(P.WITHDRAW,), form=forms.WithdrawForm, perform=_withdraw),
     }
 )

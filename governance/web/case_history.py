@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance import dispatch
-from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Recheck, Role, Status
+from governance.clocks import law_get
+from governance.models import Channel, Decision, Disposition, LedgerOpening, Recheck, Role, Status
 from governance.web import duty_words
 
 Body = Mapping[str, Any]
@@ -159,6 +160,11 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "letter.language": lambda b: _("set the language of letters to %(code)s") % {"code": b.get("language", "")},
     "message.again": lambda b: _("had a letter sent again (%(name)s)") % {"name": b.get("template", "")},
     "clock.extended": lambda b: _("extended the clock to %(day)s") % {"day": _day(b["due_on"])},
+    "clock.added": lambda b: (
+        _("added the clock of %(law)s: %(day)s") % {"law": law_get(b["law"]).title, "day": _day(b["day"])}
+    ),
+    "clock.ended": lambda b: _("ended the clock of %(law)s") % {"law": law_get(b["law"]).title},
+    "deadline.unconfirmed": lambda b: _("warned: receipt to be confirmed by %(day)s") % {"day": _day(b["due_on"])},
     "deadline.near": lambda b: _("warned: due %(day)s") % {"day": _day(b["due_on"])},
     "deadline.missed": lambda b: _("recorded a missed deadline: %(day)s") % {"day": _day(b["due_on"])},
     "person.revealed": lambda b: _("looked at the claimant's name and address"),
@@ -229,19 +235,3 @@ def _line(opening: LedgerOpening, step: LedgerOpening | None) -> dict[str, str]:
         "when": date_format(timezone.localtime(opening.entry.at), "j M Y, H:i"),
         "ledger": ", ".join(number_format(index, force_grouping=True) for index in indexes),
     }
-
-
-def pauses(case: Case, openings: list[LedgerOpening]) -> tuple[tuple[date, date], ...]:
-    """The lawful pauses behind the case, from its history; none where the days do not add up to those counted."""
-    found, start = [], None
-    for opening in reversed(openings):
-        if opening.entry.action != "case.advanced":
-            continue
-        day = timezone.localdate(opening.entry.at)
-        if opening.body["to"] == Status.INFORMATION:
-            start = day
-        elif opening.body["from"] == Status.INFORMATION and start and day > start:
-            found.append((start, day))
-            start = None
-    counted = sum((last - first).days for first, last in found)
-    return tuple(found) if counted and counted == case.paused_days else ()

@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.clocks import LAWS
 from governance.lifecycle import TRANSITIONS
 from governance.models import Case, Deployment, Disposition, Match, Plan, Release, Status, User
 from governance.policies import Actor, Permission, may, proof_unlocks_weights
+from governance.services.clocks import refusal_to_extend
+from governance.web import case_words
 from governance.web.case_actions import ACTIONS
 from governance.web.case_history import counts_words, method_title
 from governance.web.guards import roles_with
@@ -245,16 +246,28 @@ def _extras(desk: Desk) -> list[Panel]:
         extras.append({"title": _("Ask the claimant first"), **desk.ask("review", _("Send the question"))})
     if case.status in (S.REVIEW, S.MATCHING, S.DECISION, S.PLANNING) and may(desk.actor, Permission.RECORD_PROOF):
         extras.append({"title": _("Record a further proof"), **desk.ask("proof", _("Record"))})
-    law = LAWS[case.law]
-    extendable = (law.extension_months or law.extension_days) and not case.extended_on and case.is_open
-    if extendable and case.due_on >= timezone.localdate() and may(desk.actor, Permission.EXTEND):
-        extras.append({"title": _("Extend the clock"), **desk.ask("extend", _("Extend, with reasons"))})
+    if case.is_open and may(desk.actor, Permission.EXTEND):
+        extras += _clock_extras(desk)
     step = TRANSITIONS.get((S(case.status), S.NOTIFICATION))
     withdrawable = step is not None and Permission.WITHDRAW in step.by
     if withdrawable and may(desk.actor, Permission.WITHDRAW):
         extras.append({"title": _("The claimant withdraws"), **desk.ask("withdraw", _("Close as withdrawn"))})
     for extra, name in ((e, e["action"].rstrip("/").rpartition("/")[2]) for e in extras):
         extra["open"] = name in desk.bound
+    return extras
+
+
+def _clock_extras(desk: Desk) -> list[Panel]:
+    """More time, where a law of the case allows it now; another law that applies as well."""
+    clocks = case_words.clocks_of(desk.case)
+    refusals = [refusal_to_extend(clock) for clock in clocks]
+    extras = []
+    if not clocks or not all(refusals):
+        ask = desk.ask("extend", _("Extend, with reasons"))
+        extras.append({"title": _("Extend the clock"), "note": " ".join(filter(None, refusals)), **ask})
+    extras.append({"title": _("Another law applies as well"), **desk.ask("add_law", _("Add its clock"))})
+    if len(clocks) > 1:
+        extras.append({"title": _("A law does not apply"), **desk.ask("end_law", _("End its clock"))})
     return extras
 
 

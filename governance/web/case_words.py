@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,10 +11,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.clocks import LAWS, due_date
-from governance.clocks.rules import Worked
+from governance.clocks import LAWS, reckon, rows
 from governance.kinds import rule
-from governance.models import Case, Status
+from governance.models import Case, CaseClock, Kind, Status
 from governance.templatetags.scales import Clock, days_phrase
 
 S = Status
@@ -41,7 +41,7 @@ def long_title(case: Case) -> str:
 def law_words(case: Case) -> str:
     """The ground on which it is asked, short."""
     law = LAWS[case.law]
-    return _("Copyright policy") if law.policy_only else law.erasure_ground
+    return _("Copyright policy") if law.policy_only and case.kind == Kind.COPYRIGHT else law.ground(case.kind)
 
 
 def stage(case: Case) -> dict[str, Any]:
@@ -52,17 +52,20 @@ def stage(case: Case) -> dict[str, Any]:
     return {"step": step, "total": len(WAY), "label": label, "state": "", "strong": case.status == S.INFORMATION}
 
 
-def worked(case: Case) -> Worked:
-    """How the case's date is worked out by the rules of today."""
-    return due_date(case.law, case.received_on, paused_days=case.paused_days, extended=case.extended_on is not None)
+def clocks_of(case: Case) -> list[CaseClock]:
+    """The clocks that count, loaded once for as long as the case is in hand."""
+    found: list[CaseClock] | None = getattr(case, "clocks_in_hand", None)
+    if found is None:
+        found = rows.active(case)
+        case.clocks_in_hand = found  # type: ignore[attr-defined]
+    return found
 
 
 def due_now(case: Case, today: date) -> date:
-    """The last lawful day; while the clock stands still it moves on with every day."""
+    """The last lawful day; while every clock stands still it moves on with each day."""
     if case.paused_on is None:
         return case.due_on
-    paused = case.paused_days + (today - case.paused_on).days
-    return due_date(case.law, case.received_on, paused_days=paused, extended=case.extended_on is not None).due
+    return min((rows.worked(clock, today).governing for clock in clocks_of(case)), default=case.due_on)
 
 
 def tone(case: Case, today: date) -> str:
@@ -73,8 +76,18 @@ def tone(case: Case, today: date) -> str:
     return "late" if left < 0 else "at_risk" if left <= AT_RISK else "running"
 
 
-def clock(case: Case, today: date, *, pauses: tuple[tuple[date, date], ...] = ()) -> Clock | None:
-    """The case's clock; None when it runs no more."""
+def attach(cases: list[Case]) -> None:
+    """Load the clocks of those cases whose date moves on with each day, all in one go."""
+    waiting = {case.pk: case for case in cases if case.paused_on}
+    found = CaseClock.objects.filter(case__in=list(waiting), ended_at=None).select_related("case", "extension")
+    for case in waiting.values():
+        case.clocks_in_hand = []  # type: ignore[attr-defined]
+    for clock_row in found.prefetch_related("pauses"):
+        clocks_of(waiting[clock_row.case_id]).append(clock_row)
+
+
+def clock(case: Case, today: date, *, whole: bool = False) -> Clock | None:
+    """The case's clock; None when it runs no more. `whole`: with earlier pauses and the possible extension."""
     if not case.is_open:
         return None
     now = ((case.paused_on, today),) if case.paused_on else ()
@@ -82,18 +95,34 @@ def clock(case: Case, today: date, *, pauses: tuple[tuple[date, date], ...] = ()
         received=case.received_on,
         due=due_now(case, today),
         today=today,
-        pauses=(*pauses, *now),
-        extension=extension(case),
+        pauses=(*past_pauses(case), *now) if whole else now,
+        extension=extension(case) if whole else None,
         tone=tone(case, today),
     )
 
 
+def past_pauses(case: Case) -> tuple[tuple[date, date], ...]:
+    """The lawful pauses behind the clock that governs."""
+    found = clocks_of(case)
+    pauses = rows.governing(found).pauses.all() if found else ()
+    return tuple(
+        (timezone.localdate(pause.first_at), timezone.localdate(pause.last_at))
+        for pause in pauses
+        if pause.last_at and timezone.localdate(pause.last_at) > timezone.localdate(pause.first_at)
+    )
+
+
 def extension(case: Case) -> date | None:
-    """The date to which the law still lets the clock be extended."""
-    law = LAWS[case.law]
-    if case.extended_on or not (law.extension_months or law.extension_days) or case.due_on < timezone.localdate():
+    """The date to which the clock that governs may still be extended."""
+    found = clocks_of(case)
+    if not found:
         return None
-    return due_date(case.law, case.received_on, paused_days=case.paused_days, extended=True).due
+    first = rows.governing(found)
+    asked = rows.asked(first)
+    late = rows.today_at(first) > (first.extended_due or first.due)
+    if asked.notice or asked.rule.extension is None or late or rows.stands(first):
+        return None
+    return reckon(replace(asked, notice=rows.today_at(first))).extended_due
 
 
 def left(case: Case, today: date) -> dict[str, str]:

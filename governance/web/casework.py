@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from governance.clocks import LAWS
 from governance.errors import GovernanceError
 from governance.models import Case, Channel
 from governance.policies import Actor, Permission, may
@@ -24,7 +23,7 @@ from governance.selectors import cases as select
 from governance.selectors import jobs as select_jobs
 from governance.services import intake
 from governance.services.privacy import Person, person_reveal
-from governance.web import case_history, case_panel, case_tabs, case_words, probes, queue, verdict_words
+from governance.web import case_history, case_panel, case_tabs, case_words, clock_view, probes, queue, verdict_words
 from governance.web.case_actions import ACTIONS
 from governance.web.guards import staff
 from governance.web.job_words import progress_of
@@ -90,8 +89,8 @@ def case_page(
         "crumbs": [{"label": _("Cases"), "url": reverse("cases")}, {"label": found.number}],
         "case": head(found, actor),
         "person": person,
-        "clock": case_words.clock(found, today, pauses=case_history.pauses(found, openings)),
-        **clock_words(found, today),
+        "clock": case_words.clock(found, today, whole=True),
+        **clock_view.context(found, actor, today),
         "tabs": case_tabs.links(found, len(hits), tab),
         "panel": panel,
         "job": progress_of(job, may(actor, P.SEE_JOBS)) if job else None,
@@ -126,29 +125,6 @@ def head(found: Case, actor: Actor) -> dict[str, Any]:
         "stage": case_words.stage(found),
         "masked": _("Name and contact masked."),
         "reveal_action": reverse("case_reveal", args=[found.public_id]) if can else "",
-    }
-
-
-def clock_words(found: Case, today: Any) -> dict[str, Any]:
-    """The date in full, the law, and how it was worked out; an older rule set must not explain a newer date."""
-    law, worked = LAWS[found.law], case_words.worked(found)
-    how = (
-        list(worked.steps)
-        if worked.due == found.due_on
-        else [_("Worked out when the request was received, by the rule set of then.")]
-    )
-    if found.paused_on:
-        how.append(
-            _("Paused since %(day)s; every day of the pause is added.") % {"day": date_format(found.paused_on, "j F Y")}
-        )
-    return {
-        "clock_due_long": date_format(
-            case_words.due_now(found, today), "l j F" if found.due_on.year == today.year else "l j F Y"
-        ),
-        "clock_law": law.article.split(";")[0],
-        "clock_rule": _("rule set %(code)s %(version)d, in force since %(day)s")
-        % {"code": law.code, "version": law.version, "day": date_format(law.applies_from, "j F Y")},
-        "clock_how": how,
     }
 
 

@@ -64,7 +64,7 @@ def opt_out(request: HttpRequest) -> HttpResponseBase:
         longer.fields[f"title_{min(count + 1, longer.works)}"].widget.attrs["autofocus"] = True
         return _form_page(request, longer, Kind.COPYRIGHT, lost=form.chosen_files())
     if form.is_valid():
-        answer = _file(request, form, kind=Kind.COPYRIGHT, law="copyright_policy")
+        answer = _file(request, form, kind=Kind.COPYRIGHT, law="house")
         if answer:
             return answer
     return _form_page(request, form, Kind.COPYRIGHT, lost=form.chosen_files())

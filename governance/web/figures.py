@@ -219,7 +219,8 @@ def sections(closed: list[select.Closed], today: date) -> list[dict[str, Any]]:
 
 def _limit(law: Law) -> int:
     """The law's limit in days; a month counts as the shortest that most have, 30."""
-    return law.days or 30 * law.months
+    span = law.newest.answer
+    return span.days or 30 * span.months
 
 
 def laws(closed: list[select.Closed]) -> dict[str, Any]:

@@ -209,7 +209,7 @@ class PrivacyForm(PersonForm):
         laws = laws_for(self.kind)
         field = cast(forms.ChoiceField, self.fields["law"])
         field.choices = [(law.code, LAW_NAMES.get(law.code, law.title)) for law in laws]
-        cast(ChoiceCards, field.widget).notes = {law.code: law.erasure_ground for law in laws}
+        cast(ChoiceCards, field.widget).notes = {law.code: law.ground(self.kind) for law in laws}
 
     def clean_facts(self) -> list[str]:
         """One fact a line."""
@@ -234,7 +234,12 @@ LAW_NAMES = {
     "gdpr": gettext_lazy("European Union and EEA: GDPR"),
     "uk_gdpr": gettext_lazy("United Kingdom: UK GDPR"),
     "ccpa": gettext_lazy("California: CCPA"),
+    "us_va": gettext_lazy("Virginia: CDPA"),
+    "us_co": gettext_lazy("Colorado: Privacy Act"),
     "lgpd": gettext_lazy("Brazil: LGPD"),
+    "quebec": gettext_lazy("Quebec: Law 25"),
+    "gpai": gettext_lazy("AI Act: code of practice on copyright"),
+    "house": gettext_lazy("No law of these: our own policy"),
 }
 
 

@@ -77,6 +77,7 @@ def context(request: HttpRequest, actor: Actor, words: str) -> dict[str, Any]:
     filters = CaseFilter(request.GET, queryset=rows)
     rows = filters.qs if filters.is_valid() else rows
     page = select.queue_page(actor, rows, after=request.GET.get("after", ""), newest_first=view == "closed")
+    case_words.attach(page.rows)
     counts = select.view_counts(actor)
     first = page.rows[0] if page.rows and not words else None
     return {

@@ -79,6 +79,13 @@ class ProofForm(CaseForm):
         return data
 
 
+def pause_words(case: Case) -> str:
+    """What the law of the case says about a pause for identity: where it stands, or that there is none."""
+    rule = LAWS[case.law].rule_on(case.received_on, case.relation)
+    stop = rule.stop_for(case.kind, "identity")
+    return stop.article if stop else rule.restarts or rule.no_stop or rule.citation
+
+
 class ReviewForm(CaseForm):
     """Admissible, not admissible, or a question first."""
 
@@ -105,8 +112,7 @@ class ReviewForm(CaseForm):
         field.widget = ChoiceCards(cards=False, choices=choices, notes=notes)
         field.choices = choices  # type: ignore[attr-defined]
         field.initial = choices[0][0]
-        if not LAWS[case.law].pause_for_identity:
-            del self.fields["pauses_clock"]
+        self.fields["pauses_clock"].help_text = pause_words(case)
 
     def clean(self) -> dict[str, Any]:
         """A refusal has reasons and a question is written out."""
@@ -141,7 +147,7 @@ class ProposeForm(CaseForm):
 
     def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
         super().__init__(case, *args, **kwargs)
-        self.fields["ground"].initial = LAWS[case.law].erasure_ground
+        self.fields["ground"].initial = LAWS[case.law].ground(case.kind)
 
     def exceptions(self) -> dict[int, Decision.Choice]:
         """Match id -> the choice that differs from the one for all; what is not a choice is an error.

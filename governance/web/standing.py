@@ -12,11 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.clocks import due_date
+from governance.clocks import LAWS, rows
 from governance.kinds import rule
 from governance.lifecycle import TRANSITIONS
 from governance.models import Case, Decision, Disposition, Plan, Recheck, Report, Status
 from governance.policies import Permission
+from governance.web import case_words
 from governance.web.way import day, way
 
 S = Status
@@ -178,7 +179,9 @@ def clock(case: Case) -> dict[str, Any] | None:
     """The clock for `clock_block`, with `steps`: how its date was worked out. None once the case is closed."""
     if not case.is_open or case.disposition == Disposition.WITHDRAWN:
         return None
-    worked = due_date(case.law, case.received_on, paused_days=case.paused_days, extended=case.extended_on is not None)
+    clocks = case_words.clocks_of(case)
+    first = rows.governing(clocks) if clocks else None
+    worked = rows.worked(first) if first else None
     today = timezone.localdate()
     tone = "paused" if case.paused_on else "late" if case.due_on < today else "running"
     return {
@@ -191,8 +194,8 @@ def clock(case: Case) -> dict[str, Any] | None:
         else "",
         "pauses": ((case.paused_on, today),) if case.paused_on else (),
         # A rule set that changed since the case came in must not explain a date that it did not set.
-        "steps": worked.steps if worked.due == case.due_on else (),
-        "citation": worked.law.citation,
+        "steps": worked.steps if worked and worked.governing == case.due_on else (),
+        "citation": worked.rule.citation if worked else LAWS[case.law].citation,
     }
 
 

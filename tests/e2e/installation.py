@@ -103,7 +103,7 @@ def confirm_a_plan() -> str:
     legal, texts = actor(Role.LEGAL), [data.decode().partition("\n") for data in organisation.works().values()]
     case = intake.case_file(
         kind=Kind.COPYRIGHT,
-        law="copyright_policy",
+        law="house",
         name="The artist",
         email="artist@studio.example",
         items=[intake.Item(form="text", title=title, text=text.strip()) for title, _, text in texts],

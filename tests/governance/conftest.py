@@ -97,7 +97,7 @@ def catalogue() -> dict[str, Any]:
 
 def file_case(kind: Kind = Kind.COPYRIGHT, **fields: Any) -> Case:
     """A request by the public form."""
-    law = "copyright_policy" if kind in (Kind.COPYRIGHT, Kind.SAFETY) else "gdpr"
+    law = "house" if kind in (Kind.COPYRIGHT, Kind.SAFETY) else "gdpr"
     items = [Item(form="text", title="The Salt Orchard", text=POEM)]
     known = {"kind": kind, "law": law, "name": "Vel Marun", "email": "vel@marun.example", "items": items}
     return intake.case_file(**{**known, **fields})

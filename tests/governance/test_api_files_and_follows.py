@@ -79,7 +79,7 @@ def test_the_private_link_tells_where_the_case_stands_and_no_name(client: Client
             {"declared": False},
             {"declared: Declare that the works are yours, or that you act for whoever holds the rights."},
         ),
-        ({"law": "gdpr"}, {"law: With a copyright request one of: copyright_policy."}),
+        ({"law": "gdpr"}, {"law: With a copyright request one of: gpai, house."}),
         ({"items": []}, {"items: This list may not be empty."}),
         (
             {"items": [{"form": "text", "text": " "}, {"form": "url", "text": "file:///etc/passwd"}]},

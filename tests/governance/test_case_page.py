@@ -83,7 +83,7 @@ def test_the_date_is_shown_with_how_it_was_worked_out(client: Client, enter: Ent
     text = page(client, case)
     assert "How this date was worked out" in text
     assert "One month later, GDPR Art. 12(3)" in text
-    assert "rule set gdpr 3, in force since 25 May 2018" in text
+    assert "rule set gdpr 4, in force since 25 May 2018" in text
 
 
 def test_who_proposed_sees_no_button_but_why(client: Client, walk: Any, people: Any, enter: Enter) -> None:

@@ -80,7 +80,7 @@ def test_every_law_has_its_remedies_in_every_language(law: str) -> None:
         (Kind.PRIVACY, "uk_gdpr", "Information Commissioner"),
         (Kind.PRIVACY, "ccpa", "Attorney General"),
         (Kind.PRIVACY, "lgpd", "Autoridade Nacional"),
-        (Kind.COPYRIGHT, "copyright_policy", "answer this letter"),
+        (Kind.COPYRIGHT, "house", "answer this letter"),
     ],
 )
 def test_a_refusal_says_why_and_where_to_complain(kind: Kind, law: str, words: str) -> None:

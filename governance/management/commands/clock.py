@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.clocks import KINDS, LAWS, Asked, Pause, Place, Reckoning, law_get, local_day, place_of, reckon
+from governance.clocks.table import as_markdown
 from governance.errors import GovernanceError, Unfit
 
 
@@ -21,9 +22,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The facts of the request."""
-        parser.add_argument("--law", required=True, help=f"one of {', '.join(LAWS)}")
-        parser.add_argument("--received", required=True, help="moment of receipt with its offset from UTC")
-        parser.add_argument("--country", required=True, help="whose calendar counts: DE, DE-BY, US-CA, EU")
+        parser.add_argument("--table", action="store_true", help="print the table of clocks for docs/clocks.md")
+        parser.add_argument("--law", default="", help=f"one of {', '.join(LAWS)}")
+        parser.add_argument("--received", default="", help="moment of receipt with its offset from UTC")
+        parser.add_argument("--country", default="", help="whose calendar counts: DE, DE-BY, US-CA, EU")
         parser.add_argument("--kind", default="", help=f"one of {', '.join(KINDS)}; by default the law's commonest")
         parser.add_argument("--relation", default="", help="appeal or complaint, where the law has a clock for it")
         parser.add_argument(
@@ -41,6 +43,11 @@ class Command(BaseCommand):
         Raises:
             CommandError: with every problem of the input.
         """
+        if options["table"]:
+            self.stdout.write(as_markdown())
+            return
+        if missing := [f"--{name}" for name in ("law", "received", "country") if not options[name]]:
+            raise CommandError(f"The following arguments are required: {', '.join(missing)}")
         try:
             worked = _worked(options)
         except GovernanceError as error:

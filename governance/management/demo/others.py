@@ -17,8 +17,8 @@ PLANNED = (
     (Kind.PRIVACY, "gdpr", 27, "review"),
     (Kind.PRIVACY, "gdpr", 12, "matching"),
     (Kind.PRIVACY, "ccpa", 20, "information"),
-    (Kind.COPYRIGHT, "copyright_policy", 9, "proof"),
-    (Kind.COPYRIGHT, "copyright_policy", 3, "received"),
+    (Kind.COPYRIGHT, "house", 9, "proof"),
+    (Kind.COPYRIGHT, "house", 3, "received"),
     (Kind.PRIVACY, "lgpd", 6, "refused"),
 )
 REFUSAL = "The letter names no person and no fact that could be looked for; a new request may name them at any time."

@@ -1,0 +1,110 @@
+"""Escalations: 14, 7, 3 and 1 days before, each once, to the officer and then to legal; a miss is recorded."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from governance.models import Case, CaseClock, ClockAlarm, Kind, LedgerOpening, Role, User
+from governance.services import deadlines
+from governance.services.deadlines import Step
+from tests.governance.conftest import TODAY, file_case
+
+
+@pytest.fixture
+def case(people: Any) -> Case:
+    """A privacy request with an officer."""
+    made = file_case(kind=Kind.PRIVACY)
+    Case.objects.filter(pk=made.pk).update(officer=people[Role.LEGAL].user)
+    User.objects.create_user("second@house.example", role=Role.LEGAL)
+    made.refresh_from_db()
+    return made
+
+
+def left(case: Case, days: int) -> None:
+    """So many days before the last lawful one."""
+    due = TODAY + timedelta(days=days)
+    CaseClock.objects.filter(case=case).update(due=due)
+    Case.objects.filter(pk=case.pk).update(due_on=due)
+
+
+@pytest.mark.parametrize(
+    ("days", "step"),
+    [(15, None), (14, "14"), (8, "14"), (7, "7"), (4, "7"), (3, "3"), (2, "3"), (1, "1"), (0, "1"), (-1, "missed")],
+)
+def test_the_step_follows_the_days_left(days: int, step: str | None) -> None:
+    assert deadlines.step_of(days) == step
+
+
+def test_each_step_is_raised_once_and_the_next_one_anew(case: Case, mailoutbox: Any, on_commit: Any) -> None:
+    for days in (14, 7, 3, 1, -1):
+        left(case, days)
+        with on_commit(execute=True):
+            assert deadlines.deadlines_watch() == 1
+            assert deadlines.deadlines_watch() == 0
+    told = [sorted(mail.to) for mail in mailoutbox if "due" in mail.subject or "missed" in mail.subject]
+    assert told[:2] == [["legal@house.example"]] * 2
+    assert told[2:] == [["legal@house.example", "second@house.example"]] * 3
+    assert LedgerOpening.objects.filter(case=case, entry__action="deadline.near").count() == 4
+    missed = LedgerOpening.objects.get(case=case, entry__action="deadline.missed")
+    assert missed.body == {"due_on": (TODAY - timedelta(days=1)).isoformat(), "law": "gdpr", "step": "missed"}
+
+
+@pytest.fixture
+def on_commit(django_capture_on_commit_callbacks: Any) -> Any:
+    return django_capture_on_commit_callbacks
+
+
+def test_a_second_worker_that_looks_at_the_same_moment_raises_nothing(case: Case, monkeypatch: Any) -> None:
+    left(case, 3)
+    clock = case.clocks.get()
+    assert deadlines.clock_watch(clock) == 1
+    # The second one looked before the first had written: only the unique row can stop it now.
+    monkeypatch.setattr(type(ClockAlarm.objects.filter()), "exists", lambda self: False)
+    monkeypatch.setattr(deadlines, "_confirmed", lambda case: True)
+    assert deadlines.clock_watch(clock) == 0
+    assert LedgerOpening.objects.filter(case=case, entry__action="deadline.near").count() == 1
+
+
+def test_a_mail_server_that_is_down_delays_the_mail_and_loses_nothing(
+    case: Case, monkeypatch: Any, mailoutbox: Any, on_commit: Any
+) -> None:
+    left(case, 1)
+    send = deadlines.send_mail
+
+    def down(*args: Any) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(deadlines, "send_mail", down)
+    with on_commit(execute=True):
+        assert deadlines.deadlines_watch() == 1
+    assert ClockAlarm.objects.get().mailed_at is None
+    monkeypatch.setattr(deadlines, "send_mail", send)
+    ClockAlarm.objects.update(raised_at=timezone.now() - timedelta(hours=1))
+    before = len(mailoutbox)
+    assert deadlines.alarms_mail() == 1 and deadlines.alarms_mail() == 0
+    assert len(mailoutbox) == before + 1 and ClockAlarm.objects.get().mailed_at
+
+
+def test_a_clock_that_stands_still_or_a_closed_case_raises_nothing(case: Case) -> None:
+    left(case, 1)
+    clock = case.clocks.get()
+    clock.pauses.create(cause="identity", subject=case.claimant.subject, first_at=timezone.now())
+    assert deadlines.deadlines_watch() == 0
+    clock.pauses.update(last_at=timezone.now())
+    Case.objects.filter(pk=case.pk).update(status="closed", disposition="refused")
+    assert deadlines.deadlines_watch() == 0
+
+
+def test_a_receipt_that_nobody_confirmed_is_told_before_the_day(people: Any) -> None:
+    case = file_case(kind=Kind.PRIVACY, law="ccpa")
+    case.letters.update(sent_at=None)
+    CaseClock.objects.filter(case=case).update(confirm_by=TODAY + timedelta(days=1))
+    assert deadlines.deadlines_watch() == 1
+    assert ClockAlarm.objects.get().step == Step.UNCONFIRMED
+    assert LedgerOpening.objects.filter(case=case, entry__action="deadline.unconfirmed").exists()
+    case.letters.update(sent_at=timezone.now())
+    assert deadlines.deadlines_watch() == 0
