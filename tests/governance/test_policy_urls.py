@@ -56,6 +56,8 @@ DOORS: dict[str, Door] = {
     "case_recipients": Door(to=(P.UPDATE_DEPLOYMENT,), args="case", post=True),
     "case_finish": Door(to=(P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True),
     "case_extend": Door(to=(P.EXTEND,), args="case", post=True, decide=True),
+    "case_add_law": Door(to=(P.EXTEND,), args="case", post=True, decide=True),
+    "case_end_law": Door(to=(P.EXTEND,), args="case", post=True, decide=True),
     "case_withdraw": Door(to=(P.WITHDRAW,), args="case", post=True, decide=True),
     "models": Door(to=(P.SEE_MODELS,)),
     "models_register": Door(to=(P.REGISTER_MODELS,), post=True),
