@@ -85,9 +85,8 @@ def compose(case: Case, template: str, *, text: str = "", language: str = "", ma
 
 def _choices(case: Case) -> dict[str, str]:
     """Which passage of each group fits the case."""
-    # The policy for works is also the frame of requests that are about none; those get the general words.
-    general = LAWS[case.law].policy_only and case.law == "copyright_policy" and case.kind != Kind.COPYRIGHT
-    law = "house" if general else case.law
+    # The house's policy has words of its own for works; requests that are about none get the general ones.
+    law = "copyright_policy" if case.law == "house" and case.kind == Kind.COPYRIGHT else case.law
     return {
         **{group: str(case.kind) for group in ("about", "done", "partly")},
         **dict.fromkeys(("term", "verification", "remedies"), law),
