@@ -25,6 +25,8 @@ EEA = frozenset(
 )  # fmt: skip
 #: No member state is known: only weekends are free.
 UNION = "EU"
+#: Days that the library lists and on which the offices of the state are open (Cal. Gov. Code § 19853).
+_OPEN = {("US", "CA"): frozenset({"Susan B. Anthony Day", "Diwali"})}
 _DAY = timedelta(days=1)
 
 _ZONES = {
@@ -103,7 +105,8 @@ def public_holidays(country: str, subdivision: str, year: int) -> frozenset[date
     if country == UNION:
         return frozenset()
     found = holidays.country_holidays(country, subdiv=subdivision or None, years=year)
-    return frozenset(day for day in found if day.year == year)
+    works = _OPEN.get((country, subdivision), frozenset())
+    return frozenset(day for day, name in found.items() if day.year == year and not set(name.split("; ")) <= works)
 
 
 def is_working_day(day: date, place: Place) -> bool:
