@@ -14,23 +14,6 @@ import governance.models.vault
 AddFieldKeepingGuards = import_module("governance.migrations.0007_desk").AddFieldKeepingGuards
 
 
-def messages_of_old_letters(apps, schema_editor):
-    """Letters of before enter the outbox: sent ones as sent, unsent ones as waiting."""
-    if schema_editor.connection.alias != "default":
-        return
-    Letter, Message = apps.get_model("governance", "Letter"), apps.get_model("governance", "Message")
-    Message.objects.bulk_create(
-        [
-            Message(
-                channel="email", letter=letter, case_id=letter.case_id, created_at=letter.created_at,
-                sent_at=letter.sent_at, state="sent" if letter.sent_at else "queued", attempts=1 if letter.sent_at else 0,
-            )
-            for letter in Letter.objects.defer("title", "body").iterator()
-        ],
-        batch_size=1000,
-    )
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -172,5 +155,4 @@ class Migration(migrations.Migration):
             model_name='message',
             constraint=models.UniqueConstraint(fields=('subscription', 'entry'), name='message_event_once'),
         ),
-        migrations.RunPython(messages_of_old_letters, migrations.RunPython.noop),
     ]

@@ -89,6 +89,7 @@ class _Cut:
 
     def __init__(self) -> None:
         self.socket: socket.socket | None = None
+        self.fired = False
         self.timer = threading.Timer(SECONDS, self._cut)
         self.timer.daemon = True
 
@@ -102,6 +103,7 @@ class _Cut:
             self.socket.close()
 
     def _cut(self) -> None:
+        self.fired = True
         with suppress(OSError):
             if self.socket:
                 self.socket.shutdown(socket.SHUT_RDWR)
@@ -143,6 +145,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, networks: Sequenc
             answer.read(ANSWER_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise SendFailed(f"{type(error).__name__}: {error}") from error
+    if call.fired:
+        raise SendFailed(f"The receiver took longer than {SECONDS:g} seconds.")
     if 300 <= answer.status < 400:
         raise SendFailed(f"The receiver answered {answer.status}; redirects are not followed.")
     if not 200 <= answer.status < 300:

@@ -64,7 +64,10 @@ def wait_after(attempts: int) -> timedelta:
 def deliver(pk: int) -> bool:
     """Send one message if it is due and nobody else is at it; whether it went out."""
     now = timezone.now()
-    mine = Message.objects.filter(_open(), pk=pk, state=S.QUEUED, next_try_at__lte=now)
+    if not Message.objects.filter(_open(), pk=pk).exists():
+        return False
+    # Columns of the row alone: with a join, PostgreSQL would look for the row in a snapshot of before the first worker.
+    mine = Message.objects.filter(pk=pk, state=S.QUEUED, next_try_at__lte=now)
     if not mine.update(state=S.SENDING, attempts=F("attempts") + 1, taken_at=now):
         return False
     message = Message.objects.select_related("case__claimant", "letter", "subscription").get(pk=pk)
@@ -200,7 +203,7 @@ def tracked(*, key: str, provider_id: str, arrived: bool, why: str = "") -> bool
 def _move(message: Message, state: Message.State, why: str) -> bool:
     """A letter that was sent arrives or comes back; one that arrived may still come back, never the other way."""
     before = [S.SENDING, S.SENT] if state == S.DELIVERED else [S.SENDING, S.SENT, S.DELIVERED]
-    moved = Message.objects.filter(pk=message.pk, state__in=before, letter__isnull=False)
+    moved = Message.objects.filter(pk=message.pk, state__in=before, channel=Channel.EMAIL)
     return bool(moved.update(state=state, settled_at=_now(), last_error=why[:300]))
 
 
