@@ -30,6 +30,10 @@ _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 _OWN_LINES = frozenset({"text", "note", "reasons", "headline", "status_link", "confirm_link"})
 
 
+#: Group -> the key of its passage, or of several that follow one another.
+Choices = Mapping[str, str | tuple[str, ...]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Template:
     """A letter's text in one language, with the passages that it may take. `digest` covers both."""
@@ -114,7 +118,7 @@ def passage(key: str, language: str) -> str:
     return _passages(nearest(language))[key]
 
 
-def fitting(name: str, language: str, choices: Mapping[str, str]) -> Template:
+def fitting(name: str, language: str, choices: Choices) -> Template:
     """The template in this language where it has every passage that is asked for, else in English.
 
     Raises:
@@ -130,26 +134,28 @@ def fitting(name: str, language: str, choices: Mapping[str, str]) -> Template:
     return found
 
 
-def _key(found: Template, group: str, choices: Mapping[str, str]) -> str:
-    key = f"{group}.{choices.get(group, OTHER)}"
-    return key if key in found.passages else f"{group}.{OTHER}"
+def _keys(found: Template, group: str, choices: Choices) -> list[str]:
+    """The full keys of a group's passages; `other` stands for a key that the group does not have."""
+    asked = choices.get(group, OTHER)
+    wanted = [f"{group}.{key}" for key in ((asked,) if isinstance(asked, str) else asked)]
+    general = f"{group}.{OTHER}"
+    return [key if key in found.passages or general not in found.passages else general for key in wanted]
 
 
-def _lacking(found: Template, choices: Mapping[str, str]) -> list[str]:
-    return [
-        f"{group}.{choices.get(group, OTHER)}"
-        for group in sorted(found.groups)
-        if _key(found, group, choices) not in found.passages
-    ]
+def _lacking(found: Template, choices: Choices) -> list[str]:
+    return [k for group in sorted(found.groups) for k in _keys(found, group, choices) if k not in found.passages]
 
 
-def write(found: Template, values: Mapping[str, str], choices: Mapping[str, str]) -> Written:
+def write(found: Template, values: Mapping[str, str], choices: Choices) -> Written:
     """Fill the template in.
 
     Raises:
         LetterIncomplete: every merge field without a value, with template and language.
     """
-    chosen = {group: found.passages[_key(found, group, choices)] for group in found.groups}
+    chosen = {
+        group: "\n\n".join(found.passages[key] for key in dict.fromkeys(_keys(found, group, choices)))
+        for group in found.groups
+    }
     raw = _PLACE.sub(lambda m: chosen.get(m[1], m[0]), found.body)
     wanted = set(_PLACE.findall(found.subject + raw)) - found.optional
     if missing := sorted(name for name in wanted if not values.get(name, "").strip()):

@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format, get_format
 
-from governance.clocks import LAWS
+from governance.clocks import LAWS, rows
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Case, Decision, Disposition, Kind, Letter, LetterDraft, LetterReview
+from governance.models import Case, Decision, Disposition, Kind, Letter, LetterDraft, LetterReview, Relation
 from governance.notifications import letters as files
 from governance.notifications.languages import LANGUAGES, SOURCE, nearest
 from governance.policies import Actor, Permission, demand
@@ -30,6 +30,8 @@ ENDINGS = frozenset(Disposition.values)
 #: Letters that staff write when they see fit; all others are written by the step that they belong to.
 BY_HAND = ("message", "late")
 Reader = LetterReview.Reader
+#: Laws with one statutory appeal, after which only the attorney general is left.
+ONE_APPEAL = frozenset({"us_va", "us_co"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,17 +85,28 @@ def compose(case: Case, template: str, *, text: str = "", language: str = "", ma
     return Composed(template=found, title=written.title, body=body, reviewed=reviewed)
 
 
-def _choices(case: Case) -> dict[str, str]:
-    """Which passage of each group fits the case."""
-    # The house's policy has words of its own for works; requests that are about none get the general ones.
-    law = "copyright_policy" if case.law == "house" and case.kind == Kind.COPYRIGHT else case.law
+def _choices(case: Case) -> files.Choices:
+    """Which passage of each group fits the case; remedies of every law whose clock runs on it."""
+    laws = [case.law, *(clock.law for clock in rows.active(case) if clock.law != case.law)]
+    words = _law_words(case, case.law)
     return {
         **{group: str(case.kind) for group in ("about", "done", "partly")},
-        **dict.fromkeys(("term", "verification", "remedies"), law),
+        **dict.fromkeys(("term", "verification"), words),
+        "remedies": tuple(_remedies_words(case, law) for law in laws),
         "clock": "paused" if case.paused_on else "running",
         "report": "present" if hasattr(case, "report") else "absent",
         "page": "status",
     }
+
+
+def _law_words(case: Case, law: str) -> str:
+    """The house's policy has words of its own for works; requests that are about none get the general ones."""
+    return "works" if law == "house" and case.kind == Kind.COPYRIGHT else law
+
+
+def _remedies_words(case: Case, law: str) -> str:
+    """Where the law knows one appeal, its outcome offers no second."""
+    return f"appeal_{law}" if law in ONE_APPEAL and case.relation == Relation.APPEAL else _law_words(case, law)
 
 
 def _values(case: Case, name: str, text: str, language: str, masked: bool) -> dict[str, str]:
@@ -108,7 +121,7 @@ def _values(case: Case, name: str, text: str, language: str, masked: bool) -> di
         "parent_number": case.parent.number if case.parent else "",
         "organisation": settings.ORGANISATION,
         "article": law.article.split(";")[0],
-        "citation": law.citation,
+        "citation": law.citation if not law.policy_only else "; ".join(_policy_words(case)),
         "text": free,
         "note": free if name in ENDINGS and name != Disposition.REFUSED else "",
         "reasons": (free if name == Disposition.REFUSED else "") or decided_reasons(case),
@@ -117,6 +130,12 @@ def _values(case: Case, name: str, text: str, language: str, masked: bool) -> di
         "status_link": "[[private link]]" if masked else private_link(case, "status"),
         "confirm_link": "[[private link]]" if masked else private_link(case, "confirm"),
     }
+
+
+def _policy_words(case: Case) -> list[str]:
+    """Our policy is named first; what lets works be reserved only where works are meant."""
+    law = LAWS[case.law]
+    return [law.ground(case.kind), *([law.citation] if case.kind == Kind.COPYRIGHT else [])]
 
 
 @contextmanager

@@ -20,7 +20,20 @@ TEXT = "Because “this” & that."
 #: Templates by what they need beside the case itself.
 TEMPLATES = files.names()
 CHILD = {"reopened", "complaint"}
-KNOWN_LAWS = ["copyright_policy", "gpai", "house", "gdpr", "uk_gdpr", "ccpa", "us_va", "us_co", "lgpd", "quebec"]
+KNOWN_LAWS = [
+    "works",
+    "appeal_us_va",
+    "appeal_us_co",
+    "gpai",
+    "house",
+    "gdpr",
+    "uk_gdpr",
+    "ccpa",
+    "us_va",
+    "us_co",
+    "lgpd",
+    "quebec",
+]
 DECIDED = {"excluded"}
 
 
@@ -202,3 +215,15 @@ def test_what_runs_from_right_to_left_sets_numbers_apart() -> None:
     assert f"\u2068{case.number}\u2069" in letter.title
     links = [line for line in letter.body.splitlines() if line.startswith("http")]
     assert links and not any("\u2068" in link for link in links)
+
+
+def test_the_outcome_of_an_appeal_offers_no_second_one(case: Case) -> None:
+    case.kind, case.law, case.relation = "privacy", "us_va", "appeal"
+    body = compose(case, "refused", text="The first decision was right.").body
+    assert "This was the appeal" in body and "write “appeal”" not in body
+
+
+def test_what_rests_on_our_policy_alone_cites_no_directive_on_works(case: Case) -> None:
+    case.kind = "safety"
+    body = compose(case, "refused", text="It could not be shown again.").body
+    assert "Company policy on safety." in body and "2019/790" not in body

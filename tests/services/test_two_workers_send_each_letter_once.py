@@ -21,7 +21,7 @@ from governance.services.intake import Item, case_file
 from governance.services import outbox
 outbox._try_at_once = lambda pk: None
 for n in range({LETTERS}):
-    case_file(kind="copyright", law="copyright_policy", name="Vel Marun", email=f"vel{{n}}@marun.example",
+    case_file(kind="copyright", law="house", name="Vel Marun", email=f"vel{{n}}@marun.example",
               items=[Item(form="text", title="A", text="a poem of some words")])
 """
 SWEEP = """

@@ -23,7 +23,7 @@ def messages_of_old_letters(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0009_letters_and_messages'),
+        ('governance', '0011_house_policy'),
     ]
 
     operations = [
