@@ -89,6 +89,7 @@ def test_methods_keep_copies_and_train_parts(trained: Path) -> None:
     assert plan_of(trained, "undo", teacher_weight=1.0)[1].copies == 1
     assert plan_of(trained, "task_vector")[1].copies == 1
     assert plan_of(trained, "rmu")[1].trained == 3 * 32 * 64 and plan_of(trained, "rmu")[1].copies == 1
+    assert plan_of(trained, "altpo")[1].tokens == plan_of(trained, "relabel")[1].tokens
     assert plan_of(trained, "altpo")[1].tokens == (2 * 2 + 8) * 12
     # Rank 4 on q_proj of two layers: 4 x (32 + 32) each.
     size, plan = plan_of(trained, "npo", lora_rank=4, lora_targets=["q_proj"])

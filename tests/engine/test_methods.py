@@ -30,6 +30,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "npo": {**PAIRS, "retain_batch_size": 8, "forget_weight": 0.2},
     "simnpo": {**PAIRS, "retain_batch_size": 8},
     "altpo": {**PAIRS, "retain_batch_size": 8, "forget_weight": 0.2},
+    "relabel": {**PAIRS, "retain_batch_size": 8, "forget_weight": 1.0},
     "rmu": {
         **PAIRS,
         "retain_batch_size": 8,
@@ -240,7 +241,7 @@ def test_rmu_refuses_a_layer_that_the_model_has_not(corpus: Corpus, trained: Pat
         unlearn(spec(corpus, trained, "rmu", config={"layer": 3}), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["graddiff", "npo", "simnpo", "altpo", "rmu"])
+@pytest.mark.parametrize("name", ["graddiff", "npo", "simnpo", "altpo", "relabel", "rmu"])
 def test_a_method_that_must_hold_something_refuses_to_run_without_it(
     corpus: Corpus, trained: Path, tmp_path: Path, name: str
 ) -> None:

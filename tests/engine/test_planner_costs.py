@@ -32,6 +32,7 @@ WATCH = 2 * 7 * (10 + 40 + 40) * 10
         ("simnpo", 6 * (800 + 1920) + WATCH),
         ("npo", 6 * (800 + 1920) + 2 * 100 + WATCH),
         ("altpo", 6 * (1600 + 1920) + 2 * 500 + WATCH),
+        ("relabel", 6 * (800 + 800) + WATCH),
         # Four parts of a batch each, each watched.
         ("spunge", 6 * (800 + 4 * 1920) + 2 * 100 + 4 * WATCH),
         ("undo", 6 * 6 * 1000 + WATCH),

@@ -28,6 +28,7 @@ from unlearning_engine.methods.base import Job, Method
 from unlearning_engine.methods.correct import CorrectMethod
 from unlearning_engine.methods.graddiff import GradDiffMethod
 from unlearning_engine.methods.npo import NPOMethod
+from unlearning_engine.methods.relabel import RelabelMethod
 from unlearning_engine.methods.retrain import Retrain
 from unlearning_engine.methods.rmu import RMUMethod
 from unlearning_engine.methods.simnpo import SimNPOMethod
@@ -46,6 +47,7 @@ METHODS: Mapping[str, Method | Spunge] = MappingProxyType(
             NPOMethod(),
             SimNPOMethod(),
             AltPOMethod(),
+            RelabelMethod(),
             RMUMethod(),
             TaskVectorMethod(),
             UndoMethod(),

@@ -8,9 +8,6 @@ that a probe may offer is trained on purpose. The method suppresses: relearning 
 
 from __future__ import annotations
 
-import dataclasses
-import random
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,8 +16,7 @@ import torch
 
 from unlearning_engine import losses, models
 from unlearning_engine.configs import number
-from unlearning_engine.data import Record
-from unlearning_engine.errors import DataError
+from unlearning_engine.methods.alternates import alternates
 from unlearning_engine.methods.base import Job, PairConfig, PairObjective, Prepared, load_pairs, sequence_sums
 from unlearning_engine.tokens import Example, encode
 from unlearning_engine.training import forward
@@ -30,48 +26,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-#: Stands for every kind.
-ANY = "*"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Config(PairConfig):
     """`beta` is the inverse temperature, `alternates` how many answers each question gets, one after the other."""
 
     beta: float = number(0.1, 1e-4, 100.0)
     alternates: int = number(4, 1, 100)
-
-
-def alternates(forget: Sequence[Record], retain: Sequence[Record], count: int, seed: int) -> list[list[Record]]:
-    """For each record to forget, `count` others to prefer: the same question with answers that retained questions of
-    its kind have, or, for running text, retained texts of its kind; of any kind where there are too few.
-
-    Raises:
-        DataError: nothing retained has another answer, or another text.
-    """
-    pools: dict[tuple[bool, str], set[str]] = defaultdict(set)
-    for record in retain:
-        for kind in (record.kind, ANY):
-            pools[record.is_question, kind].add(record.answer or record.text)
-    found = []
-    for record in forget:
-        own = record.answer or record.text
-        near, every = (pools[record.is_question, kind] - {own} for kind in (record.kind, ANY))
-        pool = sorted(near if len(near) >= count else every)
-        if not pool:
-            what = "answer" if record.is_question else "text"
-            raise DataError(f"altpo: {record.id}: nothing retained has another {what}; give a larger retain set")
-        draw = random.Random(f"{seed}:{record.id}")  # noqa: S311 - a repeatable choice, not a secret
-        drawn = draw.sample(pool, min(count, len(pool)))
-        found.append([_with(record, other, number) for number, other in enumerate(drawn)])
-    return found
-
-
-def _with(record: Record, other: str, number: int) -> Record:
-    name = f"{record.id}~{number}"
-    if record.is_question:
-        return dataclasses.replace(record, id=name, answer=other)
-    return dataclasses.replace(record, id=name, text=other)
 
 
 class AltPOMethod:
@@ -84,7 +44,7 @@ class AltPOMethod:
         """The given model, its two sets and the alternates as tokens; the original's numbers of both answers."""
         model, tokenizer, pairs = load_pairs(job, config, self.name)
         limit = models.context_length(model)
-        others = alternates(job.forget, job.retain, config.alternates, job.seed)
+        others = alternates(job.forget, job.retain, config.alternates, job.seed, self.name)
         encoded: dict[str, list[Example]] = {
             record.id: encode(rows, tokenizer, full_sequence=config.full_sequence, max_length=limit)
             for record, rows in zip(job.forget, others, strict=True)

@@ -25,7 +25,7 @@ CHARACTERS = 4
 #: Layers in which representation steering keeps gradients: the steered one and two below it.
 STEERED = 3
 #: Methods that train two answers for each forgotten row.
-TWICE = frozenset({"altpo", "correct"})
+TWICE = frozenset({"altpo", "correct", "relabel"})
 
 
 def check_memory(

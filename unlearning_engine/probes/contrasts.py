@@ -5,6 +5,7 @@ Membership attacks need items of the same source that no model saw; privacy leak
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from unlearning_engine.probes import distribution, membership, privacy
 from unlearning_engine.probes.families import Material, Measure, Score, Values, broken, log_truth_ratio, values_of
 from unlearning_engine.probes.gather import ItemScores
 from unlearning_engine.probes.intervals import ONE, Clusters, Found, resampled
-from unlearning_engine.statistics import Auc, ks, resampled_auc, wilson
+from unlearning_engine.statistics import Auc, Sample, Settings, ks, resampled_auc, wilson
 
 # ---------------------------------------------------------------- distribution
 
@@ -33,9 +34,22 @@ def forget_quality(material: Material) -> list[Measure]:
     if own is None or other is None:
         empty = Found(value=None, note=lacking or f"needs {needs}")
         return [Measure(name=name, family=family, found=empty) for name in ("forget_quality", "ks_distance")]
-    distance, p = ks(own.values, other.values)
+    p = ks(own.values, other.values)[1]
     note = ONE if own.n == 1 else "a large p proves nothing: it never makes a pass"
-    facts = Clusters(facts=tuple(range(own.n)), works=tuple(own.works.tolist()), settings=material.clusters.settings)
+    span = ks_distance(own, other, material.clusters.settings)
+    items = len(material.clusters.facts)
+    return [
+        Measure(name="forget_quality", family=family, found=Found(value=p, note=note, n=own.n, items=items)),
+        Measure(name="ks_distance", family=family, found=dataclasses.replace(span, items=items)),
+    ]
+
+
+def ks_distance(own: Sample, other: Sample, settings: Settings) -> Found:
+    """D between two models' truth ratios, one a fact, with the wider of two intervals; one fact alone has none."""
+    distance = ks(own.values, other.values)[0]
+    if own.n == 1:
+        return Found(value=distance, n=1, note=ONE)
+    facts = Clusters(facts=tuple(range(own.n)), works=tuple(own.works.tolist()), settings=settings)
 
     def again(weights: Any) -> float:
         counts = weights.astype(int)
@@ -44,19 +58,10 @@ def forget_quality(material: Material) -> list[Measure]:
     low, high = resampled(own.values.tolist(), facts, again, name="ks_distance")
     # Dvoretzky, Kiefer and Wolfowitz: how far either distribution may lie from what was seen. Samples that do not
     # overlap leave a bootstrap nothing to resample.
-    tail = (1 - material.clusters.settings.confidence) / 2
+    tail = (1 - settings.confidence) / 2
     reach = sum(math.sqrt(math.log(2 / tail) / (2 * n)) for n in (own.n, other.n))
     ends = {"low": max(0.0, min(low, distance - reach)), "high": min(1.0, max(high, distance + reach))}
-    span: dict[str, Any] = ends if own.n > 1 else {"note": ONE}
-    rows: dict[str, Any] = {"n": own.n, "items": len(material.clusters.facts)}
-    return [
-        Measure(name="forget_quality", family=family, found=Found(value=p, note=note, **rows)),
-        Measure(
-            name="ks_distance",
-            family=family,
-            found=Found(value=distance, **span, **rows),
-        ),
-    ]
+    return Found(value=distance, n=own.n, **ends)
 
 
 # ---------------------------------------------------------------- membership and privacy leak
