@@ -79,7 +79,8 @@ class RelabelMethod:
             if not taught:
                 return driven
             learnt = losses.sequence_losses(logits[len(own) :], labels[len(own) :]).sum() / len(own)
-            return driven + config.other_weight * learnt
+            both: Tensor = driven + config.other_weight * learnt
+            return both
 
         objective = PairObjective(model, pairs, config, away)
         return Prepared(model=model, tokenizer=tokenizer, objective=objective, loop=config, seed=job.seed)

@@ -60,8 +60,8 @@ def ks_distance(own: Sample, other: Sample, settings: Settings) -> Found:
     # overlap leave a bootstrap nothing to resample.
     tail = (1 - settings.confidence) / 2
     reach = sum(math.sqrt(math.log(2 / tail) / (2 * n)) for n in (own.n, other.n))
-    ends = {"low": max(0.0, min(low, distance - reach)), "high": min(1.0, max(high, distance + reach))}
-    return Found(value=distance, n=own.n, **ends)
+    low, high = max(0.0, min(low, distance - reach)), min(1.0, max(high, distance + reach))
+    return Found(value=distance, low=low, high=high, n=own.n)
 
 
 # ---------------------------------------------------------------- membership and privacy leak
