@@ -152,7 +152,7 @@ def advance(
 
 
 @transaction.atomic
-def reopen(*, parent: Case, actor: Actor, body: dict[str, Any]) -> Case:
+def reopen(*, parent: Case, actor: Actor, body: dict[str, Any], relation: Relation = Relation.REGRESSION) -> Case:
     """A child case of a closed one, at review, for the same person and with its proofs; its clock starts today.
 
     Raises:
@@ -164,7 +164,7 @@ def reopen(*, parent: Case, actor: Actor, body: dict[str, Any]) -> Case:
         raise Conflict(f"Case {parent.number} is open; what was found belongs into it.")
     claimant = parent.claimant
     child = Case(kind=parent.kind, law=parent.law, channel=Channel.HOUSE, claimant=claimant, parent=parent)
-    child.relation = Relation.REGRESSION
+    child.relation = relation
     child.status, child.officer, child.language = S.REVIEW, parent.officer, parent.language
     clock = rows.begin(child, received=timezone.now(), because=f"The law of case {parent.number}, which it follows.")
     child.received_on, child.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due

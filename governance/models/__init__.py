@@ -12,7 +12,16 @@ from governance.models.case import (
     Relation,
     Status,
 )
-from governance.models.catalogue import AiModel, Dataset, Deployment, Disposal, ModelVersion, Recipient, Record
+from governance.models.catalogue import (
+    AiModel,
+    Dataset,
+    Deployment,
+    Disposal,
+    ModelVersion,
+    PlaceState,
+    Recipient,
+    Record,
+)
 from governance.models.clock import CaseClock, ClockAlarm, ClockExtension, ClockPause
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
@@ -21,6 +30,7 @@ from governance.models.evidence import Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
 from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
+from governance.models.order import VersionOrder
 from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
 from governance.models.user import Role, User
@@ -59,6 +69,7 @@ __all__ = [
     "Message",
     "ModelVersion",
     "Note",
+    "PlaceState",
     "Plan",
     "Proof",
     "Quarantine",
@@ -76,5 +87,6 @@ __all__ = [
     "User",
     "Verification",
     "VerificationPolicy",
+    "VersionOrder",
     "WorkFingerprint",
 ]

@@ -70,6 +70,7 @@ class ModelVersion(models.Model):
         RETIRED = "retired", _("Retired")
         REFERENCE = "reference", _("Laboratory reference")
         REJECTED = "rejected", _("Rejected")
+        WITHDRAWN = "withdrawn", _("Withdrawn from service")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     model = models.ForeignKey(AiModel, on_delete=models.PROTECT, related_name="versions")
@@ -103,6 +104,8 @@ class Deployment(models.Model):
         PENDING = "pending", _("Replacement pending")
         REPLACED = "replaced", _("Replaced")
         UNREACHABLE = "unreachable", _("Unreachable")
+        WITHDRAWING = "withdrawing", _("Withdrawal pending")
+        WITHDRAWN = "withdrawn", _("Out of service")
 
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="deployments")
     place = models.CharField(max_length=120)
@@ -115,6 +118,22 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return self.place
+
+
+class PlaceState(models.Model):
+    """One line of a place's history; never changed (`0012_orders`)."""
+
+    deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="history")
+    state = models.CharField(max_length=12, choices=Deployment.State.choices)
+    replaced_by = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.deployment_id}: {self.state}"
 
 
 class Recipient(models.Model):

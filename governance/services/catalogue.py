@@ -17,7 +17,7 @@ from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Record
 from governance.policies import Actor, Permission, demand
-from governance.services import lineages, rescans
+from governance.services import lineages, places, rescans
 
 BATCH = 2000
 
@@ -141,7 +141,7 @@ def _lineage_problems(lineage: str, artifact: str) -> list[str]:
 def deployment_register(*, version: ModelVersion, place: str, actor: Actor, pointer: Path | None = None) -> Deployment:
     """A place where a version answers; `pointer` is the file that tells a serving process what to load."""
     demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
-    deployment = Deployment.objects.create(version=version, place=place, pointer=str(pointer) if pointer else "")
+    deployment = places.place_create(version, place, str(pointer) if pointer else "", actor.user)
     ledger.append(action="deployment.registered", actor=actor, body={"version": version.artifact, "place": place})
     return deployment
 

@@ -20,17 +20,20 @@ from governance.models import (
     Case,
     ClaimedItem,
     Decision,
+    Deployment,
     Disposal,
     Disposition,
     Job,
     LedgerOpening,
     Match,
+    ModelVersion,
     Plan,
     Proof,
     Recipient,
     Record,
     Role,
     User,
+    VersionOrder,
 )
 from governance.models.vault import commitment_key
 from governance.secrets import BASE_DIR
@@ -101,6 +104,8 @@ def _reason(case: Case, plans: list[Plan]) -> str:
     if case.disposition in (Disposition.REFUSED, Disposition.EXCLUDED):
         texts = Decision.objects.filter(match__case=case).exclude(reason="").values_list("ground", "reason")
         return " ".join(dict.fromkeys(f"{ground}: {reason}" for ground, reason in texts))
+    if case.disposition == Disposition.NOT_FULFILLED and (gone := _withdrawn(case)):
+        return gone
     if case.disposition == Disposition.NOT_FULFILLED and not plans:
         given_up = LedgerOpening.objects.filter(case=case, entry__action="model.withdrawal_proposed").last()
         return f"No plan could be made. {given_up.body['why']}" if given_up else "No plan could be made."
@@ -108,6 +113,21 @@ def _reason(case: Case, plans: list[Plan]) -> str:
         ends = [f"plan {plan.attempt} ({dispatch.METHODS[plan.method].title}): {_verdict(plan)}" for plan in plans]
         return "No plan ended in a version that could take the old one's place: " + "; ".join(ends) + "."
     return ""
+
+
+def _withdrawn(case: Case) -> str:
+    """That the model which learned the records left service, where nothing was unlearned because of that."""
+    learned = ModelVersion.objects.filter(datasets__records__matches__case=case)
+    orders = VersionOrder.objects.filter(kind="withdraw", done_at__isnull=False, version__in=learned)
+    order = orders.select_related("version__model").order_by("-done_at").first()
+    if order is None or order.done_at is None:
+        return ""
+    gone = Disposal.objects.filter(version=order.version, what=Disposal.What.WEIGHTS).first()
+    day = f" Its weights are deleted by {gone.due_on:%d %B %Y}." if gone and not gone.deleted_at else ""
+    return (
+        f"{order.version}, which learned the records, was withdrawn from service on {order.done_at:%d %B %Y}, so "
+        f"nothing was unlearned from it.{day} The records are left out of future training."
+    )
 
 
 def _verdict(plan: Plan) -> str:
@@ -275,12 +295,23 @@ def _models(case: Case, plan: Plan | None) -> dict[str, Any] | None:
 
 
 def _deployments(plan: Plan | None) -> list[dict[str, Any]]:
-    places = plan.base.deployments.order_by("id") if plan else []
+    if plan is None:
+        return []
     return [
-        {"place": d.place, "revision": plan.base.revision, "state": d.state, "since": leaf.timestamp(d.changed_at)}
-        for d in places
-        if plan
+        {"place": d.place, "revision": plan.base.revision, "state": state, "since": leaf.timestamp(d.changed_at)}
+        for d, state in _places(plan.base)
     ]
+
+
+def _places(version: ModelVersion) -> list[tuple[Deployment, str]]:
+    """Places of a version with their state as evidence knows it: one that is out of service is none any more."""
+    rows = version.deployments.exclude(state=Deployment.State.WITHDRAWN).order_by("id")
+    return [(d, "pending" if d.state == Deployment.State.WITHDRAWING else d.state) for d in rows]
+
+
+def place_states(version: ModelVersion) -> list[str]:
+    """The states of a version's places, as evidence knows them."""
+    return [state for _place, state in _places(version)]
 
 
 def _disposals(case: Case, plan: Plan | None) -> list[Disposal]:

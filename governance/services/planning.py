@@ -14,7 +14,7 @@ from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposition, Job, ModelVersion, Plan, Record, Status
 from governance.policies import Actor, Permission, demand, demand_impartial
-from governance.services import candidates, exact, verification_policies
+from governance.services import candidates, exact, orders, verification_policies
 
 SYSTEM = Actor.system("planning")
 
@@ -43,11 +43,17 @@ def plan_propose(*, job: Job) -> Plan | None:
         Unfit: no released version learned the records, or several did (each model is planned in a case of its own).
     """
     case = job.load_case()
+    if case.status != Status.PLANNING:
+        # A withdrawal of the version ended the case while this job waited.
+        return None
     tried = list(case.plans.select_related("base__model", "verification"))
     if over := candidates.ended(tried):
         _give_up(case, tried, tried[-1].base, over)
         return None
     records = records_to_forget(case)
+    if gone := _withdrawn(records):
+        case_end(case, f"{gone} was withdrawn from service, so nothing is unlearned from it.")
+        return None
     base, dataset = _affected(records)
     exact.lock(base)
     aside = records_set_aside(dataset, records)
@@ -114,13 +120,22 @@ def _give_up(case: Case, tried: list[Plan], base: ModelVersion, why: str) -> Non
             "why": why,
         }
         ledger.append(action="model.withdrawal_proposed", actor=SYSTEM, case=case, body=body)
-    advance(
-        case=case,
-        to=Status.REPORTING,
-        actor=SYSTEM,
-        reason=f"None was shown to forget, and nothing is left to try. {why}",
-        disposition=Disposition.NOT_FULFILLED,
-    )
+        orders.withdrawal_propose(version=version, reason=f"Nothing is left to try. {why}", actor=SYSTEM, case=case)
+    case_end(case, f"None was shown to forget, and nothing is left to try. {why}")
+
+
+def case_end(case: Case, why: str) -> None:
+    """A case that waits for a plan ends without one."""
+    advance(case=case, to=Status.REPORTING, actor=SYSTEM, reason=why, disposition=Disposition.NOT_FULFILLED)
+
+
+def _withdrawn(records: list[Record]) -> ModelVersion | None:
+    """The version that learned the records and was withdrawn, where none that learned them is in service."""
+    learned = ModelVersion.objects.filter(datasets__in={record.dataset_id for record in records})
+    if learned.filter(state=ModelVersion.State.RELEASED).exists():
+        return None
+    gone = learned.filter(state=ModelVersion.State.WITHDRAWN).select_related("model")
+    return gone.order_by("-revision").first()
 
 
 def _affected(records: list[Record]) -> tuple[ModelVersion, int]:

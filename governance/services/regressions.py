@@ -20,7 +20,7 @@ from governance import dispatch
 from governance.errors import KeyDestroyed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import reopen
-from governance.models import Case, Disposition, Job, ModelVersion, Plan, Recheck, Record, Role, Status, User
+from governance.models import Case, Disposition, Job, ModelVersion, Plan, Recheck, Record, Relation, Role, Status, User
 from governance.models.vault import subject_key
 from governance.policies import Actor
 from governance.services.notification import letter_send
@@ -171,7 +171,8 @@ def _close(row: Recheck, state: Recheck.State, **columns: Any) -> None:
 def _reopen(row: Recheck) -> None:
     """A child case with the finding, unless one is open already; the legal desk is told either way."""
     parent = row.plan.case
-    open_child = Case.objects.filter(parent=parent, regressions__isnull=False).exclude(status=Status.CLOSED).first()
+    mine = Case.objects.filter(parent=parent, relation__in=[Relation.REGRESSION, Relation.ROLLBACK])
+    open_child = mine.exclude(status=Status.CLOSED).first()
     try:
         if open_child is None:
             row.child = reopen(parent=parent, actor=SYSTEM, body=_facts(row))

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -21,7 +17,7 @@ from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Recipient, Release, Status
 from governance.policies import Actor, Permission, demand, demand_impartial, may
-from governance.services import dossier, lineages, planning
+from governance.services import dossier, lineages, places, planning
 
 log = logging.getLogger(__name__)
 SYSTEM = Actor.system("release")
@@ -65,14 +61,15 @@ def _replace(case: Case, plan: Plan, release: Release) -> None:
         # Another case whose records the same pass deleted has put the version in service already.
         ledger.append(action="release.joined", actor=SYSTEM, case=case, body={"after": release.version.artifact})
         return
-    ModelVersion.objects.filter(pk=plan.base_id).update(state=ModelVersion.State.RETIRED)
-    places = Deployment.objects.filter(version=plan.base, state=Deployment.State.SERVING)
-    places.update(state=Deployment.State.PENDING, changed_at=now)
+    base = ModelVersion.objects.filter(pk=plan.base_id).exclude(state=ModelVersion.State.WITHDRAWN)
+    base.update(state=ModelVersion.State.RETIRED)
     due = timezone.localdate() + timedelta(days=settings.DISPOSAL_DAYS)
     for what, version, artifact in _to_dispose(case, plan, release.version):
         Disposal.objects.get_or_create(
             version=version, what=what, artifact=artifact, defaults={"case": case, "due_on": due}
         )
+        # Weights that came back by a rollback had a day already; it begins anew.
+        Disposal.objects.filter(artifact=artifact, deleted_at=None, due_on__lt=due).update(due_on=due)
     ledger.append(
         action="version.released",
         actor=SYSTEM,
@@ -80,11 +77,7 @@ def _replace(case: Case, plan: Plan, release: Release) -> None:
         body={"before": plan.base.artifact, "after": release.version.artifact, "dispose_by": due.isoformat()},
     )
     planning.plans_rebase(plan.base, release.version)
-    for place in Deployment.objects.filter(version=plan.base, state=Deployment.State.PENDING).exclude(pointer=""):
-        pointer_write(place, release.version)
-        Deployment.objects.filter(pk=place.pk).update(
-            state=Deployment.State.REPLACED, replaced_by=release.version, changed_at=now
-        )
+    places.replace_all(plan.base, release.version)
 
 
 def _to_dispose(case: Case, plan: Plan, released: ModelVersion) -> Iterator[tuple[str, ModelVersion, str]]:
@@ -101,27 +94,6 @@ def _to_dispose(case: Case, plan: Plan, released: ModelVersion) -> Iterator[tupl
             yield Disposal.What.CHECKPOINTS, plan.base, checkpoint
 
 
-def pointer_write(place: Deployment, version: ModelVersion) -> None:
-    """Tell a serving process which weights to load, and read back what it will find.
-
-    Raises:
-        Unfit: the pointer cannot be written, or holds something else; the place keeps its state.
-    """
-    path = Path(place.pointer)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w") as file:
-            json.dump({"model": version.model.name, "revision": version.revision, "artifact": version.artifact}, file)
-        os.replace(temporary, path)
-        written = json.loads(path.read_text())["artifact"]
-    except OSError as error:
-        raise Unfit(
-            f"{place.place}: its pointer cannot be written ({error.strerror}); mend it and sign again."
-        ) from error
-    if written != version.artifact:
-        raise Unfit(f"{place.place}: its pointer was changed by somebody else at the same moment; sign again.")
-
-
 @transaction.atomic
 def deployment_record(*, deployment: Deployment, state: Deployment.State, case: Case, actor: Actor) -> None:
     """A person reports what is known of a place that has no pointer.
@@ -133,14 +105,10 @@ def deployment_record(*, deployment: Deployment, state: Deployment.State, case: 
     release = getattr(case, "release", None)
     if release is None or deployment.version_id != release.version.parent_id and not _is_base(case, deployment):
         raise Unfit(f"{deployment.place} does not serve the version that this case replaces.")
-    if state == Deployment.State.SERVING:
+    if state not in (Deployment.State.PENDING, Deployment.State.REPLACED, Deployment.State.UNREACHABLE):
         raise Unfit(f"{deployment.place}: choose replaced, pending or unreachable.")
-    Deployment.objects.filter(pk=deployment.pk).update(
-        state=state,
-        changed_at=timezone.now(),
-        changed_by=actor.user,
-        replaced_by=release.version if state == Deployment.State.REPLACED else None,
-    )
+    after = release.version if state == Deployment.State.REPLACED else None
+    places.move(deployment, state, by=actor.user, replaced_by=after)
     ledger.append(
         action="deployment.recorded", actor=actor, case=case, body={"place": deployment.place, "state": state.value}
     )
@@ -176,7 +144,7 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
     plan = case.plans.filter(candidate=case.release.version).get() if hasattr(case, "release") else None
     if plan is None:
         raise Unfit("Both signatures are needed: the release manager's and legal's.")
-    states = list(Deployment.objects.filter(version=plan.base).values_list("state", flat=True))
+    states = dossier.place_states(plan.base)
     waiting = [s for s in states if s in (Deployment.State.SERVING, Deployment.State.PENDING)]
     if waiting:
         raise Unfit(f"{len(waiting)} places still wait for the new version; record each as replaced or unreachable.")
@@ -206,7 +174,8 @@ def dispose_due() -> int:
     for disposal in sorted(due, key=lambda one: one.what == Disposal.What.CHECKPOINTS):
         # An exact deletion that was run twice has the same bits, so the same name, as the version in use.
         used = ModelVersion.objects.filter(Q(artifact=disposal.artifact) | Q(lineage=disposal.artifact))
-        if used.exclude(state__in=[ModelVersion.State.RETIRED, ModelVersion.State.REJECTED]).exists():
+        out = [ModelVersion.State.RETIRED, ModelVersion.State.REJECTED, ModelVersion.State.WITHDRAWN]
+        if used.exclude(state__in=out).exists():
             continue
         if not dispatch.discard(disposal.artifact):
             log.warning("%s %s is still listed by another stored tree", disposal.what, disposal.artifact)

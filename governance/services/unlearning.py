@@ -138,7 +138,7 @@ def _ride(plan: Plan, other: Plan) -> None:
             raise Unfit(f"The run of plan {leader.pk} is not on record, so its result cannot be taken over.")
         _hand_over(plan, leader.candidate, run)
     elif leader.state == Plan.State.FAILED:
-        _give_up(plan)
+        plan_spend(plan)
 
 
 def _hand_over(plan: Plan, candidate: ModelVersion, run: Job) -> None:
@@ -191,12 +191,13 @@ def unlearning_fail(*, job: Job) -> None:
     jobs.siblings_stop(job=job, actor=SYSTEM)
     if plan.deletion:
         _dispose_parts(plan, plan.base)
-    _give_up(plan)
+    plan_spend(plan)
     for rider in plan.riders.filter(state=Plan.State.CONFIRMED, candidate=None).select_related("case"):
-        _give_up(rider)
+        plan_spend(rider)
 
 
-def _give_up(plan: Plan) -> None:
+def plan_spend(plan: Plan) -> None:
+    """A confirmed plan that comes to nothing: spent, and its case back at planning."""
     spent = Plan.objects.filter(pk=plan.pk, state=Plan.State.CONFIRMED).update(state=Plan.State.FAILED)
     if spent and Case.objects.filter(pk=plan.case_id, status=Status.UNLEARNING).exists():
         advance(case=plan.case, to=Status.PLANNING, actor=SYSTEM, reason=f"Plan {plan.attempt}: the run failed")

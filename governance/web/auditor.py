@@ -26,7 +26,7 @@ P = Permission
 KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version",
          "deployment",
          "report", "letter", "clock", "deadline", "person", "people", "job", "dataset", "weights", "records",
-         "rescan", "filter_list")  # fmt: skip
+         "rescan", "filter_list", "order")  # fmt: skip
 
 
 @require_safe

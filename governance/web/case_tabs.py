@@ -181,7 +181,7 @@ def _release(look: Look) -> Context:
         "release": release,
         "places": [_place(place) for place in places.order_by("id")],
         "place_action": address(case, "place") if can and case.status == S.RELEASE else "",
-        "place_states": [c for c in Deployment.State.choices if c[0] != Deployment.State.SERVING],
+        "place_states": [c for c in Deployment.State.choices if c[0] in ("pending", "replaced", "unreachable")],
         "tell_action": address(case, "recipients") if can and untold else "",
         "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told")],
         "recipient_rows": [
@@ -195,7 +195,10 @@ def _release(look: Look) -> Context:
     }
 
 
-PLACE_STATES = {"serving": "at_risk", "pending": "waiting", "replaced": "pass", "unreachable": "at_risk"}
+PLACE_STATES = {
+    "serving": "at_risk", "pending": "waiting", "replaced": "pass", "unreachable": "at_risk",
+    "withdrawing": "waiting", "withdrawn": "paused",
+}  # fmt: skip
 
 
 def _place(place: Deployment) -> Context:

@@ -23,6 +23,7 @@ Show = Callable[[HttpRequest, forms.Form | None, int], HttpResponse]
 #: View name, permission, label.
 TABS: list[tuple[str, Permission, Any]] = [
     ("duties", Permission.SEE_DUTIES, gettext_lazy("Containment")),
+    ("versions", Permission.SEE_DUTIES, gettext_lazy("Versions")),
 ]
 
 

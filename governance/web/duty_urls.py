@@ -2,12 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from governance.web import containment
+from governance.web import containment, versions
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
     path("duties/lift/", containment.lift, name="containment_lift"),
     path("duties/filter-list/", containment.filter_list_make, name="filter_list_make"),
     path("duties/filter-list/<int:version>.json", containment.filter_list, name="filter_list"),
+    path("duties/versions/", versions.versions, name="versions"),
+    path("duties/versions/withdraw/", versions.withdraw, name="version_withdraw"),
+    path("duties/versions/rollback/", versions.rollback, name="version_rollback"),
+    path("duties/versions/place/", versions.place, name="version_place"),
+    path("duties/versions/<int:pk>/sign/", versions.sign, name="order_sign"),
+    path("duties/versions/<int:pk>/refuse/", versions.refuse, name="order_refuse"),
     path("datasets/<uuid:public_id>/records.txt", containment.dataset_records, name="dataset_records"),
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.models import Disposition, Quarantine
+from governance.models import Disposition, Quarantine, VersionOrder
 
 Body = Mapping[str, Any]
 
@@ -19,6 +21,11 @@ def _records(n: int) -> str:
 
 def _why(text: str) -> str:
     return str(Disposition(text).label).lower() if text in Disposition.values else text
+
+
+def _order(text: str, body: Body) -> str:
+    what = str(VersionOrder.Kind(body["kind"]).label).lower()
+    return text % {"what": what, "model": body["model"], "why": body.get("why", "")}
 
 
 WORDS: Mapping[str, Callable[[Body], str]] = {
@@ -39,6 +46,18 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "filter_list.made": lambda b: (
         _("made filter list %(n)s with %(works)s works") % {"n": b["version"], "works": b["works"]}
     ),
+    "order.proposed": lambda b: _order(_("proposed the %(what)s of %(model)s: %(why)s"), b),
+    "order.signed": lambda b: (
+        _order(_("signed the %(what)s of %(model)s for legal"), b)
+        if b["side"] == "legal"
+        else _order(_("signed the %(what)s of %(model)s"), b)
+    ),
+    "order.refused": lambda b: _order(_("refused the %(what)s of %(model)s: %(why)s"), b),
+    "version.withdrawn": lambda b: (
+        _("took %(model)s out of service; its weights go by %(day)s")
+        % {"model": b["model"], "day": date_format(date.fromisoformat(b["dispose_by"]), "j F Y")}
+    ),
+    "version.put_back": lambda b: _("put the version before back into service; the case is opened again"),
     "dataset.exported": lambda b: (
         (
             _("exported %(records)s that are held out of training")

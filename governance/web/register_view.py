@@ -21,6 +21,7 @@ from governance.web.case_tabs import PLACE_STATES, deletion_words
 Context = dict[str, Any]
 VERSION_STATES = {
     "candidate": "waiting", "released": "pass", "retired": "paused", "reference": "decision", "rejected": "fail",
+    "withdrawn": "fail",
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def places_words(places: Iterable[Deployment]) -> Context | None:
         counts[place.state] = counts.get(place.state, 0) + 1
     if not counts:
         return None
-    order = ("unreachable", "pending", "serving", "replaced")
+    order = ("unreachable", "pending", "withdrawing", "serving", "replaced", "withdrawn")
     worst = next(state for state in order if counts.get(state))
     label = Deployment.State(worst).label
     rest = [f"{Deployment.State(s).label.lower()} {counts[s]}" for s in order if s != worst and counts.get(s)]

@@ -11,4 +11,10 @@ DUTIES: dict[str, dict[str, object]] = {
     "filter_list_make": {"to": (P.EXPORT_LISTS,), "post": True},
     "filter_list": {"to": (P.EXPORT_LISTS,), "args": "filter_list"},
     "dataset_records": {"to": (P.EXPORT_LISTS,), "args": "dataset", "post": True},
+    "versions": {"to": (P.SEE_DUTIES,)},
+    "version_withdraw": {"to": (P.PROPOSE_ORDER,), "post": True, "decide": True},
+    "version_rollback": {"to": (P.PROPOSE_ORDER,), "post": True, "decide": True},
+    "version_place": {"to": (P.UPDATE_DEPLOYMENT,), "post": True},
+    "order_sign": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
+    "order_refuse": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
 }

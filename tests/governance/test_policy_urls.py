@@ -13,7 +13,7 @@ from django.urls import URLPattern, reverse
 from governance import urls
 from governance.models import Job, LedgerEntry, Report, Role, Status, User
 from governance.policies import GRANTS, Actor, Permission
-from governance.services import fingerprints
+from governance.services import fingerprints, orders
 from governance.services.jobs import job_fail
 from governance.services.verification_policies import policy_propose
 from governance.web.case_actions import ACTIONS
@@ -125,9 +125,12 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         thresholds={"confidence": 0.99}, reason="Two seeds of our own were measured.", actor=people[Role.LEGAL]
     )
     fingerprints.filter_list_make(actor=people[Role.LEGAL])
+    order = orders.withdrawal_propose(version=released, reason="Nothing is left to try.", actor=Actor.system("test"))
+    assert order
     return {
         "": [],
         "filter_list": [1],
+        "order": [order.pk],
         "case": [case.public_id],
         "model": [released.model.public_id],
         "version": [released.model.public_id, released.revision],

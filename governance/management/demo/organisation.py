@@ -16,7 +16,7 @@ from governance.management.demo.people import actor
 from governance.models import Dataset, Job, ModelVersion, Role
 from governance.secrets import home
 from governance.services import catalogue
-from governance.services.release import pointer_write
+from governance.services.places import pointer_write
 
 MODEL = "Lumen"
 ARTIST = "artist-00"
