@@ -19,7 +19,7 @@ from tests.governance.conftest import file_case
 TEXT = "Because “this” & that."
 #: Templates by what they need beside the case itself.
 TEMPLATES = files.names()
-CHILD = {"reopened", "complaint"}
+CHILD = {"reopened", "complaint", "put_back"}
 KNOWN_LAWS = [
     "works",
     "appeal_us_va",
