@@ -121,7 +121,7 @@ class Deployment(models.Model):
 
 
 class PlaceState(models.Model):
-    """One line of a place's history; never changed (`0012_orders`)."""
+    """One line of a place's history; never changed (`0013_orders`)."""
 
     deployment = models.ForeignKey(Deployment, on_delete=models.PROTECT, related_name="history")
     state = models.CharField(max_length=12, choices=Deployment.State.choices)

@@ -17,7 +17,7 @@ def _other(one: str, other: str) -> Q:
 
 
 class VersionOrder(models.Model):
-    """A proposal, then the signatures of legal and of a release manager; what was signed is final (`0012_orders`)."""
+    """A proposal, then the signatures of legal and of a release manager; what was signed is final (`0013_orders`)."""
 
     class Kind(models.TextChoices):
         """What is ordered."""

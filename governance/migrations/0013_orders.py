@@ -103,7 +103,7 @@ def begin(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0011_house_policy'),
+        ('governance', '0012_old_letters_in_the_outbox'),
     ]
 
     operations = [
