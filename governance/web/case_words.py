@@ -14,7 +14,10 @@ from django.utils.translation import ngettext
 from governance.clocks import LAWS, reckon, rows
 from governance.kinds import rule
 from governance.models import Case, CaseClock, Kind, Status
+from governance.selectors import clocks as select_clocks
+from governance.selectors import queue_forecast
 from governance.templatetags.scales import Clock, days_phrase
+from governance.web import clock_marks
 
 S = Status
 #: The stages on the scale, in their order; "waiting for information" stands where it was asked.
@@ -77,7 +80,10 @@ def tone(case: Case, today: date) -> str:
 
 
 def attach(cases: list[Case]) -> None:
-    """Load the clocks of those cases whose date moves on with each day, all in one go."""
+    """Load what a list tells of clocks: those that move on with each day, alarms, forecasts; a few queries in all."""
+    alarms, forecasts = select_clocks.alarms_of(cases), queue_forecast.of_cases(cases)
+    for case in cases:
+        case.marks_in_hand = clock_marks.marks(alarms.get(case.pk, ""), forecasts.get(case.pk))  # type: ignore[attr-defined]
     waiting = {case.pk: case for case in cases if case.paused_on}
     found = CaseClock.objects.filter(case__in=list(waiting), ended_at=None).select_related("case", "extension")
     for case in waiting.values():
@@ -162,6 +168,7 @@ def row(case: Case, today: date, *, url: str) -> dict[str, Any]:
         "clock": clock(case, today),
         "left": left(case, today),
         "due": due_words(case, today),
+        "marks": getattr(case, "marks_in_hand", ()),
         "reviewer": case.officer or "",
         "unassigned": case.officer is None and case.is_open,
         "with_": case.officer or _("Unassigned"),

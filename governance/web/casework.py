@@ -217,6 +217,7 @@ def case_new(request: HttpRequest) -> HttpResponseBase:
                 made = intake.case_file(
                     kind=form.kind(), law=data["law"], name=data["name"], email=data["email"], items=form.items(),
                     actor=Actor.of(request.user), channel=Channel(data["channel"]), received_on=data["received_on"],
+                    place=data["place"],
                 )  # fmt: skip
             except GovernanceError as error:
                 status = error.status

@@ -5,27 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
-from governance.clocks import laws_for, place_of
-from governance.errors import Unfit
+from governance.clocks import laws_for
 from governance.models import Case, CaseClock
-from governance.web.staff_forms import CaseForm, reason_field
-
-PLACE_HINT = gettext_lazy("Country and subdivision, for example IE or DE-BY. Empty: where the house is.")
-
-
-def clean_place(text: str) -> str:
-    """A place as it was written, if it exists.
-
-    Raises:
-        ValidationError: a country or subdivision that is not known.
-    """
-    try:
-        return str(place_of(text)) if text.strip() else ""
-    except Unfit as error:
-        raise ValidationError(list(error.messages)) from error
+from governance.web.staff_forms import PLACE_HINT, CaseForm, clean_place, reason_field
 
 
 class AddLawForm(CaseForm):

@@ -14,8 +14,9 @@ from governance.clocks import law_get, rows
 from governance.errors import KeyDestroyed, Unfit
 from governance.models import Case, CaseClock, ClockPause
 from governance.policies import Actor, Permission, may
+from governance.selectors import queue_forecast
 from governance.services import clocks as service
-from governance.web import case_words
+from governance.web import case_words, clock_marks
 
 
 def day(value: date) -> str:
@@ -32,6 +33,7 @@ def context(case: Case, actor: Actor, today: date) -> dict[str, Any]:
         "clock_due_long": date_format(due, "l j F" if due.year == today.year else "l j F Y"),
         "clocks": [_clock(clock, actor, governs=clock is first, several=len(found) > 1) for clock in found],
         "clocks_note": _several(found, first),
+        "clock_forecast": clock_marks.forecast_words(case, queue_forecast.of_case(case)),
         "clock_late": _late_from_the_start(found, case),
     }
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from governance.clocks import LAWS
+from governance.clocks import LAWS, place_of
+from governance.errors import Unfit
 from governance.forms_renderer import ChoiceCards, DateField
 from governance.kinds import rule
 from governance.models import Case, Channel, Decision, Deployment, Kind, Plan, Proof, Status
@@ -27,6 +28,21 @@ def reason_field(label: Any, hint: Any = "", *, required: bool = True, rows: int
         label=label, help_text=hint, required=required, max_length=REASON_LENGTH, validators=[no_nul],
         widget=forms.Textarea(attrs={"rows": rows}),
     )  # fmt: skip
+
+
+PLACE_HINT = gettext_lazy("Country and subdivision, for example IE or DE-BY. Empty: where the house is.")
+
+
+def clean_place(text: str) -> str:
+    """A place as it was written, if it exists.
+
+    Raises:
+        ValidationError: a country or subdivision that is not known.
+    """
+    try:
+        return str(place_of(text)) if text.strip() else ""
+    except Unfit as error:
+        raise ValidationError(list(error.messages)) from error
 
 
 class CaseForm(forms.Form):
@@ -292,6 +308,9 @@ class NewCaseForm(forms.Form):
         label=gettext_lazy("Under which law"),
         choices=[(law.code, f"{law.title} ({law.article.split(';')[0]})") for law in LAWS.values()],
     )
+    place = forms.CharField(
+        label=gettext_lazy("Whose public holidays count"), help_text=PLACE_HINT, required=False, max_length=24
+    )
     name = forms.CharField(label=gettext_lazy("Name"), max_length=NAME_LENGTH, validators=[one_line])
     email = forms.EmailField(label=gettext_lazy("E-mail address"), help_text=gettext_lazy("Where the answer goes."))
     title = forms.CharField(
@@ -307,6 +326,10 @@ class NewCaseForm(forms.Form):
         validators=[no_nul],
         widget=forms.Textarea(attrs={"rows": 8}),
     )
+
+    def clean_place(self) -> str:
+        """A place that is known, or none."""
+        return clean_place(self.cleaned_data["place"])
 
     def clean_received_on(self) -> Any:
         """Not in the future."""

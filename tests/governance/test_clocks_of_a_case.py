@@ -14,6 +14,7 @@ from governance.errors import Conflict, Unfit
 from governance.models import Case, CaseClock, ClockExtension, Kind, LedgerOpening, Relation, Role, Status
 from governance.services import clocks, review
 from tests.governance.conftest import TODAY, file_case
+from tests.governance.staff import sign_in_to_decide
 
 REASONS = "Three models are affected and each of them must be trained again."
 WHY = "The claimant lives in California and the house does business there."
@@ -214,3 +215,59 @@ def test_rows_of_clocks_hold_against_raw_changes(legal: Any, walk: Any) -> None:
             cursor.execute(sql)
     with pytest.raises(Conflict, match="not waiting"):
         review.information_receive(case=case, actor=legal)
+
+
+def test_the_page_shows_every_law_with_steps_citation_version_and_why(legal: Any, client: Any, settings: Any) -> None:
+    settings.PLACE = "DE-BY"
+    case = filed(legal, "ccpa")
+    clocks.clock_add(case=case, actor=legal, law="gdpr", because=WHY)
+    clocks.clock_extend(case=case, actor=legal, reasons=REASONS)
+    client.force_login(legal.user)
+    text = client.get(f"/cases/{case.public_id}/").content.decode()
+    for words in (
+        "2 laws run on this case. The earliest date governs", "11 CCR § 7021(b)", "GDPR Art. 12(3)", WHY,
+        "rule set gdpr 4, in force since 25 May 2018", "rule set ccpa 2, in force since 29 March 2023",
+        "Counted in DE-BY, Europe/Berlin", "Counted in US-CA, America/Los_Angeles", "regardless of the time required",
+        "Extended with notice and reasons of", "Receipt to be confirmed by", "GPU queue",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_the_page_says_that_a_request_was_late_from_the_start(legal: Any, client: Any) -> None:
+    case = filed(legal, days=60)
+    client.force_login(legal.user)
+    assert "Late from the start: entered on" in client.get(f"/cases/{case.public_id}/").content.decode()
+
+
+def test_forms_add_a_law_and_refuse_with_the_citation(legal: Any, client: Any, walk: Any) -> None:
+    case = file_case(kind=Kind.PRIVACY, law="lgpd")
+    sign_in_to_decide(client, legal.user)
+    page = f"/cases/{case.public_id}/"
+    sent = client.post(f"{page}add_law/", {"law": "gdpr", "because": WHY, "place": "IE"}, follow=True)
+    assert "The clock of GDPR runs as well." in sent.content.decode() and case.clocks.count() == 2
+    for data, words in (({"place": "XX"}, "is not known"), ({"place": "US"}, "does not count by the calendar of US")):
+        case.clocks.filter(law="uk_gdpr").update(ended_at=timezone.now())
+        answer = client.post(f"{page}add_law/", {"law": "uk_gdpr", "because": WHY, **data})
+        assert answer.status_code == 422 and words in answer.content.decode()
+    gdpr = case.clocks.get(law="gdpr")
+    client.post(f"{page}end_law/", {"clock": gdpr.pk, "because": "Nobody in the Union is concerned by it."})
+    gdpr.refresh_from_db()
+    assert gdpr.ended_at
+    refused = client.post(f"{page}extend/", {"reasons": REASONS})
+    assert refused.status_code == 422 and "LGPD Art. 19, II" in refused.content.decode()
+    walk(case, Status.PROOF)
+    asked = {"choice": "ask", "text": "Which account is yours?", "pauses_clock": "on"}
+    refused = client.post(f"{page}review/", asked)
+    assert refused.status_code == 422 and "knows no pause" in refused.content.decode()
+
+
+def test_staff_name_the_country_whose_holidays_count(legal: Any, client: Any) -> None:
+    client.force_login(legal.user)
+    data = {
+        "channel": "post", "received_on": "2026-03-05", "asked": "privacy", "law": "gdpr", "place": "de-by",
+        "name": "Ada Brenn", "email": "ada@brenn.example", "title": "Address", "text": "Lives at 4 Mill Lane.",
+    }  # fmt: skip
+    client.post("/cases/new/", data)
+    clock = CaseClock.objects.get()
+    assert (clock.country, clock.subdivision, clock.due) == ("DE", "BY", date(2026, 4, 7))
+    assert client.post("/cases/new/", {**data, "place": "XX"}).status_code == 422
