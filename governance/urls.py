@@ -8,13 +8,17 @@ from governance.api import views
 from governance.web import (
     administration,
     auditor,
+    case_letter,
     casework,
     claimant,
     executive,
+    letter_pages,
     operations,
+    outbox_pages,
     thresholds,
     tracking,
     verify,
+    webhook_pages,
 )
 from governance.web.accounts import desk
 from governance.web.case_actions import ACTIONS
@@ -60,6 +64,26 @@ staff: list[URLPattern | URLResolver] = [
     path("cases/<uuid:public_id>/verification/", casework.verification, name="verification"),
     path("cases/<uuid:public_id>/reveal/", casework.reveal, name="case_reveal"),
     *(path(f"cases/<uuid:public_id>/{name}/", casework.act(name), name=f"case_{name}") for name in ACTIONS),
+    path("cases/<uuid:public_id>/letter/", case_letter.case_letter, name="case_letter"),
+    path("cases/<uuid:public_id>/letter/preview/", case_letter.case_letter_preview, name="case_letter_preview"),
+    path("messages/", outbox_pages.outbox, name="outbox"),
+    path("messages/letters/", letter_pages.letters, name="letters"),
+    path("messages/letters/<slug:name>/<slug:language>/", letter_pages.letter, name="letter"),
+    path("messages/letters/<slug:name>/<slug:language>/review/", letter_pages.letter_review, name="letter_review"),
+    path("messages/webhooks/", webhook_pages.webhooks, name="webhooks"),
+    path("messages/webhooks/new/", webhook_pages.webhook_new, name="webhook_new"),
+    path("messages/webhooks/<uuid:public_id>/", webhook_pages.webhook, name="webhook"),
+    *(
+        path(
+            f"messages/webhooks/<uuid:public_id>/{step}/",
+            getattr(webhook_pages, f"webhook_{step}"),
+            name=f"webhook_{step}",
+        )
+        for step in ("ping", "rotate", "stop", "resume", "remove")
+    ),
+    path("messages/<uuid:public_id>/", outbox_pages.message, name="message"),
+    path("messages/<uuid:public_id>/again/", outbox_pages.message_again, name="message_again"),
+    path("messages/<uuid:public_id>/returned/", outbox_pages.message_returned, name="message_returned"),
     path("models/", operations.models, name="models"),
     path("models/register/", operations.models_register, name="models_register"),
     path("models/<uuid:public_id>/", operations.model, name="model"),

@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -254,7 +255,7 @@ def _tell(subscription: Subscription, why: str) -> None:
     """A mail to the administrators."""
     people = User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).values_list("email", flat=True)
     title = f"Webhook “{subscription.name}” was stopped"
-    place = f"{settings.BASE_URL}/webhooks/{subscription.public_id}/"
+    place = settings.BASE_URL + reverse("webhook", args=[subscription.public_id])
     if people:
         send_mail(title, f"{title}. {why}\n\n{place}\n", settings.DEFAULT_FROM_EMAIL, list(people))
 

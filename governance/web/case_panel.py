@@ -48,7 +48,9 @@ class Desk:
         if not any(may(self.actor, permission) for permission in action.permissions):
             roles = ", ".join(roles_with(*action.permissions))
             return {"why_not": _("This step is for: %(roles)s.") % {"roles": roles}}
-        return {"form": self.form(name), "action": address(self.case, name), "submit": submit}
+        asked = {"form": self.form(name), "action": address(self.case, name), "submit": submit}
+        looks = name in ("review", "extend") and may(self.actor, Permission.WRITE_LETTER)
+        return {**asked, "preview": reverse("case_letter_preview", args=[self.case.public_id])} if looks else asked
 
 
 def address(case: Case, name: str) -> str:

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 from governance import dispatch
 from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Recipient, Release, Report, Status
 from governance.policies import Actor, Permission, may
-from governance.web import case_matches, plan_view
+from governance.selectors.letters import letters_of
+from governance.web import case_matches, message_tabs, plan_view
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
@@ -224,16 +225,24 @@ def deletion_words(disposal: Disposal) -> str:
 
 
 def _letters(look: Look) -> Context:
-    rows = [
-        [letter.template, when(letter.created_at), when(letter.sent_at) if letter.sent_at else _("not sent yet")]
-        for letter in look.case.letters.all()
-    ]
+    written = {message.letter_id: message for message in letters_of(look.case)}
+    opens = may(look.actor, Permission.SEE_OUTBOX)
+    rows = []
+    for letter in look.case.letters.all():
+        message = written.get(letter.pk)
+        name: Context = {"text": letter.template.replace("_", " "), "note": letter.language}
+        if message and opens:
+            name["url"] = reverse("message", args=[message.public_id])
+        rows.append([name, when(letter.created_at), message_tabs.state(message) if message else _("not sent yet")])
+    link = reverse("case_letter", args=[look.case.public_id])
+    write = {"label": _("By hand"), "value": _("Write a letter, or look at one before it goes out"), "url": link}
     return {
         "tab_template": "casework/_tab_plain.html",
         "tab_title": _("Letters"),
         "tab_note": _(
             "Letters hold the claimant's name and private link, so their text is shown to the claimant alone."
         ),
+        "tab_facts": [write] if may(look.actor, Permission.WRITE_LETTER) else [],
         "tab_columns": [_("Letter"), _("Written"), _("Sent")],
         "tab_rows": rows,
         "tab_empty": _("No letter was written yet."),

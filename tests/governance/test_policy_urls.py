@@ -21,6 +21,7 @@ from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
 from tests.governance.duty_doors import DUTIES
 from tests.governance.lineage_example import put_lineage
+from tests.governance.message_doors import MESSAGES, messages_world
 from tests.governance.staff import sign_in_to_decide
 
 P = Permission
@@ -92,6 +93,7 @@ DOORS: dict[str, Door] = {
     "person_activate": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_second_factor": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     **{name: Door(**door) for name, door in DUTIES.items()},  # type: ignore[arg-type]
+    **{name: Door(**door) for name, door in MESSAGES.items()},  # type: ignore[arg-type]
 }
 World = dict[str, list[Any]]
 
@@ -131,6 +133,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "": [],
         "filter_list": [1],
         "order": [order.pk],
+        **messages_world(),
         "case": [case.public_id],
         "model": [released.model.public_id],
         "version": [released.model.public_id, released.revision],
