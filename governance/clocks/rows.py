@@ -115,11 +115,16 @@ def ensure(case: Case) -> list[CaseClock]:
     """The clocks that count; a case from before there were clocks gets the one of its law, with the date it had."""
     found = active(case)
     if not found:
-        clock = begin(case, received=case.received_on, because="Entered before the clocks were kept one by one.")
-        clock.case = case
-        clock.save()
+        first_of(case).save()
         found = active(case)
     return found
+
+
+def first_of(case: Case) -> CaseClock:
+    """The clock, not stored, of a case that has none."""
+    clock = begin(case, received=case.received_on, because="Entered before the clocks were kept one by one.")
+    clock.case = case
+    return clock
 
 
 def settle(case: Case) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from django.db.models import Q
 from django.urls import reverse
 
 from governance import dispatch
-from governance.clocks import LAWS
+from governance.clocks import LAWS, rows
 from governance.evidence import engine_results, error_rates, leaf, sentences
 from governance.kinds import rule
 from governance.models import (
     Case,
+    CaseClock,
     ClaimedItem,
     Decision,
     Deployment,
@@ -91,11 +92,20 @@ def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
         "received_on": case.received_on.isoformat(),
         "disposition": case.disposition,
         "reason": _reason(case, plans),
-        "laws": [{"citation": law.citation, "title": law.title, "version": f"{law.code} {law.version}"}],
+        "laws": [_law(clock) for clock in rows.active(case) or [rows.first_of(case)]],
         "asked": " ".join([rule(case.kind).asked, *([POLICY_ONLY] if law.policy_only else [])]),
         "proof": [{"level": f"P{level}", "shown": str(Proof.Level(level).label)} for level in levels],
         "items_count": len(items),
         "items": [{"title": title} for title in items if title],
+    }
+
+
+def _law(clock: CaseClock) -> dict[str, str]:
+    """A law of the case, in the version that was in force on receipt."""
+    return {
+        "citation": rows.rule_of(clock).citation,
+        "title": LAWS[clock.law].title,
+        "version": f"{clock.law} {clock.version}",
     }
 
 
