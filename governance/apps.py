@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import Error, register
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class GovernanceConfig(AppConfig):
@@ -13,8 +14,30 @@ class GovernanceConfig(AppConfig):
     verbose_name = "Lethe"
 
     def ready(self) -> None:
-        """Make this installation's Celery application the current one."""
+        """Make this installation's Celery application the current one; keep the database's guards in place."""
         import governance.celery  # noqa: F401
+
+        pre_migrate.connect(_guards_off, sender=self)
+        post_migrate.connect(_guards_on, sender=self)
+
+
+def _guards_off(using: str, **_: Any) -> None:
+    """SQLite rebuilds the tables that a migration changes, and cannot while a trigger elsewhere names them."""
+    from django.db import connections
+
+    from governance.models import triggers
+
+    if using == "default" and connections[using].vendor == "sqlite":
+        triggers.drop(connections[using])
+
+
+def _guards_on(using: str, **_: Any) -> None:
+    from django.db import connections
+
+    from governance.models import triggers
+
+    if using == "default" and "governance_rolegrant" in connections[using].introspection.table_names():
+        triggers.install(connections[using])
 
 
 @register

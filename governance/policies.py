@@ -30,6 +30,7 @@ class Permission(enum.Enum):
     EXTEND = "extend or pause the clock"
     SEE_MODELS = "see models and datasets"
     REGISTER_MODELS = "register models, datasets and deployments"
+    CHOOSE_PLAN = "choose a plan"
     CONFIRM_PLAN = "confirm a plan"
     SEE_JOBS = "see jobs"
     CANCEL_JOB = "cancel a job"
@@ -78,10 +79,10 @@ _CASEWORK: dict[Role, frozenset[Permission]] = {
         | {P.REVEAL_PERSON, P.ENTER_CASE, P.RECORD_PROOF, P.REVIEW, P.PROPOSE, P.WITHDRAW, P.EXTEND, P.RELEASE_LEGAL}
     ),
     Role.APPROVER: frozenset(
-        _STAFF | _READ_CASES | _DESK | {P.REVEAL_PERSON, P.APPROVE, P.RELEASE_LEGAL, P.APPROVE_POLICY}
+        _STAFF | _READ_CASES | _DESK | {P.REVEAL_PERSON, P.APPROVE, P.CONFIRM_PLAN, P.RELEASE_LEGAL, P.APPROVE_POLICY}
     ),
     Role.ENGINEER: frozenset(
-        _STAFF | _READ_CASES | _POLICIES | {P.REGISTER_MODELS, P.CONFIRM_PLAN, P.CANCEL_JOB, P.DECLARE}
+        _STAFF | _READ_CASES | _POLICIES | {P.REGISTER_MODELS, P.CHOOSE_PLAN, P.CONFIRM_PLAN, P.CANCEL_JOB, P.DECLARE}
     ),
     Role.RELEASE: frozenset(
         _STAFF | {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.RELEASE_MODEL, P.UPDATE_DEPLOYMENT, P.DECLARE}
@@ -89,6 +90,7 @@ _CASEWORK: dict[Role, frozenset[Permission]] = {
     Role.EXECUTIVE: frozenset(_STAFF | {P.SEE_DASHBOARD, P.SEE_REPORTS, P.SEE_MODELS}),
     Role.AUDITOR: frozenset(_STAFF | _READ_CASES | {P.SEE_DASHBOARD}),
     Role.ADMINISTRATOR: frozenset(_STAFF | {P.MANAGE_USERS}),
+    Role.NONE: frozenset(),
 }
 
 _DUTIES: dict[Role, frozenset[Permission]] = {
@@ -98,7 +100,6 @@ _DUTIES: dict[Role, frozenset[Permission]] = {
     Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER}),
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
     Role.AUDITOR: frozenset({P.SEE_DUTIES}),
-    Role.ADMINISTRATOR: frozenset(),
 }
 _READ_LETTERS = frozenset({P.SEE_LETTERS, P.SEE_OUTBOX})
 #: Letters, the outbox, webhooks.
@@ -109,7 +110,7 @@ _MESSAGES: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: _READ_LETTERS | {P.SEND_AGAIN, P.MANAGE_WEBHOOKS},
 }
 GRANTS: dict[Role, frozenset[Permission]] = {
-    role: _CASEWORK[role] | _DUTIES[role] | _MESSAGES.get(role, frozenset()) for role in Role
+    role: _CASEWORK[role] | _DUTIES.get(role, frozenset()) | _MESSAGES.get(role, frozenset()) for role in Role
 }
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})

@@ -5,53 +5,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-TABLE = "governance_verificationpolicy"
-_FIXED = ("version", "name", "policy", "before", "digest", "reason", "proposed_by_id", "proposed_at")
-#: (event, condition or None, message)
-GUARDS = (
-    ("INSERT", "NEW.approved_at IS NOT NULL", "a policy is approved after it was proposed"),
-    (
-        "UPDATE",
-        "OLD.approved_at IS NOT NULL OR OLD.returned_at IS NOT NULL OR "
-        + " OR ".join(f"NEW.{column} <> OLD.{column}" for column in _FIXED),
-        "what was proposed or answered is never changed",
-    ),
-    ("DELETE", None, "policies are append-only"),
-)
-
-
-def add(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    postgresql = schema_editor.connection.vendor == "postgresql"
-    for event, condition, message in GUARDS:
-        when = f"WHEN ({condition})" if condition else ""
-        if postgresql:
-            action = f"EXECUTE FUNCTION lethe_refuse('{message}')"
-        else:
-            action = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        schema_editor.execute(
-            f"CREATE TRIGGER guard_{TABLE}_{event.lower()} BEFORE {event} ON {TABLE} FOR EACH ROW {when} {action}",
-            params=None,
-        )
-    if postgresql:
-        schema_editor.execute(
-            f"CREATE TRIGGER guard_{TABLE}_truncate BEFORE TRUNCATE ON {TABLE} "
-            "EXECUTE FUNCTION lethe_refuse('policies are append-only')",
-            params=None,
-        )
-
-
-def remove(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    postgresql = schema_editor.connection.vendor == "postgresql"
-    for event, _condition, _message in GUARDS:
-        on = f" ON {TABLE}" if postgresql else ""
-        schema_editor.execute(f"DROP TRIGGER guard_{TABLE}_{event.lower()}{on}", params=None)
-    if postgresql:
-        schema_editor.execute(f"DROP TRIGGER guard_{TABLE}_truncate ON {TABLE}", params=None)
-
 
 class Migration(migrations.Migration):
 
@@ -110,5 +63,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('approved_by__isnull', True), models.Q(('approved_by', models.F('proposed_by')), _negated=True), _connector='OR'), name='policy_four_eyes'), models.CheckConstraint(condition=models.Q(models.Q(('approved_at__isnull', True), ('approved_by__isnull', True)), models.Q(('approved_at__isnull', False), ('approved_by__isnull', False), ('returned_at__isnull', True)), _connector='OR'), name='policy_answered_once'), models.UniqueConstraint(condition=models.Q(('approved_at__isnull', True), ('returned_at__isnull', True)), fields=('name',), name='policy_one_open')],
             },
         ),
-        migrations.RunPython(add, remove),
     ]

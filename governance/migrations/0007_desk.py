@@ -9,63 +9,6 @@ import governance.models.vault
 from governance.errors import KeyDestroyed
 from governance.tokens import email_mark
 
-#: (table, event, condition or None, message): what was written stays; a note is struck and a hold lifted, once.
-GUARDS = (
-    ("governance_note", "DELETE", None, "a note is never deleted"),
-    (
-        "governance_note", "UPDATE",
-        "OLD.struck_at IS NOT NULL OR NEW.text <> OLD.text OR NEW.author_id <> OLD.author_id OR NEW.case_id <> OLD.case_id "
-        "OR NEW.written_at <> OLD.written_at",
-        "a note is struck, never changed",
-    ),
-    ("governance_interest", "DELETE", None, "a declared interest stays"),
-    ("governance_interest", "UPDATE", None, "a declared interest stays"),
-    ("governance_hold", "DELETE", None, "a hold is lifted, never deleted"),
-    ("governance_hold", "UPDATE", "OLD.lifted_at IS NOT NULL", "a lifted hold is closed"),
-)
-
-
-class AddFieldKeepingGuards(migrations.AddField):
-    """On SQLite a column that may not be null is added by making the table anew, without its triggers."""
-
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        sqlite = schema_editor.connection.vendor == "sqlite"
-        before = self._guards(schema_editor, to_state, app_label) if sqlite else {}
-        super().database_forwards(app_label, schema_editor, from_state, to_state)
-        if sqlite:
-            kept = self._guards(schema_editor, to_state, app_label)
-            for name, sql in before.items():
-                if name not in kept:
-                    schema_editor.execute(sql, params=None)
-
-    def _guards(self, schema_editor, state, app_label):
-        table = state.apps.get_model(app_label, self.model_name)._meta.db_table
-        with schema_editor.connection.cursor() as cursor:
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
-            return dict(cursor.fetchall())
-
-
-def add_guards(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    for table, event, condition, message in GUARDS:
-        when = f"WHEN ({condition})" if condition else ""
-        if schema_editor.connection.vendor == "postgresql":
-            action = f"EXECUTE FUNCTION lethe_refuse('{message}')"
-        else:
-            action = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        schema_editor.execute(
-            f"CREATE TRIGGER guard_{table}_{event.lower()} BEFORE {event} ON {table} FOR EACH ROW {when} {action}", params=None
-        )
-
-
-def remove_guards(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    for table, event, _condition, _message in GUARDS:
-        on = f" ON {table}" if schema_editor.connection.vendor == "postgresql" else ""
-        schema_editor.execute(f"DROP TRIGGER guard_{table}_{event.lower()}{on}", params=None)
-
 
 def fill(apps, schema_editor):
     """Marks of the addresses that can still be read, and who signed the proposals that wait."""
@@ -158,12 +101,12 @@ class Migration(migrations.Migration):
             name='proposed_by',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
-        AddFieldKeepingGuards(
+        migrations.AddField(
             model_name='claimant',
             name='email_mark',
             field=models.CharField(blank=True, db_index=True, max_length=32),
         ),
-        AddFieldKeepingGuards(
+        migrations.AddField(
             model_name='decision',
             name='exception',
             field=models.CharField(blank=True, max_length=24),
@@ -270,6 +213,5 @@ class Migration(migrations.Migration):
             model_name='savedfilter',
             constraint=models.UniqueConstraint(fields=('owner', 'name'), name='filter_name_once'),
         ),
-        migrations.RunPython(add_guards, remove_guards),
         migrations.RunPython(fill, migrations.RunPython.noop),
     ]

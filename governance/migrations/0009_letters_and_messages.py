@@ -1,7 +1,6 @@
 """Letters in several languages, the outbox, webhooks, marks on texts."""
 
 import uuid
-from importlib import import_module
 
 import django.db.models.deletion
 import django.utils.timezone
@@ -11,8 +10,6 @@ from django.db import migrations, models
 import governance.models.case
 import governance.models.vault
 
-AddFieldKeepingGuards = import_module("governance.migrations.0007_desk").AddFieldKeepingGuards
-
 
 class Migration(migrations.Migration):
 
@@ -21,22 +18,22 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddFieldKeepingGuards(
+        migrations.AddField(
             model_name='case',
             name='language',
             field=models.CharField(default=governance.models.case.house_language, max_length=8),
         ),
-        AddFieldKeepingGuards(
+        migrations.AddField(
             model_name='letter',
             name='digest',
             field=models.CharField(blank=True, max_length=71),
         ),
-        AddFieldKeepingGuards(
+        migrations.AddField(
             model_name='letter',
             name='language',
             field=models.CharField(default='en', max_length=8),
         ),
-        AddFieldKeepingGuards(
+        migrations.AddField(
             model_name='letter',
             name='version',
             field=models.PositiveIntegerField(default=0),

@@ -18,15 +18,6 @@ RULES = {
     "gpai": (1, "EU", ""),
     "house": (1, "EU", ""),
 }
-#: (table, event, condition or None, message)
-GUARDS = (
-    ("governance_caseclock", "DELETE", None, "a clock is ended, never deleted"),
-    ("governance_clockpause", "DELETE", None, "a pause stays"),
-    ("governance_clockpause", "UPDATE", "OLD.last_at IS NOT NULL", "a pause that has ended is closed"),
-    ("governance_clockextension", "DELETE", None, "an extension stays"),
-    ("governance_clockextension", "UPDATE", None, "an extension stays as it was told"),
-    ("governance_clockalarm", "DELETE", None, "an alarm stays"),
-)
 
 
 def rename(apps, schema_editor):
@@ -81,39 +72,10 @@ def _store(apps, rows):
         model.objects.bulk_create(model(**one) for one in found)
 
 
-def _name(table, event):
-    return f"guard_{table}_{event.lower()}"
-
-
-def guard(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    postgresql = schema_editor.connection.vendor == "postgresql"
-    for table, event, condition, message in GUARDS:
-        when = f"WHEN ({condition})" if condition else ""
-        action = (
-            f"EXECUTE FUNCTION lethe_refuse('{message}')"
-            if postgresql
-            else f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        )
-        schema_editor.execute(
-            f"CREATE TRIGGER {_name(table, event)} BEFORE {event} ON {table} FOR EACH ROW {when} {action}", params=None
-        )
-
-
-def unguard(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    on = schema_editor.connection.vendor == "postgresql"
-    for table, event, _condition, _message in GUARDS:
-        schema_editor.execute(f"DROP TRIGGER {_name(table, event)}{f' ON {table}' if on else ''}", params=None)
-
-
 class Migration(migrations.Migration):
     dependencies = [("governance", "0010_clocks")]
 
     operations = [
         migrations.RunPython(rename, name_back),
         migrations.RunPython(open_clocks, migrations.RunPython.noop),
-        migrations.RunPython(guard, unguard),
     ]

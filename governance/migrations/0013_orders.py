@@ -5,89 +5,6 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-ORDER, HISTORY = "governance_versionorder", "governance_placestate"
-_FIXED = ("kind", "version_id", "reason", "proposed_at")
-_FIXED_OR_NULL = ("target_id", "case_id", "proposed_by_id")
-_SIGNED = ("legal_by_id", "release_by_id")
-_CHANGED = " OR ".join(
-    [f"NEW.{c} <> OLD.{c}" for c in _FIXED]
-    + [f"COALESCE(NEW.{c}, 0) <> COALESCE(OLD.{c}, 0)" for c in _FIXED_OR_NULL]
-    + [f"(OLD.{c} IS NOT NULL AND COALESCE(NEW.{c}, 0) <> OLD.{c})" for c in _SIGNED]
-)
-#: (table, name, event, condition or None, message)
-GUARDS = (
-    (ORDER, "insert", "INSERT",
-     "NEW.legal_by_id IS NOT NULL OR NEW.release_by_id IS NOT NULL OR NEW.done_at IS NOT NULL",
-     "an order is signed after it was proposed"),
-    (ORDER, "update", "UPDATE", f"OLD.done_at IS NOT NULL OR OLD.refused_at IS NOT NULL OR {_CHANGED}",
-     "what was proposed, signed or answered is never changed"),
-    (ORDER, "delete", "DELETE", None, "orders are append-only"),
-    (HISTORY, "update", "UPDATE", None, "the history of a place is append-only"),
-    (HISTORY, "delete", "DELETE", None, "the history of a place is append-only"),
-)
-#: Column of a signature and the roles whose it is.
-ROLES = (("legal_by_id", ("legal", "approver")), ("release_by_id", ("release",)))
-
-
-def _wrong(column, roles):
-    names = ", ".join(f"'{role}'" for role in roles)
-    role = f"(SELECT role FROM governance_user WHERE id = NEW.{column})"  # noqa: S608 - columns are named above
-    return f"(OLD.{column} IS NULL AND NEW.{column} IS NOT NULL AND COALESCE({role}, '') NOT IN ({names}))"
-
-
-def guard(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    postgresql = schema_editor.connection.vendor == "postgresql"
-    for table, name, event, condition, message in GUARDS:
-        when = f"WHEN ({condition})" if condition else ""
-        action = (
-            f"EXECUTE FUNCTION lethe_refuse('{message}')"
-            if postgresql
-            else f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        )
-        schema_editor.execute(
-            f"CREATE TRIGGER guard_{table}_{name} BEFORE {event} ON {table} FOR EACH ROW {when} {action}", params=None
-        )
-    wrong = " OR ".join(_wrong(column, roles) for column, roles in ROLES)
-    message = "this signature belongs to another role"
-    if not postgresql:
-        schema_editor.execute(
-            f"CREATE TRIGGER guard_{ORDER}_roles BEFORE UPDATE ON {ORDER} FOR EACH ROW WHEN {wrong} "
-            f"BEGIN SELECT RAISE(ABORT, '{message}'); END",
-            params=None,
-        )
-        return
-    schema_editor.execute(
-        "CREATE FUNCTION lethe_order_roles() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        f"IF {wrong} THEN RAISE EXCEPTION USING MESSAGE = '{message}', ERRCODE = 'check_violation'; END IF; "
-        "RETURN NEW; END $$",
-        params=None,
-    )
-    schema_editor.execute(
-        f"CREATE TRIGGER guard_{ORDER}_roles BEFORE UPDATE ON {ORDER} FOR EACH ROW EXECUTE FUNCTION lethe_order_roles()",
-        params=None,
-    )
-    for table in (ORDER, HISTORY):
-        schema_editor.execute(
-            f"CREATE TRIGGER guard_{table}_truncate BEFORE TRUNCATE ON {table} "
-            "EXECUTE FUNCTION lethe_refuse('this table is append-only')",
-            params=None,
-        )
-
-
-def unguard(apps, schema_editor):
-    if schema_editor.connection.alias != "default":
-        return
-    postgresql = schema_editor.connection.vendor == "postgresql"
-    names = [(table, name) for table, name, *_rest in GUARDS] + [(ORDER, "roles")]
-    if postgresql:
-        names += [(ORDER, "truncate"), (HISTORY, "truncate")]
-    for table, name in names:
-        schema_editor.execute(f"DROP TRIGGER guard_{table}_{name}" + (f" ON {table}" if postgresql else ""), params=None)
-    if postgresql:
-        schema_editor.execute("DROP FUNCTION lethe_order_roles()", params=None)
-
 
 def begin(apps, schema_editor):
     """The history of places begins with what is known of them now."""
@@ -158,5 +75,4 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunPython(begin, migrations.RunPython.noop),
-        migrations.RunPython(guard, unguard),
     ]

@@ -33,7 +33,7 @@ from governance.models.message import Attempt, LetterDraft, LetterReview, Messag
 from governance.models.order import VersionOrder
 from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
-from governance.models.user import Role, User
+from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
@@ -80,6 +80,7 @@ __all__ = [
     "Release",
     "Report",
     "Role",
+    "RoleGrant",
     "SavedFilter",
     "Status",
     "SubjectKey",

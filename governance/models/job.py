@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +45,10 @@ class Plan(models.Model):
     policy = models.JSONField()
     policy_digest = models.CharField(max_length=71)
     state = models.CharField(max_length=12, choices=State.choices, default=State.PROPOSED)
+    #: First signature, the engineer's; void again where what was signed changes before the second.
+    chosen_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    chosen_at = models.DateTimeField(null=True)
+    #: Second signature, another person's: the run starts.
     confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     confirmed_at = models.DateTimeField(null=True)
     #: Several plans share one where several cases were deleted in one pass.
@@ -61,7 +66,12 @@ class Plan(models.Model):
 
     class Meta:
         ordering = ["attempt"]
-        constraints = [models.UniqueConstraint(fields=["case", "attempt"], name="plan_attempt_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "attempt"], name="plan_attempt_once"),
+            models.CheckConstraint(
+                condition=Q(confirmed_by=None) | ~Q(confirmed_by=F("chosen_by")), name="plan_four_eyes"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"plan {self.attempt}: {self.method}"

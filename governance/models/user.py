@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -19,6 +22,7 @@ class Role(models.TextChoices):
     EXECUTIVE = "executive", _("Executive")
     AUDITOR = "auditor", _("Auditor")
     ADMINISTRATOR = "administrator", _("Administrator")
+    NONE = "none", _("No role")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -34,7 +38,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """For `manage.py createsuperuser`: an administrator."""
+        """For `manage.py createsuperuser`: an administrator, where the installation has not yet two accounts."""
         return self.create_user(email, password, **{"role": Role.ADMINISTRATOR, **fields})
 
 
@@ -43,7 +47,7 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True)
-    role = models.CharField(_("role"), max_length=16, choices=Role.choices)
+    role = models.CharField(_("role"), max_length=16, choices=Role.choices, default=Role.NONE)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -54,3 +58,45 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+
+class RoleGrant(models.Model):
+    """A role that one administrator proposes for somebody and another signs.
+
+    The database gives a role only where an approved grant waits for it, and notes when it was used (migration 0007);
+    the first two accounts of an installation are administrators without one.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="grants")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    before = models.CharField(max_length=16, choices=Role.choices)
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField(default=timezone.now)
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    approved_at = models.DateTimeField(null=True)
+    returned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    returned_at = models.DateTimeField(null=True)
+    applied_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(approved_by=None) | ~Q(approved_by=F("proposed_by")), name="grant_four_eyes"
+            ),
+            models.CheckConstraint(
+                condition=~Q(proposed_by=F("person")) & (Q(approved_by=None) | ~Q(approved_by=F("person"))),
+                name="grant_not_to_oneself",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by=None, approved_at=None)
+                | Q(approved_by__isnull=False, approved_at__isnull=False, returned_at=None),
+                name="grant_answered_once",
+            ),
+            models.UniqueConstraint(
+                fields=["person"], condition=Q(approved_at=None, returned_at=None), name="grant_one_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} for {self.person_id}"

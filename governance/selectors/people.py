@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from allauth.mfa.models import Authenticator
+from django.db.models import QuerySet
 
-from governance.models import User
+from governance.models import RoleGrant, User
 from governance.policies import Actor, Permission, demand
 
 
@@ -16,6 +17,8 @@ class Person:
 
     user: User
     second_factor: bool
+    #: A role that waits for the second administrator's signature.
+    grant: RoleGrant | None = None
 
 
 def _guarded(**of: int) -> set[int]:
@@ -23,7 +26,7 @@ def _guarded(**of: int) -> set[int]:
 
 
 def people(actor: Actor) -> list[Person]:
-    """Every account, active ones first, by name: two queries in all.
+    """Every account, active ones first, by name: three queries in all.
 
     Raises:
         NotAllowed: the policy refuses the actor.
@@ -31,7 +34,8 @@ def people(actor: Actor) -> list[Person]:
     demand(actor, Permission.MANAGE_USERS)
     guarded = _guarded()
     rows = User.objects.order_by("-is_active", "last_name", "first_name", "email")
-    return [Person(user, user.pk in guarded) for user in rows]
+    grants = {grant.person_id: grant for grant in _open_grants()}
+    return [Person(user, user.pk in guarded, grants.get(user.pk)) for user in rows]
 
 
 def person_get(actor: Actor, pk: int) -> Person:
@@ -43,4 +47,8 @@ def person_get(actor: Actor, pk: int) -> Person:
     """
     demand(actor, Permission.MANAGE_USERS)
     user = User.objects.get(pk=pk)
-    return Person(user, bool(_guarded(user_id=user.pk)))
+    return Person(user, bool(_guarded(user_id=user.pk)), _open_grants().filter(person=user).first())
+
+
+def _open_grants() -> QuerySet[RoleGrant]:
+    return RoleGrant.objects.filter(approved_at=None, returned_at=None).select_related("proposed_by")

@@ -99,6 +99,8 @@ def decision_approve(*, case: Case, actor: Actor) -> Case:
         raise Conflict(f"Case {case.number} is not waiting for a decision.")
     if decisions.filter(proposed_by=actor.user).exists():
         raise NotAllowed("You proposed this decision; a second person must approve it.")
+    if case.entered_by_id == actor.user.pk:
+        raise NotAllowed("You entered this request; a second person must approve what becomes of it.")
     if undecided := case.matches.filter(decision__isnull=True).count():
         raise Unfit(f"{undecided} hits have no proposal yet.")
     now = timezone.now()

@@ -46,7 +46,9 @@ POLICY_ONLY = "Treated under the company's policy: the law reserves rights but o
 
 def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
     """Everything that the report of this case may rest on, without the ledger's proof."""
-    plans = list(case.plans.select_related("base__model", "candidate", "reference", "confirmed_by", "leader"))
+    plans = list(
+        case.plans.select_related("base__model", "candidate", "reference", "chosen_by", "confirmed_by", "leader")
+    )
     final = _final(case, plans)
     return {
         "schema": "lethe-evidence/1",
@@ -361,6 +363,8 @@ def _signatures(case: Case, plans: list[Plan]) -> Iterator[dict[str, Any]]:
         if decision.approved_by and decision.approved_at:
             yield _signature(decision.approved_by, "approved the decision", decision.approved_at)
     for plan in plans:
+        if plan.chosen_by and plan.chosen_at:
+            yield _signature(plan.chosen_by, f"chose plan {plan.attempt}", plan.chosen_at)
         if plan.confirmed_by and plan.confirmed_at:
             yield _signature(plan.confirmed_by, f"confirmed plan {plan.attempt}", plan.confirmed_at)
     release = getattr(case, "release", None)

@@ -93,6 +93,7 @@ def plans_extend(newest: Plan) -> Iterator[Plan]:
         if plan.deletion:
             plan_complete(plan)
         plan.save(update_fields=["exclude_ids", "deletion", "base"])
+        unsign(plan)
         yield plan
 
 
@@ -106,7 +107,14 @@ def plans_gather(leader: Plan) -> Iterator[Plan]:
         if set(dispatch.read_lines(plan.forget_ids)) <= gone:
             plan.method = RETRAIN
             plan.save(update_fields=["method"])
+            unsign(plan)
             yield plan
+
+
+def unsign(plan: Plan) -> None:
+    """What the engineer signed has changed, or goes back: the signature is void."""
+    plan.chosen_by = plan.chosen_at = None
+    plan.save(update_fields=["chosen_by", "chosen_at"])
 
 
 def under_way(base: ModelVersion) -> QuerySet[Plan]:

@@ -1,4 +1,4 @@
-"""Accounts of the staff: made, closed, opened again, given another role. Nobody does any of it to themselves.
+"""Accounts of the staff: made, closed, opened again, given a role by two administrators. Nobody does it to themselves.
 
 The ledger learns who acted, on which account (its number) and with which role; never a name or an address.
 """
@@ -14,17 +14,20 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
-from governance.models import Role, User
+from governance.models import Role, RoleGrant, User
 from governance.policies import Actor, Permission, demand
 from governance.validators import one_line
 
 #: Without letters and digits that are taken for one another on paper.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 GROUPS, GROUP = 5, 4
+#: Roles that can be given; having none is not given but left.
+OFFERED = tuple(role.value for role in Role if role is not Role.NONE)
 TAKEN = "This address has an account already. Open it under People; a closed account can be activated again."
 
 
@@ -43,7 +46,7 @@ def first_password() -> str:
 
 @transaction.atomic
 def person_create(*, first_name: str, last_name: str, email: str, role: str, actor: Actor) -> Made:
-    """Make an account with a random first password.
+    """Make an account with a random first password; its role is proposed, and another administrator signs it.
 
     Addresses are kept in lower case, as the sign-in compares them.
 
@@ -53,8 +56,8 @@ def person_create(*, first_name: str, last_name: str, email: str, role: str, act
     """
     demand(actor, Permission.MANAGE_USERS)
     names = {"first_name": first_name.strip(), "last_name": last_name.strip()}
-    user = User(**names, email=email.strip().lower(), role=role)
-    problems = _problems(user)
+    user = User(**names, email=email.strip().lower())
+    problems = [*_problems(user), *([] if role in OFFERED else [_unknown(role)])]
     if problems:
         raise Unfit(problems)
     password = first_password()
@@ -65,6 +68,7 @@ def person_create(*, first_name: str, last_name: str, email: str, role: str, act
     except IntegrityError as error:  # somebody made the same account a moment ago
         raise Unfit(TAKEN) from error
     _record("people.created", user, actor)
+    _propose(user, role, actor)
     return Made(user, password)
 
 
@@ -106,7 +110,7 @@ def person_deactivate(*, person: User, actor: Actor) -> User:
 
 @transaction.atomic
 def person_activate(*, person: User, actor: Actor) -> User:
-    """Open a closed account again, with the password and the second factor that it had.
+    """Open a closed account again, with the password and the second factor that it had, and its role proposed anew.
 
     Raises:
         NotAllowed: the policy refuses the actor, or it is the actor's own account.
@@ -115,9 +119,11 @@ def person_activate(*, person: User, actor: Actor) -> User:
     found = _other(person, actor)
     if found.is_active:
         raise Conflict("This account is active already.")
-    found.is_active = True
-    found.save(update_fields=["is_active"])
+    role, found.is_active, found.role = found.role, True, Role.NONE
+    found.save(update_fields=["is_active", "role"])
     _record("people.activated", found, actor)
+    if role != Role.NONE and not _open_grants(found).exists():
+        _propose(found, role, actor)
     return found
 
 
@@ -141,23 +147,93 @@ def second_factor_remove(*, person: User, actor: Actor) -> User:
 
 
 @transaction.atomic
-def role_change(*, person: User, role: str, actor: Actor) -> User:
-    """Give an account another role; it holds from the person's next click.
+def role_propose(*, person: User, role: str, actor: Actor) -> RoleGrant:
+    """First signature under another role; until the second the account keeps the one that it has.
 
     Raises:
         NotAllowed: the policy refuses the actor, or it is the actor's own account.
         Unfit: no such role.
-        Conflict: the account has this role.
+        Conflict: the account has this role, is closed, or a grant waits already.
     """
     found = _other(person, actor)
-    if role not in Role.values:
-        raise Unfit(f"{role!r} is no role; choose one of {', '.join(Role.values)}.")
+    if role not in OFFERED:
+        raise Unfit(_unknown(role))
     if found.role == role:
         raise Conflict("The account has this role already.")
-    before, found.role = found.role, role
+    if not found.is_active:
+        raise Conflict("This account is closed; activate it first.")
+    if _open_grants(found).exists():
+        raise Conflict("A role is proposed for this account already; sign it or send it back first.")
+    return _propose(found, role, actor)
+
+
+@transaction.atomic
+def role_remove(*, person: User, actor: Actor) -> User:
+    """Take the role away at once: less needs no second signature.
+
+    Raises:
+        NotAllowed: the policy refuses the actor, or it is the actor's own account.
+        Conflict: the account has none.
+    """
+    found = _other(person, actor)
+    if found.role == Role.NONE:
+        raise Conflict("This account has no role.")
+    before, found.role = found.role, Role.NONE
     found.save(update_fields=["role"])
-    _record("people.role_changed", found, actor, before=before)
+    _record("people.role_removed", found, actor, before=before)
     return found
+
+
+@transaction.atomic
+def role_approve(*, person: User, actor: Actor) -> User:
+    """Second signature: the role holds from the person's next click.
+
+    Raises:
+        NotAllowed: the policy refuses the actor, who proposed it, or whose account it is.
+        Conflict: nothing is proposed, or somebody was quicker.
+    """
+    found = _other(person, actor)
+    grant = _open_grants(found).first()
+    if grant is None:
+        raise Conflict("No role is proposed for this account.")
+    if actor.user is None or grant.proposed_by_id == actor.user.pk:
+        raise NotAllowed("You proposed this role; another administrator must sign it.")
+    if not _open_grants(found).filter(pk=grant.pk).update(approved_by=actor.user, approved_at=timezone.now()):
+        raise Conflict("Somebody else answered in the meantime.")
+    before, found.role = found.role, grant.role
+    found.save(update_fields=["role"])
+    _record("people.role_granted", found, actor, before=before, grant=grant.pk)
+    return found
+
+
+@transaction.atomic
+def role_return(*, person: User, actor: Actor) -> None:
+    """Send a proposed role back; whoever proposed it may take it back, too.
+
+    Raises:
+        NotAllowed: the policy refuses the actor, or it is the actor's own account.
+        Conflict: nothing is proposed.
+    """
+    found = _other(person, actor)
+    if not _open_grants(found).update(returned_by=actor.user, returned_at=timezone.now()):
+        raise Conflict("No role is proposed for this account.")
+    _record("people.role_returned", found, actor)
+
+
+def _open_grants(user: User) -> QuerySet[RoleGrant]:
+    return RoleGrant.objects.filter(person=user, approved_at=None, returned_at=None)
+
+
+def _propose(user: User, role: str, actor: Actor) -> RoleGrant:
+    if actor.user is None:
+        raise NotAllowed("A role is proposed by a person.")
+    grant = RoleGrant.objects.create(person=user, role=role, before=user.role, proposed_by=actor.user)
+    _record("people.role_proposed", user, actor, proposed=role, grant=grant.pk)
+    return grant
+
+
+def _unknown(role: str) -> str:
+    return f"{role!r} is no role; choose one of {', '.join(OFFERED)}."
 
 
 def _other(person: User, actor: Actor) -> User:

@@ -9,12 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance import dispatch
-from governance.errors import Conflict, Unfit
+from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposition, Job, ModelVersion, Plan, Record, Status
 from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.services import candidates, exact, orders, verification_policies
+from governance.services.exact import unsign
 
 SYSTEM = Actor.system("planning")
 
@@ -160,34 +161,84 @@ def _reference(base: ModelVersion, records: list[Record]) -> ModelVersion | None
 
 
 @transaction.atomic
-def plan_confirm(*, case: Case, actor: Actor, method: str = "", reason: str = "") -> Plan:
-    """The ML engineer confirms: method, records and thresholds go into the ledger, then the run starts.
+def plan_choose(*, case: Case, actor: Actor, method: str = "", reason: str = "") -> Plan:
+    """First signature, the ML engineer's: this way and no other of the plan's candidates.
 
     `method` names another of the plan's candidates than the one proposed; then `reason` says why.
 
     Raises:
-        Conflict: there is no plan to confirm, somebody was quicker, or another case's run from the same version has to
-            end first.
+        Conflict: there is no plan to choose, or it is signed already.
         Unfit: the chosen method is no candidate, or no reason is given.
     """
-    demand(actor, Permission.CONFIRM_PLAN)
+    demand(actor, Permission.CHOOSE_PLAN)
     demand_impartial(case, actor)
-    plan = case.plans.filter(state=Plan.State.PROPOSED).last()
-    if plan is None:
-        raise Conflict(f"Case {case.number} has no plan that waits for confirmation.")
+    plan = _waiting(case)
+    if plan.chosen_by_id:
+        raise Conflict(f"Plan {plan.attempt} is signed already; a second person confirms it or sends it back.")
     exact.lock(plan.base)
     plan.refresh_from_db()
     if method and method != plan.method:
         _choose(plan, method, reason, actor)
+    signed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED, chosen_by=None)
+    if not signed.update(chosen_by=actor.user, chosen_at=timezone.now()):
+        raise Conflict("Somebody else signed this plan in the meantime.")
+    plan.refresh_from_db()
+    ledger.append(action="plan.signed", actor=actor, case=case, body=_facts(plan))
+    return plan
+
+
+@transaction.atomic
+def plan_return(*, case: Case, actor: Actor, reason: str) -> Plan:
+    """The second person sends the plan back to the engineer, with a reason.
+
+    Raises:
+        Conflict: no signed plan waits. Unfit: no reason.
+    """
+    demand(actor, Permission.CONFIRM_PLAN)
+    plan = _waiting(case)
+    if plan.chosen_by_id is None:
+        raise Conflict(f"Plan {plan.attempt} is not signed yet; there is nothing to send back.")
+    if not reason.strip():
+        raise Unfit("Write why the plan goes back.")
+    unsign(plan)
+    ledger.append(action="plan.returned", actor=actor, case=case, body={"attempt": plan.attempt, "why": reason})
+    return plan
+
+
+@transaction.atomic
+def plan_confirm(*, case: Case, actor: Actor) -> Plan:
+    """Second signature: method, records and thresholds go into the ledger, then the run starts.
+
+    Raises:
+        NotAllowed: whoever chose the plan, or entered the request.
+        Conflict: no signed plan waits, somebody was quicker, or another case's run from the same version has to end
+            first.
+    """
+    demand(actor, Permission.CONFIRM_PLAN)
+    demand_impartial(case, actor)
+    plan = _waiting(case)
+    if plan.chosen_by_id is None:
+        raise Conflict(f"Plan {plan.attempt} waits for the engineer's signature; the second one comes after it.")
+    if actor.user is None or actor.user.pk in (plan.chosen_by_id, case.entered_by_id):
+        raise NotAllowed("You chose this plan or entered the request; another person must confirm it.")
+    exact.lock(plan.base)
+    plan.refresh_from_db()
     columns = exact.plan_join(plan)
-    changed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED)
+    changed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED, chosen_by__isnull=False)
     if not changed.update(state=Plan.State.CONFIRMED, confirmed_by=actor.user, confirmed_at=timezone.now(), **columns):
-        raise Conflict("Somebody else confirmed this plan in the meantime.")
+        raise Conflict("Somebody else answered this plan in the meantime.")
     plan.refresh_from_db()
     ledger.append(action="plan.confirmed", actor=actor, case=case, body=_facts(plan))
     for other in exact.plans_gather(plan):
         ledger.append(action="plan.extended", actor=SYSTEM, case=other.case, body=_facts(other))
     advance(case=case, to=Status.UNLEARNING, actor=actor, reason=f"Plan {plan.attempt} confirmed")
+    return plan
+
+
+def _waiting(case: Case) -> Plan:
+    plan = case.plans.filter(state=Plan.State.PROPOSED).last()
+    if plan is None:
+        raise Conflict(f"Case {case.number} has no plan that waits for confirmation.")
     return plan
 
 
@@ -219,6 +270,7 @@ def plans_rebase(base: ModelVersion, successor: ModelVersion) -> None:
         plan.base, plan.reference = successor, _reference(successor, records)
         plan.exclude_ids = dispatch.put_lines(aside) if aside else ""
         _rank(plan, tried)
+        plan.chosen_by = plan.chosen_at = None
         plan.save()
         ledger.append(action="plan.extended", actor=SYSTEM, case=plan.case, body=_facts(plan))
 

@@ -36,14 +36,16 @@ ROLE_NOTES = {
     Role.RELEASE: gettext_lazy("Signs releases and records where they answer"),
     Role.EXECUTIVE: gettext_lazy("Reads figures, models and reports"),
     Role.AUDITOR: gettext_lazy("Reads cases, figures, reports and the ledger; changes nothing"),
-    Role.ADMINISTRATOR: gettext_lazy("Manages accounts; sees no case"),
+    Role.ADMINISTRATOR: gettext_lazy("Manages accounts together with a second administrator; sees no case"),
 }
 
 
 def _role_field() -> forms.ChoiceField:
     notes = {role.value: note for role, note in ROLE_NOTES.items()}
     return forms.ChoiceField(
-        label=gettext_lazy("Role"), choices=Role.choices, widget=ChoiceCards(cards=False, notes=notes)
+        label=gettext_lazy("Role"),
+        choices=[(role, Role(role).label) for role in service.OFFERED],
+        widget=ChoiceCards(cards=False, notes=notes),
     )
 
 
@@ -74,7 +76,7 @@ class RoleForm(forms.Form):
 class Step(Protocol):
     """A service on one account."""
 
-    def __call__(self, *, person: User, actor: Actor) -> User:
+    def __call__(self, *, person: User, actor: Actor) -> Any:
         """See `services.people`."""
 
 
@@ -92,11 +94,20 @@ def _factor(person: Person) -> dict[str, Any]:
     return {"state": "waiting", "text": _("not set up")}
 
 
+def _role_words(person: Person) -> str:
+    """The role, and the one that waits for a signature."""
+    role = str(Role(person.user.role).label)
+    if person.grant is None:
+        return role
+    return _("%(role)s; %(proposed)s waits for a second signature") % {
+        "role": role, "proposed": Role(person.grant.role).label.lower()}  # fmt: skip
+
+
 def _row(person: Person) -> list[Any]:
     user = person.user
     return [
         {"text": str(user), "url": reverse("person", args=[user.pk])},
-        user.email, Role(user.role).label, _account(user), _factor(person), _moment(user.last_login),
+        user.email, _role_words(person), _account(user), _factor(person), _moment(user.last_login),
     ]  # fmt: skip
 
 
@@ -148,7 +159,10 @@ def _made(made: service.Made) -> dict[str, Any]:
     return {
         "crumbs": [{"label": _("People"), "url": reverse("people")}, {"label": str(user)}],
         "conclusion": _("%(name)s has an account") % {"name": user},
-        "facts": [(_("E-mail"), user.email), (_("Role"), Role(user.role).label)],
+        "facts": [
+            (_("E-mail"), user.email),
+            (_("Role"), _("none, until another administrator signs the one that you proposed")),
+        ],
         "password": made.password,
     }
 
@@ -181,33 +195,26 @@ def _person_page(request: HttpRequest, found: Person, form: RoleForm | None = No
         "conclusion": str(user),
         "facts": [
             (_("E-mail"), user.email),
-            (_("Role"), Role(user.role).label),
+            (_("Role"), _role_words(found)),
             {"label": _("Account"), "value": account["text"], "state": account["state"]},
             {"label": _("Second factor"), "value": factor["text"], "state": factor["state"]},
             (_("Last sign-in"), _moment(user.last_login)),
             (_("Made"), _moment(user.date_joined)),
         ],
         "own": own,
-        "steps": [] if own else _steps(found, form),
+        "steps": [] if own else _steps(found, form, request.user.pk),
     }
     return render(request, "administration/person.html", context, status=status)
 
 
-def _steps(found: Person, form: RoleForm | None) -> list[dict[str, Any]]:
+def _steps(found: Person, form: RoleForm | None, reader: int | None) -> list[dict[str, Any]]:
     """The forms of a page: title, what it brings, form, address, button."""
     user = found.user
 
     def step(name: str, title: str, note: str, **more: Any) -> dict[str, Any]:
         return {"title": title, "note": note, "action": reverse(name, args=[user.pk]), "submit": title, **more}
 
-    offered = [
-        step(
-            "person_role", _("Change the role"),
-            _("It holds from the next click. What was signed under the old role stays signed, and nobody gives "
-              "both signatures of one decision."),
-            form=form or RoleForm(initial={"role": user.role}), open=form is not None,
-        )
-    ]  # fmt: skip
+    offered = _role_steps(found, form, reader, step)
     if found.second_factor:
         offered.append(
             step(
@@ -220,20 +227,42 @@ def _steps(found: Person, form: RoleForm | None) -> list[dict[str, Any]]:
         note = _("Every session of this account ends at once. What the person signed stays, and so does the account.")
         offered.append(step("person_deactivate", _("Close the account"), note))
     else:
-        note = _("The person signs in again with the password and the second factor that the account had.")
+        note = _("The person signs in again as before. The role comes back when another administrator signs it.")
         offered.append(step("person_activate", _("Activate the account again"), note))
     return offered
+
+
+def _role_steps(
+    found: Person, form: RoleForm | None, reader: int | None, step: Callable[..., Any]
+) -> list[dict[str, Any]]:
+    """Propose, sign, send back or take away a role."""
+    user, grant, steps = found.user, found.grant, []
+    if grant is not None:
+        words = {"role": Role(grant.role).label, "who": grant.proposed_by}
+        if grant.proposed_by_id != reader:
+            note = _("%(who)s proposes: %(role)s. With your signature it holds from the next click.") % words
+            steps.append(step("person_role_approve", _("Sign the role"), note, open=True))
+        note = _("%(who)s proposes: %(role)s. The account keeps the role that it has.") % words
+        steps.append(step("person_role_return", _("Send the proposed role back"), note))
+    elif user.is_active:
+        note = _("Another administrator signs it; until then nothing changes. What was signed stays signed.")
+        role = form or RoleForm(initial={"role": user.role})
+        steps.append(step("person_role", _("Propose another role"), note, form=role, open=form is not None))
+    if user.role != Role.NONE:
+        note = _("It ends at once. To give it back takes two administrators.")
+        steps.append(step("person_role_remove", _("Take the role away"), note))
+    return steps
 
 
 @require_POST
 @staff(MANAGE, decide=True)
 def person_role(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Give an account another role."""
+    """First signature under another role."""
     found, form = _fetch(request, pk), RoleForm(request.POST)
     if not form.is_valid():
         return _person_page(request, found, form, status=422)
-    user = service.role_change(person=found.user, role=form.cleaned_data["role"], actor=Actor.of(request.user))
-    messages.success(request, _("The role is now: %(role)s.") % {"role": Role(user.role).label})
+    service.role_propose(person=found.user, role=form.cleaned_data["role"], actor=Actor.of(request.user))
+    messages.success(request, _("Signed. Another administrator now signs as well."))
     return redirect("person", pk=pk)
 
 
@@ -249,7 +278,10 @@ def _step_view(perform: Step, done: Any) -> Callable[..., HttpResponseBase]:
 
 
 person_deactivate = _step_view(service.person_deactivate, gettext_lazy("Closed; its sessions have ended."))
-person_activate = _step_view(service.person_activate, gettext_lazy("Active again."))
+person_activate = _step_view(service.person_activate, gettext_lazy("Active again; the role waits for a signature."))
+person_role_approve = _step_view(service.role_approve, gettext_lazy("Signed: the role holds from the next click."))
+person_role_return = _step_view(service.role_return, gettext_lazy("Sent back; the account keeps the role that it has."))
+person_role_remove = _step_view(service.role_remove, gettext_lazy("The role is taken away."))
 person_second_factor = _step_view(
     service.second_factor_remove,
     gettext_lazy("Removed, and its sessions have ended. The person sets up a new one at the next decision."),

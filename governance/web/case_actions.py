@@ -76,9 +76,17 @@ def _approve(case: Case, form: forms.ApproveForm, actor: Actor) -> str:
 
 def _plan(case: Case, form: forms.PlanForm, actor: Actor) -> str:
     data = form.cleaned_data
-    plan = planning.plan_confirm(
+    plan = planning.plan_choose(
         case=case, actor=actor, method=data.get("method") or "", reason=data.get("reason") or ""
     )
+    return _("Plan %(n)d is signed. A second person now confirms it.") % {"n": plan.attempt}
+
+
+def _plan_second(case: Case, form: forms.SecondForm, actor: Actor) -> str:
+    if form.cleaned_data["choice"] == "return":
+        planning.plan_return(case=case, actor=actor, reason=form.cleaned_data["reason"])
+        return _("Returned to the engineer.")
+    plan = planning.plan_confirm(case=case, actor=actor)
     return _("Plan %(n)d is confirmed; its thresholds stand in the ledger and the run is queued.") % {"n": plan.attempt}
 
 
@@ -139,7 +147,8 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "answer": Action(permissions=(P.REVIEW, P.RECORD_PROOF), form=forms.ConfirmForm, perform=_answer),
         "propose": Action(permissions=(P.PROPOSE,), form=forms.ProposeForm, perform=_propose),
         "approve": Action(permissions=(P.APPROVE,), form=forms.ApproveForm, perform=_approve),
-        "plan": Action(permissions=(P.CONFIRM_PLAN,), form=forms.PlanForm, perform=_plan),
+        "plan": Action(permissions=(P.CHOOSE_PLAN,), form=forms.PlanForm, perform=_plan),
+        "confirm": Action(permissions=(P.CONFIRM_PLAN,), form=forms.ConfirmPlanForm, perform=_plan_second),
         "release": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_sign),
         "place": Action(permissions=(P.UPDATE_DEPLOYMENT,), form=forms.PlaceForm, perform=_place, decide=False),
         "recipients": Action(

@@ -129,6 +129,8 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         }
     ),
     "model.withdrawal_proposed": lambda b: _("proposed to withdraw %(model)s: nothing is left to try") % b,
+    "plan.signed": _plan("chose plan %(n)s, %(method)s, for %(records)s"),
+    "plan.returned": lambda b: _("sent plan %(n)s back: %(why)s") % {"n": b["attempt"], "why": b["why"]},
     "plan.confirmed": _plan("confirmed plan %(n)s with its thresholds"),
     "unlearning.finished": _plan("finished the run of plan %(n)s"),
     "verification.finished": _plan("judged plan %(n)s: %(verdict)s"),
@@ -172,7 +174,12 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "people.deactivated": lambda b: _("closed account %(n)s (%(role)s)") % _account(b),
     "people.activated": lambda b: _("activated account %(n)s again (%(role)s)") % _account(b),
     "people.second_factor_removed": lambda b: _("removed the second factor of account %(n)s (%(role)s)") % _account(b),
-    "people.role_changed": lambda b: _("gave account %(n)s another role (%(role)s)") % _account(b),
+    "people.role_proposed": lambda b: (
+        _("proposed for account %(n)s the role %(role)s") % _account({**b, "role": b["proposed"]})
+    ),
+    "people.role_granted": lambda b: _("signed for account %(n)s the role %(role)s") % _account(b),
+    "people.role_returned": lambda b: _("sent back the role proposed for account %(n)s") % _account(b),
+    "people.role_removed": lambda b: _("took the role from account %(n)s") % _account(b),
     "job.failed": lambda b: _("saw a job fail (%(kind)s)") % {"kind": b.get("kind", "")},
     "job.retried": lambda b: _("let a job run again (%(kind)s)") % {"kind": b.get("kind", "")},
     "job.cancelled": lambda b: _("cancelled a job (%(kind)s)") % {"kind": b.get("kind", "")},

@@ -135,19 +135,33 @@ def _decision(desk: Desk) -> Panel:
 
 
 def _planning(desk: Desk) -> Panel:
-    plan = desk.case.plans.filter(state=Plan.State.PROPOSED).last()
+    plan = desk.case.plans.filter(state=Plan.State.PROPOSED).select_related("chosen_by").last()
     if plan is None:
         return {"title": _("Planning"), "note": _("The next plan is being worked out."), "why_not": ""}
     words = ngettext("%(n)d record", "%(n)d records", plan.forget_count) % {"n": plan.forget_count}
-    return {
+    mine = getattr(desk.actor.user, "pk", None) in (plan.chosen_by_id, desk.case.entered_by_id)
+    can_confirm = may(desk.actor, Permission.CONFIRM_PLAN) and plan.chosen_by_id and not mine
+    panel: Panel = {
         "title": _("Plan %(n)d") % {"n": plan.attempt},
-        "note": _("%(method)s, to forget %(records)s. Its thresholds are fixed with your signature, before the run.")
+        "note": _("%(method)s, to forget %(records)s. Two people sign, before the run; its thresholds are fixed then.")
         % {"method": method_title(plan.method), "records": words}
         + _deletion_words(plan),
-        "after_title": _("After you confirm"),
+        "signatures": [
+            _signature(plan.chosen_by, plan.chosen_at, _("First signature, by an engineer"), _("waiting")),
+            {
+                "signed": False,
+                "state": _("waiting for you") if can_confirm else _("waiting"),
+                "note": _("Second signature, by another person"),
+            },
+        ],
+        "after_title": _("After the second signature"),
         "after": _("The run starts on the GPU queue. A separate job then judges the result by these thresholds."),
-        **desk.ask("plan", _("Confirm the plan")),
     }
+    if plan.chosen_by_id is None:
+        return {**panel, **desk.ask("plan", _("Sign the plan"))}
+    if mine:
+        return {**panel, "why_not": _("You signed the plan or entered the request; another person confirms it.")}
+    return {**panel, **desk.ask("confirm", _("Sign as second person"))}
 
 
 def _deletion_words(plan: Plan) -> str:

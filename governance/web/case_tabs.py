@@ -112,7 +112,7 @@ def _matches(look: Look) -> Context:
 
 def _plan(look: Look) -> Context:
     plans = look.case.plans.select_related(
-        "base__model", "reference__model", "candidate__model", "confirmed_by", "verification"
+        "base__model", "reference__model", "candidate__model", "chosen_by", "confirmed_by", "verification"
     )
     return {
         "tab_template": "casework/_tab_plan.html",
@@ -137,6 +137,8 @@ def _plan_facts(plan: Plan, actor: Actor) -> Context:
         {"label": _("Records to forget"), "value": plan.forget_ids, "digest": True},
         {"label": _("Thresholds"), "value": plan.policy_digest, "digest": True},
     ]
+    if plan.chosen_by and plan.chosen_at:
+        facts.append((_("Chosen"), f"{plan.chosen_by}, {when(plan.chosen_at)}"))
     if plan.confirmed_by and plan.confirmed_at:
         facts.append((_("Confirmed"), f"{plan.confirmed_by}, {when(plan.confirmed_at)}"))
     if plan.candidate:

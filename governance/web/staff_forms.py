@@ -198,8 +198,39 @@ class ProposeForm(CaseForm):
         }
 
 
-class ApproveForm(CaseForm):
-    """Second signature."""
+class SecondForm(CaseForm):
+    """A second signature, or back to whoever signed first, with the reason."""
+
+    choice = forms.ChoiceField(label="", choices=())
+    reason = reason_field(gettext_lazy("Why it goes back"), required=False, rows=3)
+
+    def clean(self) -> dict[str, Any]:
+        """Whoever returns says why."""
+        data = super().clean() or {}
+        if data.get("choice") == "return" and not (data.get("reason") or "").strip():
+            self.add_error("reason", _("Write why it goes back."))
+        return data
+
+
+class ConfirmPlanForm(SecondForm):
+    """Second signature under a plan."""
+
+    choice = forms.ChoiceField(
+        label=gettext_lazy("Your decision on the plan"),
+        choices=[("approve", gettext_lazy("Confirm as signed")), ("return", gettext_lazy("Return to the engineer"))],
+        initial="approve",
+        widget=ChoiceCards(
+            cards=False,
+            notes={
+                "approve": gettext_lazy("Its thresholds are fixed and the run is queued"),
+                "return": gettext_lazy("The signature is void; the history keeps why"),
+            },
+        ),
+    )
+
+
+class ApproveForm(SecondForm):
+    """Second signature under a decision."""
 
     choice = forms.ChoiceField(
         label=gettext_lazy("Your decision on the proposal"),
@@ -216,14 +247,6 @@ class ApproveForm(CaseForm):
             },
         ),
     )
-    reason = reason_field(gettext_lazy("Why it goes back"), required=False, rows=3)
-
-    def clean(self) -> dict[str, Any]:
-        """Whoever returns says why."""
-        data = super().clean() or {}
-        if data.get("choice") == "return" and not (data.get("reason") or "").strip():
-            self.add_error("reason", _("Write why the proposal goes back."))
-        return data
 
 
 class PlanForm(CaseForm):

@@ -122,7 +122,8 @@ def confirm_a_plan() -> str:
     waiting.for_plan(case, lambda share, text: None)
     # Whatever is ranked first: this one takes long enough to leave a checkpoint.
     why = "A run that is to be killed must leave a checkpoint before it ends."
-    planning.plan_confirm(case=case, actor=actor(Role.ENGINEER), method="graddiff", reason=why)
+    planning.plan_choose(case=case, actor=actor(Role.ENGINEER), method="graddiff", reason=why)
+    planning.plan_confirm(case=case, actor=actor(Role.APPROVER))
     return case.number
 
 

@@ -120,13 +120,18 @@ def approve(walk: Walk) -> None:
 
 def unlearn_until_release(walk: Walk) -> None:
     """The engineer confirms one plan after the other until a candidate stands its test."""
-    engineer = walk.arrive("engineer")
+    engineer, approver = walk.arrive("engineer"), walk.staff["approver"]
     title, attempts = engineer.wait_for(["Plan 1"]), 0
     while title.startswith("Plan "):
         attempts += 1
         engineer.look("case at planning")
-        engineer.decide(lambda: engineer.press("Confirm the plan"))
-        engineer.reads("its thresholds stand in the ledger and the run is queued")
+        engineer.decide(lambda: engineer.press("Sign the plan"))
+        engineer.reads("is signed. A second person now confirms it.")
+        approver.visit(walk.case_url)
+        approver.look("plan that waits for a second person")
+        approver.decide(lambda: approver.press("Sign as second person"))
+        approver.reads("its thresholds stand in the ledger and the run is queued")
+        engineer.visit(walk.case_url)
         if attempts == 1:
             engineer.watch_progress("unlearning")
             engineer.look("case while a model is changed")

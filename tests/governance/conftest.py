@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -20,15 +21,16 @@ from governance.models import (
     Job,
     Kind,
     ModelVersion,
+    Plan,
     Record,
     Role,
     Status,
-    User,
 )
 from governance.policies import Actor
 from governance.services import decision, intake, jobs, matching, planning, proof, review, unlearning, verification
 from governance.services.intake import Item
 from governance.tokens import link_token
+from tests.governance.staff import member
 
 DONE = {
     "engine.match": matching.matching_finish,
@@ -64,10 +66,7 @@ def _pages_for_tests(settings: Any) -> Iterator[None]:
 @pytest.fixture
 def people() -> dict[Role, Actor]:
     """One actor per role."""
-    return {
-        role: Actor.of(User.objects.create_user(f"{role.value}@house.example", first_name=role.value, role=role))
-        for role in Role
-    }
+    return {role: Actor.of(member(f"{role.value}@house.example", first_name=role.value, role=role)) for role in Role}
 
 
 @pytest.fixture
@@ -173,10 +172,18 @@ Walk = Callable[..., Case]
 
 
 @pytest.fixture
-def walk(people: dict[Role, Actor], catalogue: dict[str, Any]) -> Iterator[Walk]:
+def walk(people: dict[Role, Actor], catalogue: dict[str, Any], walk_with: Any) -> Walk:
     """Walk a case forward to a status, by the people and machines whose steps they are."""
+    return functools.partial(walk_with, people)
 
-    def to_status(case: Case, status: Status, verdicts: tuple[str, ...] = ("fail", "pass")) -> Case:
+
+@pytest.fixture
+def walk_with() -> Callable[..., Case]:
+    """The same by the people who are named first."""
+
+    def to_status(
+        people: dict[Role, Actor], case: Case, status: Status, verdicts: tuple[str, ...] = ("fail", "pass")
+    ) -> Case:
         left = iter(verdicts)
         steps: dict[Status, Callable[[], Any]] = {
             Status.RECEIVED: lambda: intake.email_confirm(token=link_token(case.public_id, "confirm")),
@@ -184,7 +191,7 @@ def walk(people: dict[Role, Actor], catalogue: dict[str, Any]) -> Iterator[Walk]
             Status.REVIEW: lambda: review.case_admit(case=case, actor=people[Role.LEGAL]),
             Status.MATCHING: lambda: _match(case),
             Status.DECISION: lambda: _decide(case, people),
-            Status.PLANNING: lambda: _plan(case, people[Role.ENGINEER]),
+            Status.PLANNING: lambda: _plan(case, people),
             Status.UNLEARNING: lambda: _unlearn(case),
             Status.VERIFICATION: lambda: _verify(case, next(left)),
         }
@@ -193,7 +200,7 @@ def walk(people: dict[Role, Actor], catalogue: dict[str, Any]) -> Iterator[Walk]
             case.refresh_from_db()
         return case
 
-    yield to_status
+    return to_status
 
 
 def _prove(case: Case, legal: Actor) -> None:
@@ -215,10 +222,16 @@ def _decide(case: Case, people: dict[Role, Actor]) -> None:
     decision.decision_approve(case=case, actor=people[Role.APPROVER])
 
 
-def _plan(case: Case, engineer: Actor) -> None:
+def sign_plan(case: Case, people: dict[Role, Actor], method: str = "", reason: str = "") -> Plan:
+    """Both signatures under the plan that waits."""
+    planning.plan_choose(case=case, actor=people[Role.ENGINEER], method=method, reason=reason)
+    return planning.plan_confirm(case=case, actor=people[Role.APPROVER])
+
+
+def _plan(case: Case, people: dict[Role, Actor]) -> None:
     run_house_jobs(case)
     if case.status == Status.PLANNING:
-        planning.plan_confirm(case=case, actor=engineer)
+        sign_plan(case, people)
 
 
 def _unlearn(case: Case) -> None:

@@ -7,8 +7,42 @@ import time
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from allauth.mfa.models import Authenticator
 from django.test import Client
+from django.utils import timezone
 
-from governance.models import User
+from governance.models import Role, RoleGrant, User
+
+
+def administrators() -> list[User]:
+    """The first two accounts of the installation: no role can be given without them."""
+    for n in range(User.objects.count(), 2):
+        User.objects.create_user(
+            f"root-{n}@house.example", first_name="Root", last_name=str(n), role=Role.ADMINISTRATOR
+        )
+    return list(User.objects.filter(role=Role.ADMINISTRATOR).order_by("pk")[:2])
+
+
+def grant(user: User, role: str) -> User:
+    """Give a role as two administrators do."""
+    first, second = [one for one in administrators() if one.pk != user.pk][:2]
+    row = RoleGrant.objects.create(person=user, role=role, before=user.role, proposed_by=first)
+    RoleGrant.objects.filter(pk=row.pk).update(approved_by=second, approved_at=timezone.now())
+    user.role = Role(role)
+    user.save()
+    return user
+
+
+def member(email: str, password: str | None = None, *, role: str, is_active: bool = True, **fields: str) -> User:
+    """Somebody of the staff, by two administrators' signatures."""
+    if role == Role.ADMINISTRATOR and User.objects.count() < 2:
+        return User.objects.create_user(email, password, role=role, **fields)
+    administrators()
+    user = User.objects.create_user(email, password, **fields)
+    if role != Role.NONE:
+        grant(user, role)
+    if not is_active:
+        user.is_active = False
+        user.save()
+    return user
 
 
 def give_second_factor(user: User) -> None:

@@ -182,9 +182,16 @@ def test_the_engineer_reads_the_thresholds_in_words_before_confirming(client: Cl
     text = page(client, case)
     assert "At most 10 points beyond the reference" in text and "At least 90% of the utility stays" in text
     assert case.plans.get().policy_digest in text
+    assert act(client, case, "confirm", choice="approve").status_code == 409
     assert act(client, case, "plan").status_code == 302
+    assert "another person confirms it" in page(client, case)
+    assert act(client, case, "confirm", choice="approve").status_code == 403
+    enter(Role.APPROVER)
+    assert "First signature, by an engineer" in page(client, case)
+    assert act(client, case, "confirm", choice="approve").status_code == 302
     case.refresh_from_db()
     assert case.status == Status.UNLEARNING
+    enter(Role.ENGINEER)
     text = page(client, case)
     assert "data-refresh" in text and "The run is prepared" in text
 

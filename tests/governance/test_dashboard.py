@@ -21,13 +21,14 @@ from governance.selectors import figures as select
 from governance.services import release
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
+from tests.governance.staff import member
 
 TODAY = date.today()
 
 
 @pytest.fixture
 def executive(client: Client) -> User:
-    user = User.objects.create_user("board@house.example", role=Role.EXECUTIVE)
+    user = member("board@house.example", role=Role.EXECUTIVE)
     client.force_login(user)
     return user
 
@@ -167,4 +168,4 @@ def test_more_cases_ask_no_more_queries(client: Client, executive: User) -> None
 
 def test_the_figures_ask_the_policy_themselves() -> None:
     with pytest.raises(NotAllowed):
-        select.demand_dashboard(Actor.of(User.objects.create_user("l@house.example", role=Role.LEGAL)))
+        select.demand_dashboard(Actor.of(member("l@house.example", role=Role.LEGAL)))

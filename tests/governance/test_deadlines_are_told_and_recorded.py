@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from governance.models import Case, CaseClock, ClockAlarm, Kind, LedgerOpening, Role, User
+from governance.models import Case, CaseClock, ClockAlarm, Kind, LedgerOpening, Role
 from governance.services import deadlines
 from governance.services.deadlines import Step
 from tests.governance.conftest import TODAY, file_case
+from tests.governance.staff import member
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def case(people: Any) -> Case:
     """A privacy request with an officer."""
     made = file_case(kind=Kind.PRIVACY)
     Case.objects.filter(pk=made.pk).update(officer=people[Role.LEGAL].user)
-    User.objects.create_user("second@house.example", role=Role.LEGAL)
+    member("second@house.example", role=Role.LEGAL)
     made.refresh_from_db()
     return made
 

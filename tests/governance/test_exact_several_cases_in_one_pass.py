@@ -10,9 +10,9 @@ from governance import dispatch
 from governance.errors import Conflict
 from governance.evidence import schema
 from governance.models import Case, Job, LedgerOpening, Plan, Role, Status
-from governance.services import dossier, jobs, planning, release, unlearning
+from governance.services import dossier, jobs, release, unlearning
 from tests.governance import conftest
-from tests.governance.conftest import POEM, engine_job, file_case, finish, run_house_jobs, verdict_document
+from tests.governance.conftest import POEM, engine_job, file_case, finish, run_house_jobs, sign_plan, verdict_document
 from tests.governance.lineage_example import PLACES, end, put_lineage, without
 
 pytestmark = pytest.mark.database
@@ -45,7 +45,7 @@ def other(monkeypatch, walk, case, base) -> Case:
 
 
 def confirm(case: Case, people) -> Plan:
-    plan = planning.plan_confirm(case=case, actor=people[Role.ENGINEER])
+    plan = sign_plan(case, people)
     case.refresh_from_db()
     run_house_jobs(case)
     return plan
@@ -96,7 +96,7 @@ def test_the_second_case_rides_along_and_is_judged_by_its_own_records(case, othe
 def test_what_rides_along_is_told_by_the_method_of_the_pass(case, other, people):
     confirm(case, people)
     why = "Its checkpoints may be damaged."
-    plan = planning.plan_confirm(case=other, actor=people[Role.ENGINEER], method="retrain", reason=why)
+    plan = sign_plan(other, people, method="retrain", reason=why)
     assert (plan.leader, plan.method) == (case.plans.get(), "sisa")
 
 
@@ -104,7 +104,7 @@ def test_a_whole_retraining_that_is_chosen_is_worked_out_anew(case, base, walk, 
     walk(case, Status.PLANNING)
     run_house_jobs(case)
     before = case.plans.get().deletion["first_slices"]
-    plan = planning.plan_confirm(case=case, actor=people[Role.ENGINEER], method="retrain", reason="Damaged.")
+    plan = sign_plan(case, people, method="retrain", reason="Damaged.")
     assert plan.deletion["first_slices"] == {"0": 0, "1": 0} != before
 
 
@@ -174,7 +174,7 @@ def test_a_case_that_the_running_pass_does_not_cover_waits_for_its_result(monkey
     late = walk(file_case(email="b@house.example"), Status.PLANNING)
     run_house_jobs(late)
     with pytest.raises(Conflict, match=f"Case {case.number} is deleting records"):
-        planning.plan_confirm(case=late, actor=people[Role.ENGINEER])
+        sign_plan(late, people)
     run(case, gone=("r1", "r2"))
     judge(case, "pass")
     for role in (Role.RELEASE, Role.LEGAL):

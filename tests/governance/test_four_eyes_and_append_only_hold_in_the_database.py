@@ -11,6 +11,7 @@ from governance.evidence import ledger
 from governance.models import Decision, LedgerEntry, LedgerOpening, Role, Status
 from governance.policies import Actor
 from governance.services import decision
+from tests.governance.staff import grant
 
 pytestmark = pytest.mark.database
 
@@ -29,8 +30,7 @@ def test_whoever_proposed_cannot_approve(walk, case, people):
     erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="policy")
     decision.decision_propose(case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=people[Role.LEGAL])
     same = people[Role.LEGAL].user
-    same.role = Role.APPROVER
-    same.save()
+    grant(same, Role.APPROVER)
     with pytest.raises(NotAllowed, match="second person"):
         decision.decision_approve(case=case, actor=Actor.of(same))
 

@@ -11,11 +11,12 @@ from django.urls import reverse
 from governance.models import Case, Job, JobPoint, Role, Status, User
 from governance.services import jobs
 from tests.governance.conftest import engine_job, file_case, run_house_jobs
+from tests.governance.staff import member
 
 
 @pytest.fixture
 def engineer(client: Client) -> User:
-    user = User.objects.create_user("jobs@house.example", role=Role.ENGINEER)
+    user = member("jobs@house.example", role=Role.ENGINEER)
     client.force_login(user)
     return user
 
@@ -101,7 +102,7 @@ def test_a_job_is_cancelled_once(client: Client, engineer: User, running: Job) -
 
 
 def test_readers_without_the_permission_find_no_button(client: Client, running: Job) -> None:
-    client.force_login(User.objects.create_user("reader@house.example", role=Role.AUDITOR))
+    client.force_login(member("reader@house.example", role=Role.AUDITOR))
     assert "Cancel the job" not in page(client, running)
 
 

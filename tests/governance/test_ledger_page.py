@@ -14,11 +14,12 @@ from governance.evidence import leaf, merkle
 from governance.models import Case, LedgerEntry, Report, Role, Status, User
 from governance.models.vault import subject_destroy
 from tests.governance.conftest import file_case
+from tests.governance.staff import member
 
 
 @pytest.fixture
 def auditor(client: Client) -> User:
-    user = User.objects.create_user("reader@house.example", role=Role.AUDITOR)
+    user = member("reader@house.example", role=Role.AUDITOR)
     client.force_login(user)
     return user
 
@@ -97,6 +98,16 @@ def test_a_report_comes_as_it_was_stored(client: Client, auditor: User, case: Ca
 def test_the_executive_reads_reports_without_links_to_cases(client: Client, case: Case) -> None:
     pdf = dispatch.put_bytes(b"%PDF")
     Report.objects.create(case=case, number="LR-1", pdf=pdf, evidence=pdf, headline="x")
-    client.force_login(User.objects.create_user("board@house.example", role=Role.EXECUTIVE))
+    client.force_login(member("board@house.example", role=Role.EXECUTIVE))
     page = client.get("/reports/").content.decode()
     assert case.number in page and str(case.public_id) not in page
+
+
+def test_the_auditor_has_every_second_signature_compared_with_the_ledger(
+    client: Client, auditor: User, walk: Any
+) -> None:
+    walk(file_case(), Status.PLANNING)
+    assert "Compare every second signature" in client.get("/ledger/").content.decode()
+    text = client.get("/ledger/", {"check": "signatures"}).content.decode()
+    # The people of the tests were not granted their roles by the services, and that is what is said.
+    assert "which no two administrators gave it" in text or "the ledger holds no such signature" in text

@@ -15,11 +15,12 @@ from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipi
 from governance.policies import Actor
 from governance.services import release
 from tests.governance.conftest import file_case
+from tests.governance.staff import member
 
 
 @pytest.fixture
 def engineer(client: Client) -> User:
-    user = User.objects.create_user("register@house.example", role=Role.ENGINEER)
+    user = member("register@house.example", role=Role.ENGINEER)
     client.force_login(user)
     return user
 
@@ -133,7 +134,7 @@ def test_the_register_asks_the_policy_itself() -> None:
     from governance.errors import NotAllowed
     from governance.selectors import catalogue as select
 
-    administrator = Actor.of(User.objects.create_user("a@house.example", role=Role.ADMINISTRATOR))
+    administrator = Actor.of(member("a@house.example", role=Role.ADMINISTRATOR))
     for read in (select.models, select.datasets):
         with pytest.raises(NotAllowed):
             read(administrator)

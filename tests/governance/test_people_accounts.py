@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from governance.errors import Conflict, NotAllowed, Unfit
-from governance.models import LedgerEntry, LedgerOpening, Role, User
+from governance.models import LedgerEntry, LedgerOpening, Role, RoleGrant, User
 from governance.policies import CLAIMANT, Actor
 from governance.services import people as service
 from tests.governance.staff import give_second_factor
@@ -23,6 +23,12 @@ STEPS = (service.person_deactivate, service.person_activate, service.second_fact
 @pytest.fixture
 def admin(people: dict[Role, Actor]) -> Actor:
     return people[Role.ADMINISTRATOR]
+
+
+def second(admin: Actor) -> Actor:
+    """Another administrator."""
+    others = User.objects.filter(role=Role.ADMINISTRATOR).exclude(email=admin.user.email if admin.user else "")
+    return Actor.of(others.earliest("pk"))
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def told() -> list[tuple[str, Any]]:
 
 def test_a_new_account_opens_with_the_password_that_was_shown(admin: Actor, client: Client) -> None:
     made = service.person_create(**NEW, actor=admin)
-    assert (str(made.user), made.user.role, made.user.is_active) == ("Ilse Maratoni", "legal", True)
+    assert (str(made.user), made.user.role, made.user.is_active) == ("Ilse Maratoni", "none", True)
     answer = client.post("/accounts/login/", {"login": NEW["email"], "password": made.password})
     assert (answer.status_code, answer["Location"]) == (302, "/desk/")
 
@@ -94,7 +100,7 @@ def test_no_other_role_manages_accounts(people: dict[Role, Actor], role: Role) -
         with pytest.raises(NotAllowed):
             step(person=target, actor=people[role])
     with pytest.raises(NotAllowed):
-        service.role_change(person=target, role="legal", actor=people[role])
+        service.role_propose(person=target, role="legal", actor=people[role])
     assert not told()
 
 
@@ -113,7 +119,7 @@ def test_nobody_changes_their_own_account(admin: Actor) -> None:
         with pytest.raises(NotAllowed, match="their own account"):
             step(person=admin.user, actor=admin)
     with pytest.raises(NotAllowed, match="their own account"):
-        service.role_change(person=admin.user, role="legal", actor=admin)
+        service.role_propose(person=admin.user, role="legal", actor=admin)
     admin.user.refresh_from_db()
     assert admin.user.is_active and admin.user.role == Role.ADMINISTRATOR and not told()
 
@@ -159,9 +165,33 @@ def test_a_lost_second_factor_goes_with_its_codes_and_its_sessions(admin: Actor,
 
 def test_another_role_holds_from_the_next_click(admin: Actor, person: User, client: Client) -> None:
     client.force_login(person)
-    service.role_change(person=person, role="executive", actor=admin)
+    service.role_propose(person=person, role="executive", actor=admin)
+    assert client.get("/cases/").status_code == 200
+    service.role_approve(person=person, actor=second(admin))
     assert client.get("/cases/").status_code == 403
     assert client.get("/dashboard/").status_code == 200
+
+
+def test_a_role_takes_two_administrators_and_none_signs_twice(admin: Actor, person: User) -> None:
+    service.role_propose(person=person, role="approver", actor=admin)
+    with pytest.raises(Conflict, match="proposed for this account already"):
+        service.role_propose(person=person, role="engineer", actor=second(admin))
+    with pytest.raises(NotAllowed, match="another administrator must sign"):
+        service.role_approve(person=person, actor=admin)
+    service.role_return(person=person, actor=second(admin))
+    with pytest.raises(Conflict, match="No role is proposed"):
+        service.role_approve(person=person, actor=second(admin))
+    person.refresh_from_db()
+    assert person.role == Role.LEGAL
+
+
+def test_a_role_is_taken_away_by_one_and_comes_back_by_two(admin: Actor, person: User, client: Client) -> None:
+    client.force_login(person)
+    service.role_remove(person=person, actor=admin)
+    assert client.get("/cases/").status_code == 403
+    service.role_propose(person=person, role="legal", actor=admin)
+    service.role_approve(person=person, actor=second(admin))
+    assert client.get("/cases/").status_code == 200
 
 
 def test_what_is_so_already_is_a_conflict(admin: Actor, person: User) -> None:
@@ -169,9 +199,9 @@ def test_what_is_so_already_is_a_conflict(admin: Actor, person: User) -> None:
         with pytest.raises(Conflict):
             refused(person=person, actor=admin)
     with pytest.raises(Conflict):
-        service.role_change(person=person, role="legal", actor=admin)
+        service.role_propose(person=person, role="legal", actor=admin)
     with pytest.raises(Unfit, match="no role"):
-        service.role_change(person=person, role="king", actor=admin)
+        service.role_propose(person=person, role="king", actor=admin)
     service.person_deactivate(person=person, actor=admin)
     with pytest.raises(Conflict):
         service.person_deactivate(person=person, actor=admin)
@@ -181,16 +211,21 @@ def test_the_ledger_learns_account_and_role_and_nothing_personal(admin: Actor) -
     made = service.person_create(**NEW, actor=admin)
     give_second_factor(made.user)
     service.second_factor_remove(person=made.user, actor=admin)
-    service.role_change(person=made.user, role="auditor", actor=admin)
+    service.role_approve(person=made.user, actor=second(admin))
     service.person_deactivate(person=made.user, actor=admin)
     service.person_activate(person=made.user, actor=admin)
-    legal, auditor = {"person": made.user.pk, "role": "legal"}, {"person": made.user.pk, "role": "auditor"}
+    service.role_return(person=made.user, actor=admin)
+    none, legal = {"person": made.user.pk, "role": "none"}, {"person": made.user.pk, "role": "legal"}
+    first, again = RoleGrant.objects.filter(person=made.user).values_list("pk", flat=True)
     assert told() == [
-        ("people.created", legal),
-        ("people.second_factor_removed", legal),
-        ("people.role_changed", {**auditor, "before": "legal"}),
-        ("people.deactivated", auditor),
-        ("people.activated", auditor),
+        ("people.created", none),
+        ("people.role_proposed", {**none, "proposed": "legal", "grant": first}),
+        ("people.second_factor_removed", none),
+        ("people.role_granted", {**legal, "before": "none", "grant": first}),
+        ("people.deactivated", legal),
+        ("people.activated", none),
+        ("people.role_proposed", {**none, "proposed": "legal", "grant": again}),
+        ("people.role_returned", none),
     ]
     kept = json.dumps(told()) + " ".join(bytes(entry.leaf).decode() for entry in LedgerEntry.objects.all())
     for personal in ("Ilse", "Maratoni", "ilse", "house.example", made.password):

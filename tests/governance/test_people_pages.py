@@ -15,21 +15,21 @@ from django.urls import reverse
 from governance.models import Role, User
 from governance.policies import Actor
 from governance.services import people as service
-from tests.governance.staff import give_second_factor, sign_in_to_decide
+from tests.governance.staff import give_second_factor, member, sign_in_to_decide
 
 NEW = {"first_name": "Ilse", "last_name": "Maratoni", "email": "ilse@house.example", "role": "legal"}
 
 
 @pytest.fixture
 def admin(client: Client) -> User:
-    user = User.objects.create_user("admin@house.example", first_name="Ada", last_name="Root", role=Role.ADMINISTRATOR)
+    user = member("admin@house.example", first_name="Ada", last_name="Root", role=Role.ADMINISTRATOR)
     sign_in_to_decide(client, user)
     return user
 
 
 @pytest.fixture
 def person() -> User:
-    return User.objects.create_user("vel@house.example", first_name="Vel", last_name="Oss", role=Role.LEGAL)
+    return member("vel@house.example", first_name="Vel", last_name="Oss", role=Role.LEGAL)
 
 
 def text_of(answer: Any) -> str:
@@ -43,9 +43,9 @@ def test_the_desk_leads_the_administrator_to_the_people(client: Client, admin: U
 
 
 def test_the_list_shows_who_can_sign_in_and_who_can_decide(client: Client, admin: User, person: User) -> None:
-    User.objects.create_user("gone@house.example", first_name="Left", role=Role.AUDITOR, is_active=False)
+    member("gone@house.example", first_name="Left", role=Role.AUDITOR, is_active=False)
     text = text_of(client.get("/people/"))
-    assert "2 people can sign in" in text and "1 has no second factor" in text
+    assert "3 people can sign in" in text and "2 have no second factor" in text
     for words in ("Ada Root", "vel@house.example", "Legal officer", "not set up", "never", "closed"):
         assert words in text
     assert text.index("Ada Root") < text.index("Left")
@@ -59,7 +59,7 @@ def test_the_list_takes_as_many_queries_for_ten_people_as_for_two(client: Client
 
     few = queries()
     for n in range(8):
-        User.objects.create_user(f"p{n}@house.example", role=Role.AUDITOR)
+        member(f"p{n}@house.example", role=Role.AUDITOR)
     assert queries() == few
 
 
@@ -76,7 +76,7 @@ def test_a_first_password_is_shown_once_and_never_cached(client: Client, admin: 
 
 
 def test_the_form_that_was_sent_before_the_password_was_asked_for_is_sent_on(client: Client) -> None:
-    user = User.objects.create_user("admin@house.example", "a long and quiet river", role=Role.ADMINISTRATOR)
+    user = member("admin@house.example", "a long and quiet river", role=Role.ADMINISTRATOR)
     client.force_login(user)
     give_second_factor(user)
     answer = client.post(reverse("person_new"), NEW)
@@ -105,7 +105,7 @@ def test_weak_input_is_refused_at_its_field(client: Client, admin: User, field: 
 def test_a_persons_page_offers_what_can_be_done_now(client: Client, admin: User, person: User) -> None:
     page = reverse("person", args=[person.pk])
     text = text_of(client.get(page))
-    assert "Close the account" in text and "Change the role" in text
+    assert "Close the account" in text and "Propose another role" in text
     assert "Remove the second factor" not in text and "Activate the account again" not in text
     give_second_factor(person)
     assert "Remove the second factor" in text_of(client.get(page))
@@ -121,7 +121,7 @@ def test_the_steps_do_what_their_buttons_say(client: Client, admin: User, person
         assert answer["Location"] == reverse("person", args=[person.pk]), name
         person.refresh_from_db()
         assert person.is_active == (name != "deactivate")
-    assert person.role == Role.ENGINEER and not Authenticator.objects.filter(user=person).exists()
+    assert person.role == Role.NONE and not Authenticator.objects.filter(user=person).exists()
 
 
 def test_the_own_page_offers_nothing_and_its_steps_are_refused(client: Client, admin: User) -> None:
@@ -141,8 +141,21 @@ def test_an_unknown_account_and_an_unknown_role_are_refused(client: Client, admi
 
 
 def test_the_auditor_reads_what_was_done_to_accounts(client: Client, admin: User, person: User) -> None:
-    service.role_change(person=person, role="engineer", actor=Actor.of(admin))
-    client.force_login(User.objects.create_user("audit@house.example", role=Role.AUDITOR))
+    service.role_propose(person=person, role="engineer", actor=Actor.of(admin))
+    client.force_login(member("audit@house.example", role=Role.AUDITOR))
     text = text_of(client.get("/ledger/?kind=people"))
-    assert f"gave account {person.pk} another role (ML engineer)" in text
+    assert f"proposed for account {person.pk} the role ML engineer" in text
     assert "vel@house.example" not in text and "Vel Oss" not in text
+
+
+def test_the_second_administrator_signs_on_the_persons_page(client: Client, admin: User, person: User) -> None:
+    page = reverse("person", args=[person.pk])
+    client.post(reverse("person_role", args=[person.pk]), {"role": "approver"})
+    text = text_of(client.get(page))
+    assert "approver waits for a second signature" in text and "Sign the role" not in text
+    assert client.post(reverse("person_role_approve", args=[person.pk])).status_code == 403
+    sign_in_to_decide(client, User.objects.filter(role=Role.ADMINISTRATOR).exclude(pk=admin.pk).earliest("pk"))
+    assert "Sign the role" in text_of(client.get(page))
+    assert client.post(reverse("person_role_approve", args=[person.pk]))["Location"] == page
+    person.refresh_from_db()
+    assert person.role == Role.APPROVER

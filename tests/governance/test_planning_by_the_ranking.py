@@ -14,8 +14,8 @@ from governance.errors import Unfit
 from governance.evidence import schema
 from governance.models import Disposition, LedgerOpening, Plan, Role, Status
 from governance.policies import Actor
-from governance.services import dossier, planning
-from tests.governance.conftest import engine_job, finish, run_house_jobs, verdict_document
+from governance.services import dossier
+from tests.governance.conftest import engine_job, finish, run_house_jobs, sign_plan, verdict_document
 from tests.governance.staff import sign_in_to_decide
 
 pytestmark = pytest.mark.database
@@ -49,7 +49,7 @@ def test_every_candidate_says_why_and_every_other_method_why_not(proposed):
 
 
 def test_the_engineer_may_choose_another_way_with_a_reason(case, proposed, people):
-    plan = planning.plan_confirm(case=case, actor=people[Role.ENGINEER], method="retrain", reason=WHY)
+    plan = sign_plan(case, people, method="retrain", reason=WHY)
     assert (plan.method, plan.state) == ("retrain", Plan.State.CONFIRMED)
     chosen = body(case, "plan.chosen")
     assert chosen == {"attempt": 1, "method": "retrain", "instead_of": "graddiff", "why": WHY}
@@ -61,7 +61,7 @@ def test_the_engineer_may_choose_another_way_with_a_reason(case, proposed, peopl
 @pytest.mark.parametrize(("method", "reason"), [("retrain", " "), ("sisa", WHY), ("prayer", WHY)])
 def test_without_a_reason_or_out_of_the_candidates_nothing_is_chosen(case, proposed, people, method, reason):
     with pytest.raises(Unfit):
-        planning.plan_confirm(case=case, actor=people[Role.ENGINEER], method=method, reason=reason)
+        sign_plan(case, people, method=method, reason=reason)
     proposed.refresh_from_db()
     assert (proposed.method, proposed.state) == ("graddiff", Plan.State.PROPOSED)
 
@@ -71,7 +71,7 @@ def test_the_budget_of_the_first_plan_holds_whatever_is_configured_later(setting
     walk(case, Status.PLANNING)
     run_house_jobs(case)
     assert case.plans.get().method == "retrain"
-    planning.plan_confirm(case=case, actor=people[Role.ENGINEER], method="graddiff", reason=WHY)
+    sign_plan(case, people, method="graddiff", reason=WHY)
     case.refresh_from_db()
     walk(case, Status.VERIFICATION)
     settings.PLAN_HOUSE = {**settings.PLAN_HOUSE, "attempts": 9}
@@ -151,6 +151,8 @@ def test_the_form_asks_for_a_reason_and_confirms_what_was_chosen(case, proposed,
     assert answer.status_code == 422 and "Write why you choose another way" in answer.content.decode()
     assert browser.post(address, {"method": "prayer", "reason": WHY}).status_code == 422
     assert browser.post(address, {"method": "retrain", "reason": WHY}).status_code == 302
+    second = reverse("case_confirm", args=[case.public_id])
+    assert client(people[Role.APPROVER]).post(second, {"choice": "approve"}).status_code == 302
     case.refresh_from_db()
     assert case.status == Status.UNLEARNING and case.plans.get().method == "retrain"
     page = browser.get(reverse("case", args=[case.public_id]) + "?tab=plan").content.decode()
@@ -167,7 +169,7 @@ def test_a_plan_from_before_there_was_a_planner_is_shown_and_confirmed(case, pro
     Plan.objects.filter(pk=proposed.pk).update(ranking={})
     page = client(people[Role.ENGINEER]).get(reverse("case", args=[case.public_id]) + "?tab=plan").content.decode()
     assert "Ways that were weighed" not in page
-    assert planning.plan_confirm(case=case, actor=people[Role.ENGINEER]).method == "graddiff"
+    assert sign_plan(case, people).method == "graddiff"
 
 
 def test_a_policy_for_plans_that_makes_no_sense_stops_the_planning_with_its_problem(settings, walk, case):
@@ -181,7 +183,7 @@ def test_a_policy_for_plans_that_makes_no_sense_stops_the_planning_with_its_prob
 def test_an_inconclusive_retraining_still_goes_to_release(walk, case, people):
     walk(case, Status.PLANNING)
     run_house_jobs(case)
-    planning.plan_confirm(case=case, actor=people[Role.ENGINEER], method="retrain", reason=WHY)
+    sign_plan(case, people, method="retrain", reason=WHY)
     case.refresh_from_db()
     walk(case, Status.VERIFICATION)
     run_house_jobs(case)

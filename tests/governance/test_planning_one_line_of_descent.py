@@ -10,9 +10,9 @@ from governance import dispatch
 from governance.errors import Conflict
 from governance.evidence import schema
 from governance.models import Case, LedgerOpening, ModelVersion, Plan, Role, Status
-from governance.services import dossier, jobs, planning, release, unlearning
+from governance.services import dossier, jobs, release, unlearning
 from tests.governance import conftest
-from tests.governance.conftest import POEM, engine_job, file_case, finish, run_house_jobs, verdict_document
+from tests.governance.conftest import POEM, engine_job, file_case, finish, run_house_jobs, sign_plan, verdict_document
 
 pytestmark = pytest.mark.database
 HIT = {"item": "", "record": "r3", "subject": "b", "method": "exact", "score": 1.0, "excerpt": POEM}
@@ -31,7 +31,7 @@ def other(monkeypatch, walk, case) -> Case:
 
 
 def confirm(case: Case, people, method: str = "") -> Plan:
-    plan = planning.plan_confirm(case=case, actor=people[Role.ENGINEER], method=method, reason=WHY if method else "")
+    plan = sign_plan(case, people, method=method, reason=WHY if method else "")
     case.refresh_from_db()
     run_house_jobs(case)
     return plan

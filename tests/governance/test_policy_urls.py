@@ -22,7 +22,7 @@ from tests.governance.conftest import file_case
 from tests.governance.duty_doors import DUTIES
 from tests.governance.lineage_example import put_lineage
 from tests.governance.message_doors import MESSAGES, messages_world
-from tests.governance.staff import sign_in_to_decide
+from tests.governance.staff import member, sign_in_to_decide
 
 P = Permission
 PASSWORD = "a long and quiet river"
@@ -51,7 +51,8 @@ DOORS: dict[str, Door] = {
     "case_answer": Door(to=(P.REVIEW, P.RECORD_PROOF), args="case", post=True, decide=True),
     "case_propose": Door(to=(P.PROPOSE,), args="case", post=True, decide=True),
     "case_approve": Door(to=(P.APPROVE,), args="case", post=True, decide=True),
-    "case_plan": Door(to=(P.CONFIRM_PLAN,), args="case", post=True, decide=True),
+    "case_plan": Door(to=(P.CHOOSE_PLAN,), args="case", post=True, decide=True),
+    "case_confirm": Door(to=(P.CONFIRM_PLAN,), args="case", post=True, decide=True),
     "case_release": Door(to=(P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True),
     "case_place": Door(to=(P.UPDATE_DEPLOYMENT,), args="case", post=True),
     "case_recipients": Door(to=(P.UPDATE_DEPLOYMENT,), args="case", post=True),
@@ -89,6 +90,9 @@ DOORS: dict[str, Door] = {
     "person_new": Door(to=(P.MANAGE_USERS,), post=True, decide=True),
     "person": Door(to=(P.MANAGE_USERS,), args="person"),
     "person_role": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
+    "person_role_approve": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
+    "person_role_return": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
+    "person_role_remove": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_deactivate": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_activate": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_second_factor": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
@@ -143,7 +147,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "figures": [NAMES[0]],
         "report": [report.number],
         "entry": [LedgerEntry.objects.latest("index").index],
-        "person": [User.objects.create_user("person.url@house.example", role=Role.AUDITOR).pk],
+        "person": [member("person.url@house.example", role=Role.AUDITOR).pk],
     }
 
 
@@ -156,7 +160,7 @@ def knock(client: Client, name: str, world: World) -> Any:
 
 def enter(client: Client, role: Role, *, factor: bool = True) -> User:
     """Sign in with a fresh password, and with a second factor unless told otherwise."""
-    user = User.objects.create_user(f"{role.value}.url@house.example", PASSWORD, role=role)
+    user = member(f"{role.value}.url@house.example", PASSWORD, role=role)
     if factor:
         sign_in_to_decide(client, user)
     else:

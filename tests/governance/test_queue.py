@@ -10,10 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from governance.models import Case, Kind, Role, Status, User
+from governance.models import Case, Kind, Role, Status
 from governance.policies import Actor
 from governance.selectors import cases as select
 from tests.governance.conftest import file_case
+from tests.governance.staff import member
 
 TODAY = date.today()
 
@@ -28,7 +29,7 @@ def due(days: int, **fields: Any) -> Case:
 
 @pytest.fixture
 def legal(client: Client) -> Actor:
-    user = User.objects.create_user("queue@house.example", role=Role.LEGAL)
+    user = member("queue@house.example", role=Role.LEGAL)
     client.force_login(user)
     return Actor.of(user)
 

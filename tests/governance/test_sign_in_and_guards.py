@@ -21,6 +21,7 @@ from governance.errors import Conflict
 from governance.models import Role, User
 from governance.policies import Permission
 from governance.web.guards import staff
+from tests.governance.staff import member
 
 PASSWORD = "a long and quiet river"
 
@@ -52,7 +53,7 @@ def _rooms(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def legal() -> User:
-    return User.objects.create_user("legal@house.example", PASSWORD, role=Role.LEGAL)
+    return member("legal@house.example", PASSWORD, role=Role.LEGAL)
 
 
 def sign_in(client: Client, user: User, **more: Any) -> Any:
@@ -64,14 +65,20 @@ def test_staff_sign_in_with_address_and_password_and_come_to_their_desk(client: 
     assert (answer.status_code, answer["Location"]) == (302, "/desk/")
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.NONE])
 def test_the_desk_leads_each_role_to_a_room_that_it_may_enter(client: Client, role: Role) -> None:
-    client.force_login(User.objects.create_user("x@house.example", PASSWORD, role=role))
+    client.force_login(member("x@house.example", PASSWORD, role=role))
     answer = client.get("/desk/", follow=True)
     rooms = {Role.EXECUTIVE: "dashboard", Role.AUDITOR: "dashboard", Role.ADMINISTRATOR: "people"}
     assert answer.status_code == 200
     assert answer.resolver_match is not None
     assert answer.resolver_match.url_name == rooms.get(role, "cases")
+
+
+def test_an_account_without_a_role_reads_what_it_waits_for(client: Client) -> None:
+    client.force_login(member("x@house.example", role=Role.NONE))
+    answer = client.get("/desk/")
+    assert answer.status_code == 403 and "when a second administrator signs it" in answer.content.decode()
 
 
 def test_nobody_registers_themselves(client: Client) -> None:
@@ -104,7 +111,7 @@ def test_without_a_sign_in_a_room_leads_to_the_door_and_back(client: Client) -> 
 
 
 def test_another_role_reads_which_roles_may_enter(client: Client) -> None:
-    client.force_login(User.objects.create_user("e@house.example", role=Role.EXECUTIVE))
+    client.force_login(member("e@house.example", role=Role.EXECUTIVE))
     answer = client.get("/t/look/")
     assert answer.status_code == 403
     assert "It is for: Legal officer." in answer.content.decode()

@@ -9,9 +9,10 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from governance.models import Role, User, VersionOrder
+from governance.models import Role, VersionOrder
 from governance.policies import Actor
 from governance.services import order_signing, orders, places
+from tests.governance.staff import grant
 
 pytestmark = pytest.mark.database
 People = dict[Role, Actor]
@@ -68,7 +69,7 @@ def test_the_database_refuses_one_person_on_two_lines_and_any_change_of_a_signat
     order = propose(catalogue, people)
     engineer = people[Role.ENGINEER].user
     assert engineer
-    User.objects.filter(pk=engineer.pk).update(role=Role.LEGAL)
+    grant(engineer, Role.LEGAL)
     with pytest.raises(DatabaseError), transaction.atomic():
         VersionOrder.objects.update(legal_by=engineer, legal_at=timezone.now())
     order_signing.order_sign(order=order, actor=people[Role.LEGAL])

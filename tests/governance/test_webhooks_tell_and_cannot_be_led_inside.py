@@ -174,9 +174,7 @@ def test_a_dead_receiver_is_stopped_with_notice_and_nothing_is_lost(
         send_all()
     row = Subscription.objects.get(pk=made.subscription.pk)
     assert row.stopped_at and "10 times" in row.stopped_why and "500" in row.stopped_why
-    assert any(
-        "was stopped" in letter.subject and letter.to == ["administrator@house.example"] for letter in mail.outbox
-    )
+    assert any("was stopped" in letter.subject and "administrator@house.example" in letter.to for letter in mail.outbox)
     file_case()
     receiver.status = 200
     assert webhooks.webhooks_publish() == 0

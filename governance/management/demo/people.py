@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from governance.models import Role, User
 from governance.policies import Actor
+from governance.services import people
 
 NAMES = {
     Role.LEGAL: ("Hanneke", "Okafor-Lind"),
@@ -17,6 +18,7 @@ NAMES = {
     Role.AUDITOR: ("Pia", "Sørli-Matsuda"),
     Role.ADMINISTRATOR: ("Mateus", "Ferreira-Holt"),
 }
+SECOND = ("Ines", "Aalto-Reyes")
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,30 @@ class SignIn:
 
 
 def accounts() -> list[SignIn]:
-    """Make the accounts that are missing."""
-    found = []
-    for role, (first, last) in NAMES.items():
-        email, password = f"{role.value}@lethe.example", ""
-        if not User.objects.filter(email=email).exists():
-            password = secrets.token_urlsafe(12)
-            User.objects.create_user(email, password, role=role, first_name=first, last_name=last)
-        found.append(SignIn(role, email, password))
-    return found
+    """Make the accounts that are missing: two administrators, then whom one of them proposes and the other signs."""
+    first = _administrator(Role.ADMINISTRATOR.value, *NAMES[Role.ADMINISTRATOR])
+    second = _administrator("administrator2", *SECOND)
+    return [*(_given(role) for role in NAMES if role is not Role.ADMINISTRATOR), first, second]
+
+
+def _administrator(name: str, first: str, last: str) -> SignIn:
+    email, password = f"{name}@lethe.example", ""
+    if not User.objects.filter(email=email).exists():
+        password = secrets.token_urlsafe(12)
+        User.objects.create_superuser(email, password, first_name=first, last_name=last)
+    return SignIn(Role.ADMINISTRATOR, email, password)
+
+
+def _given(role: Role) -> SignIn:
+    email, (first, last) = f"{role.value}@lethe.example", NAMES[role]
+    if User.objects.filter(email=email).exists():
+        return SignIn(role, email, "")
+    one, two = (
+        Actor.of(User.objects.get(email=f"{name}@lethe.example")) for name in ("administrator", "administrator2")
+    )
+    made = people.person_create(first_name=first, last_name=last, email=email, role=role, actor=one)
+    people.role_approve(person=made.user, actor=two)
+    return SignIn(role, email, made.password)
 
 
 def actor(role: Role) -> Actor:

@@ -99,7 +99,8 @@ class Story:
         with self.stages.stage("The next plan is proposed and confirmed", self.page) as tick:
             if not waiting.for_plan(self.case, tick):
                 return
-            plan = planning.plan_confirm(case=self.case, actor=actor(Role.ENGINEER))
+            planning.plan_choose(case=self.case, actor=actor(Role.ENGINEER))
+            plan = planning.plan_confirm(case=self.case, actor=actor(Role.APPROVER))
         method = dispatch.METHODS[plan.method]
         self.stages.say(
             f"      plan {plan.attempt}: {method.title} ({method.guarantee.value}); thresholds are in the ledger"

@@ -1,0 +1,123 @@
+"""Whether every second signature in the tables is also in the ledger, by the person whom the table names.
+
+The database refuses to write a signature that breaks the rules (`models.triggers`); its owner can take the triggers
+off. A signature written then has no leaf, and a leaf cannot be added for somebody else without the house's key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connections
+from django.db.models import Q
+
+from governance.evidence import leaf, merkle
+from governance.models import (
+    Decision,
+    LedgerOpening,
+    Plan,
+    Release,
+    Role,
+    RoleGrant,
+    User,
+    VerificationPolicy,
+    triggers,
+)
+from governance.secrets import read_secret
+
+#: (action, case or 0, what it is about, person)
+Signed = tuple[str, int, str, int]
+_ACTIONS = {
+    "decision.proposed": "",
+    "decision.approved": "",
+    "plan.signed": "attempt",
+    "plan.confirmed": "attempt",
+    "release.signed": "side",
+    "policy.proposed": "digest",
+    "policy.approved": "digest",
+    "people.role_proposed": "grant",
+    "people.role_granted": "grant",
+}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How many signatures were looked at, and each that the ledger does not know, in one sentence each."""
+
+    checked: int
+    findings: tuple[str, ...]
+
+
+def audit() -> Audit:
+    """Compare every signature of the tables with the ledger, and the triggers with those that belong there."""
+    known = set(_ledger())
+    claimed = list(_claimed())
+    missing = [f"{words}: the ledger holds no such signature." for words, signed in claimed if signed not in known]
+    return Audit(len(claimed), (*_guards(), *missing, *_roles()))
+
+
+def _ledger() -> Iterator[Signed]:
+    """What the ledger says was signed, by whom. An opening that its leaf does not bear out counts for nothing."""
+    key = read_secret("ledger.commitments")
+    people: dict[int, str] = {}
+    rows = LedgerOpening.objects.filter(entry__action__in=_ACTIONS, actor__isnull=False).select_related("entry")
+    for row in rows.iterator():
+        data, who = bytes(row.entry.leaf), row.actor_id or 0
+        if who not in people:
+            people[who] = leaf.actor_commitment(key, f"user:{who}")
+        written = leaf.parse_leaf(json.loads(data))
+        genuine = written.actor == people[who] and leaf.open_leaf(written, row.body, bytes(row.salt))
+        if genuine and written.action == row.entry.action and merkle.leaf_hash(data) == bytes(row.entry.hash):
+            about = _ACTIONS[written.action]
+            yield written.action, row.case_id or 0, str(row.body.get(about, "")) if about else "", who
+
+
+def _claimed() -> Iterator[tuple[str, Signed]]:
+    """Every signature that the tables hold, in words."""
+    decisions = Decision.objects.exclude(approved_by=None).values_list("match__case_id", "match__case__number",
+                                                                       "proposed_by_id", "approved_by_id")  # fmt: skip
+    for case, number, proposer, approver in decisions.distinct():
+        yield f"Decision of case {number}, proposal", ("decision.proposed", case, "", proposer)
+        yield f"Decision of case {number}, approval", ("decision.approved", case, "", approver)
+    for plan in Plan.objects.exclude(confirmed_by=None).select_related("case"):
+        words, about = f"Plan {plan.attempt} of case {plan.case.number}", str(plan.attempt)
+        if plan.chosen_by_id:  # a plan from before two people signed has one signature
+            yield f"{words}, choice", ("plan.signed", plan.case_id, about, plan.chosen_by_id)
+        yield f"{words}, confirmation", ("plan.confirmed", plan.case_id, about, plan.confirmed_by_id or 0)
+    for release in Release.objects.filter(Q(released_by__isnull=False) | Q(legal_by__isnull=False)).select_related(
+        "case"
+    ):
+        for side, who in (("released", release.released_by_id), ("legal", release.legal_by_id)):
+            if who:
+                words = f"Release of case {release.case.number}, {side}"
+                yield words, ("release.signed", release.case_id, side, who)
+    for policy in VerificationPolicy.objects.exclude(approved_by=None):
+        words = f"Policy {policy.version}"
+        yield f"{words}, proposal", ("policy.proposed", 0, policy.digest, policy.proposed_by_id)
+        yield f"{words}, approval", ("policy.approved", 0, policy.digest, policy.approved_by_id or 0)
+    for grant in RoleGrant.objects.exclude(approved_by=None):
+        words = f"Role {grant.role} of account {grant.person_id}"
+        yield f"{words}, proposal", ("people.role_proposed", 0, str(grant.pk), grant.proposed_by_id)
+        yield f"{words}, approval", ("people.role_granted", 0, str(grant.pk), grant.approved_by_id or 0)
+
+
+def _roles() -> Iterator[str]:
+    """Accounts whose role was not given by their last grant; the first two are administrators without one."""
+    last: dict[int, str] = dict(
+        RoleGrant.objects.exclude(applied_at=None).order_by("applied_at", "pk").values_list("person_id", "role")
+    )
+    founders = set(User.objects.order_by("pk").values_list("pk", flat=True)[:2])
+    for user in User.objects.exclude(role=Role.NONE).order_by("pk"):
+        if user.pk in founders and user.role == Role.ADMINISTRATOR:
+            continue
+        if last.get(user.pk) != user.role:
+            yield f"Account {user.pk} has the role {user.role}, which no two administrators gave it."
+
+
+def _guards() -> Iterator[str]:
+    connection = connections["default"]
+    there = {name for name, _table in triggers.found(connection, enabled=True)}
+    for name in sorted(triggers.expected(connection.vendor) - there):
+        yield f"The database's trigger {name} is gone or switched off."
