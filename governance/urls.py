@@ -8,6 +8,7 @@ from governance.api import views
 from governance.web import (
     administration,
     auditor,
+    bulk,
     case_letter,
     casework,
     claimant,
@@ -20,6 +21,7 @@ from governance.web import (
     verify,
     webhook_pages,
 )
+from governance.web import desk as desk_pages
 from governance.web.accounts import desk
 from governance.web.case_actions import ACTIONS
 from governance.web.duty_urls import staff as duties
@@ -60,7 +62,13 @@ accounts: list[URLPattern | URLResolver] = [
 staff: list[URLPattern | URLResolver] = [
     path("cases/", casework.cases, name="cases"),
     path("cases/new/", casework.case_new, name="case_new"),
+    path("cases/find/", desk_pages.find, name="cases_find"),
+    path("cases/workload/", desk_pages.workload, name="cases_workload"),
+    path("cases/filters/", desk_pages.filter_keep, name="filter_keep"),
+    path("cases/filters/remove/", desk_pages.filter_remove, name="filter_remove"),
+    *(path(f"cases/all/{name}/", bulk.bulk(name), name=f"cases_{name}") for name in bulk.BULK),
     path("cases/<uuid:public_id>/", casework.case, name="case"),
+    path("cases/<uuid:public_id>/file/", casework.case_print, name="case_print"),
     path("cases/<uuid:public_id>/verification/", casework.verification, name="verification"),
     path("cases/<uuid:public_id>/reveal/", casework.reveal, name="case_reveal"),
     *(path(f"cases/<uuid:public_id>/{name}/", casework.act(name), name=f"case_{name}") for name in ACTIONS),

@@ -123,7 +123,16 @@ QUEUE_INDEXES = [
     models.Index(fields=["received_on", "id", *_FILTERED, "due_on"], name="case_open_by_receipt", condition=_OPEN),
     models.Index(fields=["changed_at", "id", *_FILTERED], name="case_open_by_move", condition=_OPEN),
     models.Index(fields=["due_on", "id", "law", "kind", "officer"], name="case_closed_by_due", condition=_CLOSED),
-    models.Index(fields=["received_on", "id", "law", "kind"], name="case_closed_by_receipt", condition=_CLOSED),
+    models.Index(
+        fields=["received_on", "id", "law", "kind", "officer", "due_on"], name="case_closed_by_date", condition=_CLOSED
+    ),
+    models.Index(fields=["changed_at", "id", "law", "kind", "officer"], name="case_closed_by_move", condition=_CLOSED),
+    models.Index(fields=["officer", "due_on", "id"], name="case_closed_of_officer", condition=_CLOSED),
+    models.Index(
+        fields=["proposed_by", "due_on", "id"],
+        name="case_proposed",
+        condition=models.Q(status="decision", proposed_by__isnull=False),
+    ),
     models.Index(fields=["officer", "due_on", "id"], name="case_open_of_officer", condition=_OPEN),
     models.Index(fields=["due_on", "id"], name="case_open_paused", condition=_OPEN & models.Q(paused_on__isnull=False)),
     models.Index(
@@ -162,7 +171,9 @@ class Case(models.Model):
     changed_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
     #: Who signed the proposal that now waits for a second person; `services.decision` writes it.
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     #: Since when nothing of the case may be deleted; `services.holds` writes it.
     held_at = models.DateTimeField(null=True)
 

@@ -66,6 +66,7 @@ class Plan(models.Model):
 
     class Meta:
         ordering = ["attempt"]
+        indexes = [models.Index(fields=["case", "state"], name="plan_case_state")]
         constraints = [
             models.UniqueConstraint(fields=["case", "attempt"], name="plan_attempt_once"),
             models.CheckConstraint(

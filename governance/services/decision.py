@@ -59,7 +59,7 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
     problems += [
         f"Hit {matches[pk].record.record_id}: {problem}"
         for pk, proposal in proposals.items()
-        if pk in matches and (problem := exception_problem(case.law, proposal.choice, proposal.exception))
+        if pk in matches and (problem := exception_problem(case, proposal.choice, proposal.exception))
     ]
     if any(p.choice == Decision.Choice.ERASE for p in proposals.values()) and not proof_unlocks_weights(case):
         problems.append("Erasing from the models needs a stronger proof of this claimant; record it first.")

@@ -6,11 +6,12 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from governance.templatetags import svg
 
@@ -176,6 +177,11 @@ def clock_plain(clock: Clock) -> SafeString:
 
 def stages(step: int, total: int, *, wide: bool = False) -> SafeString:
     """Ticks for the stages of a way: those behind in ink, the present one tall, the rest pale."""
+    return _stages(step, total, wide, get_language() or "")
+
+
+@lru_cache(maxsize=256)
+def _stages(step: int, total: int, wide: bool, _language: str) -> SafeString:
     gap, height = (21, 18) if wide else (9, 15)
     width = gap * (total - 1) + 4
     parts = [svg.line("1", height - 1, str(width - 1), height - 1, "line")]

@@ -15,8 +15,10 @@ from governance.clocks import LAWS
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
 from governance.services import clocks, decision, intake, planning, proof, release, review
-from governance.web import clock_forms
+from governance.web import clock_forms, desk_forms
+from governance.web import desk_actions as desk
 from governance.web import staff_forms as forms
+from governance.web.propose_form import ProposeForm
 
 P = Permission
 Perform = Callable[[Case, Any, Actor], str]
@@ -61,7 +63,7 @@ def _answer(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
     return _("The case is back where the question was asked.")
 
 
-def _propose(case: Case, form: forms.ProposeForm, actor: Actor) -> str:
+def _propose(case: Case, form: ProposeForm, actor: Actor) -> str:
     decision.decision_propose(case=case, proposals=form.proposals(), actor=actor)
     return _("Signed. A second person now decides.")
 
@@ -145,7 +147,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "proof": Action(permissions=(P.RECORD_PROOF,), form=forms.ProofForm, perform=_proof),
         "review": Action(permissions=(P.REVIEW,), form=forms.ReviewForm, perform=_review),
         "answer": Action(permissions=(P.REVIEW, P.RECORD_PROOF), form=forms.ConfirmForm, perform=_answer),
-        "propose": Action(permissions=(P.PROPOSE,), form=forms.ProposeForm, perform=_propose),
+        "propose": Action(permissions=(P.PROPOSE,), form=ProposeForm, perform=_propose),
         "approve": Action(permissions=(P.APPROVE,), form=forms.ApproveForm, perform=_approve),
         "plan": Action(permissions=(P.CHOOSE_PLAN,), form=forms.PlanForm, perform=_plan),
         "confirm": Action(permissions=(P.CONFIRM_PLAN,), form=forms.ConfirmPlanForm, perform=_plan_second),
@@ -159,5 +161,13 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "add_law": Action(permissions=(P.EXTEND,), form=clock_forms.AddLawForm, perform=_add_law),
         "end_law": Action(permissions=(P.EXTEND,), form=clock_forms.EndLawForm, perform=_end_law),
         "withdraw": Action(permissions=(P.WITHDRAW,), form=forms.WithdrawForm, perform=_withdraw),
+        "take": Action(permissions=(P.ASSIGN,), form=forms.ConfirmForm, perform=desk.take, decide=False),
+        "assign": Action(permissions=(P.ASSIGN,), form=desk_forms.AssignForm, perform=desk.assign, decide=False),
+        "note": Action(permissions=(P.NOTES,), form=desk_forms.NoteForm, perform=desk.note, decide=False),
+        "strike": Action(permissions=(P.NOTES,), form=desk_forms.StrikeForm, perform=desk.strike, decide=False),
+        "declare": Action(permissions=(P.DECLARE,), form=desk_forms.InterestForm, perform=desk.declare, decide=False),
+        "hold": Action(permissions=(P.HOLD,), form=desk_forms.HoldForm, perform=desk.hold),
+        "lift_ask": Action(permissions=(P.HOLD,), form=desk_forms.LiftForm, perform=desk.lift_ask),
+        "lift": Action(permissions=(P.HOLD,), form=forms.ConfirmForm, perform=desk.lift),
     }
 )

@@ -169,6 +169,15 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "deadline.unconfirmed": lambda b: _("warned: receipt to be confirmed by %(day)s") % {"day": _day(b["due_on"])},
     "deadline.near": lambda b: _("warned: due %(day)s") % {"day": _day(b["due_on"])},
     "deadline.missed": lambda b: _("recorded a missed deadline: %(day)s") % {"day": _day(b["due_on"])},
+    "case.assigned": lambda b: (
+        _("gave the case to account %(n)s") % {"n": b["person"]} if b.get("person") else _("put the case back")
+    ),
+    "note.written": lambda b: _("wrote an internal note"),
+    "note.struck": lambda b: _("struck an internal note"),
+    "interest.declared": lambda b: _("declared a conflict of interest"),
+    "hold.set": lambda b: _("set a legal hold"),
+    "hold.lift_asked": lambda b: _("asked that the legal hold be lifted"),
+    "hold.lifted": lambda b: _("lifted the legal hold"),
     "person.revealed": lambda b: _("looked at the claimant's name and address"),
     "people.created": lambda b: _("made account %(n)s (%(role)s)") % _account(b),
     "people.deactivated": lambda b: _("closed account %(n)s (%(role)s)") % _account(b),

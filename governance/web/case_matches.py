@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from django.utils.translation import ngettext
 from governance.kinds import rule
 from governance.models import Case, ClaimedItem, Decision, Match
 from governance.policies import Actor, Permission, may
+from governance.services import codes
+from governance.web.thumbnails import thumbnail
 
 #: Passages are shown up to so many characters; of a longer work the stretch that holds the agreement.
 SHOWN = 900
@@ -71,8 +74,9 @@ def agreement(hit: Match) -> str:
     return words if hit.score is None or hit.method == Match.Method.EXACT else f"{words}, {hit.score:.2f}"
 
 
-def _hit(number: int, hit: Match, current: Match | None) -> dict[str, Any]:
+def _hit(case: Case, number: int, hit: Match, current: Match | None, sent: Mapping[str, str]) -> dict[str, Any]:
     decision: Decision | None = getattr(hit, "decision", None)
+    against = codes.exception_words(case, decision.exception) if decision and decision.exception else ""
     return {
         "number": number,
         "pk": hit.pk,
@@ -80,20 +84,30 @@ def _hit(number: int, hit: Match, current: Match | None) -> dict[str, Any]:
         "url": f"?tab=matches&hit={number}",
         "agreement": agreement(hit),
         "proposed": decision.get_choice_display() if decision else "",
-        "law": decision.ground if decision else "",
+        "law": against or decision.ground if decision else "",
+        "reason": decision.reason if decision else "",
+        "own": {name: sent.get(f"{name}_{hit.pk}", "") for name in ("hit", "ground", "code", "why")},
         "current": current is not None and hit.pk == current.pk,
     }
 
 
-def groups(case: Case, hits: list[Match], actor: Actor, current: Match | None) -> list[dict[str, Any]]:
-    """The hits by work. Many hits that only the dataset's label brings stand folded behind one line."""
+def groups(
+    case: Case,
+    hits: list[Match],
+    actor: Actor,
+    current: Match | None,
+    *,
+    sent: Mapping[str, str] | None = None,
+    first: int = 1,
+) -> list[dict[str, Any]]:
+    """The hits by work, numbered from `first`. Many that only the dataset's label brings stand folded in one line."""
     found: dict[int, dict[str, Any]] = {}
-    for number, hit in enumerate(hits, 1):
+    for number, hit in enumerate(hits, first):
         group = found.setdefault(
             hit.item_id, {"title": item_title(case, hit.item, actor), "hits": [], "folded": [], "datasets": set()}
         )
         same = hit.method == Match.Method.SAME_WORK
-        group["folded" if same else "hits"].append(_hit(number, hit, current))
+        group["folded" if same else "hits"].append(_hit(case, number, hit, current, sent or {}))
         group["datasets"].add(hit.record.dataset.name)
     for group in found.values():
         if len(group["folded"]) <= FOLDED:
@@ -131,13 +145,17 @@ def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Mat
         "left": {
             "title": _("What the claimant sent"),
             "note": item_title(case, hit.item, actor).replace("[[", "").replace("]]", ""),
-            "text": masked(case, passage(claimed, excerpt)),
+            "image": thumbnail(claimed),
+            "text": "" if thumbnail(claimed) else masked(case, passage(claimed, excerpt)),
         },
         "right": {
             "title": _("Training record"),
             "code": hit.record.record_id,
             "note": ", ".join(filter(None, [hit.record.dataset.name, source(case, hit), hit.record.licence])),
-            "text": masked(case, passage(excerpt or _("No excerpt is kept of this record."), claimed)),
+            "image": thumbnail(excerpt),
+            "text": ""
+            if thumbnail(excerpt)
+            else masked(case, passage(excerpt or _("No excerpt is kept of this record."), claimed)),
         },
         "foot": _("Masked words agree letter for letter.") if rule(case.kind).personal else "",
         "previous_url": f"?tab=matches&hit={number - 1}" if number > 1 else "",

@@ -27,6 +27,8 @@ from governance.web.staff_forms import CaseForm
 S = Status
 Bound = Mapping[str, CaseForm]
 Panel = dict[str, Any]
+#: Actions by which a person decides, so that whoever is party to the case finds no button.
+DECIDING = frozenset({"review", "propose", "approve", "plan", "release"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Desk:
     actor: Actor
     hits: list[Match]
     bound: Bound
+    #: Why this person decides nothing in the case; empty for everybody else.
+    partial: str = ""
 
     def form(self, name: str) -> CaseForm:
         """The form of an action: as it was sent, or fresh."""
@@ -48,6 +52,8 @@ class Desk:
         if not any(may(self.actor, permission) for permission in action.permissions):
             roles = ", ".join(roles_with(*action.permissions))
             return {"why_not": _("This step is for: %(roles)s.") % {"roles": roles}}
+        if self.partial and name in DECIDING:
+            return {"why_not": self.partial}
         asked = {"form": self.form(name), "action": address(self.case, name), "submit": submit}
         looks = name in ("review", "extend") and may(self.actor, Permission.WRITE_LETTER)
         return {**asked, "preview": reverse("case_letter_preview", args=[self.case.public_id])} if looks else asked
@@ -97,6 +103,12 @@ def proposal_words(hits: Iterable[Match]) -> str:
     return counts_words(Counter(str(hit.decision.choice) for hit in hits if hasattr(hit, "decision")))
 
 
+def case_entered_by(desk: Desk) -> bool:
+    """Whether this reader may approve, had they not entered the request themselves."""
+    user = desk.actor.user
+    return user is not None and desk.case.entered_by_id == user.pk and may(desk.actor, Permission.APPROVE)
+
+
 def _decision(desk: Desk) -> Panel:
     decisions = [hit.decision for hit in desk.hits if hasattr(hit, "decision")]
     complete = len(decisions) == len(desk.hits)
@@ -126,6 +138,8 @@ def _decision(desk: Desk) -> Panel:
         panel["exceptions"] = "form" in panel
     elif mine:
         panel["why_not"] = _("You signed the proposal, so the second signature has to be another person's.")
+    elif case_entered_by(desk):
+        panel["why_not"] = _("You entered this request for somebody; the second signature is another person's.")
     else:
         panel |= desk.ask("approve", _("Sign as second reviewer"))
         panel["irreversible"] = _("Asks for your password. Entered in the ledger; it cannot be undone.")

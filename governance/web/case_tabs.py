@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,17 +15,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from governance import dispatch
+from governance.errors import KeyDestroyed
 from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Recipient, Release, Report, Status
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
-from governance.web import case_matches, message_tabs, plan_view
+from governance.web import case_desk, case_matches, message_tabs, plan_view
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
+from governance.web.propose_form import ProposeForm
 from governance.web.shard_map import cost_facts, shard_map
 
 S = Status
 Context = dict[str, Any]
+#: So many hits stand in the table at once.
+HITS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,10 @@ class Look:
     hits: list[Match]
     query: Mapping[str, str]
     exceptions: bool = False
-    chosen: Mapping[int, str] | None = None
+    #: The form of the proposal, fresh or as it was sent with errors.
+    form: Any = None
+    #: The whole file: every hit and every work, for paper.
+    whole: bool = False
 
 
 def day(moment: Any) -> str:
@@ -100,14 +108,34 @@ def _proof(look: Look) -> Context:
 
 def _matches(look: Look) -> Context:
     current, match = case_matches.shown(look.case, look.hits, look.actor, look.query.get("hit", ""))
+    first, last = _window(look, current)
+    form = look.form if look.exceptions and isinstance(look.form, ProposeForm) else None
+    total = len(look.hits)
     return {
         "tab_template": "casework/_tab_matches.html",
         "match": match,
-        "groups": case_matches.groups(look.case, look.hits, look.actor, current),
-        "exceptions": look.exceptions,
-        "chosen": look.chosen or {},
+        "groups": case_matches.groups(
+            look.case, look.hits[first:last], look.actor, current, sent=form.sent() if form else {}, first=first + 1
+        ),
+        "exceptions": form is not None,
+        "grounds": form.grounds if form else [],
+        "against": form.exceptions() if form else [],
+        "window": _("Hits %(first)d to %(last)d of %(total)d") % {"first": first + 1, "last": last, "total": total}
+        if last - first < total else "",
+        "earlier_url": f"?tab=matches&hit={max(1, first + 1 - HITS)}" if first else "",
+        "later_url": f"?tab=matches&hit={last + 1}" if last < total else "",
         "searched": look.case.status not in (S.RECEIVED, S.PROOF, S.REVIEW, S.INFORMATION, S.MATCHING),
-    }
+    }  # fmt: skip
+
+
+def _window(look: Look, current: Match | None) -> tuple[int, int]:
+    """The stretch of hits that stands in the table: the one around the hit that is read."""
+    total = len(look.hits)
+    if look.whole or total <= HITS:
+        return 0, total
+    at = look.hits.index(current) if current else 0
+    first = at // HITS * HITS
+    return first, min(first + HITS, total)
 
 
 def _plan(look: Look) -> Context:
@@ -283,6 +311,8 @@ TABS: Mapping[str, tuple[Any, Callable[[Look], Context]]] = {
     "release": (gettext_lazy("Release"), _release),
     "report": (gettext_lazy("Report"), _report),
     "letters": (gettext_lazy("Letters"), _letters),
+    "notes": (gettext_lazy("Notes"), lambda look: case_desk.notes(look.case, look.actor)),
+    "beside": (gettext_lazy("Beside"), lambda look: case_desk.beside(look.case, look.actor)),
 }
 _FIRST = {
     S.PROOF: "proof", S.MATCHING: "matches", S.DECISION: "matches", S.PLANNING: "plan", S.UNLEARNING: "plan",
@@ -301,6 +331,7 @@ def links(case: Case, hits: int, now: str) -> list[Context]:
         proof=Count("proofs", distinct=True),
         plan=Count("plans", distinct=True),
         letters=Count("letters", distinct=True),
+        notes=Count("notes", distinct=True),
     )
     counts = {**found, "matches": hits}
     tabs = [
@@ -315,3 +346,17 @@ def links(case: Case, hits: int, now: str) -> list[Context]:
         address = reverse("verification", args=[case.public_id])
         tabs.insert(4, {"label": _("Verification"), "url": address, "current": False})
     return tabs
+
+
+def parts(look: Look) -> list[Context]:
+    """Every part of the case for the printed file; a part whose person was erased says so."""
+    found = []
+    for name, (label, build) in TABS.items():
+        try:
+            # Nothing is done on paper.
+            context = {**build(look), "part": name, "paper": True, "place_action": "", "tell_action": ""}
+            html = render_to_string(context["tab_template"], context)
+        except KeyDestroyed as error:
+            html = render_to_string("components/notice.html", {"kind": "info", "title": " ".join(error.messages)})
+        found.append({"label": label, "html": html})
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -18,17 +19,30 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from governance.errors import GovernanceError
 from governance.models import Case, Channel
-from governance.policies import Actor, Permission, may
+from governance.models.vault import keys_held
+from governance.policies import Actor, Permission, may, partial
 from governance.selectors import cases as select
 from governance.selectors import jobs as select_jobs
+from governance.selectors import queue as select_queue
 from governance.services import intake
 from governance.services.privacy import Person, person_reveal
-from governance.web import case_history, case_panel, case_tabs, case_words, clock_view, probes, queue, verdict_words
+from governance.tokens import email_mark
+from governance.web import (
+    case_desk,
+    case_history,
+    case_panel,
+    case_tabs,
+    case_words,
+    clock_view,
+    probes,
+    queue,
+    verdict_words,
+)
 from governance.web.case_actions import ACTIONS
 from governance.web.guards import staff
 from governance.web.job_words import progress_of
 from governance.web.sheets import csv_response
-from governance.web.staff_forms import CaseForm, NewCaseForm, ProposeForm
+from governance.web.staff_forms import CaseForm, NewCaseForm
 
 P = Permission
 #: A page about running work asks again after so many seconds.
@@ -53,11 +67,13 @@ def cases(request: HttpRequest) -> HttpResponseBase:
     """The queue by due date, with lists, filters and search. A whole case number leads straight to its case."""
     actor = Actor.of(request.user)
     words = request.GET.get("q", "").strip()
+    if "@" in words:  # a link made by hand: the address is read here once, and stands nowhere on the page
+        return redirect(f"{reverse('cases')}?{urlencode({'person': email_mark(words)})}")
     if words:
-        exact = select.search(actor, words).filter(number=words.upper()).first()
+        exact = select_queue.search(actor, words).filter(number=words.upper()).first()
         if exact:
             return redirect("case", public_id=exact.public_id)
-    return render(request, "casework/queue.html", queue.context(request, actor, words))
+    return render(request, "casework/queue.html", queue.context(request, actor))
 
 
 @require_safe
@@ -75,20 +91,40 @@ def case_page(
     person: Person | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The case's page; each person's key is fetched from the keyring once for it."""
+    with keys_held():
+        return _page(request, found, bound=bound, person=person, status=status)
+
+
+def _page(
+    request: HttpRequest,
+    found: Case,
+    *,
+    bound: Mapping[str, CaseForm] | None,
+    person: Person | None,
+    status: int,
+) -> HttpResponse:
     """The case's page: head, clock, parts, panel, history. `bound` holds a form that was sent with errors."""
     actor, today, hits = Actor.of(request.user), timezone.localdate(), select.hits(found)
-    panel = case_panel.panel(case_panel.Desk(case=found, actor=actor, hits=hits, bound=bound or {}))
+    party = partial(found, actor)
+    desk = case_panel.Desk(case=found, actor=actor, hits=hits, bound=bound or {}, partial=party)
+    panel = case_panel.panel(desk)
+    panel["extras"] += case_desk.extras(desk)
     openings = select.history(found)
     tab = case_tabs.current(found, request.GET.get("tab", ""))
     look = case_tabs.Look(
         case=found, actor=actor, hits=hits, query=request.GET.dict(), exceptions=panel.get("exceptions", False),
-        chosen=_chosen(bound),
+        form=panel.get("form"),
     )  # fmt: skip
+    onward = select_queue.next_waiting(actor, found)
     job = select_jobs.running(found) if found.is_open else None
     context = {
         "crumbs": [{"label": _("Cases"), "url": reverse("cases")}, {"label": found.number}],
         "case": head(found, actor),
         "person": person,
+        "notices": case_desk.notices(found, actor, party),
+        "next_url": reverse("case", args=[onward.public_id]) if onward else "",
+        "print_url": reverse("case_print", args=[found.public_id]),
         "clock": case_words.clock(found, today, whole=True),
         **clock_view.context(found, actor, today),
         "tabs": case_tabs.links(found, len(hits), tab),
@@ -101,13 +137,6 @@ def case_page(
     return render(request, "casework/case.html", context, status=status)
 
 
-def _chosen(bound: Mapping[str, CaseForm] | None) -> dict[int, str]:
-    form = (bound or {}).get("propose")
-    if not isinstance(form, ProposeForm):
-        return {}
-    return {int(k[4:]): str(v) for k, v in form.data.items() if k.startswith("hit_") and k[4:].isdecimal() and v}
-
-
 def head(found: Case, actor: Actor) -> dict[str, Any]:
     """The line below the case's title."""
     levels = sorted(set(found.proofs.values_list("level", flat=True)))
@@ -117,6 +146,7 @@ def head(found: Case, actor: Actor) -> dict[str, Any]:
         {"label": _("Proof"), "value": ", ".join(f"P{n}" for n in levels) or _("none yet")},
         {"label": _("With"), "value": str(found.officer or _("nobody yet"))},
     ]
+    take = case_desk.take_action(found, actor)
     can = may(actor, P.REVEAL_PERSON)
     return {
         "number": found.number,
@@ -125,6 +155,7 @@ def head(found: Case, actor: Actor) -> dict[str, Any]:
         "stage": case_words.stage(found),
         "masked": _("Name and contact masked."),
         "reveal_action": reverse("case_reveal", args=[found.public_id]) if can else "",
+        "take_action": take,
     }
 
 
@@ -150,6 +181,32 @@ def act(name: str) -> Callable[..., HttpResponseBase]:
         return case_page(request, fresh, bound={name: form}, status=status)
 
     return view
+
+
+@require_safe
+@staff(P.SEE_CASES)
+def case_print(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """The whole file of a case on one page, for paper: every part that this reader may see, and the full history."""
+    found, actor, today = fetch(request, public_id), Actor.of(request.user), timezone.localdate()
+    with keys_held():
+        openings = select.history(found, limit=10_000)
+        look = case_tabs.Look(case=found, actor=actor, hits=select.hits(found), query={}, whole=True)
+        context = {
+            "crumbs": [
+                {"label": _("Cases"), "url": reverse("cases")},
+                {"label": found.number, "url": reverse("case", args=[public_id])},
+                {"label": _("File")},
+            ],
+            "case": head(found, actor),
+            "notices": case_desk.notices(found, actor, ""),
+            "clock": case_words.clock(found, today, whole=True),
+            **clock_view.context(found, actor, today),
+            "parts": case_tabs.parts(look),
+            "history": case_history.timeline(openings, case_panel.waiting_words(found)),
+            "printed": date_format(timezone.localtime(), "j F Y, H:i"),
+            "reader": str(request.user),
+        }
+        return render(request, "casework/file.html", context)
 
 
 def _tell(request: HttpRequest, name: str, form: CaseForm) -> None:

@@ -47,5 +47,5 @@ def house(request: HttpRequest) -> dict[str, Any]:
         ]
         context["user_label"] = _("%(name)s, %(role)s") % {"name": user, "role": role_words(user)}
         if may(actor, Permission.SEE_CASES):
-            context["search_url"] = reverse("cases")
+            context["search_url"] = reverse("cases_find")
     return context

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-import django_filters
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -13,11 +12,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from governance.clocks import LAWS
-from governance.models import Case, Kind, Status
+from governance.models import Case
 from governance.policies import Actor, Permission, may
-from governance.selectors import cases as select
-from governance.web import case_words
+from governance.selectors import queue as select
+from governance.selectors.paging import COUNTED
+from governance.services.filters import plain_query
+from governance.web import bulk, case_words
+from governance.web.queue_filters import SORT_WORDS, narrowed
 
 #: Lists at the side: heading, then (name, label).
 SIDE = (
@@ -25,6 +26,7 @@ SIDE = (
         gettext_lazy("My work"),
         (
             ("waiting", gettext_lazy("Waiting for me")),
+            ("mine", gettext_lazy("Assigned to me")),
             ("second", gettext_lazy("Second signature")),
             ("proposed", gettext_lazy("Proposed by me")),
         ),
@@ -33,101 +35,118 @@ SIDE = (
         gettext_lazy("All cases"),
         (
             ("open", gettext_lazy("Open, by due date")),
+            ("late", gettext_lazy("Past their date")),
             ("week", gettext_lazy("Due this week")),
             ("unassigned", gettext_lazy("Unassigned")),
             ("paused", gettext_lazy("Paused")),
             ("extended", gettext_lazy("Extended")),
+            ("held", gettext_lazy("Legal hold")),
             ("failed", gettext_lazy("Failed, needs a plan")),
             ("closed", gettext_lazy("Closed")),
         ),
     ),
 )
 MONTH = timedelta(days=28)
+#: What of the address survives a change of the filters.
+KEPT = ("view", "q", "person")
 
 
-class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """By kind, law and stage. A value that does not exist filters nothing."""
-
-    kind = django_filters.ChoiceFilter(label=gettext_lazy("Kind"), choices=Kind.choices)
-    law = django_filters.ChoiceFilter(
-        label=gettext_lazy("Law"), choices=[(law.code, law.title.split(",")[0]) for law in LAWS.values()]
-    )
-    stage = django_filters.ChoiceFilter(label=gettext_lazy("Stage"), field_name="status", choices=Status.choices)
-
-    class Meta:
-        model = Case
-        fields = ("kind", "law", "stage")
-
-    def as_filters(self) -> list[dict[str, Any]]:
-        """Filters as `components/filters.html` wants them."""
-        found = []
-        for name, item in self.filters.items():
-            now = self.data.get(name, "")
-            choices = [("", _("all")), *item.extra["choices"]]
-            options = [{"value": value, "label": label, "selected": value == now} for value, label in choices]
-            found.append({"name": name, "label": item.label, "options": options})
-        return found
-
-
-def context(request: HttpRequest, actor: Actor, words: str) -> dict[str, Any]:
+def context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
     """Everything that the queue shows."""
-    today, view = timezone.localdate(), request.GET.get("view", "")
-    view = view if view in select.VIEWS else "open"
-    rows = select.search(actor, words) if words else select.cases(actor, view)
-    filters = CaseFilter(request.GET, queryset=rows)
-    rows = filters.qs if filters.is_valid() else rows
-    page = select.queue_page(actor, rows, after=request.GET.get("after", ""), newest_first=view == "closed")
+    query, today = request.GET, timezone.localdate()
+    filters, view, sort = narrowed(query, actor)
+    page = select.queue_page(actor, filters.narrowed(), after=query.get("after", ""), sort=sort)
     case_words.attach(page.rows)
     counts = select.view_counts(actor)
-    first = page.rows[0] if page.rows and not words else None
+    words = query.get("q", "").strip()
     return {
-        "conclusion": _found(words, len(page.rows), page.more) if words else headline(actor),
+        "conclusion": headline(counts) if view else _found(words, len(page.rows), page.more),
         "search_query": words,
-        "side": [_block(title, items, counts, "" if words else view) for title, items in SIDE],
+        "side": [_block(title, items, counts, view) for title, items in SIDE],
+        **saved(query, actor),
         "filters": filters.as_filters(),
-        "hidden": [(name, request.GET[name]) for name in ("view", "q") if request.GET.get(name)],
+        "ranges": filters.as_ranges(),
+        "ranges_open": any(item["value"] for item in filters.as_ranges()),
+        "left_out": filters.left_out(),
+        "clear_url": f"?view={view}" if view else "?",
+        "chosen": filters.chosen(),
+        "hidden": [(name, query[name]) for name in KEPT if query.get(name)],
         "calendar": case_words.calendar(page.rows, today),
         "today": today,
-        "groups": [group for group in groups(page.rows, today, view) if group["cases"]],
-        "foot": _("Sorted by due date."),
-        "next_page_url": _next(request.GET, page.last) if page.last else "",
-        "next_url": reverse("case", args=[first.public_id]) if first and view == "waiting" else _take(actor, counts),
+        "groups": groups(page.rows, today, sort),
+        "sort": sort,
+        "foot": _("In this order: %(order)s.") % {"order": SORT_WORDS[sort]},
+        "next_page_url": _next(query, page.last) if page.last else "",
+        "next_url": _take(actor, counts),
         "enter_url": reverse("case_new") if may(actor, Permission.ENTER_CASE) else "",
+        "workload_url": reverse("cases_workload"),
+        "bulk": bulk.offered(actor),
+        "query": plain_query(query.urlencode()),
     }
 
 
-def _take(actor: Actor, counts: dict[str, str]) -> str:
+def _take(actor: Actor, counts: dict[str, int]) -> str:
     """The first case that waits for this person."""
-    if counts["waiting"] == "0":
-        return ""
-    rows = select.queue_page(actor, select.cases(actor, "waiting")).rows
-    return reverse("case", args=[rows[0].public_id]) if rows else ""
+    found = select.next_waiting(actor) if counts["waiting"] else None
+    return reverse("case", args=[found.public_id]) if found else ""
 
 
 def _found(words: str, shown: int, more: bool) -> str:
     number = f"{shown}+" if more else str(shown)
+    if not words:
+        return ngettext("%(n)s case of this address", "%(n)s cases of this address", shown) % {"n": number}
     return ngettext("%(n)s case for “%(words)s”", "%(n)s cases for “%(words)s”", shown) % {
         "n": number,
         "words": words[:40],
     }
 
 
-def headline(actor: Actor) -> str:
+def counted(number: int) -> str:
+    """A count as it is told: exact up to a bound."""
+    return f"{number:,}" if number <= COUNTED else f"{COUNTED:,}+"
+
+
+def headline(counts: dict[str, int]) -> str:
     """`214 open cases, 7 due this week`."""
-    opened, week, late = select.headline_counts(actor)
-    parts = [ngettext("%(n)d open case", "%(n)d open cases", opened) % {"n": opened}]
-    if late:
-        parts.append(_("%(n)d late") % {"n": late})
-    parts.append(_("%(n)d due this week") % {"n": week} if week else _("none due this week"))
+    opened = counts["open"]
+    parts = [ngettext("%(n)s open case", "%(n)s open cases", opened) % {"n": counted(opened)}]
+    if counts["late"]:
+        parts.append(_("%(n)s late") % {"n": counted(counts["late"])})
+    week = counts["week"]
+    parts.append(_("%(n)s due this week") % {"n": counted(week)} if week else _("none due this week"))
     return ", ".join(parts)
 
 
-def _block(title: Any, items: Any, counts: dict[str, str], view: str) -> dict[str, Any]:
+def _block(title: Any, items: Any, counts: dict[str, int], view: str) -> dict[str, Any]:
     lines = [
-        {"url": f"{reverse('cases')}?view={name}", "label": label, "count": counts[name], "current": name == view}
+        {
+            "url": f"{reverse('cases')}?view={name}",
+            "label": label,
+            "count": counted(counts[name]),
+            "current": name == view,
+        }
         for name, label in items
     ]
     return {"title": title, "items_": lines}
+
+
+def saved(query: QueryDict, actor: Actor) -> dict[str, Any]:
+    """Saved filters for the side: one's own can be removed, those of others say whose they are."""
+    now = plain_query(query.urlencode())
+    rows = select.saved_filters(actor)
+    lines = [
+        {
+            "pk": row.pk,
+            "url": f"{reverse('cases')}?{row.query}",
+            "label": row.name,
+            "note": "" if row.owner == actor.user else str(row.owner),
+            "shared": row.shared,
+            "mine": row.owner == actor.user,
+            "current": bool(now) and row.query == now,
+        }
+        for row in rows
+    ]
+    return {"saved": lines, "can_save": bool(now) and not any(line["current"] and line["mine"] for line in lines)}
 
 
 def _next(query: QueryDict, last: Case) -> str:
@@ -136,8 +155,8 @@ def _next(query: QueryDict, last: Case) -> str:
     return f"?{onward.urlencode()}"
 
 
-def groups(rows: list[Case], today: date, view: str) -> list[dict[str, Any]]:
-    """Rows by what their clocks say: late, this week, this month, later, paused."""
+def groups(rows: list[Case], today: date, sort: str) -> list[dict[str, Any]]:
+    """Rows by what their clocks say: late, this week, this month, later, paused. In another order all stay together."""
     month = today + MONTH
     titles = {
         "late": _("Past their date"),
@@ -146,17 +165,28 @@ def groups(rows: list[Case], today: date, view: str) -> list[dict[str, Any]]:
         "later": _("Due later"),
         "paused": _("Paused"),
         "closed": _("Closed"),
+        "all": _("In this order: %(order)s") % {"order": SORT_WORDS[sort]},
     }
     found: dict[str, list[Case]] = {name: [] for name in titles}
     for case in rows:
-        found[_group(case, today, month)].append(case)
+        found[_group(case, today, month) if sort == "due" else "all"].append(case)
+    if found["all"] and not any(case.is_open for case in found["all"]):
+        found["closed"], found["all"] = found["all"], []
     return [
         {
             "title": titles[name],
             "note": ngettext("%(n)d case", "%(n)d cases", len(cases)) % {"n": len(cases)},
-            "cases": [case_words.row(case, today, url=reverse("case", args=[case.public_id])) for case in cases],
+            "cases": [
+                {
+                    **case_words.row(case, today, url=reverse("case", args=[case.public_id])),
+                    "public_id": case.public_id,
+                    "held": case.held_at is not None,
+                }
+                for case in cases
+            ],
         }
         for name, cases in found.items()
+        if cases
     ]
 
 

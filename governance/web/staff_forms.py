@@ -14,8 +14,7 @@ from governance.clocks import LAWS, place_of
 from governance.errors import Unfit
 from governance.forms_renderer import ChoiceCards, DateField
 from governance.kinds import rule
-from governance.models import Case, Channel, Decision, Deployment, Kind, Plan, Proof, Status
-from governance.services.decision import Proposal
+from governance.models import Case, Channel, Deployment, Kind, Plan, Proof, Status
 from governance.services.intake import MAX_TEXT, Item
 from governance.validators import NAME_LENGTH, TITLE_LENGTH, no_nul, one_line
 
@@ -136,66 +135,6 @@ class ReviewForm(CaseForm):
         if data.get("choice") in ("refuse", "ask") and not (data.get("text") or "").strip():
             self.add_error("text", _("Write the reasons, or the question: the claimant reads them."))
         return data
-
-
-class ProposeForm(CaseForm):
-    """First signature: one choice for all hits, and per hit what differs from it (fields `hit_<id>`)."""
-
-    choice = forms.ChoiceField(
-        label=gettext_lazy("For all hits"),
-        choices=Decision.Choice.choices,
-        initial=Decision.Choice.ERASE,
-        widget=ChoiceCards(
-            cards=False,
-            notes={
-                "erase": gettext_lazy("Changes the weights of every model trained on them"),
-                "exclude": gettext_lazy("Trained models stay as they are"),
-                "refuse": gettext_lazy("The records stay, the claimant reads why"),
-            },
-        ),
-    )
-    ground = forms.CharField(label=gettext_lazy("Ground"), max_length=80, validators=[one_line])
-    reason = reason_field(
-        gettext_lazy("Reasons, in your own words"),
-        gettext_lazy("Needed for every hit that is not erased. The claimant reads them."),
-        required=False,
-    )
-
-    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
-        super().__init__(case, *args, **kwargs)
-        self.fields["ground"].initial = LAWS[case.law].ground(case.kind)
-
-    def exceptions(self) -> dict[int, Decision.Choice]:
-        """Match id -> the choice that differs from the one for all; what is not a choice is an error.
-
-        Raises:
-            ValidationError: a choice that does not exist.
-        """
-        found = {}
-        for name, value in self.data.items():
-            if name.startswith("hit_") and name[4:].isdecimal() and value:
-                if value not in Decision.Choice.values:
-                    raise ValidationError(_("“%(value)s” is no decision.") % {"value": str(value)[:20]})
-                found[int(name[4:])] = Decision.Choice(value)
-        return found
-
-    def clean(self) -> dict[str, Any]:
-        """The exceptions go with the rest."""
-        data = super().clean() or {}
-        data["exceptions"] = self.exceptions()
-        return data
-
-    def proposals(self) -> dict[int, Proposal]:
-        """A proposal per hit of the case."""
-        data = self.cleaned_data
-        chosen = {
-            pk: data["exceptions"].get(pk, data["choice"]) for pk in self.case.matches.values_list("pk", flat=True)
-        }
-        chosen.update({pk: choice for pk, choice in data["exceptions"].items() if pk not in chosen})
-        return {
-            pk: Proposal(choice=Decision.Choice(choice), ground=data["ground"], reason=data["reason"])
-            for pk, choice in chosen.items()
-        }
 
 
 class SecondForm(CaseForm):

@@ -18,22 +18,126 @@
     });
   }
 
+  function links() {
+    return Array.from(document.querySelectorAll(".row-link")).filter(function (link) {
+      return link.checkVisibility ? link.checkVisibility() : link.offsetParent !== null;
+    });
+  }
+
+  function row() {
+    return document.activeElement ? document.activeElement.closest("tr") : null;
+  }
+
   function moveRows(step) {
-    const links = Array.from(document.querySelectorAll(".row-link"));
-    if (!links.length) return;
-    const at = links.indexOf(document.activeElement);
-    const next = links[Math.min(links.length - 1, Math.max(0, at + step))];
-    next.focus();
+    const all = links();
+    if (!all.length) return;
+    const here = row();
+    const at = all.findIndex(function (link) {
+      return link === document.activeElement || (here && link.closest("tr") === here);
+    });
+    all[Math.min(all.length - 1, Math.max(0, at + step))].focus();
+  }
+
+  function tick() {
+    const box = row() && row().querySelector("input[type=checkbox]");
+    if (box) box.click();
+  }
+
+  // What a hit is to become, chosen in its own row.
+  function choose(value) {
+    const field = row() && row().querySelector("select[name^=hit_]");
+    if (field) field.value = value;
+    return Boolean(field);
+  }
+
+  function toDecision() {
+    const panel = document.querySelector(".case-panel");
+    if (!panel) return;
+    const field = panel.querySelector(".decision input:checked, .decision select, .decision textarea, .decision button, .decision input:not([type=hidden])");
+    const goal = field || panel.querySelector("h2");
+    if (!field) goal.tabIndex = -1;
+    goal.focus();
+  }
+
+  function writeNote() {
+    const field = document.querySelector("textarea[data-key='c']");
+    if (!field) return;
+    const around = field.closest("details");
+    if (around) around.open = true;
+    field.focus();
+  }
+
+  const CHOICES = { e: "erase", l: "exclude", r: "refuse" };
+  const KEPT = "lethe-keys-off";
+
+  function keysOff() {
+    try {
+      return window.localStorage.getItem(KEPT) === "1";
+    } catch (error) {
+      return false;
+    }
+  }
+
+  function help() {
+    const dialog = document.getElementById("keys");
+    if (dialog && dialog.showModal && !dialog.open) dialog.showModal();
+  }
+
+  function offerHelp() {
+    const box = document.getElementById("keys-on");
+    if (!box) return;
+    box.checked = !keysOff();
+    box.addEventListener("change", function () {
+      try {
+        window.localStorage.setItem(KEPT, box.checked ? "" : "1");
+      } catch (error) {
+        box.checked = true;
+      }
+    });
+    document.querySelectorAll("[data-keys]").forEach(function (button) {
+      button.hidden = false;
+      button.addEventListener("click", help);
+    });
+    document.querySelectorAll("[data-print]").forEach(function (button) {
+      button.hidden = false;
+      button.addEventListener("click", function () {
+        window.print();
+      });
+    });
   }
 
   function keys(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const open = document.querySelector("dialog[open]");
+    if (open) return;
+    // Boxes and choices take no letters: only fields that are written in, and lists that jump by letter, keep them.
+    const quiet = event.target.matches("input[type=checkbox], input[type=radio]");
+    if (event.key === "Escape" && typing(event.target)) event.target.blur();
+    if (typing(event.target) && !quiet) return;
+    if (event.key === "?") return help();
+    if (keysOff()) return;
+    act(event);
+  }
+
+  function act(event) {
     const find = document.querySelector("[data-find-key]");
     if (find && event.key === find.dataset.findKey) {
       event.preventDefault();
-      find.focus();
-    } else if (event.key === "j") moveRows(1);
+      return find.focus();
+    }
+    if (!/^[a-z]$/.test(event.key)) return;
+    const focus = document.querySelector("[data-focus-key='" + event.key + "']");
+    const press = document.querySelector("a[data-key='" + event.key + "'], button[data-key='" + event.key + "']");
+    if (event.key === "j") moveRows(1);
     else if (event.key === "k") moveRows(-1);
+    else if (event.key === "x") tick();
+    else if (event.key === "d") toDecision();
+    else if (event.key === "c") {
+      event.preventDefault();
+      writeNote();
+    } else if (CHOICES[event.key] && choose(CHOICES[event.key])) return;
+    else if (focus) focus.focus();
+    else if (press) press.click();
   }
 
   // A filter acts as soon as it is changed; the button beside it serves readers without scripts.
@@ -61,6 +165,7 @@
   document.addEventListener("keydown", keys);
   document.addEventListener("DOMContentLoaded", function () {
     offerCopies();
+    offerHelp();
     actOnChange();
     refresh();
     const summary = document.querySelector(".error-summary");

@@ -109,12 +109,16 @@ def test_one_choice_for_all_and_one_hit_that_differs(client: Client, walk: Any, 
         case,
         "propose",
         choice="erase",
-        ground="policy",
-        reason="Held by duty.",
-        **{f"hit_{second.pk}": "refuse"},
+        ground="Company policy on opt-outs",
+        reason="Held under a licence of 2021.",
+        **{f"hit_{second.pk}": "refuse", f"code_{second.pk}": "licensed"},
     )
     assert answer.status_code == 302
-    assert [d.choice for d in Decision.objects.order_by("match_id")] == ["erase", "refuse"]
+    decisions = Decision.objects.order_by("match_id")
+    assert [(d.choice, d.exception, d.ground) for d in decisions] == [
+        ("erase", "", "Company policy on opt-outs"),
+        ("refuse", "licensed", "licence on file"),
+    ]
     assert "erase 1, refuse 1" in page(client, case)
 
 
@@ -122,7 +126,8 @@ def test_a_refusal_without_reasons_comes_back_with_what_was_chosen(client: Clien
     case = walk(file_case(), Status.DECISION)
     second = case.matches.latest("id")
     enter(Role.LEGAL)
-    answer = act(client, case, "propose", choice="erase", ground="policy", **{f"hit_{second.pk}": "refuse"})
+    sent = {f"hit_{second.pk}": "refuse", f"code_{second.pk}": "licensed"}
+    answer = act(client, case, "propose", choice="erase", ground="Company policy on opt-outs", **sent)
     assert answer.status_code == 422
     assert "say why it is not erased" in answer.content.decode()
     assert '<option value="refuse" selected>' in answer.content.decode()
@@ -235,7 +240,10 @@ def test_a_case_without_a_verification_has_no_such_page(client: Client, case: Ca
     assert client.get(reverse("verification", args=[case.public_id])).status_code == 404
 
 
-@pytest.mark.parametrize("tab", ["request", "proof", "matches", "plan", "release", "report", "letters", "nonsense"])
+TABS = ["request", "proof", "matches", "plan", "release", "report", "letters", "notes", "beside", "nonsense"]
+
+
+@pytest.mark.parametrize("tab", TABS)
 def test_every_part_of_a_new_case_and_of_a_verified_one_is_shown(
     client: Client, walk: Any, enter: Enter, case: Case, tab: str
 ) -> None:
@@ -305,7 +313,7 @@ def test_a_decision_sent_without_a_fresh_password_is_made_after_it(client: Clien
     user.save()
     give_second_factor(user)
     client.force_login(user)
-    answer = act(client, case, "propose", choice="erase", ground="policy")
+    answer = act(client, case, "propose", choice="erase", ground="Company policy on opt-outs")
     assert answer["Location"].startswith(("/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/"))
     assert not Decision.objects.exists()
     there = reverse("case_propose", args=[case.public_id])

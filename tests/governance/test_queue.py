@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from governance.models import Case, Kind, Role, Status
 from governance.policies import Actor
-from governance.selectors import cases as select
+from governance.selectors import queue as select
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
 

@@ -1,0 +1,110 @@
+"""The desk around the queue: search that keeps addresses out of addresses, saved filters, who has how much."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from governance.errors import GovernanceError
+from governance.policies import Actor, Permission, may
+from governance.selectors import queue as select
+from governance.services.filters import filter_drop, filter_save, plain_query
+from governance.tokens import email_mark
+from governance.web.guards import staff
+
+P = Permission
+
+
+@require_POST
+@staff(P.SEE_CASES)
+def find(request: HttpRequest) -> HttpResponseBase:
+    """One field for number, record and e-mail address. It is sent as a form, so that no address of a person stands in
+    the address of a page, in a log or in a history: there it is a keyed hash."""
+    actor, words = Actor.of(request.user), request.POST.get("q", "").strip()
+    if "@" in words:
+        if not may(actor, P.REVEAL_PERSON):
+            messages.warning(request, _("Searching by e-mail address is for legal officers and approvers."))
+            return redirect("cases")
+        return redirect(f"{reverse('cases')}?{urlencode({'person': email_mark(words)})}")
+    if not words:
+        return redirect("cases")
+    exact = select.search(actor, words).filter(number=words.upper()).first()
+    if exact:
+        return redirect("case", public_id=exact.public_id)
+    return redirect(f"{reverse('cases')}?{urlencode({'q': words[:120]})}")
+
+
+@require_POST
+@staff(P.SEE_CASES)
+def filter_keep(request: HttpRequest) -> HttpResponseBase:
+    """Save what the queue shows now under a name."""
+    query = plain_query(request.POST.get("query", ""))
+    try:
+        kept = filter_save(
+            name=request.POST.get("name", ""), query=query, shared=bool(request.POST.get("shared")),
+            actor=Actor.of(request.user),
+        )  # fmt: skip
+        messages.success(request, _("“%(name)s” stands among the saved filters.") % {"name": kept.name})
+    except GovernanceError as error:
+        for problem in error.messages:
+            messages.error(request, problem)
+    return redirect(f"{reverse('cases')}?{query}")
+
+
+@require_POST
+@staff(P.SEE_CASES)
+def filter_remove(request: HttpRequest) -> HttpResponseBase:
+    """Remove one of one's own filters."""
+    wanted = request.POST.get("filter", "")
+    try:
+        filter_drop(pk=int(wanted) if wanted.isdecimal() else 0, actor=Actor.of(request.user))
+        messages.success(request, _("The filter is removed."))
+    except GovernanceError as error:
+        for problem in error.messages:
+            messages.error(request, problem)
+    return redirect("cases")
+
+
+@require_safe
+@staff(P.SEE_CASES)
+def workload(request: HttpRequest) -> HttpResponseBase:
+    """Open cases per officer, with what is late and at risk; each number leads to its cases."""
+    loads = select.workload(Actor.of(request.user))
+    late = sum(load.late for load in loads)
+    head = ngettext("%(n)s case is past its date", "%(n)s cases are past their date", late) % {"n": f"{late:,}"}
+    nobody = next((load.open for load in loads if load.officer is None), 0)
+    tail = ngettext("%(n)s is with nobody", "%(n)s are with nobody", nobody) % {"n": f"{nobody:,}"}
+    columns = [_("Officer"), *({"label": label, "num": True} for label in (
+        _("Open"), _("Late"), _("At risk"), _("Due this week"), _("Paused")))]  # fmt: skip
+    context = {
+        "crumbs": [{"label": _("Cases"), "url": reverse("cases")}, {"label": _("Workload")}],
+        "conclusion": f"{head}, {tail}" if late else _("No case is past its date, %(rest)s") % {"rest": tail},
+        "columns": columns,
+        "rows": [_row(load) for load in loads],
+    }
+    return render(request, "casework/workload.html", context)
+
+
+def _row(load: select.Load) -> list[Any]:
+    who = str(load.officer.pk) if load.officer else "none"
+    name = str(load.officer) if load.officer else _("nobody")
+
+    def cell(number: int, state: str = "") -> Any:
+        if not number:
+            return "0"
+        query = {"officer": who, **({"state": state} if state else {})}
+        return {"text": f"{number:,}", "url": f"{reverse('cases')}?{urlencode(query)}"}
+
+    return [
+        {"text": name, "strong": load.officer is None},
+        cell(load.open), cell(load.late, "late"), cell(load.at_risk, "at_risk"), f"{load.week:,}",
+        cell(load.paused, "paused"),
+    ]  # fmt: skip

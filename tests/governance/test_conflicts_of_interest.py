@@ -1,0 +1,142 @@
+"""Whoever is party to a case decides nothing in it: declared, the claimant, and as second signature the filer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.urls import reverse
+
+from governance.errors import Conflict, NotAllowed, Unfit
+from governance.models import Case, Decision, Interest, LedgerOpening, Role, Status
+from governance.policies import Actor, partial
+from governance.selectors import queue as select
+from governance.services import decision, planning, release, review
+from governance.services.assignment import case_assign
+from governance.services.interests import interest_declare
+from tests.governance.conftest import file_case, run_house_jobs
+from tests.governance.staff import sign_in_to_decide
+
+WHAT = "The claimant is my sister."
+
+
+def proposals(case: Case) -> dict[int, decision.Proposal]:
+    erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="Company policy on opt-outs")
+    return {match.pk: erase for match in case.matches.all()}
+
+
+def test_who_declared_one_neither_admits_refuses_nor_proposes(walk: Any, people: dict[Role, Actor]) -> None:
+    legal = people[Role.LEGAL]
+    waiting, hit = walk(file_case(), Status.REVIEW), walk(file_case(), Status.DECISION)
+    for case in (waiting, hit):
+        interest_declare(case=case, what=WHAT, actor=legal)
+    with pytest.raises(NotAllowed, match="conflict of interest"):
+        review.case_admit(case=waiting, actor=legal)
+    with pytest.raises(NotAllowed, match="conflict of interest"):
+        review.case_refuse(case=waiting, actor=legal, reason="The letter names no work to look for.")
+    with pytest.raises(NotAllowed, match="conflict of interest"):
+        decision.decision_propose(case=hit, proposals=proposals(hit), actor=legal)
+    assert not Decision.objects.exists()
+
+
+def test_who_declared_one_neither_approves_returns_plans_nor_releases(walk: Any, people: dict[Role, Actor]) -> None:
+    approver, engineer = people[Role.APPROVER], people[Role.ENGINEER]
+    case = walk(file_case(), Status.DECISION)
+    decision.decision_propose(case=case, proposals=proposals(case), actor=people[Role.LEGAL])
+    interest_declare(case=case, what=WHAT, actor=approver)
+    with pytest.raises(NotAllowed):
+        decision.decision_approve(case=case, actor=approver)
+    with pytest.raises(NotAllowed):
+        decision.decision_return(case=case, actor=approver, reason="Look again.")
+    planned = walk(file_case(), Status.PLANNING)
+    run_house_jobs(planned)
+    interest_declare(case=planned, what=WHAT, actor=engineer)
+    with pytest.raises(NotAllowed):
+        planning.plan_confirm(case=planned, actor=engineer)
+
+
+def test_who_declared_one_signs_no_release(walk: Any, people: dict[Role, Actor]) -> None:
+    case = walk(file_case(), Status.RELEASE)
+    interest_declare(case=case, what=WHAT, actor=people[Role.RELEASE])
+    with pytest.raises(NotAllowed):
+        release.release_sign(case=case, actor=people[Role.RELEASE])
+
+
+def test_a_member_of_staff_who_is_the_claimant_decides_nothing(walk: Any, people: dict[Role, Actor]) -> None:
+    legal = people[Role.LEGAL]
+    assert legal.user
+    case = file_case(email=legal.user.email.upper())
+    assert "You are the claimant" in partial(case, legal)
+    case = walk(file_case(), Status.REVIEW)
+    own = file_case(email=legal.user.email)
+    Case.objects.filter(pk=case.pk).update(claimant=own.claimant)
+    case.refresh_from_db()
+    with pytest.raises(NotAllowed, match="You are the claimant"):
+        review.case_admit(case=case, actor=legal)
+
+
+def test_who_entered_the_request_gives_no_second_signature(walk: Any, people: dict[Role, Actor]) -> None:
+    approver = people[Role.APPROVER]
+    case = walk(file_case(), Status.DECISION)
+    decision.decision_propose(case=case, proposals=proposals(case), actor=people[Role.LEGAL])
+    Case.objects.filter(pk=case.pk).update(entered_by=approver.user)
+    case.refresh_from_db()
+    with pytest.raises(NotAllowed, match="You entered this request"):
+        decision.decision_approve(case=case, actor=approver)
+
+
+def test_a_declaration_takes_the_case_off_the_desk_and_out_of_what_waits(walk: Any, people: dict[Role, Actor]) -> None:
+    legal = people[Role.LEGAL]
+    case = walk(file_case(), Status.REVIEW)
+    case_assign(case=case, officer=legal.user, actor=legal)
+    assert case in select.cases(legal, "waiting")
+    interest_declare(case=case, what=WHAT, actor=legal)
+    case.refresh_from_db()
+    assert case.officer is None and case not in select.cases(legal, "waiting")
+    with pytest.raises(Unfit, match="may not decide"):
+        case_assign(case=case, officer=legal.user, actor=people[Role.APPROVER])
+
+
+def test_it_is_said_once_with_a_word_and_stays(people: dict[Role, Actor], case: Case) -> None:
+    legal = people[Role.LEGAL]
+    with pytest.raises(Unfit):
+        interest_declare(case=case, what="  ", actor=legal)
+    with pytest.raises(NotAllowed):
+        interest_declare(case=case, what=WHAT, actor=people[Role.AUDITOR])
+    interest_declare(case=case, what=WHAT, actor=legal)
+    with pytest.raises(Conflict):
+        interest_declare(case=case, what=WHAT, actor=legal)
+    opening = LedgerOpening.objects.get(entry__action="interest.declared")
+    assert (opening.actor, opening.body) == (legal.user, {})
+    for sql in ("DELETE FROM governance_interest", "UPDATE governance_interest SET declared_at = NULL"):
+        with pytest.raises(IntegrityError, match="stays"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql)
+    assert Interest.objects.count() == 1
+
+
+def test_what_it_is_is_sealed(people: dict[Role, Actor], case: Case) -> None:
+    interest_declare(case=case, what=WHAT, actor=people[Role.LEGAL])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT what FROM governance_interest")
+        assert b"sister" not in bytes(cursor.fetchone()[0])
+
+
+def test_the_page_says_why_there_is_no_button(client: Client, walk: Any, people: dict[Role, Actor]) -> None:
+    case = walk(file_case(), Status.DECISION)
+    legal = people[Role.LEGAL].user
+    assert legal
+    sign_in_to_decide(client, legal)
+    address = reverse("case", args=[case.public_id])
+    assert "Sign as first reviewer" in client.get(address).content.decode()
+    answer = client.post(reverse("case_declare", args=[case.public_id]), {"what": WHAT})
+    assert answer.status_code == 302
+    text = client.get(address).content.decode()
+    assert "Sign as first reviewer" not in text and "You decide nothing in this case" in text
+    assert "Declare a conflict of interest" not in text
+    assert WHAT in client.get(address, {"tab": "notes"}).content.decode()
+    engineer = people[Role.ENGINEER].user
+    assert engineer
+    client.force_login(engineer)
+    assert WHAT not in client.get(address, {"tab": "notes"}).content.decode()
