@@ -150,7 +150,7 @@ def decided_reasons(case: Case) -> str:
     kept = Decision.objects.filter(match__case=case, approved_at__isnull=False).exclude(choice=Decision.Choice.ERASE)
     lines = []
     for reason, exception in kept.order_by("id").values_list("reason", "exception"):
-        words = exception_words(case.law, exception) if exception else ""
+        words = exception_words(case, exception) if exception else ""
         lines.append("\n".join(part for part in (reason.strip(), words and f"({words})") if part))
     return "\n\n".join(dict.fromkeys(line for line in lines if line))
 

@@ -195,6 +195,10 @@ def parts() -> None:
             "approved_at": f"CASE WHEN {approved} THEN now() END",
         },
     )  # fmt: skip
+
+
+def entries() -> None:
+    """What the ledger holds on each case."""
     insert(
         "governance_ledgerentry", "governance_case c, generate_series(0, 1) n",
         {"index": "(c.id - 1) * 2 + n", "at": "c.created_at + n * interval '1 hour'",
@@ -207,6 +211,27 @@ def parts() -> None:
          "body": "CASE WHEN n = 0 THEN jsonb_build_object('channel', 'form', 'due_on', c.due_on) "
                  "ELSE jsonb_build_object('level', 3) END"},
     )  # fmt: skip
+
+
+def clocks() -> None:
+    """The clock of each open case, as the law's newest rule makes it for a place."""
+    from datetime import date
+
+    from governance.clocks import LAWS
+    from governance.clocks.rows import begin
+    from governance.models import Case
+
+    places = {"ccpa": "US-CA", "lgpd": "BR", "uk_gdpr": "GB", "gdpr": "DE"}
+    for law in ("house", "gdpr", "uk_gdpr", "ccpa", "lgpd"):
+        case = Case(law=law, kind="copyright" if law == "house" else "privacy")
+        assert case.kind in LAWS[law].kinds
+        made = begin(case, received=date(2026, 10, 1), because="bench", place=places.get(law, ""))
+        insert(
+            "governance_caseclock", f"governance_case c WHERE c.law = '{law}' AND c.status <> 'closed'",
+            {"case_id": "c.id", "law": "c.law", "version": str(made.version), "country": f"'{made.country}'",
+             "subdivision": f"'{made.subdivision}'", "zone": f"'{made.zone}'", "due": "c.due_on",
+             "received_at": "c.received_on::timestamptz", "because": "'bench'", "created_at": "now()"},
+        )  # fmt: skip
 
 
 def plans(version: int, dataset: int) -> None:
@@ -231,7 +256,7 @@ def plans(version: int, dataset: int) -> None:
 
 TABLES = ["governance_" + name for name in (
     "case", "claimant", "claimeditem", "proof", "match", "decision", "ledgerentry", "ledgeropening", "plan", "release",
-    "record",
+    "record", "caseclock",
 )]  # fmt: skip
 
 
@@ -243,5 +268,7 @@ def fill(number: int, officers: list[int], proposers: list[int], version: int, d
                {"id": "g", "dataset_id": str(dataset), "record_id": "'bench/' || g", "digest": "''"})  # fmt: skip
         cases(number, claimants(number), officers, proposers)
         parts()
+        entries()
+        clocks()
         plans(version, dataset)
     run("VACUUM ANALYZE")
