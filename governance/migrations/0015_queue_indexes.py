@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0013_orders'),
+        ('governance', '0014_four_eyes'),
     ]
 
     operations = [
