@@ -24,7 +24,7 @@ def marks(alarm: str, forecast: QueueForecast | None) -> tuple[str, ...]:
         Step.UNCONFIRMED: _("receipt not confirmed"),
     }
     found = [told[Step(alarm)]] if alarm else []
-    if forecast is not None and not forecast.makes_it:
+    if forecast is not None and not forecast.makes_it and alarm != Step.MISSED:
         found.append(_("GPU queue too long"))
     return tuple(found)
 
