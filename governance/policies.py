@@ -54,6 +54,7 @@ class Permission(enum.Enum):
     SEE_DUTIES = "see the duties around the weights"
     EXPORT_LISTS = "export filter lists and the records that may be trained on"
     PROPOSE_ORDER = "propose to withdraw a version or to put one back"
+    TELL_RECIPIENTS = "tell recipients of an erasure"
     LIFT_QUARANTINE = "let a record back into training"
     WRITE_LETTER = "write to a claimant"
     SEE_LETTERS = "read the letters' texts"
@@ -94,10 +95,10 @@ _CASEWORK: dict[Role, frozenset[Permission]] = {
 }
 
 _DUTIES: dict[Role, frozenset[Permission]] = {
-    Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER}),
+    Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS}),
     Role.APPROVER: frozenset({P.SEE_DUTIES, P.LIFT_QUARANTINE}),
     Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER}),
-    Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER}),
+    Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS}),
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
     Role.AUDITOR: frozenset({P.SEE_DUTIES}),
 }

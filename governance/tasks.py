@@ -14,6 +14,7 @@ from governance.services import (
     notification,
     outbox,
     planning,
+    recipients,
     regressions,
     release,
     reporting,
@@ -79,7 +80,7 @@ def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
 @shared_task(name="governance.sweep_jobs")
 def sweep_jobs() -> int:
     """Lost messages, lost workers; earlier cases that a later version has yet to be asked about."""
-    swept = jobs.jobs_sweep(then=FAILED) + containment.sweep()
+    swept = jobs.jobs_sweep(then=FAILED) + containment.sweep() + recipients.notices_sweep()
     return swept + regressions.rechecks_plan() + regressions.recheck_next()
 
 

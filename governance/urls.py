@@ -37,6 +37,7 @@ public: list[URLPattern | URLResolver] = [
     path("status/<slug:token>/withdraw/", claimant.withdraw, name="withdraw"),
     path("status/<slug:token>/report.pdf", claimant.report_pdf, name="status_report"),
     path("status/<slug:token>/evidence.json", claimant.report_evidence, name="status_evidence"),
+    path("status/<slug:token>/recipients.csv", claimant.recipients_csv, name="status_recipients"),
     path("verify/", verify.verify, name="verify"),
 ]
 

@@ -239,6 +239,9 @@ def _not_covered(document: Document) -> list[str]:
             )
             % {"n": len(recipients), "told": told}
         )
+    excused = sorted({one["excused"] for one in recipients if one.get("excused")})
+    if excused:
+        lines.append(_("Not told, with reasons: %(why)s") % {"why": " ".join(excused)})
     due = [one for one in document["disposals"] if not one["deleted_at"]]
     if due:
         lines.append(

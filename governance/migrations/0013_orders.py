@@ -15,6 +15,9 @@ def begin(apps, schema_editor):
         PlaceState(deployment=d, state=d.state, replaced_by_id=d.replaced_by_id, at=d.changed_at, by_id=d.changed_by_id)
         for d in Deployment.objects.order_by("id")
     )
+    if schema_editor.connection.vendor == "postgresql":
+        # Triggers are made next, on a table without pending checks.
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE", params=None)
 
 
 class Migration(migrations.Migration):

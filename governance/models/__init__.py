@@ -33,6 +33,7 @@ from governance.models.message import Attempt, LetterDraft, LetterReview, Messag
 from governance.models.order import VersionOrder
 from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
+from governance.models.recipient import RecipientNotice
 from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
@@ -75,6 +76,7 @@ __all__ = [
     "Quarantine",
     "Recheck",
     "Recipient",
+    "RecipientNotice",
     "Record",
     "Relation",
     "Release",

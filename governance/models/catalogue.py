@@ -143,7 +143,20 @@ class Recipient(models.Model):
     dataset = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="recipients")
     name = models.CharField(max_length=120)
     received_on = models.DateField()
-    told_at = models.DateTimeField(null=True)
+    #: Where notices go; empty where people write by hand. A webhook goes before the e-mail address.
+    email = models.EmailField(blank=True)
+    subscription = models.ForeignKey(
+        "governance.Subscription", null=True, on_delete=models.PROTECT, related_name="recipients"
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(version__isnull=False, dataset__isnull=True)
+                | models.Q(version__isnull=True, dataset__isnull=False),
+                name="recipient_of_one_thing",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -74,8 +74,10 @@ def places(model: AiModel) -> QuerySet[Deployment]:
 
 
 def recipients(model: AiModel) -> QuerySet[Recipient]:
-    """Who received a version."""
-    return Recipient.objects.filter(version__model=model).select_related("version").order_by("received_on", "id")
+    """Who received a version, with the number of notices that reached them."""
+    told = Count("notices", filter=Q(notices__told_at__isnull=False))
+    rows = Recipient.objects.filter(version__model=model).annotate(told=told)
+    return rows.select_related("version").order_by("received_on", "id")
 
 
 def disposals(model: AiModel) -> QuerySet[Disposal]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from governance import dispatch
 from governance.errors import Unfit
 from governance.evidence import ledger
-from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Record
+from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Record, Subscription
 from governance.policies import Actor, Permission, demand
 from governance.services import lineages, places, rescans
 
@@ -147,9 +148,30 @@ def deployment_register(*, version: ModelVersion, place: str, actor: Actor, poin
 
 
 @transaction.atomic
-def recipient_register(*, version: ModelVersion, name: str, received_on: date, actor: Actor) -> Recipient:
-    """Another organisation that received a version, to be told of an erasure (GDPR Art. 19)."""
+def recipient_register(
+    *,
+    name: str,
+    received_on: date,
+    actor: Actor,
+    version: ModelVersion | None = None,
+    dataset: Dataset | None = None,
+    email: str = "",
+    subscription: Subscription | None = None,
+) -> Recipient:
+    """Another organisation that received a version or a dataset, to be told of an erasure (GDPR Art. 19).
+
+    Raises:
+        Unfit: neither or both are named, or the day lies in the future.
+    """
     demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
-    recipient = Recipient.objects.create(version=version, name=name, received_on=received_on)
-    ledger.append(action="recipient.registered", actor=actor, body={"version": version.artifact})
+    problems = [] if (version is None) != (dataset is None) else ["Name the version or the dataset that was received."]
+    if received_on > timezone.localdate():
+        problems.append("The day of receipt lies in the future.")
+    if problems:
+        raise Unfit(problems)
+    recipient = Recipient.objects.create(
+        version=version, dataset=dataset, name=name, received_on=received_on, email=email, subscription=subscription
+    )
+    thing = version.artifact if version else dataset.artifact if dataset else ""
+    ledger.append(action="recipient.registered", actor=actor, body={"version" if version else "dataset": thing})
     return recipient

@@ -31,6 +31,7 @@ from governance.models import (
     Plan,
     Proof,
     Recipient,
+    RecipientNotice,
     Record,
     Role,
     User,
@@ -38,6 +39,7 @@ from governance.models import (
 )
 from governance.models.vault import commitment_key
 from governance.secrets import BASE_DIR
+from governance.services import recipients
 
 FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
@@ -67,7 +69,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "models": _models(case, final),
         "deployments": _deployments(final),
         "disposals": [_disposal(d) for d in _disposals(case, final)],
-        "recipients": _recipients(final),
+        "recipients": _recipients(case),
         "signatures": list(_signatures(case, plans)),
         **({"error_rates": rates} if (rates := error_rates.measured()) else {}),
         "ledger": None,
@@ -341,18 +343,18 @@ def _disposal(disposal: Disposal) -> dict[str, Any]:
     }
 
 
-def _recipients(plan: Plan | None) -> list[dict[str, Any]]:
-    if plan is None:
+def _recipients(case: Case) -> list[dict[str, Any]]:
+    """Who got what held the records, when they were told, or why they were not."""
+    if not hasattr(case, "release"):
         return []
-    rows = Recipient.objects.filter(version=plan.base) | Recipient.objects.filter(dataset=plan.dataset)
-    return [
-        {
-            "name": r.name,
-            "received_on": r.received_on.isoformat(),
-            "told_at": leaf.timestamp(r.told_at) if r.told_at else None,
-        }
-        for r in rows.order_by("id")
-    ]
+    notices = {notice.recipient_id: notice for notice in case.recipient_notices.all()}
+    return [_recipient(one, notices.get(one.pk)) for one in recipients.concerned(case)]
+
+
+def _recipient(recipient: Recipient, notice: RecipientNotice | None) -> dict[str, Any]:
+    told = leaf.timestamp(notice.told_at) if notice and notice.told_at else None
+    row = {"name": recipient.name, "received_on": recipient.received_on.isoformat(), "told_at": told}
+    return {**row, "excused": notice.reasons} if notice and notice.reasons else row
 
 
 def _signatures(case: Case, plans: list[Plan]) -> Iterator[dict[str, Any]]:

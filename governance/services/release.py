@@ -15,9 +15,9 @@ from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
-from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Recipient, Release, Status
+from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Release, Status
 from governance.policies import Actor, Permission, demand, demand_impartial, may
-from governance.services import dossier, lineages, places, planning
+from governance.services import dossier, lineages, places, planning, recipients
 
 log = logging.getLogger(__name__)
 SYSTEM = Actor.system("release")
@@ -114,22 +114,6 @@ def deployment_record(*, deployment: Deployment, state: Deployment.State, case: 
     )
 
 
-@transaction.atomic
-def recipients_tell(*, case: Case, actor: Actor) -> int:
-    """Record that everybody who received the old version was told of the erasure (GDPR Art. 19); returns how many.
-
-    Raises:
-        Unfit: the new version is not released yet, so that there is nothing to tell.
-    """
-    demand(actor, Permission.UPDATE_DEPLOYMENT)
-    if not hasattr(case, "release") or case.release.released_at is None:
-        raise Unfit("Tell recipients after the release: until then nothing was erased.")
-    untold = Recipient.objects.filter(version__in=case.plans.values("base"), told_at=None)
-    told = untold.update(told_at=timezone.now())
-    ledger.append(action="recipients.told", actor=actor, case=case, body={"recipients": told})
-    return told
-
-
 def _is_base(case: Case, deployment: Deployment) -> bool:
     return case.plans.filter(base=deployment.version).exists()
 
@@ -139,7 +123,7 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
     """Both signed and every place is accounted for: the report may be written, and says only what these facts allow.
 
     Raises:
-        Unfit: a signature is missing, or a place still serves the old version or waits.
+        Unfit: a signature is missing, a place still serves the old version or waits, or a recipient was not told.
     """
     plan = case.plans.filter(candidate=case.release.version).get() if hasattr(case, "release") else None
     if plan is None:
@@ -148,6 +132,11 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
     waiting = [s for s in states if s in (Deployment.State.SERVING, Deployment.State.PENDING)]
     if waiting:
         raise Unfit(f"{len(waiting)} places still wait for the new version; record each as replaced or unreachable.")
+    if untold := recipients.open_recipients(case):
+        raise Unfit(
+            f"{len(untold)} recipients were neither told (GDPR Art. 19) nor excused with reasons: "
+            f"{', '.join(sorted({one.name for one in untold}))}."
+        )
     guarantee = vocabulary.Guarantee(dispatch.METHODS[plan.method].guarantee.value)
     verdict, service = vocabulary.Verdict(plan.verification.verdict), vocabulary.service_of(states)
     possible = sentences.allowed(verdict, guarantee, service)

@@ -8,14 +8,14 @@ from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from governance.clocks import LAWS
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
-from governance.services import clocks, decision, intake, planning, proof, release, review
-from governance.web import clock_forms, desk_forms
+from governance.services import clocks, decision, intake, planning, proof, recipients, release, review
+from governance.web import clock_forms, desk_forms, recipient_forms
 from governance.web import desk_actions as desk
 from governance.web import staff_forms as forms
 from governance.web.propose_form import ProposeForm
@@ -105,10 +105,17 @@ def _place(case: Case, form: forms.PlaceForm, actor: Actor) -> str:
     return _("%(place)s is recorded as %(state)s.") % {"place": place.place, "state": state.label.lower()}
 
 
-def _recipients(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
-    told = release.recipients_tell(case=case, actor=actor)
-    words = ngettext("%(n)d recipient is recorded as told.", "%(n)d recipients are recorded as told.", told)
-    return words % {"n": told}
+def _recipients(case: Case, form: recipient_forms.RecipientNoticeForm, actor: Actor) -> str:
+    data, to = form.cleaned_data, form.cleaned_data["recipient"]
+    if data["how"] == "send":
+        recipients.notice_send(case=case, recipient=to, text=data["text"], actor=actor)
+        return _("The notice to %(name)s is on its way.") % {"name": to.name}
+    if data["how"] == "excuse":
+        recipients.notice_excuse(case=case, recipient=to, reasons=data["text"], actor=actor)
+        return _("%(name)s is recorded as not told; the reasons stand in the report.") % {"name": to.name}
+    day = data["day"] or timezone.localdate()
+    recipients.notice_record(case=case, recipient=to, channel=data["how"], day=day, text=data["text"], actor=actor)
+    return _("%(name)s is recorded as told.") % {"name": to.name}
 
 
 def _finish(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
@@ -154,7 +161,10 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "release": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_sign),
         "place": Action(permissions=(P.UPDATE_DEPLOYMENT,), form=forms.PlaceForm, perform=_place, decide=False),
         "recipients": Action(
-            permissions=(P.UPDATE_DEPLOYMENT,), form=forms.ConfirmForm, perform=_recipients, decide=False
+            permissions=(P.TELL_RECIPIENTS,),
+            form=recipient_forms.RecipientNoticeForm,
+            perform=_recipients,
+            decide=False,
         ),
         "finish": Action(permissions=_RELEASERS, form=forms.ConfirmForm, perform=_finish),
         "extend": Action(permissions=(P.EXTEND,), form=forms.ExtendForm, perform=_extend),

@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy
 
 from governance import dispatch
 from governance.errors import KeyDestroyed
-from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Recipient, Release, Report, Status
+from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Release, Report, Status
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
-from governance.web import case_desk, case_matches, message_tabs, plan_view
+from governance.web import case_desk, case_matches, message_tabs, plan_view, recipient_words
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
@@ -202,10 +202,8 @@ def _release(look: Look) -> Context:
     places = Deployment.objects.filter(version__in=bases).select_related(
         "version__model", "replaced_by__model", "changed_by"
     )
-    given = Recipient.objects.filter(version__in=bases).select_related("version__model")
     together = Plan.objects.filter(candidate__in=case.plans.values("candidate")).values("case")
     gone = Disposal.objects.filter(Q(case=case) | Q(case__in=together)).select_related("version__model")
-    untold = any(recipient.told_at is None for recipient in given)
     can = bool(release and release.released_at and release.legal_at) and may(look.actor, Permission.UPDATE_DEPLOYMENT)
     return {
         "tab_template": "casework/_tab_release.html",
@@ -213,11 +211,7 @@ def _release(look: Look) -> Context:
         "places": [_place(place) for place in places.order_by("id")],
         "place_action": address(case, "place") if can and case.status == S.RELEASE else "",
         "place_states": [c for c in Deployment.State.choices if c[0] in ("pending", "replaced", "unreachable")],
-        "tell_action": address(case, "recipients") if can and untold else "",
-        "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told")],
-        "recipient_rows": [
-            [r.name, str(r.version), day(r.received_on), when(r.told_at) if r.told_at else _("not yet")] for r in given
-        ],
+        **recipient_words.of_case(case, look.actor),
         "deletion_columns": [_("What"), _("Version"), _("Digest"), _("Deletion")],
         "deletion_rows": [
             [d.get_what_display(), str(d.version), {"digest": d.artifact}, deletion_words(d)]

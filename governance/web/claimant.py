@@ -22,10 +22,11 @@ from governance.models import Case, Kind, Status
 from governance.policies import CLAIMANT
 from governance.services import intake
 from governance.tokens import link_token, token_hash
-from governance.web import standing
+from governance.web import recipient_words, standing
 from governance.web.forms import OptOutForm, PersonForm, PrivacyForm, WithdrawForm
 from governance.web.kind_forms import CorrectionForm, ObjectionForm, SafetyForm
 from governance.web.limits import limited, spend
+from governance.web.sheets import csv_response
 from governance.web.standing import report_of
 
 #: For this long the page of receipt can be loaded again; afterwards the link stands in the letter alone.
@@ -250,6 +251,15 @@ def report_evidence(request: HttpRequest, case: Case, token: str) -> HttpRespons
     if report is None:
         raise Http404
     return _download(report.evidence, f"{report.number}.json", "application/json")
+
+
+@require_safe
+@_private
+def recipients_csv(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
+    """Who received the data, as the claimant may ask (GDPR Art. 19, second sentence)."""
+    if not hasattr(case, "release") or case.release.released_at is None:
+        raise Http404
+    return csv_response(f"{case.number}-recipients", recipient_words.sheet_rows(case))
 
 
 def _download(ref: str, name: str, kind: str) -> HttpResponse:

@@ -24,6 +24,7 @@ Show = Callable[[HttpRequest, forms.Form | None, int], HttpResponse]
 TABS: list[tuple[str, Permission, Any]] = [
     ("duties", Permission.SEE_DUTIES, gettext_lazy("Containment")),
     ("versions", Permission.SEE_DUTIES, gettext_lazy("Versions")),
+    ("recipients", Permission.SEE_DUTIES, gettext_lazy("Recipients")),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from governance.web import containment, versions
+from governance.web import containment, recipients, versions
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
@@ -15,5 +15,9 @@ staff: list[URLPattern | URLResolver] = [
     path("duties/versions/place/", versions.place, name="version_place"),
     path("duties/versions/<int:pk>/sign/", versions.sign, name="order_sign"),
     path("duties/versions/<int:pk>/refuse/", versions.refuse, name="order_refuse"),
+    path("duties/recipients/", recipients.recipients, name="recipients"),
+    path("duties/recipients/answer/", recipients.answer, name="recipient_answer"),
+    path("duties/recipients/dataset/", recipients.dataset_recipient, name="dataset_recipient"),
+    path("cases/<uuid:public_id>/recipients.csv", recipients.recipients_csv, name="recipients_csv"),
     path("datasets/<uuid:public_id>/records.txt", containment.dataset_records, name="dataset_records"),
 ]

@@ -58,6 +58,15 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         % {"model": b["model"], "day": date_format(date.fromisoformat(b["dispose_by"]), "j F Y")}
     ),
     "version.put_back": lambda b: _("put the version before back into service; the case is opened again"),
+    "recipient.noticed": lambda b: (
+        _("recorded that a recipient is not told: %(why)s") % {"why": b["why"]}
+        if b["channel"] == "excused"
+        else _("recorded that a recipient was told")
+        if b["told"]
+        else _("wrote to a recipient")
+    ),
+    "recipient.told": lambda b: _("delivered the notice to a recipient"),
+    "recipient.acknowledged": lambda b: _("recorded a recipient's answer"),
     "dataset.exported": lambda b: (
         (
             _("exported %(records)s that are held out of training")

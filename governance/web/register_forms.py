@@ -118,12 +118,17 @@ class RecipientForm(_OfModel):
 
     name = forms.CharField(label=gettext_lazy("Recipient"), max_length=120, validators=[one_line])
     received_on = forms.DateField(label=gettext_lazy("Received"), widget=DateField)
+    email = forms.EmailField(label=gettext_lazy("E-mail address for notices"), required=False)
 
     def save(self, actor: Actor) -> str:
         """Register; says what was registered."""
         data = self.cleaned_data
         return str(
             catalogue.recipient_register(
-                version=data["version"], name=data["name"], received_on=data["received_on"], actor=actor
+                version=data["version"],
+                name=data["name"],
+                received_on=data["received_on"],
+                email=data["email"],
+                actor=actor,
             )
         )

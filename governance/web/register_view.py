@@ -132,11 +132,11 @@ def model(found: AiModel, *, see_cases: bool) -> Context:
              f"{d.records_count:,}", {"digest": d.artifact}]
             for d in datasets.values()
         ],
-        "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told")],
+        "recipient_columns": [_("Recipient"), _("Version"), _("Received"), _("Told of erasures")],
         "recipient_rows": [
             [r.name, _("rev. %(n)d") % {"n": r.version.revision if r.version else 0},
              date_format(r.received_on, "j M Y"),
-             _day(r.told_at) if r.told_at else _("not yet")]
+             ngettext("%(n)d notice", "%(n)d notices", r.told) % {"n": r.told}]  # type: ignore[attr-defined]
             for r in select.recipients(found)
         ],
         "deletion_columns": [_("What"), _("Version"), _("For case"), _("Digest"), _("Deletion")],

@@ -237,6 +237,7 @@ def _report(report: Report, token: str) -> dict[str, str]:
     return {
         "title": _("Report %(number)s, signed (PDF)") % {"number": report.number},
         "url": reverse("status_report", args=[token]),
+        "recipients_url": reverse("status_recipients", args=[token]) if hasattr(report.case, "release") else "",
         "json_url": reverse("status_evidence", args=[token]),
         "digest": report.pdf,
         "date": day(report.created_at),

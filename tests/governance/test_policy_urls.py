@@ -65,7 +65,7 @@ DOORS: dict[str, Door] = {
     "case_confirm": Door(to=(P.CONFIRM_PLAN,), args="case", post=True, decide=True),
     "case_release": Door(to=(P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True),
     "case_place": Door(to=(P.UPDATE_DEPLOYMENT,), args="case", post=True),
-    "case_recipients": Door(to=(P.UPDATE_DEPLOYMENT,), args="case", post=True),
+    "case_recipients": Door(to=(P.TELL_RECIPIENTS,), args="case", post=True),
     "case_finish": Door(to=(P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True),
     "case_extend": Door(to=(P.EXTEND,), args="case", post=True, decide=True),
     "case_add_law": Door(to=(P.EXTEND,), args="case", post=True, decide=True),

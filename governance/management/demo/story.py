@@ -13,7 +13,7 @@ from governance.management.demo.claimant import ClaimantBrowser
 from governance.management.demo.console import DemoError, Stages
 from governance.management.demo.people import actor
 from governance.models import Case, Decision, Deployment, Job, Role, Status
-from governance.services import decision, jobs, planning, proof, release, review
+from governance.services import decision, jobs, planning, proof, recipients, release, review
 
 PROOF_NOTE = (
     "Demonstration: the artist's site is an .example domain that nobody can register, so the nonce at "
@@ -132,7 +132,7 @@ class Story:
                 release.deployment_record(
                     deployment=place, state=Deployment.State.REPLACED, case=self.case, actor=manager
                 )
-            release.recipients_tell(case=self.case, actor=manager)
+            recipients.recipients_tell(case=self.case, actor=manager)
             release.release_finish(case=self.case, actor=manager)
 
     def report(self) -> None:
