@@ -106,6 +106,7 @@ class ClockAlarm(models.Model):
         DAYS_1 = "1", _("1 day left")
         MISSED = "missed", _("missed")
         UNCONFIRMED = "confirm", _("receipt not confirmed in time")
+        UNTOLD = "untold", _("notice of the extension has not left")
 
     clock = models.ForeignKey(CaseClock, on_delete=models.PROTECT, related_name="alarms")
     step = models.CharField(max_length=8, choices=Step.choices)

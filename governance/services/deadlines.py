@@ -13,12 +13,14 @@ from functools import partial
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from governance.clocks import law_get, rows
 from governance.errors import KeyDestroyed
 from governance.evidence import ledger
-from governance.models import Case, CaseClock, ClockAlarm, Role, Status, User
+from governance.models import Case, CaseClock, ClockAlarm, Disposition, Role, Status, User
 from governance.models.vault import subject_key
 from governance.policies import Actor
 
@@ -27,34 +29,51 @@ Step = ClockAlarm.Step
 #: Days left -> the step; the first that holds is raised.
 STEPS = ((1, Step.DAYS_1), (3, Step.DAYS_3), (7, Step.DAYS_7), (14, Step.DAYS_14))
 #: From here on the whole legal desk is told, beside the officer.
-LOUD = frozenset({Step.DAYS_3, Step.DAYS_1, Step.MISSED, Step.UNCONFIRMED})
-#: A receipt that was not confirmed is told so many days before it must be.
+LOUD = frozenset({Step.DAYS_3, Step.DAYS_1, Step.MISSED, Step.UNCONFIRMED, Step.UNTOLD})
+#: A receipt that was not confirmed, or a notice that has not left, is told so many days before it must be.
 CONFIRM_AHEAD = timedelta(days=2)
-ACTIONS = {Step.MISSED: "deadline.missed", Step.UNCONFIRMED: "deadline.unconfirmed"}
+#: How far back closed cases are looked through for a miss that no watch saw.
+LOOK_BACK = timedelta(days=30)
+ACTIONS = {
+    Step.MISSED: "deadline.missed",
+    Step.UNCONFIRMED: "deadline.unconfirmed",
+    Step.UNTOLD: "deadline.untold",
+}
 log = logging.getLogger(__name__)
 
 
 def deadlines_watch() -> int:
     """Raise what is to be raised, and send the mails that wait; returns how many alarms are new."""
-    horizon = timezone.localdate() + timedelta(days=STEPS[-1][0] + 1)
-    near = CaseClock.objects.filter(ended_at=None, case__due_on__lte=horizon).exclude(case__status=Status.CLOSED)
-    unconfirmed = CaseClock.objects.filter(ended_at=None, confirm_by__gte=horizon - timedelta(days=30))
-    unconfirmed = unconfirmed.filter(confirm_by__lte=horizon).exclude(case__status=Status.CLOSED)
-    told = 0
-    for pk in sorted({*near.values_list("pk", flat=True), *unconfirmed.values_list("pk", flat=True)}):
-        told += clock_watch(_load(pk))
+    told = sum(clock_watch(clock) for clock in _near().iterator(chunk_size=500))
+    told += sum(_raise(clock, Step.MISSED, clock.extended_due or clock.due) for clock in _ended_late())
     alarms_mail()
     return told
 
 
-def _load(pk: int) -> CaseClock:
-    rows_ = CaseClock.objects.select_related("case__claimant", "case__officer", "extension")
-    return rows_.prefetch_related("pauses").get(pk=pk)
+def _clocks() -> QuerySet[CaseClock]:
+    found = CaseClock.objects.filter(ended_at=None).select_related("case__claimant", "case__officer", "extension")
+    return found.prefetch_related("pauses", "alarms").order_by("id")
+
+
+def _near() -> QuerySet[CaseClock]:
+    """Clocks of open cases that come near a date, of the answer or of the confirmation."""
+    horizon = timezone.localdate() + timedelta(days=STEPS[-1][0] + 1)
+    confirm = Q(confirm_by__lte=horizon, confirm_by__gte=horizon - timedelta(days=30))
+    near = Q(case__due_on__lte=horizon) | confirm | Q(extension__isnull=False, due__lte=horizon)
+    return _clocks().filter(near).exclude(case__status=Status.CLOSED)
+
+
+def _ended_late() -> QuerySet[CaseClock]:
+    """Cases that were closed after their date, between two looks: closing must not hide a miss."""
+    day = Coalesce("extended_due", "due")
+    late = _clocks().filter(case__status=Status.CLOSED, case__closed_at__gte=timezone.now() - LOOK_BACK)
+    late = late.annotate(last=day).filter(case__closed_at__date__gt=F("last"))
+    return late.exclude(alarms__step=Step.MISSED).exclude(case__disposition=Disposition.WITHDRAWN)
 
 
 def clock_watch(clock: CaseClock) -> int:
     """Raise the alarms of one clock that are due now and were not raised before; returns how many."""
-    return date_watch(clock) + _confirmation_watch(clock)
+    return date_watch(clock) + _confirmation_watch(clock) + _notice_watch(clock)
 
 
 def date_watch(clock: CaseClock) -> int:
@@ -73,6 +92,15 @@ def _confirmation_watch(clock: CaseClock) -> int:
     return _raise(clock, Step.UNCONFIRMED, day)
 
 
+def _notice_watch(clock: CaseClock) -> int:
+    """An extension counts only when its notice has left before the first date: a mail that waits is told in time."""
+    extension = getattr(clock, "extension", None)
+    if extension is None or rows.today_at(clock) < clock.due - CONFIRM_AHEAD:
+        return 0
+    sent = clock.case.letters.filter(template="extended", sent_at__isnull=False)
+    return 0 if sent.exists() else _raise(clock, Step.UNTOLD, clock.due)
+
+
 def step_of(left: int) -> Step | None:
     """The alarm that so many days left call for."""
     if left < 0:
@@ -86,7 +114,7 @@ def _confirmed(case: Case) -> bool:
 
 
 def _raise(clock: CaseClock, step: Step, day: date) -> int:
-    if ClockAlarm.objects.filter(clock=clock, step=step, day=day).exists():
+    if any((alarm.step, alarm.day) == (step, day) for alarm in clock.alarms.all()):
         return 0
     try:
         with transaction.atomic():
@@ -148,6 +176,8 @@ def _words(alarm: ClockAlarm) -> tuple[str, str]:
     case, day, law = clock.case, f"{alarm.day:%d %B %Y}", law_get(clock.law).title
     if alarm.step == Step.MISSED:
         title = f"Case {case.number}: the deadline of {day} was missed"
+    elif alarm.step == Step.UNTOLD:
+        title = f"Case {case.number}: the notice of the extension must leave by {day}, and has not"
     elif alarm.step == Step.UNCONFIRMED:
         title = f"Case {case.number}: receipt must be confirmed by {day}, and no letter has left"
     else:

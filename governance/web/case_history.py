@@ -167,6 +167,9 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     ),
     "clock.ended": lambda b: _("ended the clock of %(law)s") % {"law": law_get(b["law"]).title},
     "deadline.unconfirmed": lambda b: _("warned: receipt to be confirmed by %(day)s") % {"day": _day(b["due_on"])},
+    "deadline.untold": lambda b: (
+        _("warned: the notice of the extension must leave by %(day)s") % {"day": _day(b["due_on"])}
+    ),
     "deadline.near": lambda b: _("warned: due %(day)s") % {"day": _day(b["due_on"])},
     "deadline.missed": lambda b: _("recorded a missed deadline: %(day)s") % {"day": _day(b["due_on"])},
     "case.assigned": lambda b: (

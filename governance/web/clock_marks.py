@@ -22,6 +22,7 @@ def marks(alarm: str, forecast: QueueForecast | None) -> tuple[str, ...]:
         Step.DAYS_1: _("legal told"),
         Step.MISSED: _("miss recorded"),
         Step.UNCONFIRMED: _("receipt not confirmed"),
+        Step.UNTOLD: _("extension not told"),
     }
     found = [told[Step(alarm)]] if alarm else []
     if forecast is not None and not forecast.makes_it and alarm != Step.MISSED:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from governance.models import Case, CaseClock, ClockAlarm, Kind, LedgerOpening, Role
-from governance.services import deadlines
+from governance.services import clocks, deadlines
 from governance.services.deadlines import Step
 from tests.governance.conftest import TODAY, file_case
 from tests.governance.staff import member
@@ -64,8 +64,7 @@ def test_a_second_worker_that_looks_at_the_same_moment_raises_nothing(case: Case
     clock = case.clocks.get()
     assert deadlines.clock_watch(clock) == 1
     # The second one looked before the first had written: only the unique row can stop it now.
-    monkeypatch.setattr(type(ClockAlarm.objects.filter()), "exists", lambda self: False)
-    monkeypatch.setattr(deadlines, "_confirmed", lambda case: True)
+    monkeypatch.setattr(clock, "_prefetched_objects_cache", {"alarms": ClockAlarm.objects.none()}, raising=False)
     assert deadlines.clock_watch(clock) == 0
     assert LedgerOpening.objects.filter(case=case, entry__action="deadline.near").count() == 1
 
@@ -109,3 +108,39 @@ def test_a_receipt_that_nobody_confirmed_is_told_before_the_day(people: Any) -> 
     assert LedgerOpening.objects.filter(case=case, entry__action="deadline.unconfirmed").exists()
     case.letters.update(sent_at=timezone.now())
     assert deadlines.deadlines_watch() == 0
+
+
+def test_closing_a_case_between_two_looks_does_not_hide_that_it_was_late(case: Case) -> None:
+    left(case, -1)
+    Case.objects.filter(pk=case.pk).update(status="closed", disposition="refused", closed_at=timezone.now())
+    assert deadlines.deadlines_watch() == 1 and deadlines.deadlines_watch() == 0
+    assert LedgerOpening.objects.filter(case=case, entry__action="deadline.missed").count() == 1
+
+
+def test_a_case_that_was_closed_in_time_or_withdrawn_is_no_miss(case: Case) -> None:
+    left(case, 0)
+    Case.objects.filter(pk=case.pk).update(status="closed", disposition="refused", closed_at=timezone.now())
+    assert deadlines.deadlines_watch() == 0
+    left(case, -1)
+    Case.objects.filter(pk=case.pk).update(disposition="withdrawn")
+    assert deadlines.deadlines_watch() == 0
+
+
+def test_a_notice_of_extension_that_waits_is_told_before_the_first_date(case: Case, people: Any) -> None:
+    clocks.clock_extend(
+        case=case, actor=people[Role.LEGAL], reasons="Three models are affected and each must be trained again."
+    )
+    case.letters.update(sent_at=None)
+    CaseClock.objects.filter(case=case).update(due=TODAY + timedelta(days=1))
+    assert deadlines.deadlines_watch() == 1
+    assert ClockAlarm.objects.get().step == Step.UNTOLD
+    case.letters.update(sent_at=timezone.now())
+    assert deadlines.deadlines_watch() == 0
+
+
+def test_the_watch_asks_the_database_a_bounded_number_of_times(case: Case, django_assert_max_num_queries: Any) -> None:
+    for _n in range(12):
+        left(file_case(kind=Kind.PRIVACY), 6)
+    deadlines.deadlines_watch()
+    with django_assert_max_num_queries(8):
+        assert deadlines.deadlines_watch() == 0
