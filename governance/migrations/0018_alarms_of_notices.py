@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0015_queue_indexes'),
+        ('governance', '0017_told_by_notice'),
     ]
 
     operations = [
