@@ -17,7 +17,7 @@ from governance.errors import GovernanceError, LetterIncomplete
 from governance.forms_renderer import ChoiceCards
 from governance.models import LetterReview
 from governance.notifications import letters as files
-from governance.notifications.languages import LANGUAGES, SOURCE
+from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, may
 from governance.selectors import letters as select
 from governance.services import letters as service
@@ -52,34 +52,37 @@ def _state(template: files.Template, marks: list[LetterReview]) -> dict[str, str
     return {"state": "waiting", "text": _("unreviewed") if not done else _("half reviewed"), "note": note}
 
 
+def _cell(found: files.Template, language: str, state: dict[str, str]) -> dict[str, str]:
+    """Version and review of a text; what a language lacks has no page there."""
+    if found.language != language:
+        return {"text": _("English")}
+    link = reverse("letter", args=[found.name, language])
+    return {"text": _("version %(n)d") % {"n": found.version}, "url": link, "note": state["text"]}
+
+
 @require_safe
 @staff(P.SEE_LETTERS)
 def letters(request: HttpRequest) -> HttpResponseBase:
     """Templates by language, with their state."""
-    all_texts = {(n, c): files.template(n, c) for n in files.names() for c in LANGUAGES}
-    marks = select.reviews(text.digest for text in all_texts.values())
-    states = {key: _state(text, marks.get(text.digest, [])) for key, text in all_texts.items()}
+    texts = {(n, c): files.template(n, c) for n in files.names() for c in LANGUAGES}
+    marks = select.reviews(text.digest for text in texts.values())
+    states = {key: _state(text, marks.get(text.digest, [])) for key, text in texts.items()}
     bare = sum(state["state"] != "pass" for state in states.values())
-    parts = [
-        {
-            "id": code,
-            "title": f"{language.name} ({code})",
-            "note": "" if code == SOURCE else language.english,
-            "columns": [_("Letter"), _("Review"), _("Version")],
-            "rows": [
-                [{"text": n.replace("_", " "), "url": reverse("letter", args=[n, code])}, states[n, code],
-                 str(all_texts[n, code].version)]
-                for n in files.names()
-            ],
-        }
-        for code, language in LANGUAGES.items()
-    ]  # fmt: skip
+    part = {
+        "id": "texts",
+        "title": _("Texts"),
+        "note": _("A letter that a language lacks is written in English."),
+        "columns": [_("Letter"), *(language.english for language in LANGUAGES.values())],
+        "rows": [
+            [n.replace("_", " "), *(_cell(texts[n, c], c, states[n, c]) for c in LANGUAGES)] for n in files.names()
+        ],
+    }
     context = {
-        "conclusion": _("%(n)d of %(all)d texts were not reviewed by whoever has to") % {"n": bare, "all": len(states)}
+        "conclusion": _("%(n)d of %(all)d texts are unreviewed") % {"n": bare, "all": len(states)}
         if bare
         else _("Every text was reviewed"),
         "sentence": _("A letter from an unreviewed text says so, and a translation brings the English text along."),
-        "parts": parts,
+        "parts": [part],
         **words.tabs(Actor.of(request.user), "letters"),
     }
     return render(request, "duties/sheet.html", context)
