@@ -29,7 +29,7 @@ def enter(client: Client) -> Enter:
     """Sign somebody in who may decide."""
 
     def by_role(role: Role) -> User:
-        user = User.objects.create_user(f"{role.value}.letters@house.example", first_name=role.label, role=role)
+        user = User.objects.create_user(f"{role.value}.letters@house.example", first_name=str(role.label), role=role)
         sign_in_to_decide(client, user)
         return user
 
