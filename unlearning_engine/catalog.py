@@ -109,7 +109,7 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
                     "batch_size": 12,
                     "retain_batch_size": 20,
                     "learning_rate": 0.0,
-                    "bound": 3.25,
+                    "bound": 3.5,
                     "forget_weight": 0.2,
                     "other_weight": 0.25,
                     "alternates": 2,

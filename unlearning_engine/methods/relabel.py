@@ -37,7 +37,7 @@ class Config(PairConfig):
     epochs: int = number(4, 1, 10**6)
     batch_size: int = number(12, 1, 10**5)
     retain_batch_size: int = number(20, 1, 10**5)
-    bound: float = number(3.25, 0.1, 100.0)
+    bound: float = number(3.5, 0.1, 100.0)
     forget_weight: float = number(0.2, 0.0, 100.0)
     other_weight: float = number(0.25, 0.0, 100.0)
     alternates: int = number(2, 1, 100)
