@@ -10,10 +10,10 @@ the large GPTs of Korthikanti et al. 2022 (arXiv:2205.05198) it is 34 with every
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlearning_engine.errors import DeviceError
 
@@ -28,6 +28,15 @@ INPUTS = 4
 #: Bytes per token and word of the vocabulary: the logits and their gradient.
 LOGITS = 8
 GIB = 2**30
+#: Names under which configurations keep width, depth, vocabulary and context.
+_NAMES: Mapping[str, Sequence[str]] = {
+    "hidden": ("hidden_size", "n_embd", "d_model"),
+    "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
+    "vocabulary": ("vocab_size",),
+    "context": ("max_position_embeddings", "n_positions"),
+}
+#: Characters of a token, about: of English by tokenizers of 32k to 128k words.
+CHARACTERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +64,8 @@ class Plan:
     checkpointing: bool = False
     adapters: bool = False
     processes: int = 1
+    #: A training from fresh weights: in one process, of all of them, in float32.
+    afresh: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +87,22 @@ class Forecast:
 def adapters(matrices: Sequence[tuple[int, int]], rank: int) -> int:
     """Values that adapters of a rank add: rank x (inputs + outputs) for each matrix."""
     return sum(rank * (rows + columns) for rows, columns in matrices)
+
+
+def facts_of(config: Mapping[str, Any]) -> dict[str, int]:
+    """Width, depth, vocabulary and context (0 where unknown) of a model's configuration."""
+    return {name: _first(config, keys) for name, keys in _NAMES.items()}
+
+
+def longest(texts: Iterable[str], context: int) -> int:
+    """About how many tokens the longest text has, at most the context."""
+    most = max(map(len, texts), default=0) // CHARACTERS + 1
+    return min(most, context) if context else most
+
+
+def _first(config: Mapping[str, Any], names: Sequence[str]) -> int:
+    """The first of the entries that is a whole number above nought; else 0."""
+    return next((value for name in names if isinstance(value := config.get(name), int) and value > 0), 0)
 
 
 def forecast(size: Size, plan: Plan) -> Forecast:
@@ -116,6 +143,8 @@ def check(needed: Forecast, available: int, where: str, plan: Plan) -> None:
 
 def _help(needed: Forecast, plan: Plan) -> list[str]:
     """What makes the largest parts smaller, as far as it is not done already."""
+    if plan.afresh:
+        return ["a smaller model", "a smaller batch_size", "another device"]
     found = []
     if not plan.adapters and needed.gradients + needed.moments >= needed.total // 4:
         found.append("lora_rank (only adapters are trained)")

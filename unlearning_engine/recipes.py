@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning_engine import models
+from unlearning_engine import memory, models
 from unlearning_engine.configs import build, number
 from unlearning_engine.contracts import LINEAGE_METHODS, TrainSpec, digest
 from unlearning_engine.data import Record, dataset_digest, load_ids, load_records, split
@@ -27,6 +27,7 @@ from unlearning_engine.tokens import encode
 from unlearning_engine.training import LoopConfig, Supervised, run
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 RECIPE = "recipe.json"
@@ -127,6 +128,26 @@ def supervised(
     return Supervised(examples, pad_id=pad, batch_size=config.batch_size, epochs=config.epochs, seed=seed)
 
 
+def check_memory(
+    config: TrainConfig, tokenizer: PreTrainedTokenizerBase, records: Sequence[Record], device: torch.device
+) -> None:
+    """Refuse a training from fresh weights that cannot fit into the device's memory, before any are drawn.
+
+    Raises:
+        ConfigError: the configuration makes no model. DeviceError: too little memory, with what would help.
+    """
+    import torch
+
+    with torch.device("meta"):
+        model = models.build_model(config.model, tokenizer, 0)
+    facts = memory.facts_of(model.config.get_text_config().to_dict())
+    longest = memory.longest((record.full_text for record in records), facts.pop("context"))
+    size = memory.Size(parameters=model.num_parameters(), **facts)
+    tokens = min(config.batch_size, len(records)) * longest
+    plan = memory.Plan(trained=size.parameters, tokens=tokens, depth=size.layers, afresh=True)
+    memory.check(memory.forecast(size, plan), memory.free(device), f"training on {device}", plan)
+
+
 def _with_lineage(spec: TrainSpec, out: str | Path, report: Report) -> dict[str, Any]:
     if spec.method not in LINEAGE_METHODS:
         known = ", ".join(LINEAGE_METHODS)
@@ -166,6 +187,7 @@ def _alone(spec: TrainSpec, target: Path, report: Report) -> dict[str, Any]:
     everything = load_records(spec.dataset)
     records = split(everything, load_ids(spec.exclude_ids))[1] if spec.exclude_ids else everything
     tokenizer = models.build_tokenizer(spec.tokenizer_text, config.vocab_size)
+    check_memory(config, tokenizer, records, device)
     model = models.build_model(config.model, tokenizer, spec.seed).to(device)
     recipe = {
         "made_by": "train",

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from tests.engine.conftest import Corpus
+from tests.engine.conftest import LLAMA, Corpus
 from tests.engine.test_methods import CONFIGS, changed, spec
 from unlearning_engine import memory, models, stored
 from unlearning_engine.configs import build
 from unlearning_engine.errors import DataError, DeviceError
 from unlearning_engine.methods import METHODS, fitting, unlearn
+from unlearning_engine.recipes import TrainConfig, check_memory, read_recipe, train
 
 SIZE = memory.Size(parameters=1000, hidden=10, layers=2, vocabulary=50, matrices=[(10, 30), (10, 10)])
 PLAN = memory.Plan(trained=1000, tokens=8, depth=2)
@@ -154,3 +155,35 @@ def test_the_least_of_machine_and_control_groups_is_free(tmp_path: Path) -> None
 def test_without_proc_the_system_is_asked(tmp_path: Path) -> None:
     assert memory.free(torch.device("cpu"), tmp_path) > 0
     assert memory.free(torch.device("cpu")) > 0
+
+
+# ---------------------------------------------------------------- a training from fresh weights
+
+
+def test_a_training_that_cannot_fit_is_refused_before_weights_are_drawn(corpus: Corpus, tmp_path: Path) -> None:
+    # 400 billion values: no machine that runs this test has room for them, and nothing is set aside to find that out.
+    huge = {**LLAMA, "hidden_size": 2**15, "intermediate_size": 2**16, "num_hidden_layers": 40}
+    with pytest.raises(
+        DeviceError, match="training on cpu: the run needs at least .* what would help: a smaller model"
+    ):
+        train(corpus.spec(model=huge), tmp_path)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_training_s_size_is_the_model_s_own(corpus: Corpus, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[memory.Forecast] = []
+    monkeypatch.setattr(memory, "check", lambda needed, *_: seen.append(needed))
+    config = TrainConfig(**read_recipe(trained)["config"])
+    tokenizer = models.load_tokenizer(trained)
+    check_memory(config, tokenizer, corpus.records, torch.device("cpu"))
+    parameters = models.load_model(trained, device="cpu").num_parameters()
+    assert seen[0].weights == seen[0].gradients == 4 * parameters and seen[0].moments == 8 * parameters
+    assert seen[0].copies == 0 < seen[0].activations
+
+
+def test_retraining_is_refused_before_weights_are_drawn(
+    corpus: Corpus, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free", lambda device: 100_000)
+    with pytest.raises(DeviceError, match="training on cpu"):
+        unlearn(spec(corpus, trained, "retrain"), tmp_path)

@@ -17,11 +17,6 @@ from unlearning_engine.methods.base import ForgetConfig, PairConfig
 if TYPE_CHECKING:
     import torch
 
-#: Names under which configurations keep width, depth, vocabulary and context.
-HIDDEN, LAYERS = ("hidden_size", "n_embd", "d_model"), ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
-VOCABULARY, CONTEXT = ("vocab_size",), ("max_position_embeddings", "n_positions")
-#: Characters of a token, about: of English by tokenizers of 32k to 128k words.
-CHARACTERS = 4
 #: Layers in which representation steering keeps gradients: the steered one and two below it.
 STEERED = 3
 #: Methods that train two answers for each forgotten row.
@@ -42,9 +37,8 @@ def check_memory(
         return
     facts, tensors = _facts(folder), stored.tensors(folder)
     size = size_of(facts, tensors, config.lora_targets)
-    limit = _first(facts, CONTEXT)
-    longest = max((len(row.full_text) for row in rows), default=0) // CHARACTERS + 1
-    plan = plan_for(method, config, size, min(longest, limit) if limit else longest, processes)
+    longest = memory.longest((row.full_text for row in rows), memory.facts_of(facts)["context"])
+    plan = plan_for(method, config, size, longest, processes)
     # What several processes share is the machine's memory, but each has a CUDA device of its own.
     share = processes if device.type == "cpu" else 1
     memory.check(memory.forecast(size, plan), memory.free(device) // share, f"{model} on {device}", plan)
@@ -52,7 +46,8 @@ def check_memory(
 
 def size_of(facts: dict[str, Any], tensors: dict[str, stored.Stored], ends: Sequence[str]) -> memory.Size:
     """A model's size; its linear layers are the matrices without the vocabulary, of the named ones if any are."""
-    words = _first(facts, VOCABULARY)
+    named = memory.facts_of(facts)
+    words = named["vocabulary"]
     matrices = [
         (one.shape[0], one.shape[1])
         for name, one in tensors.items()
@@ -60,8 +55,8 @@ def size_of(facts: dict[str, Any], tensors: dict[str, stored.Stored], ends: Sequ
     ]
     return memory.Size(
         parameters=sum(one.values for one in tensors.values()),
-        hidden=_first(facts, HIDDEN),
-        layers=_first(facts, LAYERS),
+        hidden=named["hidden"],
+        layers=named["layers"],
         vocabulary=words,
         matrices=matrices,
     )
@@ -100,11 +95,6 @@ def _facts(folder: Path) -> dict[str, Any]:
         return {}
     inner = facts.get("text_config")
     return {**facts, **inner} if isinstance(inner, dict) else facts
-
-
-def _first(facts: dict[str, Any], names: Sequence[str]) -> int:
-    """The first of the entries that is a whole number above nought; else 0."""
-    return next((value for name in names if isinstance(value := facts.get(name), int) and value > 0), 0)
 
 
 def _named(name: str, ends: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from unlearning_engine import models
 from unlearning_engine.configs import Checked, build, number
 from unlearning_engine.errors import DataError
 from unlearning_engine.methods.base import Job, Prepared
-from unlearning_engine.recipes import TrainConfig, read_recipe, supervised, tokenizer_digest
+from unlearning_engine.recipes import TrainConfig, check_memory, read_recipe, supervised, tokenizer_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +51,7 @@ class Retrain:
         training = build(TrainConfig, plan, f"{job.model}/recipe.json config")
         tokenizer = models.load_tokenizer(job.model)
         seed = own_seed(job.seed)
+        check_memory(training, tokenizer, job.retain, job.device)
         model = models.build_model(training.model, tokenizer, seed).to(job.device)
         objective = supervised(job.retain, training, model, tokenizer, seed)
         made = {
