@@ -89,11 +89,16 @@ def inject(model: PreTrainedModel, *, rank: int, alpha: int, ends: Sequence[str]
 
 def merge(model: PreTrainedModel) -> None:
     """Add what the adapters learnt to the weights below them and take them away, in place."""
+    import torch
     from peft.tuners.lora import LoraLayer
+
+    from unlearning_engine import together
 
     for name, module in list(model.named_modules()):
         if isinstance(module, LoraLayer):
-            module.merge()
+            with torch.no_grad():
+                for adapter in module.active_adapters:
+                    together.add(module.get_base_layer().weight, module.get_delta_weight(adapter))
             parent, _, own = name.rpartition(".")
             setattr(model.get_submodule(parent), own, module.base_layer)
     model.requires_grad_(True)

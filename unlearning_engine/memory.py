@@ -110,10 +110,12 @@ def forecast(size: Size, plan: Plan) -> Forecast:
     # Adapters come on top of the weights; with several processes one layer at a time is whole on each.
     weights = VALUE * (size.parameters + (plan.trained if plan.adapters else 0))
     gathered = weights // max(size.layers, 1) if plan.processes > 1 else 0
+    # Each process trains its own copy of the adapters.
+    held = 1 if plan.adapters else plan.processes
     return Forecast(
         weights=weights // plan.processes + gathered,
-        gradients=VALUE * plan.trained // plan.processes,
-        moments=MOMENTS * plan.trained // plan.processes,
+        gradients=VALUE * plan.trained // held,
+        moments=MOMENTS * plan.trained // held,
         copies=VALUE * size.parameters * plan.copies // plan.processes,
         activations=_activations(size, plan),
     )

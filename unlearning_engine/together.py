@@ -15,7 +15,7 @@ import datetime
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -155,6 +155,11 @@ def like(weight: Tensor, value: Tensor) -> Tensor:
     return distribute_tensor(value.to(weight.device), mesh, weight.placements, src_data_rank=None)
 
 
+def add(weight: Tensor, value: Tensor) -> None:
+    """Add a whole tensor to a weight, in place."""
+    weight.add_(like(weight, value))
+
+
 def put(weight: Tensor, value: Tensor) -> None:
     """Give a weight the values of a whole tensor, in place."""
     weight.copy_(like(weight, value))
@@ -170,6 +175,18 @@ def backward(loss: Tensor, *, counted: bool = True) -> None:
     processes the others go along, since splitting takes part in every backward pass.
     """
     (loss * (size() if counted else 0) if joined() else loss).backward()
+
+
+def share_gradients(weights: Iterable[Tensor]) -> None:
+    """The mean over the processes of what was not split: adapters, of which each has its own copy, alike in all."""
+    if not joined():
+        return
+    from torch.distributed.tensor import DTensor
+
+    for weight in weights:
+        if weight.grad is not None and not isinstance(weight, DTensor):
+            distributed.all_reduce(weight.grad)
+            weight.grad /= size()
 
 
 def seed(number: int, step: int) -> None:

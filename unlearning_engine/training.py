@@ -321,6 +321,7 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         together.seed(self.seed, number)
         loss, numbers = self.gradient(number)
+        together.share_gradients(self.model.parameters())
         if math.isfinite(loss):
             norm = together.whole(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip))
             if torch.isfinite(norm):

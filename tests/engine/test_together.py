@@ -50,9 +50,11 @@ def difference(one: Path, other: Path) -> float:
 
 
 def test_two_processes_end_where_one_does(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    """Every method, a frozen copy, checkpointed gradients, tied and untied heads, and a last update of one step."""
+    """Every method, adapters, a frozen copy, checkpointed gradients, tied and untied heads, and a last update of one step."""
     jobs = {name: job(corpus, trained, name) for name in SPLIT if name != "correct"}
     jobs["frozen"] = job(corpus, trained, "graddiff", retain_loss="kl", gradient_checkpointing=True)
+    jobs["steered"] = job(corpus, trained, "rmu", layer=1, retain_batch_size=3)
+    jobs["adapters"] = job(corpus, trained, "npo", lora_rank=4)
     jobs["narrow"] = job(corpus, trained, "npo", dtype="bfloat16")
     for architecture, tied in (("llama", False), ("gpt2", True), ("gpt_neox", False)):
         still = STILL if architecture == "gpt2" else {}
@@ -121,13 +123,12 @@ def test_a_method_that_runs_in_one_process_says_why(corpus: Corpus, trained: Pat
 def test_everything_that_does_not_go_with_processes_is_named_at_once(
     corpus: Corpus, trained: Path, tmp_path: Path
 ) -> None:
-    wrong = job(corpus, trained, "npo", processes=3, lora_rank=2)
+    wrong = job(corpus, trained, "npo", processes=3)
     with pytest.raises(ConfigError) as caught:
         unlearn(dataclasses.replace(wrong, tune=2, request="r.json"), tmp_path)
     assert [message.split(":")[0] for message in caught.value.messages] == [
         "spec.tune",
         "spec.processes",
-        "spec.config.lora_rank",
         "spec.config.accumulate",
     ]
     with pytest.raises(ConfigError, match="spec.processes: 0 is less than 1"):

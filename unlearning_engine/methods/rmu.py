@@ -10,7 +10,6 @@ relearning brings back the most (docs/experiments.md).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from unlearning_engine import adapters, losses, precision
+from unlearning_engine import adapters, losses, models, precision, together
 from unlearning_engine.configs import number
 from unlearning_engine.errors import DataError
 from unlearning_engine.methods.base import Job, PairConfig, Pairs, Prepared, load_pairs
@@ -65,29 +64,37 @@ def trained(block: nn.Module, ends: Sequence[str]) -> list[Any]:
 
 
 class _Reached(Exception):  # noqa: N818 - not an error: the pass has come as far as it need
-    """Carries the hidden states of the layer at which a forward pass ends."""
+    """The layer at which a forward pass ends."""
 
 
 def states(model: PreTrainedModel, layer: int, examples: Sequence[Example], pad_id: int) -> tuple[Tensor, Tensor]:
     """Hidden states behind `layer` (from 1), shape (batch, length, width), and the mask of real tokens.
 
-    No layer above is computed.
+    No layer above is computed, but where several processes share the weights: they gather them layer by layer, and would
+    wait for each other after half a pass. The layers above then work on what leads to no gradient.
     """
     batch = {name: value.to(model.device) for name, value in collate(examples, pad_id).items() if name != "labels"}
 
-    def stop(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        raise _Reached(output[0] if isinstance(output, tuple) else output)
+    seen: list[Tensor] = []
+
+    def stop(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        seen.append(output[0] if isinstance(output, tuple) else output)
+        if not together.joined():
+            raise _Reached
+        loose = seen[0].detach()
+        return (loose, *output[1:]) if isinstance(output, tuple) else loose
 
     hook = adapters.blocks(model)[layer - 1].register_forward_hook(stop)
     try:
         with precision.products(model.device):
             model(**batch, use_cache=False)
-    except _Reached as reached:
-        found: Tensor = reached.args[0]
-        return found, batch["attention_mask"].bool()
+    except _Reached:
+        pass
     finally:
         hook.remove()
-    raise DataError(f"rmu: layer {layer} of the model is never run; name another")
+    if not seen:
+        raise DataError(f"rmu: layer {layer} of the model is never run; name another")
+    return seen[0], batch["attention_mask"].bool()
 
 
 def direction(width: int, seed: int) -> Tensor:
@@ -101,7 +108,7 @@ class RMU:
 
     def __init__(self, model: PreTrainedModel, layer: int, pairs: Pairs, config: Config, seed: int) -> None:
         self._pairs, self._config, self.total, self._layer = pairs, config, pairs.total, layer
-        self._frozen = copy.deepcopy(model).requires_grad_(False)
+        self._frozen = models.frozen_copy(model)
         self._direction = direction(int(model.config.hidden_size), seed).to(model.device)
 
     def _target(self, before: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from unlearning_engine.progress import Report
 #: Why a method runs in one process only. What is not named here runs in several.
 ALONE: Mapping[str, str] = MappingProxyType(
     {
-        "rmu": "its passes end inside the model, which leaves layers gathered; it trains few matrices",
         "undo": "it draws fresh weights for the whole model",
         "spunge": "it merges whole models",
         "newton": "it has no training loop",
@@ -43,10 +42,6 @@ def check(spec: UnlearnSpec, config: Any) -> None:
     ):
         problems.append(f"{several}, but sampling from the model runs in one process; give forget and retain sets")
     if isinstance(config, ForgetConfig):
-        if config.lora_rank:
-            problems.append(
-                "spec.config.lora_rank: adapters are trained in one process; leave out lora_rank or processes"
-            )
         if config.accumulate % spec.processes:
             problems.append(
                 f"spec.config.accumulate: {config.accumulate} steps an update are not shared by {spec.processes} "
