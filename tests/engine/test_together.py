@@ -50,7 +50,7 @@ def difference(one: Path, other: Path) -> float:
 
 
 def test_two_processes_end_where_one_does(corpus: Corpus, trained: Path, tmp_path: Path) -> None:
-    """Every method, adapters, a frozen copy, checkpointed gradients, tied and untied heads, and a last update of one step."""
+    """Every method, adapters, a frozen copy, checkpointed gradients, tied and untied heads, a last update of one."""
     jobs = {name: job(corpus, trained, name) for name in SPLIT if name != "correct"}
     jobs["frozen"] = job(corpus, trained, "graddiff", retain_loss="kl", gradient_checkpointing=True)
     jobs["steered"] = job(corpus, trained, "rmu", layer=1, retain_batch_size=3)

@@ -70,8 +70,8 @@ class _Reached(Exception):  # noqa: N818 - not an error: the pass has come as fa
 def states(model: PreTrainedModel, layer: int, examples: Sequence[Example], pad_id: int) -> tuple[Tensor, Tensor]:
     """Hidden states behind `layer` (from 1), shape (batch, length, width), and the mask of real tokens.
 
-    No layer above is computed, but where several processes share the weights: they gather them layer by layer, and would
-    wait for each other after half a pass. The layers above then work on what leads to no gradient.
+    No layer above is computed, but where several processes share the weights: a layer gives its part back at the end of
+    the whole pass. The layers above then work on what leads to no gradient.
     """
     batch = {name: value.to(model.device) for name, value in collate(examples, pad_id).items() if name != "labels"}
 

@@ -41,12 +41,11 @@ def check(spec: UnlearnSpec, config: Any) -> None:
         or not (spec.retain or spec.dataset or "retain set" not in catalog.METHODS[spec.method].needs)
     ):
         problems.append(f"{several}, but sampling from the model runs in one process; give forget and retain sets")
-    if isinstance(config, ForgetConfig):
-        if config.accumulate % spec.processes:
-            problems.append(
-                f"spec.config.accumulate: {config.accumulate} steps an update are not shared by {spec.processes} "
-                "processes; say a multiple of them, and a batch_size smaller by as much"
-            )
+    if isinstance(config, ForgetConfig) and config.accumulate % spec.processes:
+        problems.append(
+            f"spec.config.accumulate: {config.accumulate} steps an update are not shared by {spec.processes} "
+            "processes; say a multiple of them, and a batch_size smaller by as much"
+        )
     if problems:
         raise ConfigError(problems)
 
