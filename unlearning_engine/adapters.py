@@ -94,11 +94,13 @@ def merge(model: PreTrainedModel) -> None:
 
     from unlearning_engine import together
 
-    for name, module in list(model.named_modules()):
-        if isinstance(module, LoraLayer):
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, LoraLayer):
+            adapted: Any = layer  # each kind of layer has its own way to say what was learnt
+            own = adapted.get_base_layer()
             with torch.no_grad():
-                for adapter in module.active_adapters:
-                    together.add(module.get_base_layer().weight, module.get_delta_weight(adapter))
-            parent, _, own = name.rpartition(".")
-            setattr(model.get_submodule(parent), own, module.base_layer)
+                for adapter in adapted.active_adapters:
+                    together.add(own.weight, adapted.get_delta_weight(adapter))
+            parent, _, last = name.rpartition(".")
+            setattr(model.get_submodule(parent), last, own)
     model.requires_grad_(True)

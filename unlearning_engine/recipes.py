@@ -141,8 +141,13 @@ def check_memory(
     with torch.device("meta"):
         model = models.build_model(config.model, tokenizer, 0)
     facts = memory.facts_of(model.config.get_text_config().to_dict())
-    longest = memory.longest((record.full_text for record in records), facts.pop("context"))
-    size = memory.Size(parameters=model.num_parameters(), **facts)
+    longest = memory.longest((record.full_text for record in records), facts["context"])
+    size = memory.Size(
+        parameters=model.num_parameters(),
+        hidden=facts["hidden"],
+        layers=facts["layers"],
+        vocabulary=facts["vocabulary"],
+    )
     tokens = min(config.batch_size, len(records)) * longest
     plan = memory.Plan(trained=size.parameters, tokens=tokens, depth=size.layers, afresh=True)
     memory.check(memory.forecast(size, plan), memory.free(device), f"training on {device}", plan)
