@@ -18,7 +18,7 @@ from governance.services.letters import compose, is_reviewed, letter_send
 from governance.tokens import link_token
 from tests.governance.conftest import file_case
 from tests.governance.receivers import web_server
-from tests.governance.staff import sign_in_to_decide
+from tests.governance.staff import member, sign_in_to_decide
 
 Enter = Callable[[Role], User]
 S = Message.State
@@ -29,7 +29,7 @@ def enter(client: Client) -> Enter:
     """Sign somebody in who may decide."""
 
     def by_role(role: Role) -> User:
-        user = User.objects.create_user(f"{role.value}.letters@house.example", first_name=str(role.label), role=role)
+        user = member(f"{role.value}.letters@house.example", first_name=str(role.label), role=role)
         sign_in_to_decide(client, user)
         return user
 
