@@ -17,11 +17,12 @@ CASES, WORKERS = 8, 4
 FILE = f"""
 from datetime import timedelta
 from django.utils import timezone
-from governance.models import Case, CaseClock, User
+from governance.models import Case, CaseClock
 from governance.services import outbox
 from governance.services.intake import Item, case_file
+from tests.governance.staff import member
 outbox._try_at_once = lambda pk: None
-User.objects.create_user("legal@house.example", role="legal")
+member("legal@house.example", role="legal")
 for n in range({CASES}):
     case_file(kind="privacy", law="gdpr", name="Ada Brenn", email=f"ada{{n}}@brenn.example",
               items=[Item(form="fact", title="A", text="lives at 4 Mill Lane")])
