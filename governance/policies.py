@@ -55,6 +55,9 @@ class Permission(enum.Enum):
     EXPORT_LISTS = "export filter lists and the records that may be trained on"
     PROPOSE_ORDER = "propose to withdraw a version or to put one back"
     TELL_RECIPIENTS = "tell recipients of an erasure"
+    ERASE_ASK = "ask to destroy a person's data"
+    ERASE_APPROVE = "approve that a person's data is destroyed"
+    EXPORT_CASE = "export a whole case"
     LIFT_QUARANTINE = "let a record back into training"
     WRITE_LETTER = "write to a claimant"
     SEE_LETTERS = "read the letters' texts"
@@ -95,8 +98,9 @@ _CASEWORK: dict[Role, frozenset[Permission]] = {
 }
 
 _DUTIES: dict[Role, frozenset[Permission]] = {
-    Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS}),
-    Role.APPROVER: frozenset({P.SEE_DUTIES, P.LIFT_QUARANTINE}),
+    Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS})
+    | {P.ERASE_ASK, P.EXPORT_CASE},
+    Role.APPROVER: frozenset({P.SEE_DUTIES, P.LIFT_QUARANTINE, P.ERASE_APPROVE, P.EXPORT_CASE}),
     Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER}),
     Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS}),
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),

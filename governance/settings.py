@@ -219,6 +219,13 @@ if TSA_URL and not TSA_ROOTS:
 #: A job whose worker has not been heard of for this long is published again.
 JOB_LEASE_SECONDS = env.number("LETHE_JOB_LEASE", 30)
 JOB_MAX_ATTEMPTS = 3
+#: A closed case is kept for so many months where no law sets a time, and then ends by two people, or by the schedule.
+RETENTION_MONTHS = env.number("LETHE_RETENTION_MONTHS", 36)
+RETENTION = env.choice("LETHE_RETENTION", ("people", "schedule"))
+#: For the register of processing (GDPR Art. 30).
+CONTROLLER_CONTACT = env.text("LETHE_CONTROLLER_CONTACT")
+DPO = env.text("LETHE_DPO")
+TRANSFERS = env.text("LETHE_TRANSFERS", "None by this installation itself")
 #: Old weights, checkpoints and caches are deleted this many days after their replacement.
 DISPOSAL_DAYS = env.number("LETHE_DISPOSAL_DAYS", 30)
 #: Where runs are reckoned, as the engine's planner takes it; what nobody has configured is not made up.

@@ -19,6 +19,7 @@ from governance.services import (
     release,
     reporting,
     rescans,
+    retention,
     unlearning,
     verification,
     webhooks,
@@ -99,5 +100,5 @@ def watch_deadlines() -> int:
 
 @shared_task(name="governance.dispose")
 def dispose() -> int:
-    """Old weights whose day has come."""
-    return release.dispose_due()
+    """Old weights whose day has come, and personal data whose time is over."""
+    return release.dispose_due() + retention.retention_run()

@@ -26,6 +26,7 @@ from governance.models.clock import CaseClock, ClockAlarm, ClockExtension, Clock
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
 from governance.models.duties import FilterList, Quarantine, WorkFingerprint
+from governance.models.erasure import Erasure
 from governance.models.evidence import Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
@@ -54,6 +55,7 @@ __all__ = [
     "Deployment",
     "Disposal",
     "Disposition",
+    "Erasure",
     "FilterList",
     "Forecast",
     "Hold",

@@ -24,6 +24,8 @@ SIGNERS = {
     "release_legal": ("legal", "approver"),
     "policy": ("legal", "approver", "engineer"),
     "grant": ("administrator",),
+    "erasure": ("legal",),
+    "erasure_approval": ("approver",),
 }
 
 
@@ -69,6 +71,7 @@ _DECISION, _RELEASE, _PLAN = "governance_decision", "governance_release", "gover
 _POLICY, _GRANT, _USER = "governance_verificationpolicy", "governance_rolegrant", "governance_user"
 _ENTRY, _OPENING, _CASE = "governance_ledgerentry", "governance_ledgeropening", "governance_case"
 _ORDER, _PLACES = "governance_versionorder", "governance_placestate"
+_ERASURE = "governance_erasure"
 _STEP = "a second signature is a step of its own"
 _FINAL = "what was signed is never changed"
 _ROLE = "the role of this person does not sign here"
@@ -196,6 +199,24 @@ GUARDS: tuple[Guard, ...] = (
         ),
         "what was proposed, signed or answered is never changed",
     ),
+    # The end of a person's own data
+    Guard(
+        "erasure_insert", _ERASURE, "INSERT", "NEW.done_at IS NOT NULL OR NEW.approved_by_id IS NOT NULL", _STEP
+    ),
+    Guard(
+        "erasure_update", _ERASURE, "UPDATE",
+        f"OLD.done_at IS NOT NULL OR {_moved('asked_by_id')} OR {_changed('claimant_id', 'mode', 'due_on', 'rule')}",
+        "what was asked for or done is never changed",
+    ),
+    Guard("erasure_delete", _ERASURE, "DELETE", "", "erasures are append-only"),
+    Guard(
+        "erasure_asker", _ERASURE, "INSERT",
+        f"NEW.asked_by_id IS NOT NULL AND NOT {_signed('NEW.asked_by_id', 'erasure')}", _ROLE,
+    ),
+    Guard(
+        "erasure_approver", _ERASURE, "UPDATE",
+        f"{_set('approved_by_id')} AND NOT {_signed('NEW.approved_by_id', 'erasure_approval')}", _ROLE,
+    ),
     Guard("order_delete", _ORDER, "DELETE", "", "orders are append-only"),
     Guard(
         "order_legal", _ORDER, "UPDATE",
@@ -261,7 +282,7 @@ _USED = (
 )
 USED = f"{PREFIX}user_role_used"
 #: Emptying a whole table goes past triggers on rows; only PostgreSQL can do it.
-EMPTIED = (_ENTRY, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES)
+EMPTIED = (_ENTRY, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES, _ERASURE)
 
 
 def install(connection: BaseDatabaseWrapper) -> None:

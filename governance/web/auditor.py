@@ -15,11 +15,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from governance import dispatch
+from governance.errors import KeyDestroyed
 from governance.evidence import ledger as proofs
 from governance.evidence.signatures import audit
 from governance.models import LedgerEntry, Report
 from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
+from governance.services import retention
 from governance.web import case_history
 from governance.web.guards import staff
 
@@ -27,7 +29,7 @@ P = Permission
 KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version",
          "deployment",
          "report", "letter", "clock", "deadline", "person", "people", "job", "dataset", "weights", "records",
-         "rescan", "filter_list", "order")  # fmt: skip
+         "rescan", "filter_list", "order", "recipient", "erasure")  # fmt: skip
 
 
 @require_safe
@@ -70,6 +72,8 @@ def _download(request: HttpRequest, number: str, *, evidence: bool) -> HttpRespo
     ref, kind, ending = (
         (report.evidence, "application/json", "json") if evidence else (report.pdf, "application/pdf", "pdf")
     )
+    if gone := retention.erased(report.case):
+        raise KeyDestroyed(gone)
     response = HttpResponse(dispatch.read_bytes(ref), content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{report.number}.{ending}"'
     response["X-Content-Type-Options"] = "nosniff"

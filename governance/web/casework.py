@@ -24,7 +24,7 @@ from governance.policies import Actor, Permission, may, partial
 from governance.selectors import cases as select
 from governance.selectors import jobs as select_jobs
 from governance.selectors import queue as select_queue
-from governance.services import intake
+from governance.services import intake, retention
 from governance.services.privacy import Person, person_reveal
 from governance.tokens import email_mark
 from governance.web import (
@@ -34,6 +34,7 @@ from governance.web import (
     case_tabs,
     case_words,
     clock_view,
+    erased_case,
     probes,
     queue,
     verdict_words,
@@ -79,8 +80,11 @@ def cases(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 @staff(P.SEE_CASES)
 def case(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
-    """One case."""
-    return case_page(request, fetch(request, public_id))
+    """One case; of one whose person's data was destroyed, what is left."""
+    found = fetch(request, public_id)
+    if gone := retention.erased(found):
+        return render(request, "casework/erased.html", erased_case.context(found, gone), status=410)
+    return case_page(request, found)
 
 
 def case_page(
@@ -125,6 +129,7 @@ def _page(
         "notices": case_desk.notices(found, actor, party),
         "next_url": reverse("case", args=[onward.public_id]) if onward else "",
         "print_url": reverse("case_print", args=[found.public_id]),
+        "export_url": reverse("case_zip", args=[found.public_id]) if may(actor, P.EXPORT_CASE) else "",
         "clock": case_words.clock(found, today, whole=True),
         **clock_view.context(found, actor, today),
         "tabs": case_tabs.links(found, len(hits), tab),

@@ -16,11 +16,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from governance import dispatch
-from governance.errors import Unfit
+from governance.errors import KeyDestroyed, Unfit
 from governance.kinds import rule
 from governance.models import Case, Kind, Status
 from governance.policies import CLAIMANT
-from governance.services import intake
+from governance.services import intake, retention
 from governance.tokens import link_token, token_hash
 from governance.web import recipient_words, standing
 from governance.web.forms import OptOutForm, PersonForm, PrivacyForm, WithdrawForm
@@ -205,6 +205,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
 @_private
 def status(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
     """Where the case stands."""
+    _readable(case)
     return render(request, "claimant/status.html", {"case": standing.view_of(case, token)})
 
 
@@ -240,6 +241,7 @@ def report_pdf(request: HttpRequest, case: Case, token: str) -> HttpResponseBase
     report = report_of(case)
     if report is None:
         raise Http404
+    _readable(case)
     return _download(report.pdf, f"{report.number}.pdf", "application/pdf")
 
 
@@ -250,6 +252,7 @@ def report_evidence(request: HttpRequest, case: Case, token: str) -> HttpRespons
     report = report_of(case)
     if report is None:
         raise Http404
+    _readable(case)
     return _download(report.evidence, f"{report.number}.json", "application/json")
 
 
@@ -260,6 +263,12 @@ def recipients_csv(request: HttpRequest, case: Case, token: str) -> HttpResponse
     if not hasattr(case, "release") or case.release.released_at is None:
         raise Http404
     return csv_response(f"{case.number}-recipients", recipient_words.sheet_rows(case))
+
+
+def _readable(case: Case) -> None:
+    """Raises KeyDestroyed where the house's copies went with the person's key."""
+    if gone := retention.erased(case):
+        raise KeyDestroyed(gone)
 
 
 def _download(ref: str, name: str, kind: str) -> HttpResponse:

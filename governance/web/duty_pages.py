@@ -25,6 +25,8 @@ TABS: list[tuple[str, Permission, Any]] = [
     ("duties", Permission.SEE_DUTIES, gettext_lazy("Containment")),
     ("versions", Permission.SEE_DUTIES, gettext_lazy("Versions")),
     ("recipients", Permission.SEE_DUTIES, gettext_lazy("Recipients")),
+    ("retention", Permission.SEE_DUTIES, gettext_lazy("Retention")),
+    ("register_of_processing", Permission.SEE_DUTIES, gettext_lazy("Register of processing")),
 ]
 
 

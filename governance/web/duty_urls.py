@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from governance.web import containment, recipients, versions
+from governance.web import containment, recipients, retention, versions
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
@@ -19,5 +19,10 @@ staff: list[URLPattern | URLResolver] = [
     path("duties/recipients/answer/", recipients.answer, name="recipient_answer"),
     path("duties/recipients/dataset/", recipients.dataset_recipient, name="dataset_recipient"),
     path("cases/<uuid:public_id>/recipients.csv", recipients.recipients_csv, name="recipients_csv"),
+    path("duties/retention/", retention.retention, name="retention"),
+    path("duties/retention/ask/", retention.erasure_ask, name="erasure_ask"),
+    path("duties/retention/<int:pk>/approve/", retention.erasure_approve, name="erasure_approve"),
+    path("duties/register/", retention.register, name="register_of_processing"),
+    path("cases/<uuid:public_id>/export.zip", retention.export, name="case_zip"),
     path("datasets/<uuid:public_id>/records.txt", containment.dataset_records, name="dataset_records"),
 ]

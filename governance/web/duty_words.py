@@ -67,6 +67,9 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     ),
     "recipient.told": lambda b: _("delivered the notice to a recipient"),
     "recipient.acknowledged": lambda b: _("recorded a recipient's answer"),
+    "erasure.asked": lambda b: _("asked to destroy the person's data"),
+    "person.erased": lambda b: _("destroyed the person's data (%(why)s)") % {"why": b["rule"]},
+    "case.exported": lambda b: _("exported the whole case"),
     "dataset.exported": lambda b: (
         (
             _("exported %(records)s that are held out of training")
