@@ -63,6 +63,8 @@ def test_the_roles_that_sign_are_those_of_the_policy() -> None:
         "release_legal": Permission.RELEASE_LEGAL,
         "policy": Permission.APPROVE_POLICY,
         "grant": Permission.MANAGE_USERS,
+        "erasure": Permission.ERASE_ASK,
+        "erasure_approval": Permission.ERASE_APPROVE,
     }
     assert asked.keys() == triggers.SIGNERS.keys()
     for name, permission in asked.items():

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0017_told_by_notice'),
+        ('governance', '0018_alarms_of_notices'),
     ]
 
     operations = [
