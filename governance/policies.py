@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from governance.errors import NotAllowed
 from governance.kinds import rule
-from governance.models import Case, Claimant, Disposition, Interest, Role, User
+from governance.models import Case, Claimant, Decision, Disposition, Interest, Relation, Role, User
 from governance.tokens import email_mark
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Permission(enum.Enum):
     CONFIRM_EMAIL = "confirm an e-mail address"
     RUN_MACHINE = "move a case as the machine"
     REOPEN = "open a case anew after a regression"
+    FOLLOW_UP = "appeal, complain or take works back after the end"
     ASSIGN = "assign cases"
     NOTES = "read and write internal notes"
     DECLARE = "declare a conflict of interest"
@@ -80,7 +81,17 @@ _CASEWORK: dict[Role, frozenset[Permission]] = {
         | _READ_CASES
         | _POLICIES
         | _DESK
-        | {P.REVEAL_PERSON, P.ENTER_CASE, P.RECORD_PROOF, P.REVIEW, P.PROPOSE, P.WITHDRAW, P.EXTEND, P.RELEASE_LEGAL}
+        | {
+            P.REVEAL_PERSON,
+            P.ENTER_CASE,
+            P.FOLLOW_UP,
+            P.RECORD_PROOF,
+            P.REVIEW,
+            P.PROPOSE,
+            P.WITHDRAW,
+            P.EXTEND,
+            P.RELEASE_LEGAL,
+        }
     ),
     Role.APPROVER: frozenset(
         _STAFF | _READ_CASES | _DESK | {P.REVEAL_PERSON, P.APPROVE, P.CONFIRM_PLAN, P.RELEASE_LEGAL, P.APPROVE_POLICY}
@@ -119,7 +130,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
-CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.WITHDRAW})
+CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.WITHDRAW, P.FOLLOW_UP})
 
 
 @dataclass(frozen=True)
@@ -198,7 +209,21 @@ def partial(case: Case, actor: Actor) -> str:
         return "You declared a conflict of interest in this case; somebody else decides."
     if Claimant.objects.filter(pk=case.claimant_id, email_mark=email_mark(actor.user.email)).exists():
         return "You are the claimant of this case; somebody else decides."
+    if case.relation in CONTESTED and actor.user.pk in signers(case.parent):
+        return "You took part in the decision that is contested here; somebody else decides."
     return ""
+
+
+#: What contests a decision: nobody who took part in it decides again.
+CONTESTED = frozenset({Relation.APPEAL, Relation.COMPLAINT})
+
+
+def signers(case: Case | None) -> set[int]:
+    """Who decided in a case: its officer, and whoever proposed or approved for its hits."""
+    if case is None:
+        return set()
+    decided = Decision.objects.filter(match__case=case).values_list("proposed_by", "approved_by")
+    return {pk for row in decided for pk in row if pk} | ({case.officer_id} if case.officer_id else set())
 
 
 def demand_impartial(case: Case, actor: Actor) -> None:

@@ -35,6 +35,7 @@ public: list[URLPattern | URLResolver] = [
     path("status/<slug:token>/", claimant.status, name="status"),
     path("status/<slug:token>/resend/", claimant.resend, name="resend"),
     path("status/<slug:token>/withdraw/", claimant.withdraw, name="withdraw"),
+    path("status/<slug:token>/follow/<slug:relation>/", claimant.follow, name="follow"),
     path("status/<slug:token>/report.pdf", claimant.report_pdf, name="status_report"),
     path("status/<slug:token>/evidence.json", claimant.report_evidence, name="status_evidence"),
     path("status/<slug:token>/recipients.csv", claimant.recipients_csv, name="status_recipients"),

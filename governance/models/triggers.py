@@ -66,9 +66,20 @@ def _filer(who: str, case: str) -> str:
     return f"{who} = (SELECT c.entered_by_id FROM governance_case c WHERE c.id = {case})"  # noqa: S608 - no value comes from outside
 
 
+def _contested(who: str) -> str:
+    """In an appeal or a complaint, whoever proposed or approved for a hit of the case that it is about."""
+    return (
+        "EXISTS (SELECT 1 FROM governance_match m JOIN governance_case c ON c.id = m.case_id "  # noqa: S608
+        "JOIN governance_match pm ON pm.case_id = c.parent_id JOIN governance_decision d ON d.match_id = pm.id "
+        f"WHERE m.id = NEW.match_id AND c.relation IN ('appeal', 'complaint') AND {who} IN "
+        "(d.proposed_by_id, d.approved_by_id))"
+    )
+
+
 _CASE_OF_MATCH = "(SELECT m.case_id FROM governance_match m WHERE m.id = NEW.match_id)"
 _DECISION, _RELEASE, _PLAN = "governance_decision", "governance_release", "governance_plan"
 _POLICY, _GRANT, _USER = "governance_verificationpolicy", "governance_rolegrant", "governance_user"
+_CONTESTED = "whoever took part in the decision that is contested does not decide again"
 _ENTRY, _OPENING, _CASE = "governance_ledgerentry", "governance_ledgeropening", "governance_case"
 _ORDER, _PLACES = "governance_versionorder", "governance_placestate"
 _ERASURE = "governance_erasure"
@@ -129,6 +140,11 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "decision_approver", _DECISION, "UPDATE",
         f"{_set('approved_by_id')} AND NOT {_signed('NEW.approved_by_id', 'approval')}", _ROLE,
+    ),
+    Guard("decision_contested", _DECISION, "INSERT", _contested("NEW.proposed_by_id"), _CONTESTED),
+    Guard(
+        "decision_contested_approval", _DECISION, "UPDATE",
+        f"{_set('approved_by_id')} AND {_contested('NEW.approved_by_id')}", _CONTESTED,
     ),
     # Plans
     Guard("plan_insert", _PLAN, "INSERT", "NEW.chosen_by_id IS NOT NULL OR NEW.confirmed_by_id IS NOT NULL", _STEP),

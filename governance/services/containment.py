@@ -75,6 +75,15 @@ def let_go(case: Case) -> int:
     return lifted
 
 
+@transaction.atomic
+def give_back(case: Case, actor: Actor) -> int:
+    """The claimant gives the works free again, and two people agreed: nothing of the case is held any more."""
+    lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None), "Given back at the claimant's word", actor)
+    fingerprints.drop(case)
+    ledger.append(action="records.released", actor=actor, case=case, body={"records": lifted, "why": "given back"})
+    return lifted
+
+
 def sweep() -> int:
     """Cases whose claim failed and that still hold something, by whatever way they ended; how many let go."""
     failed = Case.objects.filter(disposition__in=_FAILED)

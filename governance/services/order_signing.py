@@ -15,7 +15,7 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
-from governance.lifecycle import reopen
+from governance.lifecycle import child_open
 from governance.models import Case, Disposal, Job, ModelVersion, Plan, Relation, Role, Status, User, VersionOrder
 from governance.models.vault import subject_readable
 from governance.policies import Actor, Permission, demand, demand_impartial, may
@@ -158,7 +158,7 @@ def _put_back(order: VersionOrder) -> None:
     for case in cases:
         body = {"before": after.artifact, "after": made.artifact, "order": order.pk}
         ledger.append(action="version.put_back", actor=SYSTEM, case=case, body=body)
-        child = reopen(parent=case, actor=SYSTEM, relation=Relation.ROLLBACK, body={"order": order.pk})
+        child = child_open(parent=case, relation=Relation.ROLLBACK, actor=SYSTEM, body={"order": order.pk})
         letter_send(case=child, template="put_back")
     transaction.on_commit(partial(_tell, f"{before} was put back into service as {made}", cases))
 

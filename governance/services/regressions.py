@@ -19,7 +19,7 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import KeyDestroyed, Unfit
 from governance.evidence import ledger
-from governance.lifecycle import reopen
+from governance.lifecycle import child_open
 from governance.models import Case, Disposition, Job, ModelVersion, Plan, Recheck, Record, Relation, Role, Status, User
 from governance.models.vault import subject_key
 from governance.policies import Actor
@@ -175,7 +175,7 @@ def _reopen(row: Recheck) -> None:
     open_child = mine.exclude(status=Status.CLOSED).first()
     try:
         if open_child is None:
-            row.child = reopen(parent=parent, actor=SYSTEM, body=_facts(row))
+            row.child = child_open(parent=parent, relation=Relation.REGRESSION, actor=SYSTEM, body=_facts(row))
             letter_send(case=row.child, template="reopened")
         else:
             row.child = open_child

@@ -15,7 +15,7 @@ from governance.clocks import LAWS
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
 from governance.services import clocks, decision, intake, planning, proof, recipients, release, review
-from governance.web import clock_forms, desk_forms, recipient_forms
+from governance.web import clock_forms, desk_forms, follow_up, recipient_forms
 from governance.web import desk_actions as desk
 from governance.web import staff_forms as forms
 from governance.web.propose_form import ProposeForm
@@ -170,6 +170,12 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "extend": Action(permissions=(P.EXTEND,), form=forms.ExtendForm, perform=_extend),
         "add_law": Action(permissions=(P.EXTEND,), form=clock_forms.AddLawForm, perform=_add_law),
         "end_law": Action(permissions=(P.EXTEND,), form=clock_forms.EndLawForm, perform=_end_law),
+        "follow": Action(permissions=(P.FOLLOW_UP,), form=follow_up.FollowForm, perform=follow_up.follow),
+        "link": Action(permissions=(P.REVIEW,), form=follow_up.LinkForm, perform=follow_up.link, decide=False),
+        "give_back": Action(permissions=(P.PROPOSE,), form=forms.ConfirmForm, perform=follow_up.give_back),
+        "give_back_second": Action(
+            permissions=(P.APPROVE,), form=forms.ConfirmForm, perform=follow_up.give_back_second
+        ),
         "withdraw": Action(permissions=(P.WITHDRAW,), form=forms.WithdrawForm, perform=_withdraw),
         "take": Action(permissions=(P.ASSIGN,), form=forms.ConfirmForm, perform=desk.take, decide=False),
         "assign": Action(permissions=(P.ASSIGN,), form=desk_forms.AssignForm, perform=desk.assign, decide=False),

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from governance import dispatch
 from governance.clocks import law_get
@@ -95,15 +95,26 @@ def _disposed(what: str) -> str:
     }.get(what, _("deleted old weights"))
 
 
+#: Why a case was opened that follows another.
+_REOPENED = {
+    "regression": gettext_lazy("opened the case: what case %(number)s had forgotten answers again"),
+    "rollback": gettext_lazy("opened the case: the version from before case %(number)s was put back"),
+    "appeal": gettext_lazy("appealed against the outcome of case %(number)s"),
+    "complaint": gettext_lazy("complained about how case %(number)s was handled"),
+    "return": gettext_lazy("gave free again what case %(number)s had taken out"),
+}
+
+
 WORDS: Mapping[str, Callable[[Body], str]] = {
     "case.received": lambda b: (
         _("received by %(channel)s, answer due %(day)s")
         % {"channel": Channel(b["channel"]).label.lower(), "day": _day(b["due_on"])}
     ),
     "case.advanced": _advanced,
-    "case.reopened": lambda b: (
-        _("opened the case: what case %(number)s had forgotten answers again") % {"number": b.get("follows", "")}
-    ),
+    "case.reopened": lambda b: str(_REOPENED[b.get("relation", "regression")]) % {"number": b.get("follows", "")},
+    "case.linked": lambda b: _("linked case %(number)s") % {"number": b.get("other", "")},
+    "return.proposed": lambda b: _("proposed to give back what case %(number)s holds") % {"number": b["follows"]},
+    "return.approved": lambda b: _("gave back %(records)s") % {"records": _records(b["records"])},
     "recheck.planned": _plan("wants the probes of plan %(n)s run again on a later version"),
     "recheck.finished": lambda b: _recheck(b),
     "policy.proposed": lambda b: _("proposed verification policy %(n)s: %(what)s") % _policy(b),

@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.lifecycle import TRANSITIONS
-from governance.models import Case, Deployment, Disposition, Match, Plan, Release, Status, User
+from governance.models import Case, Deployment, Disposition, Match, Plan, Relation, Release, Status, User
 from governance.policies import Actor, Permission, may, proof_unlocks_weights
+from governance.services import children
 from governance.services.clocks import refusal_to_extend
+from governance.transitions import TRANSITIONS
 from governance.web import case_words
 from governance.web.case_actions import ACTIONS
 from governance.web.case_history import counts_words, method_title
@@ -79,7 +80,23 @@ def _proof(desk: Desk) -> Panel:
     return {"title": _("Record a proof"), "note": note, **desk.ask("proof", _("Record"))}
 
 
+def _give_back(desk: Desk) -> Panel:
+    """Works that their claimant gives free again: two people agree."""
+    case = desk.case
+    panel: Panel = {
+        "title": _("Give the works back"),
+        "note": _("Two people sign. What is held goes back into training; models that were changed stay as they are."),
+    }
+    if case.proposed_by_id is None:
+        return {**panel, **desk.ask("give_back", _("Sign as first reviewer"))}
+    if getattr(desk.actor.user, "pk", None) in (case.proposed_by_id, case.entered_by_id):
+        return {**panel, "why_not": _("You signed or entered this; the second signature is another person's.")}
+    return {**panel, **desk.ask("give_back_second", _("Sign as second reviewer"))}
+
+
 def _review(desk: Desk) -> Panel:
+    if desk.case.relation == Relation.RETURN:
+        return _give_back(desk)
     return {"title": _("Review"), "note": _("One officer decides whether the request is taken up."),
             "after_title": _("Then"),
             "after": _("Admitted works are compared with every record of every training dataset."),
@@ -278,12 +295,23 @@ def _extras(desk: Desk) -> list[Panel]:
         extras.append({"title": _("Record a further proof"), **desk.ask("proof", _("Record"))})
     if case.is_open and may(desk.actor, Permission.EXTEND):
         extras += _clock_extras(desk)
+    extras += _follow_extras(desk)
     step = TRANSITIONS.get((S(case.status), S.NOTIFICATION))
     withdrawable = step is not None and Permission.WITHDRAW in step.by
     if withdrawable and may(desk.actor, Permission.WITHDRAW):
         extras.append({"title": _("The claimant withdraws"), **desk.ask("withdraw", _("Close as withdrawn"))})
     for extra, name in ((e, e["action"].rstrip("/").rpartition("/")[2]) for e in extras):
         extra["open"] = name in desk.bound
+    return extras
+
+
+def _follow_extras(desk: Desk) -> list[Panel]:
+    """What came after the answer; another case that belongs to this one."""
+    extras = []
+    if may(desk.actor, Permission.FOLLOW_UP) and children.follow_ups(desk.case):
+        extras.append({"title": _("Appeal, complaint or giving back"), **desk.ask("follow", _("Open the case"))})
+    if may(desk.actor, Permission.REVIEW):
+        extras.append({"title": _("Link another case"), **desk.ask("link", _("Link"))})
     return extras
 
 

@@ -20,9 +20,10 @@ from governance.errors import KeyDestroyed, Unfit
 from governance.kinds import rule
 from governance.models import Case, Kind, Status
 from governance.policies import CLAIMANT
-from governance.services import intake, retention
+from governance.services import children, intake, retention
 from governance.tokens import link_token, token_hash
 from governance.web import recipient_words, standing
+from governance.web.follow_up import ContestForm
 from governance.web.forms import OptOutForm, PersonForm, PrivacyForm, WithdrawForm
 from governance.web.kind_forms import CorrectionForm, ObjectionForm, SafetyForm
 from governance.web.limits import limited, spend
@@ -171,11 +172,11 @@ def _private(view: View) -> View:
     @never_cache
     @limited("status", methods=("GET", "HEAD", "POST"))
     @wraps(view)
-    def guarded(request: HttpRequest, token: str) -> HttpResponseBase:
+    def guarded(request: HttpRequest, token: str, **more: Any) -> HttpResponseBase:
         case = Case.objects.select_related("claimant").filter(status_token=token_hash(token)).first()
         if case is None:
             raise Http404
-        response = view(request, case, token)
+        response = view(request, case, token, **more)
         response["X-Robots-Tag"] = "noindex"
         return response
 
@@ -232,6 +233,28 @@ def withdraw(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
         return redirect("status", token=token)
     context = {"form": form, "number": case.number, "back_url": reverse("status", args=[token])}
     return render(request, "claimant/withdraw.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_private
+def follow(request: HttpRequest, case: Case, token: str, relation: str) -> HttpResponseBase:
+    """Appeal, complain, or give the works free again: a case of its own, which has another reviewer."""
+    wanted = next((one for one in children.follow_ups(case) if one == relation), None)
+    if wanted is None:
+        return redirect("status", token=token)
+    form = ContestForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        if refused := spend(request, "filing"):
+            return refused
+        child = children.case_follow(case=case, relation=wanted, reason=form.cleaned_data["reason"])
+        return redirect("status", token=link_token(child.public_id, "status"))
+    context = {
+        "form": form,
+        "number": case.number,
+        "back_url": reverse("status", args=[token]),
+        **standing.FOLLOW[wanted],
+    }
+    return render(request, "claimant/follow.html", context, status=422 if form.errors else 200)
 
 
 @require_safe

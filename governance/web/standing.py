@@ -10,13 +10,14 @@ from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from governance.clocks import LAWS, rows
 from governance.kinds import rule
-from governance.lifecycle import TRANSITIONS
-from governance.models import Case, Decision, Disposition, Plan, Recheck, Report, Status
+from governance.models import Case, Decision, Disposition, Plan, Recheck, Relation, Report, Status
 from governance.policies import Permission
+from governance.services import children
+from governance.transitions import TRANSITIONS
 from governance.web import case_words
 from governance.web.way import day, way
 
@@ -205,6 +206,25 @@ def can_withdraw(case: Case) -> bool:
     return step is not None and Permission.WITHDRAW in step.by
 
 
+#: What may follow a case at the claimant's word: the headline and the sentence of its page.
+FOLLOW: dict[Relation, dict[str, Any]] = {
+    Relation.APPEAL: {
+        "title": gettext_lazy("Appeal against the outcome"),
+        "sentence": gettext_lazy("Somebody who did not decide looks at your case again. It costs you nothing."),
+    },
+    Relation.COMPLAINT: {
+        "title": gettext_lazy("Complain about how we handle this"),
+        "sentence": gettext_lazy("Somebody who did not work on your case answers you in writing."),
+    },
+    Relation.RETURN: {
+        "title": gettext_lazy("Let the works be used again"),
+        "sentence": gettext_lazy(
+            "What we keep out of training goes back when two people have agreed. Models that were changed stay changed."
+        ),
+    },
+}
+
+
 def limits(case: Case) -> list[str]:
     """What no outcome of this case can do."""
     lines = [_("Copies of a model that others downloaded are outside our reach.")]
@@ -229,6 +249,10 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "resend_url": reverse("resend", args=[token]),
         "withdraw_url": reverse("withdraw", args=[token]) if can_withdraw(case) else "",
         "verify_url": reverse("verify"),
+        "follow": [
+            {"url": reverse("follow", args=[token, relation.value]), "text": FOLLOW[relation]["title"]}
+            for relation in children.follow_ups(case)
+        ],
         "reports": [_report(report, token)] if report else [],
     }
 

@@ -211,7 +211,7 @@ def _prove(case: Case, legal: Actor) -> None:
 
 def _match(case: Case) -> None:
     run_house_jobs(case)
-    item = str(case.items.get().pk)
+    item = str(case.items.earliest("position").pk)
     rows = b"".join(json.dumps({**hit, "item": item}).encode() + b"\n" for hit in HITS)
     finish(engine_job(case, "match"), matches=rows)
 

@@ -8,10 +8,11 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, merkle
-from governance.lifecycle import TRANSITIONS, advance
+from governance.lifecycle import advance
 from governance.models import Case, Disposition, Kind, LedgerEntry, LedgerOpening, Record, Role, Status
 from governance.policies import CLAIMANT, Actor
 from governance.services import intake, release, review
+from governance.transitions import TRANSITIONS
 from tests.governance.conftest import engine_job, file_case, finish, run_house_jobs
 
 
