@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from governance.models import Case, Decision, Relation, Release, Status
-from governance.policies import Permission, proof_unlocks_weights
+from governance.models import Case, Decision, Relation, Release, Role, Status
+from governance.policies import CLAIMANT_GRANTS, GRANTS, Permission, proof_unlocks_weights
 
 S = Status
 P = Permission
@@ -173,3 +174,13 @@ TRANSITIONS: Mapping[tuple[Status, Status], Transition] = MappingProxyType(
 def steps_from(status: Status) -> list[tuple[Status, Transition]]:
     """Every step that leads from a status, in the table's order."""
     return [(to, step) for (of, to), step in TRANSITIONS.items() if of == status]
+
+
+def actors(*permissions: Permission) -> list[str]:
+    """Who holds one of the permissions, as words: roles, the claimant, the machine."""
+    found = [str(role.label) for role in Role if GRANTS[role].intersection(permissions)]
+    if CLAIMANT_GRANTS.intersection(permissions):
+        found.append(gettext("the claimant"))
+    if Permission.RUN_MACHINE in permissions:
+        found.append(gettext("the machine"))
+    return found

@@ -7,9 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from governance.models import Case, Status
-from governance.policies import CLAIMANT_GRANTS, Permission
-from governance.transitions import Transition, steps_from
-from governance.web.guards import roles_with
+from governance.transitions import Transition, actors, steps_from
 
 
 def steps(case: Case) -> list[dict[str, Any]]:
@@ -27,13 +25,3 @@ def _step(case: Case, to: Status, step: Transition) -> dict[str, Any]:
         "holds": {"state": "waiting", "text": problem} if problem else {"state": "pass", "text": _("holds")},
         "evidence": ("case.advanced", *step.evidence),
     }
-
-
-def actors(*permissions: Permission) -> list[str]:
-    """Roles that hold one of the permissions, the claimant and the machine included."""
-    found = roles_with(*permissions)
-    if CLAIMANT_GRANTS.intersection(permissions):
-        found.append(_("the claimant"))
-    if Permission.RUN_MACHINE in permissions:
-        found.append(_("the machine"))
-    return found

@@ -9,8 +9,7 @@ from django.core.management.base import BaseCommand
 from django.utils import translation
 
 from governance.models import Status
-from governance.transitions import TRANSITIONS
-from governance.web.case_steps import actors
+from governance.transitions import TRANSITIONS, actors
 
 HEAD = """# The life of a case
 
