@@ -59,6 +59,7 @@ class Permission(enum.Enum):
     ERASE_ASK = "ask to destroy a person's data"
     ERASE_APPROVE = "approve that a person's data is destroyed"
     EXPORT_CASE = "export a whole case"
+    MAKE_PATCH = "make and fetch the patch of a release"
     LIFT_QUARANTINE = "let a record back into training"
     WRITE_LETTER = "write to a claimant"
     SEE_LETTERS = "read the letters' texts"
@@ -112,8 +113,8 @@ _DUTIES: dict[Role, frozenset[Permission]] = {
     Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS})
     | {P.ERASE_ASK, P.EXPORT_CASE},
     Role.APPROVER: frozenset({P.SEE_DUTIES, P.LIFT_QUARANTINE, P.ERASE_APPROVE, P.EXPORT_CASE}),
-    Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER}),
-    Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS}),
+    Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.MAKE_PATCH}),
+    Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS, P.MAKE_PATCH}),
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
     Role.AUDITOR: frozenset({P.SEE_DUTIES}),
 }

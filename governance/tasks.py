@@ -13,6 +13,7 @@ from governance.services import (
     matching,
     notification,
     outbox,
+    patches,
     planning,
     recipients,
     regressions,
@@ -39,6 +40,7 @@ DONE: dict[str, jobs.Handler] = {
     "engine.verify": verification.verification_finish,
     regressions.KIND: regressions.recheck_finish,
     rescans.KIND: rescans.rescan_finish,
+    patches.KIND: patches.patch_finish,
 }
 FAILED: dict[str, jobs.Handler] = {
     "engine.unlearn": unlearning.unlearning_fail,

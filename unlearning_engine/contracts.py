@@ -202,8 +202,18 @@ class ProbeSpec(Spec):
     chat: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class PatchSpec(Spec):
+    """What changed from `base` to `model`, as a standard unlearning patch; confidential unless `public`."""
+
+    verb: typing.ClassVar[str] = "patch-make"
+    base: Ref
+    model: Ref
+    public: bool = False
+
+
 SPECS: Mapping[str, type[Spec]] = types.MappingProxyType(
-    {c.verb: c for c in (GenerateSpec, TrainSpec, MatchSpec, UnlearnSpec, VerifySpec, ProbeSpec)}
+    {c.verb: c for c in (GenerateSpec, TrainSpec, MatchSpec, UnlearnSpec, VerifySpec, ProbeSpec, PatchSpec)}
 )
 
 

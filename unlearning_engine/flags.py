@@ -77,6 +77,15 @@ FLAGS: Mapping[str, tuple[str, Mapping[str, Flag]]] = {
             **_RUN,
         },
     ),
+    "patch-make": (
+        "What changed from a base to an unlearned model, as a job (see `patch`).",
+        {
+            "--base": Flag("base", "path", "folder of the model before"),
+            "--model": Flag("model", "path", "folder of the unlearned model"),
+            "--public": Flag("public", "switch", "fit for anyone; default: confidential"),
+            **_RUN,
+        },
+    ),
     "match": (
         "Find works among a dataset's records.",
         {

@@ -48,6 +48,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "match": ("unlearning_engine.matching", "match"),
     "unlearn": ("unlearning_engine.methods", "unlearn"),
     "verify": ("unlearning_engine.verification", "verify"),
+    "patch-make": ("unlearning_engine.patches.job", "make_patch"),
     "probe": ("unlearning_engine.probing", "probe"),
 }
 SPEC, RUN, RESULT, ERROR, CACHE, LOCK = "spec.json", "run.json", "result.json", "error.json", ".inputs", ".lock"

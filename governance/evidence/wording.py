@@ -157,7 +157,9 @@ def state_words(state: str) -> str:
 
 def disposal_words(what: str) -> str:
     """What is to be destroyed."""
-    return {"weights": _("Weights"), "checkpoints": _("Checkpoints"), "cache": _("Cache")}.get(what, what)
+    return {"weights": _("Weights"), "checkpoints": _("Checkpoints"), "cache": _("Cache"), "patch": _("Patch")}.get(
+        what, what
+    )
 
 
 def finding_sentence(finding: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from governance.models.catalogue import (
 from governance.models.clock import CaseClock, ClockAlarm, ClockExtension, ClockPause
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
-from governance.models.duties import FilterList, Quarantine, WorkFingerprint
+from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
 from governance.models.evidence import Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
@@ -72,6 +72,7 @@ __all__ = [
     "Message",
     "ModelVersion",
     "Note",
+    "Patch",
     "PlaceState",
     "Plan",
     "Proof",

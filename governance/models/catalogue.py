@@ -172,6 +172,7 @@ class Disposal(models.Model):
         CHECKPOINTS = "checkpoints", _("Checkpoints")
         CACHE = "cache", _("Cache")
         LINEAGE = "lineage", _("Lineage, with the records it keeps")
+        PATCH = "patch", _("Patch, which beside its result is the old weights")
 
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="disposals")
     case = models.ForeignKey("governance.Case", null=True, on_delete=models.PROTECT, related_name="disposals")

@@ -75,6 +75,26 @@ class WorkFingerprint(models.Model):
         return f"fingerprint {self.public_id}"
 
 
+class Patch(models.Model):
+    """The standard unlearning patch of a release: an artefact that goes with the weights of before."""
+
+    release = models.OneToOneField("governance.Release", on_delete=models.PROTECT, related_name="patch")
+    job = models.OneToOneField("governance.Job", on_delete=models.PROTECT, related_name="patch")
+    public = models.BooleanField(default=False)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now)
+    #: Tree of the patch's folder, the digest of its manifest and its size; empty until the job has ended.
+    artifact = models.CharField(max_length=71, blank=True)
+    digest = models.CharField(max_length=71, blank=True)
+    size = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"patch {self.digest}"
+
+
 class FilterList(models.Model):
     """One version of the list that serving systems compare their outputs with."""
 

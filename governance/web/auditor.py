@@ -29,7 +29,7 @@ P = Permission
 KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version",
          "deployment",
          "report", "letter", "clock", "deadline", "person", "people", "job", "dataset", "weights", "records",
-         "rescan", "filter_list", "order", "recipient", "erasure")  # fmt: skip
+         "rescan", "filter_list", "order", "recipient", "erasure", "patch")  # fmt: skip
 
 
 @require_safe

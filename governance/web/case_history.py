@@ -91,6 +91,7 @@ def _disposed(what: str) -> str:
     return {
         "lineage": _("deleted the old lineage with the records it kept"),
         "checkpoints": _("deleted a checkpoint that the records may have shaped"),
+        "patch": _("deleted the patch of a release, with the weights of before"),
         "cache": _("deleted what a shard's own job had stored"),
     }.get(what, _("deleted old weights"))
 

@@ -24,6 +24,7 @@ Show = Callable[[HttpRequest, forms.Form | None, int], HttpResponse]
 TABS: list[tuple[str, Permission, Any]] = [
     ("duties", Permission.SEE_DUTIES, gettext_lazy("Containment")),
     ("versions", Permission.SEE_DUTIES, gettext_lazy("Versions")),
+    ("patches", Permission.SEE_DUTIES, gettext_lazy("Patches")),
     ("recipients", Permission.SEE_DUTIES, gettext_lazy("Recipients")),
     ("retention", Permission.SEE_DUTIES, gettext_lazy("Retention")),
     ("register_of_processing", Permission.SEE_DUTIES, gettext_lazy("Register of processing")),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from governance.web import containment, recipients, retention, versions
+from governance.web import containment, patches, recipients, retention, versions
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
@@ -19,6 +19,9 @@ staff: list[URLPattern | URLResolver] = [
     path("duties/recipients/answer/", recipients.answer, name="recipient_answer"),
     path("duties/recipients/dataset/", recipients.dataset_recipient, name="dataset_recipient"),
     path("cases/<uuid:public_id>/recipients.csv", recipients.recipients_csv, name="recipients_csv"),
+    path("duties/patches/", patches.patches, name="patches"),
+    path("duties/patches/make/", patches.make, name="patch_make"),
+    path("duties/patches/<int:pk>.zip", patches.fetch_zip, name="patch_zip"),
     path("duties/retention/", retention.retention, name="retention"),
     path("duties/retention/ask/", retention.erasure_ask, name="erasure_ask"),
     path("duties/retention/<int:pk>/approve/", retention.erasure_approve, name="erasure_approve"),

@@ -70,6 +70,12 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "erasure.asked": lambda b: _("asked to destroy the person's data"),
     "person.erased": lambda b: _("destroyed the person's data (%(why)s)") % {"why": b["rule"]},
     "case.exported": lambda b: _("exported the whole case"),
+    "patch.asked": lambda b: _("asked the engine for the patch of the release"),
+    "patch.made": lambda b: (
+        _("made the patch of the release; it goes with the old weights by %(day)s")
+        % {"day": date_format(date.fromisoformat(b["dispose_by"]), "j F Y")}
+    ),
+    "patch.fetched": lambda b: _("fetched the patch of the release"),
     "dataset.exported": lambda b: (
         (
             _("exported %(records)s that are held out of training")

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 
 from governance import urls
-from governance.models import Erasure, Job, LedgerEntry, Report, Role, Status, User
+from governance.models import Erasure, Job, LedgerEntry, Patch, Release, Report, Role, Status, User
 from governance.policies import GRANTS, Actor, Permission
 from governance.services import fingerprints, orders
 from governance.services.jobs import job_fail
@@ -155,11 +155,14 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
     fingerprints.filter_list_make(actor=people[Role.LEGAL])
     order = orders.withdrawal_propose(version=released, reason="Nothing is left to try.", actor=Actor.system("test"))
     assert order
+    signed = Release.objects.create(case=case, version=released)
+    patch = Patch.objects.create(release=signed, job=job)
     erasure = Erasure.objects.create(claimant=case.claimant, mode="people", due_on=case.received_on, rule="house")
     return {
         "": [],
         "filter_list": [1],
         "order": [order.pk],
+        "patch": [patch.pk],
         "erasure": [erasure.pk],
         **messages_world(),
         "case": [case.public_id],
