@@ -20,7 +20,7 @@ def test_the_job_leaves_a_patch_that_leads_from_base_to_model(tmp_path: Path) ->
     before, model = write(tmp_path / "base", BASE), write(tmp_path / "model", after)
     spec = {"verb": "patch-make", "base": str(before), "model": str(model)}
     result = run(spec, tmp_path / "out", store=None, report=lambda event: None)
-    assert set(result.outputs) == {"patch"} and result.metrics["confidential"] is True
+    assert "patch" in result.outputs and result.metrics["confidential"] is True
     apply(before, [tmp_path / "out" / "patch"], tmp_path / "again")
     assert same(read(tmp_path / "again"), after)
 
