@@ -155,7 +155,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
     fingerprints.filter_list_make(actor=people[Role.LEGAL])
     order = orders.withdrawal_propose(version=released, reason="Nothing is left to try.", actor=Actor.system("test"))
     assert order
-    signed = Release.objects.create(case=case, version=released)
+    signed = Release.objects.create(case=file_case(), version=released)
     patch = Patch.objects.create(release=signed, job=job)
     erasure = Erasure.objects.create(claimant=case.claimant, mode="people", due_on=case.received_on, rule="house")
     return {
