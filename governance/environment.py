@@ -90,6 +90,14 @@ def mail_provider(name: str, provider: str) -> dict[str, Any]:
     return found
 
 
+def contact(name: str) -> str:
+    """An address to write to or to open; empty where none is named."""
+    value = text(name)
+    if value and not value.startswith(("mailto:", "https://")):
+        raise ImproperlyConfigured(f"{name}={value!r}: begin with mailto: or https://.")
+    return value
+
+
 def networks(name: str) -> list[str]:
     """A comma-separated list of networks, such as 10.1.0.0/16."""
     found = words(name)

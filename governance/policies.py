@@ -67,6 +67,7 @@ class Permission(enum.Enum):
     SEE_OUTBOX = "see the outbox"
     SEND_AGAIN = "send a message again"
     MANAGE_WEBHOOKS = "manage webhooks"
+    CHECK_RESERVATION = "read the reservations of an address"
 
 
 P = Permission
@@ -126,8 +127,14 @@ _MESSAGES: dict[Role, frozenset[Permission]] = {
     Role.AUDITOR: _READ_LETTERS,
     Role.ADMINISTRATOR: _READ_LETTERS | {P.SEND_AGAIN, P.MANAGE_WEBHOOKS},
 }
+#: What comes from the outside: reservations, uploads, abuse, keys of agents.
+_OUTSIDE: dict[Role, frozenset[Permission]] = {
+    Role.LEGAL: frozenset({P.CHECK_RESERVATION}),
+    Role.ENGINEER: frozenset({P.CHECK_RESERVATION}),
+}
+_TABLES = (_CASEWORK, _DUTIES, _MESSAGES, _OUTSIDE)
 GRANTS: dict[Role, frozenset[Permission]] = {
-    role: _CASEWORK[role] | _DUTIES.get(role, frozenset()) | _MESSAGES.get(role, frozenset()) for role in Role
+    role: frozenset[Permission]().union(*(table.get(role, frozenset()) for table in _TABLES)) for role in Role
 }
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})

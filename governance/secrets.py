@@ -13,7 +13,8 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 #: name -> bytes of randomness; stored as hexadecimal text.
-FILES = {"django.key": 48, "keyring.kek": 32, "ledger.commitments": 32, "tokens.key": 32, "fingerprints.key": 32}
+FILES = {"django.key": 48, "keyring.kek": 32, "ledger.commitments": 32, "tokens.key": 32, "fingerprints.key": 32,
+         "feed.key": 32}  # fmt: skip
 
 
 class SecretMissing(RuntimeError):

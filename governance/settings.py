@@ -172,6 +172,9 @@ DEFAULT_FROM_EMAIL = env.text("LETHE_MAIL_FROM", "Lethe <lethe@localhost>")
 #: Private networks into which webhooks may go; by default none.
 WEBHOOK_NETWORKS = env.networks("LETHE_WEBHOOK_NETWORKS")
 
+#: The same for what is read: reservations, proofs on a claimant's domain.
+OUTBOUND_NETWORKS = env.networks("LETHE_OUTBOUND_NETWORKS")
+
 TRUSTED_PROXIES = 1 if env.flag("LETHE_BEHIND_PROXY") else 0
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 REST_FRAMEWORK = {
@@ -184,6 +187,7 @@ REST_FRAMEWORK = {
         "status": "120/hour",
         "pages": "240/hour",
         "verify": "60/hour",
+        "feed": "600/hour",
     },
     # Whom the throttles count: the address that the last trusted proxy saw, never one that a caller claims.
     "NUM_PROXIES": TRUSTED_PROXIES,
@@ -226,6 +230,11 @@ RETENTION = env.choice("LETHE_RETENTION", ("people", "schedule"))
 CONTROLLER_CONTACT = env.text("LETHE_CONTROLLER_CONTACT")
 DPO = env.text("LETHE_DPO")
 TRANSFERS = env.text("LETHE_TRANSFERS", "None by this installation itself")
+#: Whom to tell of a weakness (security.txt): a mailto: or https: address; without one there is no such file.
+SECURITY_CONTACT = env.contact("LETHE_SECURITY_CONTACT")
+#: What we reserve in our own pages, and where our policy on mining stands in words.
+SITE_TRAINING = env.choice("LETHE_SITE_TRAINING", ("reserved", "allowed"))
+TDM_POLICY = env.text("LETHE_TDM_POLICY")
 #: Old weights, checkpoints and caches are deleted this many days after their replacement.
 DISPOSAL_DAYS = env.number("LETHE_DISPOSAL_DAYS", 30)
 #: Where runs are reckoned, as the engine's planner takes it; what nobody has configured is not made up.

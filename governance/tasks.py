@@ -20,6 +20,7 @@ from governance.services import (
     release,
     reporting,
     rescans,
+    reservations,
     retention,
     unlearning,
     verification,
@@ -104,3 +105,9 @@ def watch_deadlines() -> int:
 def dispose() -> int:
     """Old weights whose day has come, and personal data whose time is over."""
     return release.dispose_due() + retention.retention_run()
+
+
+@shared_task(name="governance.recheck_reservations")
+def recheck_reservations() -> int:
+    """Addresses whose reservations are read again."""
+    return reservations.reservations_recheck()

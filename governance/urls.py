@@ -20,6 +20,7 @@ from governance.web import (
     tracking,
     verify,
     webhook_pages,
+    well_known,
 )
 from governance.web import desk as desk_pages
 from governance.web.accounts import desk
@@ -135,4 +136,4 @@ staff: list[URLPattern | URLResolver] = [
 #: Where a mail provider tells what became of letters; nothing without one.
 mail: list[URLPattern | URLResolver] = [path("mail/", include((tracking.patterns(), "mail")))]
 
-urlpatterns = [*public, *api, *accounts, *mail, *staff]
+urlpatterns = [*public, *well_known.patterns, *api, *accounts, *mail, *staff]

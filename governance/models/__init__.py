@@ -35,6 +35,7 @@ from governance.models.order import VersionOrder
 from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
+from governance.models.reservation import ReservationCheck, ReservedAddress
 from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
@@ -84,6 +85,8 @@ __all__ = [
     "Relation",
     "Release",
     "Report",
+    "ReservationCheck",
+    "ReservedAddress",
     "Role",
     "RoleGrant",
     "SavedFilter",

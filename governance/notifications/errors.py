@@ -1,20 +1,8 @@
-"""Why a message did not go out, and whether trying again can help."""
+"""Why a message did not go out, and whether trying again can help: the same as for any call to the outside."""
 
 from __future__ import annotations
 
-import re
+from governance.outbound import CallFailed as SendFailed
+from governance.outbound import without_addresses
 
-_ADDRESS = re.compile(r"[^\s<>()\"'=:,;]+@[^\s<>()\"',;]+")
-
-
-class SendFailed(Exception):
-    """`permanent`: no further try will help. `bounced`: the receiver's side says that there is no such address."""
-
-    def __init__(self, why: str, *, permanent: bool = False, bounced: bool = False) -> None:
-        self.why, self.permanent, self.bounced = without_addresses(why), permanent or bounced, bounced
-        super().__init__(self.why)
-
-
-def without_addresses(text: str) -> str:
-    """The text in one line, at most 300 characters, and without the e-mail addresses that servers like to quote."""
-    return _ADDRESS.sub("…", " ".join(text.split()))[:300]
+__all__ = ["SendFailed", "without_addresses"]

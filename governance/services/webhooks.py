@@ -21,11 +21,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from governance import outbound
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.models import LedgerEntry, LedgerOpening, Message, Role, Status, Subscription, User
 from governance.models.vault import subject_create, subject_destroy
-from governance.notifications import outbound, signature
+from governance.notifications import signature
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand
 

@@ -26,6 +26,7 @@ TABS: list[tuple[str, Permission, Any]] = [
     ("versions", Permission.SEE_DUTIES, gettext_lazy("Versions")),
     ("patches", Permission.SEE_DUTIES, gettext_lazy("Patches")),
     ("recipients", Permission.SEE_DUTIES, gettext_lazy("Recipients")),
+    ("reservations", Permission.SEE_DUTIES, gettext_lazy("Reservations")),
     ("retention", Permission.SEE_DUTIES, gettext_lazy("Retention")),
     ("register_of_processing", Permission.SEE_DUTIES, gettext_lazy("Register of processing")),
 ]

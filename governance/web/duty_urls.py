@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from governance.web import containment, patches, recipients, retention, versions
+from governance.web import containment, patches, recipients, reservation_pages, retention, versions
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
@@ -26,6 +26,16 @@ staff: list[URLPattern | URLResolver] = [
     path("duties/retention/ask/", retention.erasure_ask, name="erasure_ask"),
     path("duties/retention/<int:pk>/approve/", retention.erasure_approve, name="erasure_approve"),
     path("duties/register/", retention.register, name="register_of_processing"),
+    path("duties/reservations/", reservation_pages.reservations, name="reservations"),
+    path("duties/reservations/check/", reservation_pages.reservation_check, name="reservation_check"),
+    path("duties/reservations/<uuid:public_id>/", reservation_pages.reservation, name="reservation"),
+    path("duties/reservations/<uuid:public_id>/again/", reservation_pages.reservation_again, name="reservation_again"),
+    path("duties/reservations/<uuid:public_id>/watch/", reservation_pages.reservation_watch, name="reservation_watch"),
+    path(
+        "duties/reservations/<uuid:public_id>/<slug:digest>.bin",
+        reservation_pages.reservation_bytes,
+        name="reservation_bytes",
+    ),
     path("cases/<uuid:public_id>/export.zip", retention.export, name="case_zip"),
     path("datasets/<uuid:public_id>/records.txt", containment.dataset_records, name="dataset_records"),
 ]

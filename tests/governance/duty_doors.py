@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils import timezone
+
+from governance import dispatch
+from governance.models import ReservationCheck, ReservedAddress
 from governance.policies import Permission
 
 P = Permission
@@ -14,6 +20,12 @@ DUTIES: dict[str, dict[str, object]] = {
     "recipients": {"to": (P.SEE_DUTIES,)},
     "recipient_answer": {"to": (P.TELL_RECIPIENTS,), "post": True},
     "dataset_recipient": {"to": (P.REGISTER_MODELS,), "post": True},
+    "reservations": {"to": (P.SEE_DUTIES,)},
+    "reservation_check": {"to": (P.CHECK_RESERVATION,), "post": True},
+    "reservation": {"to": (P.SEE_DUTIES,), "args": "reservation"},
+    "reservation_again": {"to": (P.CHECK_RESERVATION,), "args": "reservation", "post": True},
+    "reservation_watch": {"to": (P.CHECK_RESERVATION,), "args": "reservation", "post": True},
+    "reservation_bytes": {"to": (P.SEE_DUTIES,), "args": "reservation_bytes"},
     "recipients_csv": {"to": (P.SEE_CASES,), "args": "case"},
     "retention": {"to": (P.SEE_DUTIES,)},
     "erasure_ask": {"to": (P.ERASE_ASK,), "post": True, "decide": True},
@@ -30,3 +42,13 @@ DUTIES: dict[str, dict[str, object]] = {
     "order_sign": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
     "order_refuse": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
 }
+
+
+def reservations_world() -> dict[str, list[Any]]:
+    """An address that leads inside (so that nothing is called), and a reading of it."""
+    row, now = ReservedAddress.objects.create(url="https://127.0.0.1/poems"), timezone.now()
+    digest = dispatch.put_bytes(b"User-agent: *")
+    sources = [{"url": row.url, "status": 200, "digest": digest}]
+    check = {"stance": "unknown", "since": now, "uses": {"train": "unknown"}, "findings": [], "sources": sources}
+    ReservationCheck.objects.create(address=row, **check)
+    return {"reservation": [row.public_id], "reservation_bytes": [row.public_id, digest.removeprefix("sha256:")]}

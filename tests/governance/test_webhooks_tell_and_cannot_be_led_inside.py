@@ -17,9 +17,10 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
+from governance import outbound
 from governance.errors import Conflict, KeyDestroyed, NotAllowed, Unfit
 from governance.models import LedgerEntry, Message, Role, Status, Subscription
-from governance.notifications import outbound, signature
+from governance.notifications import signature
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor
 from governance.services import intake, notification, outbox, webhooks

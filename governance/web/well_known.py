@@ -1,0 +1,97 @@
+"""What this installation itself says to machines, and the signed feed of opt-outs that others subscribe to."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from governance.services import opt_out_feed
+from governance.web.limits import limited
+
+#: A statement on security contacts ends, so that an old one is not trusted (RFC 9116, 2.5.5).
+SECURITY_DAYS = 90
+#: Private links stand below these.
+PRIVATE = ("/status/", "/confirm/", "/receipt/")
+
+
+def _text(text: str) -> HttpResponse:
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def _reserved() -> bool:
+    return bool(settings.SITE_TRAINING == "reserved")
+
+
+@require_safe
+def security(request: HttpRequest) -> HttpResponseBase:
+    """Whom to tell about a weakness (RFC 9116); not found where nobody is configured."""
+    if not settings.SECURITY_CONTACT:
+        raise Http404
+    day = (timezone.now() + timedelta(days=SECURITY_DAYS)).date().isoformat()
+    lines = [
+        f"Contact: {settings.SECURITY_CONTACT}",
+        f"Expires: {day}T00:00:00Z",
+        "Preferred-Languages: en",
+        f"Canonical: {settings.BASE_URL}{reverse('security_txt')}",
+    ]
+    return _text("\n".join(lines) + "\n")
+
+
+@require_safe
+def tdmrep(request: HttpRequest) -> HttpResponseBase:
+    """What we reserve in our own pages (TDMRep), with the way to the policy in words."""
+    policy = settings.TDM_POLICY or settings.BASE_URL + reverse("ai_txt")
+    rule = {"location": "/", "tdm-reservation": int(_reserved()), "tdm-policy": policy}
+    return JsonResponse([rule], safe=False)
+
+
+@require_safe
+def ai_txt(request: HttpRequest) -> HttpResponseBase:
+    """The same as ai.txt, both in Spawning's form and in the later one; and where others' opt-outs are told."""
+    lines = [
+        "# What may be done with the pages of this site. Opt-outs of others that we read:",
+        f"# {settings.BASE_URL}{reverse('opt_out_feed')}",
+        "User-Agent: *",
+        "Disallow: /" if _reserved() else "Allow: /",
+        f"Training: {'deny' if _reserved() else 'allow'}",
+        *([f"Contact: {settings.CONTROLLER_CONTACT}"] if settings.CONTROLLER_CONTACT else []),
+    ]
+    return _text("\n".join(" ".join(line.split()) for line in lines) + "\n")
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponseBase:
+    """Private links are not for crawlers; the rest may be fetched, and what may be done with it is said (AIPREF)."""
+    said = f"train-ai={'n' if _reserved() else 'y'}"
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE), f"Content-Usage: / {said}"]
+    return _text("\n".join(lines) + "\n")
+
+
+@require_safe
+@limited("feed", methods=("GET", "HEAD"))
+def feed(request: HttpRequest) -> HttpResponseBase:
+    """The signed feed; `after` is the mark of the page before."""
+    after = request.GET.get("after", "0")
+    if not (after.isascii() and after.isdecimal()) or len(after) > 18:
+        raise Http404
+    document = opt_out_feed.feed(url=settings.BASE_URL + reverse("opt_out_feed"), after=int(after))
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    response = HttpResponse(text, content_type="application/feed+json; charset=utf-8")
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+patterns: list[URLPattern] = [
+    path("robots.txt", robots, name="robots_txt"),
+    path("ai.txt", ai_txt, name="ai_txt"),
+    path(".well-known/ai.txt", ai_txt, name="well_known_ai_txt"),
+    path(".well-known/security.txt", security, name="security_txt"),
+    path(".well-known/tdmrep.json", tdmrep, name="tdmrep_json"),
+    path("feeds/opt-outs.json", feed, name="opt_out_feed"),
+]
