@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0019_erasure'),
+        ('governance', '0020_patches'),
     ]
 
     operations = [
