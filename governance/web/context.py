@@ -23,8 +23,8 @@ ROOMS = (
     ("jobs", Permission.SEE_JOBS, "Jobs"),
     ("reports", Permission.SEE_REPORTS, "Reports"),
     ("ledger", Permission.SEE_LEDGER, "Ledger"),
-    ("outbox", Permission.SEE_OUTBOX, "Messages"),
     ("people", Permission.MANAGE_USERS, "People"),
+    ("outbox", Permission.SEE_OUTBOX, "Messages"),
 )
 
 
