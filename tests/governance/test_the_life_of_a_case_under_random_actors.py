@@ -195,6 +195,9 @@ class Walkers(RuleBasedStateMachine):
 
     @rule(actor=mostly(Role.LEGAL), erase=st.booleans())
     def somebody_proposes(self, actor: int | Role, erase: bool) -> None:
+        self.somebody_proposes_now(actor, erase)
+
+    def somebody_proposes_now(self, actor: int | Role, erase: bool) -> None:
         what = {match.pk: ERASE if erase else LEAVE for match in self.case.matches.all()}
         mover = self.somebody(actor)
         self.attempt(lambda: decision.decision_propose(case=self.case, proposals=what, actor=mover))
@@ -206,6 +209,12 @@ class Walkers(RuleBasedStateMachine):
             self.attempt(lambda: decision.decision_return(case=self.case, actor=mover, reason="Look at hit two again."))
         else:
             self.attempt(lambda: decision.decision_approve(case=self.case, actor=mover))
+
+    @precondition(lambda self: self.status() == Status.DECISION)
+    @rule(erase=st.booleans())
+    def two_people_agree(self, erase: bool) -> None:
+        self.somebody_proposes_now(Role.LEGAL, erase)
+        self.attempt(lambda: decision.decision_approve(case=self.case, actor=self.people[Role.APPROVER]))
 
     @rule(actor=who(13), relation=st.sampled_from(list(children.REASONS)))
     def somebody_contests(self, actor: int | Role, relation: Any) -> None:
@@ -247,7 +256,7 @@ def test_whatever_anybody_does_the_case_follows_the_table(catalogue: dict[str, A
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Walkers,
         settings=settings(
-            max_examples=50, stateful_step_count=20, deadline=None, database=None, derandomize=True,
+            max_examples=40, stateful_step_count=20, deadline=None, database=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
