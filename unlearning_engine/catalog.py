@@ -148,7 +148,7 @@ METHODS: Mapping[str, MethodEntry] = types.MappingProxyType(
                 needs=("training set", "weights"),
                 paper="Lee et al. 2025, UNDO (arXiv:2506.06278)",
                 summary="Mixes fresh weights into the model and teaches it the retained set again; the rest is lost.",
-                defaults={"epochs": 6, "batch_size": 16, "learning_rate": 0.0, "noise": 0.65},
+                defaults={"epochs": 7, "batch_size": 24, "learning_rate": 0.0, "noise": 0.7},
             ),
             MethodEntry(
                 name="correct",

@@ -35,7 +35,7 @@ WATCH = 2 * 7 * (10 + 40 + 40) * 10
         ("relabel", 6 * (800 + 800) + WATCH),
         # Four parts of a batch each, each watched.
         ("spunge", 6 * (800 + 4 * 1920) + 2 * 100 + 4 * WATCH),
-        ("undo", 6 * 6 * 1000 + WATCH),
+        ("undo", 6 * 7 * 1000 + WATCH),
         # Layer 7 of 32 forward, twice, and three layers backward.
         ("rmu", (2 * 2 * 7 / 32 + 4 * 3 / 32) * (800 + 1920) + WATCH),
     ],

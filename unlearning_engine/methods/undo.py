@@ -32,10 +32,11 @@ class Config(ForgetConfig):
     """`noise` 0 to 1 is how much of each matrix is fresh; `epochs` are passes over the retained set."""
 
     RATES = (2e-3, 1e-4)
-    noise: float = number(0.65, 0.0, 1.0)
+    noise: float = number(0.7, 0.0, 1.0)
     teacher_weight: float = number(0.0, 0.0, 100.0)
     decay: float = number(0.5, 0.0, 1.0)
-    epochs: int = number(6, 1, 10**6)
+    epochs: int = number(7, 1, 10**6)
+    batch_size: int = number(24, 1, 10**5)
     # The model begins useless on purpose: there is nothing to stop for.
     stop_below: float = number(0.0, 0.0, 1.0)
 

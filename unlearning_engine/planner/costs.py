@@ -66,7 +66,7 @@ WORK: Mapping[str, Work] = types.MappingProxyType(
         "altpo": dataclasses.replace(_PAIR, answers=2, read_before=5),
         "relabel": Work(epochs=4, batch_size=12, retain_batch_size=20, answers=2),
         "spunge": dataclasses.replace(_PAIR, read_before=1, parts=4),
-        "undo": Work(epochs=6, retained=True),
+        "undo": Work(epochs=7, batch_size=24, retained=True),
         "rmu": dataclasses.replace(_PAIR, steered=True),
         "task_vector": _ALONE,
     }
