@@ -54,7 +54,7 @@ def build(folder: Path) -> tuple[Any, Any, list[Any], list[Any]]:
 
 def ours(folder: Path, method: str, steps: int) -> float:
     """Seconds of `steps` steps of the engine's loop."""
-    from unlearning_engine import losses
+    from unlearning_engine import adapters, losses
     from unlearning_engine.methods import METHODS, base, rmu
     from unlearning_engine.training import forward, run
 
@@ -65,7 +65,7 @@ def ours(folder: Path, method: str, steps: int) -> float:
         layer = LAYERS // 2
         objective: Any = rmu.RMU(model, layer, pairs, config, 1)
         model.requires_grad_(False)
-        for block in rmu.blocks(model)[layer - 3 : layer]:
+        for block in adapters.blocks(model)[layer - 3 : layer]:
             for matrix in rmu.trained(block, []):
                 matrix.weight.requires_grad_(True)
     else:

@@ -40,6 +40,9 @@ MEASURED: tuple[Measured, ...] = (
     # After ten epochs of relearning the choice probe stood at .40-.48, in retrained models at .12-.18.
     Measured(method="graddiff", what="relearning", bad=4, of=4, source=_LOG),
     Measured(method="graddiff", what="verdict", bad=8, of=8, source=_ZOO, family="gradient difference"),
+    # Under the policy's relearning, on ten forget sets; that of UNDO left the model too hurt to say on seven.
+    Measured(method="relabel", what="relearning", bad=8, of=10, open_=2, source=_LOG),
+    Measured(method="undo", what="relearning", bad=0, of=10, open_=7, source=_LOG),
     Measured(method="npo", what="relearning", bad=42, of=42, source=_ZOO, family="preference (NPO)"),
     Measured(method="npo", what="verdict", bad=42, of=42, source=_ZOO, family="preference (NPO)"),
     Measured(method="rmu", what="verdict", bad=42, of=42, source=_ZOO, family="steering (RMU)"),
