@@ -32,11 +32,12 @@ def history(case: Case, limit: int = 200) -> list[LedgerOpening]:
     return list(rows.order_by("-entry_id")[:limit])
 
 
-def hits(case: Case) -> list[Match]:
-    """Every hit with its record, item and decision, grouped by item as they were claimed."""
+def hits(case: Case, *, texts: bool = False) -> list[Match]:
+    """Every hit with its record, item and decision, grouped by item as they were claimed; with all texts on demand."""
     rows = case.matches.select_related("item", "record__dataset", "decision__proposed_by", "decision__approved_by")
     # The one passage that is read fetches its texts by itself.
-    return list(rows.defer("excerpt", "item__text").order_by("item__position", "id"))
+    rows = rows if texts else rows.defer("excerpt", "item__text")
+    return list(rows.order_by("item__position", "id"))
 
 
 def verifications(case: Case) -> QuerySet[Verification]:

@@ -47,7 +47,8 @@ S = Status
 def _has(rows: QuerySet[Any]) -> Q:
     """Whether a case has such a row, asked case by case: an EXISTS may be turned into one pass over the whole table,
     which is lost where a list ends after a page."""
-    return Q(GreaterThan(Coalesce(Subquery(rows.filter(case=OuterRef("pk")).order_by().values("pk")[:1]), 0), 0))
+    found = rows.filter(case=OuterRef("pk")).order_by().annotate(one=Value(1)).values("one")[:1]
+    return Q(GreaterThan(Coalesce(Subquery(found), 0), 0))
 
 
 def _hits() -> Q:

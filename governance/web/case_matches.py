@@ -140,6 +140,8 @@ def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Mat
     shared = _("%(shared)d of %(of)d") % {"shared": hit.shared, "of": hit.of} if hit.shared and hit.of else ""
     counted = _("The two passages share %(shared)s five-word sequences, counted exactly.") % {"shared": shared}
     return hit, {
+        "number": number,
+        "compared": not thumbnail(claimed) and not thumbnail(excerpt),
         "title": _("Match %(n)d of %(total)d: %(how)s") % {"n": number, "total": len(hits), "how": agreement(hit)},
         "note": counted if shared else "",
         "left": {
@@ -161,3 +163,13 @@ def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Mat
         "previous_url": f"?tab=matches&hit={number - 1}" if number > 1 else "",
         "next_url": f"?tab=matches&hit={number + 1}" if number < len(hits) else "",
     }
+
+
+def on_paper(case: Case, hits: list[Match], actor: Actor) -> list[dict[str, Any]]:
+    """Every hit that has a passage of its own beside its work, in their order."""
+    found = []
+    for number, hit in enumerate(hits, 1):
+        if hit.method != Match.Method.SAME_WORK:
+            _hit_of, match = shown(case, hits, actor, str(number))
+            found += [match] if match else []
+    return found

@@ -29,7 +29,7 @@ S = Status
 Bound = Mapping[str, CaseForm]
 Panel = dict[str, Any]
 #: Actions by which a person decides, so that whoever is party to the case finds no button.
-DECIDING = frozenset({"review", "propose", "approve", "plan", "release"})
+DECIDING = frozenset({"review", "propose", "approve", "plan", "confirm", "release"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,7 @@ def _matches(look: Look) -> Context:
     total = len(look.hits)
     return {
         "tab_template": "casework/_tab_matches.html",
-        "match": match,
+        "matches": case_matches.on_paper(look.case, look.hits, look.actor) if look.whole else [match] if match else [],
         "groups": case_matches.groups(
             look.case, look.hits[first:last], look.actor, current, sent=form.sent() if form else {}, first=first + 1
         ),

@@ -199,7 +199,7 @@ def case_print(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     found, actor, today = fetch(request, public_id), Actor.of(request.user), timezone.localdate()
     with keys_held():
         openings = select.history(found, limit=10_000)
-        look = case_tabs.Look(case=found, actor=actor, hits=select.hits(found), query={}, whole=True)
+        look = case_tabs.Look(case=found, actor=actor, hits=select.hits(found, texts=True), query={}, whole=True)
         context = {
             "crumbs": [
                 {"label": _("Cases"), "url": reverse("cases")},

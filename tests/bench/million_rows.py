@@ -120,11 +120,11 @@ def claimants(cases: int) -> int:
 
 
 def cases(number: int, people: int, officers: list[int], proposers: list[int]) -> None:
-    """Cases over four years; open ones are due between a month ago and three months ahead."""
+    """Cases over four years; open ones came within 45 days, so that a third of them is past its date."""
     law = f"({LAWS})[1 + g % 6]"
     source = (
         f"(SELECT *, {stage_sql()} AS stage, current_date - CASE WHEN r < 700 THEN 40 + (h % 1400)::int "
-        "ELSE (h % 58)::int END AS received FROM (SELECT g, abs(hashint8(g)) AS h, "
+        "ELSE (h % 45)::int END AS received FROM (SELECT g, abs(hashint8(g)) AS h, "
         f"abs(hashint8(g * 31 + 7)) % 1000 AS r FROM generate_series(1, {number}) g) one) two"
     )
     insert(
@@ -138,7 +138,10 @@ def cases(number: int, people: int, officers: list[int], proposers: list[int]) -
             "return_to": "CASE WHEN stage = 'information' THEN 'review' ELSE '' END",
             "disposition": "CASE WHEN stage IN ('closed','notification') THEN "
                            "(ARRAY['fulfilled','excluded','refused'])[1 + h % 3] ELSE '' END",
-            "received_on": "received", "due_on": "received + 30 + (h / 11 % 40)::int",
+            "received_on": "received",
+            "due_on": f"(received + CASE {law} WHEN 'ccpa' THEN interval '45 days' "
+                      "WHEN 'lgpd' THEN interval '15 days' WHEN 'house' THEN interval '30 days' "
+                      "ELSE interval '1 month' END)::date",
             "paused_on": "CASE WHEN stage = 'information' AND h % 3 = 0 THEN received + 5 END", "paused_days": "0",
             "extended_on": "CASE WHEN h % 25 = 0 THEN received + 9 END",
             "officer_id": f"CASE WHEN h % 10 = 0 THEN NULL ELSE (ARRAY{officers})[1 + h / 13 % {len(officers)}] END",

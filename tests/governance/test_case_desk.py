@@ -15,14 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.errors import Conflict, NotAllowed, Unfit
-from governance.models import Case, CaseLink, Dataset, Kind, LedgerOpening, Match, Record, Role, Status, User
+from governance.models import Case, CaseLink, Dataset, Kind, LedgerOpening, Match, Record, Role, Status
 from governance.policies import Actor
 from governance.selectors import queue as select
 from governance.services.assignment import case_assign
 from governance.services.notes import note_write
 from governance.web.thumbnails import LONGEST, thumbnail
 from tests.governance.conftest import file_case
-from tests.governance.staff import sign_in_to_decide
+from tests.governance.staff import member, sign_in_to_decide
 
 PNG = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(40)).decode()
 
@@ -64,7 +64,7 @@ def test_a_case_is_taken_given_on_and_put_back(
 
 def test_a_case_is_given_only_to_somebody_who_can_work_it(people: dict[Role, Actor], case: Case) -> None:
     legal = people[Role.LEGAL]
-    gone = User.objects.create_user("gone@house.example", role=Role.LEGAL, is_active=False)
+    gone = member("gone@house.example", role=Role.LEGAL, is_active=False)
     for officer in (people[Role.ENGINEER].user, gone):
         with pytest.raises(Unfit, match="active legal officers"):
             case_assign(case=case, officer=officer, actor=legal)

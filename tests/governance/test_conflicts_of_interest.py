@@ -17,7 +17,7 @@ from governance.services import decision, planning, release, review
 from governance.services.assignment import case_assign
 from governance.services.interests import interest_declare
 from tests.governance.conftest import file_case, run_house_jobs
-from tests.governance.staff import sign_in_to_decide
+from tests.governance.staff import grant, member, sign_in_to_decide
 
 WHAT = "The claimant is my sister."
 
@@ -78,13 +78,13 @@ def test_a_member_of_staff_who_is_the_claimant_decides_nothing(walk: Any, people
 
 
 def test_who_entered_the_request_gives_no_second_signature(walk: Any, people: dict[Role, Actor]) -> None:
-    approver = people[Role.APPROVER]
-    case = walk(file_case(), Status.DECISION)
+    filer = member("filer@house.example", role=Role.LEGAL)
+    case = walk(file_case(actor=Actor.of(filer)), Status.DECISION)
     decision.decision_propose(case=case, proposals=proposals(case), actor=people[Role.LEGAL])
-    Case.objects.filter(pk=case.pk).update(entered_by=approver.user)
-    case.refresh_from_db()
+    grant(filer, Role.APPROVER)
+    filer.refresh_from_db()
     with pytest.raises(NotAllowed, match="You entered this request"):
-        decision.decision_approve(case=case, actor=approver)
+        decision.decision_approve(case=case, actor=Actor.of(filer))
 
 
 def test_a_declaration_takes_the_case_off_the_desk_and_out_of_what_waits(walk: Any, people: dict[Role, Actor]) -> None:

@@ -14,13 +14,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.errors import NotAllowed, Unfit
-from governance.models import Case, Claimant, Role, SavedFilter, User
+from governance.models import Case, Claimant, Role, SavedFilter
 from governance.models.vault import subject_destroy
 from governance.policies import Actor
 from governance.selectors import queue as select
 from governance.services.filters import filter_drop, filter_save
 from governance.tokens import email_mark
 from tests.governance.conftest import file_case
+from tests.governance.staff import member
 
 TODAY = timezone.localdate()
 
@@ -195,7 +196,7 @@ def test_the_queue_asks_a_bounded_number_of_queries(client: Client, legal: Actor
 
 
 def test_somebody_who_left_can_still_be_filtered_away(client: Client, legal: Actor) -> None:
-    gone = User.objects.create_user("gone@house.example", role=Role.LEGAL, is_active=False)
+    gone = member("gone@house.example", role=Role.LEGAL, is_active=False)
     case = file_case()
     Case.objects.filter(pk=case.pk).update(officer=gone)
     assert gone not in select.officers()
