@@ -82,11 +82,13 @@ def test_the_page_shows_notes_to_those_who_write_them(client: Client, people: di
     assert "attorney" not in client.get(f"/status/{link_token(case.public_id, 'status')}/").content.decode()
 
 
-def test_after_erasure_the_note_is_a_dash(client: Client, people: dict[Role, Actor], case: Case) -> None:
+def test_after_erasure_nobody_reads_the_note(client: Client, people: dict[Role, Actor], case: Case) -> None:
     note_write(case=case, text=TEXT, actor=people[Role.LEGAL])
     subject_destroy(case.claimant.subject)
     user = people[Role.LEGAL].user
     assert user
     client.force_login(user)
     answer = client.get(reverse("case", args=[case.public_id]), {"tab": "notes"})
-    assert answer.status_code == 200 and "attorney" not in answer.content.decode()
+    assert answer.status_code == 410 and "attorney" not in answer.content.decode()
+    printed = client.get(reverse("case_print", args=[case.public_id]))
+    assert printed.status_code == 200 and "attorney" not in printed.content.decode()
