@@ -98,6 +98,14 @@ def contact(name: str) -> str:
     return value
 
 
+def socket_address(name: str) -> str:
+    """`unix:/path` or `tcp://host:port`; empty where none is named."""
+    value = text(name)
+    if value and not value.startswith(("unix:/", "tcp://")):
+        raise ImproperlyConfigured(f"{name}={value!r}: write unix:/path or tcp://host:port.")
+    return value
+
+
 def networks(name: str) -> list[str]:
     """A comma-separated list of networks, such as 10.1.0.0/16."""
     found = words(name)

@@ -188,6 +188,7 @@ REST_FRAMEWORK = {
         "pages": "240/hour",
         "verify": "60/hour",
         "feed": "600/hour",
+        "uploads": "60/hour",
     },
     # Whom the throttles count: the address that the last trusted proxy saw, never one that a caller claims.
     "NUM_PROXIES": TRUSTED_PROXIES,
@@ -230,6 +231,8 @@ RETENTION = env.choice("LETHE_RETENTION", ("people", "schedule"))
 CONTROLLER_CONTACT = env.text("LETHE_CONTROLLER_CONTACT")
 DPO = env.text("LETHE_DPO")
 TRANSFERS = env.text("LETHE_TRANSFERS", "None by this installation itself")
+#: The scanner of uploads: unix:/path or tcp://host:port; without one files are judged by their bytes alone.
+CLAMD = env.socket_address("LETHE_CLAMD")
 #: Whom to tell of a weakness (security.txt): a mailto: or https: address; without one there is no such file.
 SECURITY_CONTACT = env.contact("LETHE_SECURITY_CONTACT")
 #: What we reserve in our own pages, and where our policy on mining stands in words.

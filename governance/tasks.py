@@ -23,6 +23,7 @@ from governance.services import (
     reservations,
     retention,
     unlearning,
+    uploads,
     verification,
     webhooks,
 )
@@ -90,9 +91,9 @@ def sweep_jobs() -> int:
 
 @shared_task(name="governance.send_messages")
 def send_messages() -> int:
-    """Letters and events that wait."""
+    """Letters and events that wait; files that no scanner has seen yet."""
     webhooks.webhooks_publish()
-    return outbox.outbox_sweep()
+    return outbox.outbox_sweep() + uploads.uploads_sweep()
 
 
 @shared_task(name="governance.watch_deadlines")

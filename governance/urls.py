@@ -12,6 +12,7 @@ from governance.web import (
     case_letter,
     casework,
     claimant,
+    claimant_files,
     executive,
     letter_pages,
     operations,
@@ -39,6 +40,8 @@ public: list[URLPattern | URLResolver] = [
     path("status/<slug:token>/follow/<slug:relation>/", claimant.follow, name="follow"),
     path("status/<slug:token>/report.pdf", claimant.report_pdf, name="status_report"),
     path("status/<slug:token>/evidence.json", claimant.report_evidence, name="status_evidence"),
+    path("status/<slug:token>/files/", claimant_files.files, name="status_files"),
+    path("status/<slug:token>/files/<uuid:public_id>/delete/", claimant_files.file_delete, name="status_file_delete"),
     path("status/<slug:token>/recipients.csv", claimant.recipients_csv, name="status_recipients"),
     path("verify/", verify.verify, name="verify"),
 ]

@@ -36,6 +36,7 @@ from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
 from governance.models.reservation import ReservationCheck, ReservedAddress
+from governance.models.upload import Upload
 from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
@@ -93,6 +94,7 @@ __all__ = [
     "Status",
     "SubjectKey",
     "Subscription",
+    "Upload",
     "User",
     "Verification",
     "VerificationPolicy",

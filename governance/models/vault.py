@@ -109,6 +109,20 @@ def commitment_key(subject: uuid.UUID) -> bytes:
     return hmac.new(subject_key(subject), b"lethe ledger commitments", hashlib.sha256).digest()
 
 
+def bytes_seal(subject: uuid.UUID, data: bytes, context: str) -> bytes:
+    """Bytes that lie outside of the database, sealed under the subject's key and bound to what they are."""
+    return _encrypt(subject_key(subject), data, f"{context}:{subject}".encode())
+
+
+def bytes_unseal(subject: uuid.UUID, data: bytes, context: str) -> bytes:
+    """What `bytes_seal` sealed.
+
+    Raises:
+        KeyDestroyed: the subject was erased.
+    """
+    return _decrypt(subject_key(subject), data, f"{context}:{subject}".encode())
+
+
 class SealedText(_Binary):
     """A text column that is stored encrypted under the key of the row's `subject`.
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from governance.web import containment, patches, recipients, reservation_pages, retention, versions
+from governance.web import containment, patches, recipients, reservation_pages, retention, upload_pages, versions
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
@@ -36,6 +36,10 @@ staff: list[URLPattern | URLResolver] = [
         reservation_pages.reservation_bytes,
         name="reservation_bytes",
     ),
+    path("duties/files/", upload_pages.uploads, name="uploads"),
+    path("duties/files/<uuid:public_id>/", upload_pages.upload_file, name="upload_file"),
+    path("duties/files/<uuid:public_id>/shown.png", upload_pages.upload_shown, name="upload_shown"),
+    path("duties/files/<uuid:public_id>/delete/", upload_pages.upload_delete, name="upload_delete"),
     path("cases/<uuid:public_id>/export.zip", retention.export, name="case_zip"),
     path("datasets/<uuid:public_id>/records.txt", containment.dataset_records, name="dataset_records"),
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from django.utils import timezone
+from PIL import Image
 
 from governance import dispatch
-from governance.models import ReservationCheck, ReservedAddress
+from governance.models import Case, ReservationCheck, ReservedAddress
 from governance.policies import Permission
+from governance.services import uploads
 
 P = Permission
 DUTIES: dict[str, dict[str, object]] = {
@@ -26,6 +29,10 @@ DUTIES: dict[str, dict[str, object]] = {
     "reservation_again": {"to": (P.CHECK_RESERVATION,), "args": "reservation", "post": True},
     "reservation_watch": {"to": (P.CHECK_RESERVATION,), "args": "reservation", "post": True},
     "reservation_bytes": {"to": (P.SEE_DUTIES,), "args": "reservation_bytes"},
+    "uploads": {"to": (P.REVEAL_PERSON,)},
+    "upload_file": {"to": (P.REVEAL_PERSON,), "args": "upload"},
+    "upload_shown": {"to": (P.REVEAL_PERSON,), "args": "upload"},
+    "upload_delete": {"to": (P.RECORD_PROOF,), "args": "upload", "post": True, "decide": True},
     "recipients_csv": {"to": (P.SEE_CASES,), "args": "case"},
     "retention": {"to": (P.SEE_DUTIES,)},
     "erasure_ask": {"to": (P.ERASE_ASK,), "post": True, "decide": True},
@@ -42,6 +49,13 @@ DUTIES: dict[str, dict[str, object]] = {
     "order_sign": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
     "order_refuse": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
 }
+
+
+def uploads_world(case: Case) -> dict[str, list[Any]]:
+    """A picture that a claimant sent."""
+    out = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(out, "PNG")
+    return {"upload": [uploads.upload_take(case=case, name="a.png", data=out.getvalue()).public_id]}
 
 
 def reservations_world() -> dict[str, list[Any]]:

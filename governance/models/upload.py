@@ -1,0 +1,63 @@
+"""Files from outside: held until they are judged, given out as attachments only, destroyed with their person."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from governance.models.case import Case
+from governance.models.vault import SealedText
+
+
+class Upload(models.Model):
+    """One file of one case. The bytes are sealed under the claimant's key; the row stays whatever becomes of them."""
+
+    class State(models.TextChoices):
+        """Where it stands; each is told to whoever sent it."""
+
+        HELD = "held", _("Held until it is scanned")
+        CLEAN = "clean", _("Taken")
+        REFUSED = "refused", _("Not taken")
+        INFECTED = "infected", _("Not taken: the scanner found something in it")
+        DELETED = "deleted", _("Deleted")
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="uploads")
+    subject = models.UUIDField()
+    name = SealedText()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
+    #: Of `screening.KINDS`, by the bytes.
+    kind = models.CharField(max_length=8, blank=True)
+    size = models.PositiveBigIntegerField()
+    digest = models.CharField(max_length=71)
+    #: Sealed bytes in the store, and the picture that may be shown in their place; empty where there are none.
+    artifact = models.CharField(max_length=71, blank=True)
+    shown = models.CharField(max_length=71, blank=True)
+    #: Why it was not taken, or why it still waits.
+    why = models.CharField(max_length=200, blank=True)
+    scanner = models.CharField(max_length=20, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(default=timezone.now)
+    received_at = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(null=True)
+    deleted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-received_at", "-id"]
+        indexes = [
+            models.Index(fields=["next_try_at"], name="upload_held", condition=models.Q(state="held")),
+            models.Index(fields=["case", "digest"], name="upload_same"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["held", "clean"]) | models.Q(artifact="", shown=""),
+                name="upload_refused_keeps_no_bytes",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"upload {self.pk}: {self.state}"

@@ -1,0 +1,154 @@
+"""Files that a claimant adds to a case: judged by their bytes, held until a scanner has seen them, never shown as sent.
+
+Nothing is dropped silently: a file that is not taken stays in the list with the reason, and one that waits says so.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from governance import clamd, dispatch, screening
+from governance.errors import Conflict, KeyDestroyed, Unfit
+from governance.evidence import ledger
+from governance.models import Case, Upload
+from governance.models.vault import bytes_seal, bytes_unseal, subject_readable
+from governance.policies import CLAIMANT, Actor, Permission, demand
+from governance.validators import TITLE_LENGTH, tidy
+
+SYSTEM = Actor.system("uploads")
+State = Upload.State
+MAX_FILES = 50
+BATCH = 20
+#: A scanner that does not answer is asked again after 1, 2, 4 ... minutes, and hourly in the end.
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+UNREACHABLE = "The scanner does not answer; the file waits and is scanned later."
+
+
+def upload_take(*, case: Case, name: str, data: bytes, actor: Actor = CLAIMANT) -> Upload:
+    """Keep a file, or the fact that it was not taken. The same bytes again are the same upload.
+
+    Raises:
+        Unfit: the case has as many files as it may have.
+        Conflict: the case is closed.
+    """
+    if actor is not CLAIMANT:
+        demand(actor, Permission.ENTER_CASE)
+    if not case.is_open:
+        raise Conflict(f"Case {case.number} is closed; nothing can be added to it.")
+    digest = dispatch.bytes_digest(data)
+    kept = case.uploads.filter(digest=digest, state__in=(State.HELD, State.CLEAN)).first()
+    if kept:
+        return kept
+    if case.uploads.exclude(state=State.DELETED).count() >= MAX_FILES:
+        raise Unfit(f"A case holds at most {MAX_FILES} files. Delete one, or name addresses instead.")
+    judged = screening.judge(data)
+    row = Upload(case=case, subject=case.claimant.subject, kind=judged.kind, size=len(data), digest=digest)
+    row.name = tidy(name)[:TITLE_LENGTH] or "file"
+    if judged.why:
+        row.state, row.why, row.settled_at = State.REFUSED, judged.why, timezone.now()
+    else:
+        row.artifact = dispatch.put_bytes(bytes_seal(row.subject, data, _context(row)))
+    with transaction.atomic():
+        row.save()
+        body = {"upload": str(row.public_id), "kind": row.kind, "bytes": row.size, "state": row.state}
+        ledger.append(action="upload.received", actor=actor, case=case, body=body)
+    if row.state == State.HELD:
+        upload_scan(upload=row, data=data)
+    return row
+
+
+def _context(row: Upload) -> str:
+    return f"upload:{row.public_id}"
+
+
+def _bytes(row: Upload, ref: str) -> bytes:
+    return bytes_unseal(row.subject, dispatch.read_bytes(ref), _context(row))
+
+
+def upload_scan(*, upload: Upload, data: bytes | None = None) -> Upload:
+    """Ask the scanner, where one is configured, and settle the file; without an answer it stays held."""
+    data = _bytes(upload, upload.artifact) if data is None else data
+    found = ""
+    if settings.CLAMD:
+        try:
+            found = clamd.scan(data, settings.CLAMD)
+        except clamd.Unreachable:
+            pause = min(FIRST_PAUSE * 2 ** min(upload.tries, 10), LONGEST_PAUSE)
+            upload.tries, upload.why, upload.next_try_at = upload.tries + 1, UNREACHABLE, timezone.now() + pause
+            upload.save(update_fields=["tries", "why", "next_try_at"])
+            return upload
+    picture = screening.shown(data) if upload.kind in screening.PICTURES and not found else b""
+    with transaction.atomic():
+        if found:
+            upload.state, upload.why = State.INFECTED, f"The scanner found {found}."
+        else:
+            upload.state, upload.why = State.CLEAN, ""
+            if picture:
+                upload.shown = dispatch.put_bytes(bytes_seal(upload.subject, picture, _context(upload)))
+        upload.scanner = "ClamAV" if settings.CLAMD else ""
+        _settle(upload, SYSTEM)
+    return upload
+
+
+def _settle(upload: Upload, actor: Actor) -> None:
+    """Write the state that a file ends in, once; the bytes of what is not kept are deleted after the commit."""
+    gone = [] if upload.state == State.CLEAN else [ref for ref in (upload.artifact, upload.shown) if ref]
+    if gone:
+        upload.artifact = upload.shown = ""
+    before = (State.HELD, State.CLEAN) if upload.state == State.DELETED else (State.HELD,)
+    upload.settled_at = timezone.now()
+    names = ("state", "why", "scanner", "artifact", "shown", "settled_at", "deleted_by_id")
+    if not Upload.objects.filter(pk=upload.pk, state__in=before).update(**{n: getattr(upload, n) for n in names}):
+        raise Conflict("Somebody else settled this file in the meantime; load it again.")
+    body = {"upload": str(upload.public_id), "state": upload.state, "scanner": upload.scanner}
+    ledger.append(action="upload.settled", actor=actor, case=upload.case, body=body)
+    transaction.on_commit(lambda: [dispatch.discard(ref) for ref in gone])
+
+
+@transaction.atomic
+def upload_delete(*, upload: Upload, actor: Actor) -> Upload:
+    """Delete the bytes: the claimant at any time, the desk when it has seen what it needed to see.
+
+    Raises:
+        Conflict: there are no bytes any more, or the case is under a legal hold.
+    """
+    if actor is not CLAIMANT:
+        demand(actor, Permission.RECORD_PROOF)
+    if upload.case.held_at is not None:
+        raise Conflict("A legal hold keeps everything of this case; it can be deleted when the hold is lifted.")
+    upload.state, upload.why, upload.deleted_by = State.DELETED, "", actor.user
+    _settle(upload, actor)
+    return upload
+
+
+def upload_read(*, upload: Upload, actor: Actor, shown: bool = False) -> bytes:
+    """The bytes as they were sent, or the picture that may be shown in their place.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Conflict: held, not taken or deleted.
+    """
+    demand(actor, Permission.REVEAL_PERSON)
+    ref = upload.shown if shown else upload.artifact
+    if upload.state != State.CLEAN or not ref:
+        raise Conflict(upload.why or "There is nothing to be read of this file.")
+    return _bytes(upload, ref)
+
+
+def uploads_sweep() -> int:
+    """Scan again what still waits. A person who was erased meanwhile has no key: their file goes, unread."""
+    due = Upload.objects.filter(state=State.HELD, next_try_at__lte=timezone.now()).select_related("case__claimant")
+    done = 0
+    for row in due.order_by("next_try_at")[:BATCH]:
+        if not subject_readable(row):
+            Upload.objects.filter(pk=row.pk).update(state=State.DELETED, artifact="", shown="", why="")
+            continue
+        try:
+            upload_scan(upload=row)
+        except (Conflict, KeyDestroyed):
+            continue
+        done += 1
+    return done
