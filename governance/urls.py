@@ -9,6 +9,7 @@ from governance.web import (
     administration,
     auditor,
     bulk,
+    case_import,
     case_letter,
     casework,
     claimant,
@@ -68,6 +69,7 @@ accounts: list[URLPattern | URLResolver] = [
 staff: list[URLPattern | URLResolver] = [
     path("cases/", casework.cases, name="cases"),
     path("cases/new/", casework.case_new, name="case_new"),
+    path("cases/import/", case_import.page, name="cases_import"),
     path("cases/find/", desk_pages.find, name="cases_find"),
     path("cases/workload/", desk_pages.workload, name="cases_workload"),
     path("cases/filters/", desk_pages.filter_keep, name="filter_keep"),

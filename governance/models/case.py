@@ -76,6 +76,7 @@ class Channel(models.TextChoices):
     POST = "post", _("Post")
     PHONE = "phone", _("Telephone")
     HOUSE = "house", _("Opened by the house")
+    IMPORT = "import", _("Taken over from another system")
 
 
 def house_language() -> str:
@@ -163,6 +164,8 @@ class Case(models.Model):
     extended_on = models.DateField(null=True)
     officer = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    #: The number that the case had in another system; empty where it came here first.
+    external = models.CharField(max_length=60, blank=True)
     status_token = models.CharField(max_length=64, unique=True)
     confirm_token = models.CharField(max_length=64, unique=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
@@ -186,6 +189,7 @@ class Case(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=Status.values), name="case_status_known"),
             models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="case_kind_known"),
+            models.UniqueConstraint(fields=["external"], condition=~models.Q(external=""), name="case_external_once"),
             models.CheckConstraint(
                 condition=models.Q(parent=None, relation="")
                 | models.Q(parent__isnull=False, relation__in=Relation.values),

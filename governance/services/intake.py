@@ -35,7 +35,8 @@ class Item:
     replacement: str = ""
 
 
-def _problems(kind: Kind, law: str, items: Sequence[Item], received_on: date) -> list[str]:
+def problems_of(kind: Kind, law: str, items: Sequence[Item], received_on: date) -> list[str]:
+    """What speaks against filing this; empty where nothing does."""
     problems = []
     if law not in LAWS or kind not in LAWS[law].kinds:
         fitting = ", ".join(law.code for law in laws_for(kind))
@@ -69,11 +70,14 @@ def case_file(
     received_on: date | None = None,
     language: str = "",
     place: str = "",
+    external: str = "",
+    tell: bool = True,
 ) -> Case:
     """File a request; the clock runs from now, or from the day `received_on` that staff enter.
 
     `place` is the country whose calendar counts (`IE`, `DE-BY`), where it is not the house's. A request whose date has
-    passed already is taken all the same; it is recorded as missed at once.
+    passed already is taken all the same; it is recorded as missed at once. A case taken over from another system keeps
+    its number there as `external`, and writes no receipt unless `tell`.
 
     Raises:
         Unfit: every problem of the input at once.
@@ -82,7 +86,7 @@ def case_file(
     if actor is not CLAIMANT:
         demand(actor, Permission.ENTER_CASE)
     received = received_on or timezone.localdate()
-    if problems := _problems(kind, law, items, received):
+    if problems := problems_of(kind, law, items, received):
         raise Unfit(problems)
     # The key is made first, in its own database: a key without data harms nobody.
     subject = subject_create()
@@ -95,14 +99,15 @@ def case_file(
         case.received_on, case.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due
         case.status_token = token_hash(link_token(case.public_id, "status"))
         case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
-        case.entered_by = actor.user
+        case.entered_by, case.external = actor.user, external
         case.save()
         clock.case = case
         clock.save()
         _keep_items(case, items)
         facts = {**_facts(case), "rule": f"{clock.law} {clock.version}", "items": len(items)}
         ledger.append(action="case.received", actor=actor, case=case, body=facts)
-        letter_send(case=case, template="received")
+        if tell:
+            letter_send(case=case, template="received")
         deadlines.date_watch(clock)
     return case
 

@@ -87,6 +87,7 @@ _CHANNELS = {
     Channel.FORM: gettext_lazy("by this form"),
     Channel.API: gettext_lazy("through the interface"),
     Channel.POST: gettext_lazy("by post"),
+    Channel.IMPORT: gettext_lazy("in an earlier system"),
     Channel.PHONE: gettext_lazy("by telephone"),
     Channel.HOUSE: gettext_lazy("by ourselves"),
 }

@@ -43,6 +43,7 @@ READ_CASE = Door(to=(P.SEE_CASES,), args="case")
 DOORS: dict[str, Door] = {
     "cases": Door(to=(P.SEE_CASES,)),
     "case_new": Door(to=(P.ENTER_CASE,)),
+    "cases_import": Door(to=(P.ENTER_CASE,), decide=True),
     "cases_find": Door(to=(P.SEE_CASES,), post=True),
     "cases_workload": Door(to=(P.SEE_CASES,)),
     "filter_keep": Door(to=(P.SEE_CASES,), post=True),
