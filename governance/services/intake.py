@@ -13,7 +13,7 @@ from governance.clocks import LAWS, laws_for, local_day, rows
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Case, Channel, Claimant, ClaimedItem, Disposition, Kind, Status
+from governance.models import Case, CaseClock, Channel, Claimant, ClaimedItem, Disposition, Kind, Status
 from governance.models.vault import subject_create
 from governance.notifications.languages import nearest
 from governance.policies import CLAIMANT, Actor, Permission, demand
@@ -97,12 +97,8 @@ def case_file(
         because = f"{'Entered by staff' if actor.user else 'Named by the claimant'}: {LAWS[law].title}."
         clock = rows.begin(case, received=received_on or timezone.now(), because=because, place=place, by=actor.user)
         case.received_on, case.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due
-        case.status_token = token_hash(link_token(case.public_id, "status"))
-        case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
         case.entered_by, case.external = actor.user, external
-        case.save()
-        clock.case = case
-        clock.save()
+        _keep(case, clock)
         _keep_items(case, items)
         facts = {**_facts(case), "rule": f"{clock.law} {clock.version}", "items": len(items)}
         ledger.append(action="case.received", actor=actor, case=case, body=facts)
@@ -110,6 +106,15 @@ def case_file(
             letter_send(case=case, template="received")
         deadlines.date_watch(clock)
     return case
+
+
+def _keep(case: Case, clock: CaseClock) -> None:
+    """The case with its private links, then the clock that runs on it."""
+    case.status_token = token_hash(link_token(case.public_id, "status"))
+    case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
+    case.save()
+    clock.case = case
+    clock.save()
 
 
 def _keep_items(case: Case, items: Sequence[Item]) -> None:
