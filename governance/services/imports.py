@@ -1,7 +1,7 @@
 """Cases of another system, from a CSV file: checked whole before anything is filed, and never filed twice.
 
-Columns: `external` (its number there), `kind`, `law`, `received_on` (ISO date), `name`, `email`, `title`, `text`; optional
-`place` (`IE`, `DE-BY`), `language`, `replacement`. Lines with one `external` are several works of one case.
+Columns: `external` (its number there), `kind`, `law`, `received_on` (ISO date), `name`, `email`, `title`, `text`;
+optional `place` (`IE`, `DE-BY`), `language`, `replacement`. Lines with one `external` are works of one case.
 """
 
 from __future__ import annotations

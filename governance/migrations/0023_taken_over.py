@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0021_reservations'),
+        ('governance', '0022_uploads'),
     ]
 
     operations = [
