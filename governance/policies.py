@@ -67,6 +67,8 @@ class Permission(enum.Enum):
     SEE_OUTBOX = "see the outbox"
     SEND_AGAIN = "send a message again"
     MANAGE_WEBHOOKS = "manage webhooks"
+    PROPOSE_ABUSE = "propose a finding of abuse"
+    APPROVE_ABUSE = "approve a finding of abuse"
     CHECK_RESERVATION = "read the reservations of an address"
 
 
@@ -129,7 +131,8 @@ _MESSAGES: dict[Role, frozenset[Permission]] = {
 }
 #: What comes from the outside: reservations, uploads, abuse, keys of agents.
 _OUTSIDE: dict[Role, frozenset[Permission]] = {
-    Role.LEGAL: frozenset({P.CHECK_RESERVATION}),
+    Role.LEGAL: frozenset({P.CHECK_RESERVATION, P.PROPOSE_ABUSE}),
+    Role.APPROVER: frozenset({P.APPROVE_ABUSE}),
     Role.ENGINEER: frozenset({P.CHECK_RESERVATION}),
 }
 _TABLES = (_CASEWORK, _DUTIES, _MESSAGES, _OUTSIDE)

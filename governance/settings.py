@@ -184,6 +184,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "filing": env.text("LETHE_FILING_RATE", "20/hour"),
+        "filing_plain": env.text("LETHE_FILING_PLAIN_RATE", "10/hour"),
         "status": "120/hour",
         "pages": "240/hour",
         "verify": "60/hour",
@@ -231,6 +232,10 @@ RETENTION = env.choice("LETHE_RETENTION", ("people", "schedule"))
 CONTROLLER_CONTACT = env.text("LETHE_CONTROLLER_CONTACT")
 DPO = env.text("LETHE_DPO")
 TRANSFERS = env.text("LETHE_TRANSFERS", "None by this installation itself")
+#: Zero bits that the browser of whoever files has to find: 16 are 65,000 hashes, about a second of a telephone.
+WORK_BITS = env.number("LETHE_WORK_BITS", 16)
+if not 0 <= WORK_BITS <= 28:
+    raise ImproperlyConfigured(f"LETHE_WORK_BITS={WORK_BITS}: between 0 and 28.")
 #: The scanner of uploads: unix:/path or tcp://host:port; without one files are judged by their bytes alone.
 CLAMD = env.socket_address("LETHE_CLAMD")
 #: Whom to tell of a weakness (security.txt): a mailto: or https: address; without one there is no such file.

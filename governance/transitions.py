@@ -91,7 +91,10 @@ def _machine(event: Any, **more: Any) -> Transition:
 
 def _withdrawn() -> Transition:
     return Transition(
-        event=_("the claimant takes the request back"), by=(P.WITHDRAW,), job="notify", needs_disposition=True
+        event=_("the claimant takes the request back; early on, two people find abuse"),
+        by=(P.WITHDRAW, P.APPROVE_ABUSE),
+        job="notify",
+        needs_disposition=True,
     )
 
 

@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from governance.evidence import leaf, merkle
 from governance.models import (
+    AbuseFinding,
     Decision,
     LedgerOpening,
     Plan,
@@ -39,6 +40,8 @@ _ACTIONS = {
     "policy.approved": "digest",
     "people.role_proposed": "grant",
     "people.role_granted": "grant",
+    "abuse.proposed": "finding",
+    "abuse.found": "finding",
 }
 
 
@@ -97,10 +100,18 @@ def _claimed() -> Iterator[tuple[str, Signed]]:
         words = f"Policy {policy.version}"
         yield f"{words}, proposal", ("policy.proposed", 0, policy.digest, policy.proposed_by_id)
         yield f"{words}, approval", ("policy.approved", 0, policy.digest, policy.approved_by_id or 0)
+    yield from _abuse()
     for grant in RoleGrant.objects.exclude(approved_by=None):
         words = f"Role {grant.role} of account {grant.person_id}"
         yield f"{words}, proposal", ("people.role_proposed", 0, str(grant.pk), grant.proposed_by_id)
         yield f"{words}, approval", ("people.role_granted", 0, str(grant.pk), grant.approved_by_id or 0)
+
+
+def _abuse() -> Iterator[tuple[str, Signed]]:
+    for row in AbuseFinding.objects.exclude(approved_by=None).select_related("case"):
+        words, about = f"Finding of abuse in case {row.case.number}", str(row.pk)
+        yield f"{words}, proposal", ("abuse.proposed", row.case_id, about, row.proposed_by_id)
+        yield f"{words}, approval", ("abuse.found", row.case_id, about, row.approved_by_id or 0)
 
 
 def _roles() -> Iterator[str]:

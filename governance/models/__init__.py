@@ -1,5 +1,6 @@
 """Every aggregate of the house, one file each."""
 
+from governance.models.abuse import AbuseFinding
 from governance.models.case import (
     Case,
     CaseLink,
@@ -41,6 +42,7 @@ from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
+    "AbuseFinding",
     "AiModel",
     "Attempt",
     "Case",

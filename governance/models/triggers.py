@@ -26,6 +26,8 @@ SIGNERS = {
     "grant": ("administrator",),
     "erasure": ("legal",),
     "erasure_approval": ("approver",),
+    "abuse": ("legal",),
+    "abuse_approval": ("approver",),
 }
 
 
@@ -82,7 +84,7 @@ _POLICY, _GRANT, _USER = "governance_verificationpolicy", "governance_rolegrant"
 _CONTESTED = "whoever took part in the decision that is contested does not decide again"
 _ENTRY, _OPENING, _CASE = "governance_ledgerentry", "governance_ledgeropening", "governance_case"
 _ORDER, _PLACES = "governance_versionorder", "governance_placestate"
-_ERASURE = "governance_erasure"
+_ERASURE, _ABUSE = "governance_erasure", "governance_abusefinding"
 _STEP = "a second signature is a step of its own"
 _FINAL = "what was signed is never changed"
 _ROLE = "the role of this person does not sign here"
@@ -233,6 +235,20 @@ GUARDS: tuple[Guard, ...] = (
         "erasure_approver", _ERASURE, "UPDATE",
         f"{_set('approved_by_id')} AND NOT {_signed('NEW.approved_by_id', 'erasure_approval')}", _ROLE,
     ),
+    # Findings of abuse
+    Guard("abuse_insert", _ABUSE, "INSERT", "NEW.approved_by_id IS NOT NULL OR NEW.returned_by_id IS NOT NULL", _STEP),
+    Guard("abuse_proposer", _ABUSE, "INSERT", f"NOT {_signed('NEW.proposed_by_id', 'abuse')}", _ROLE),
+    Guard(
+        "abuse_update", _ABUSE, "UPDATE",
+        "OLD.approved_at IS NOT NULL OR OLD.returned_at IS NOT NULL OR "
+        + _changed("case_id", "ground", "reasons", "proposed_by_id", "proposed_at"), _FINAL,
+    ),
+    Guard(
+        "abuse_approver", _ABUSE, "UPDATE",
+        f"{_set('approved_by_id')} AND (NOT {_signed('NEW.approved_by_id', 'abuse_approval')} OR "
+        f"{_filer('NEW.approved_by_id', 'NEW.case_id')})", _ROLE,
+    ),
+    Guard("abuse_delete", _ABUSE, "DELETE", "", "a finding stays"),
     Guard("order_delete", _ORDER, "DELETE", "", "orders are append-only"),
     Guard(
         "order_legal", _ORDER, "UPDATE",
@@ -298,7 +314,7 @@ _USED = (
 )
 USED = f"{PREFIX}user_role_used"
 #: Emptying a whole table goes past triggers on rows; only PostgreSQL can do it.
-EMPTIED = (_ENTRY, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES, _ERASURE)
+EMPTIED = (_ENTRY, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES, _ERASURE, _ABUSE)
 
 
 def install(connection: BaseDatabaseWrapper) -> None:

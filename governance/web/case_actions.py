@@ -15,7 +15,7 @@ from governance.clocks import LAWS
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
 from governance.services import clocks, decision, intake, planning, proof, recipients, release, review
-from governance.web import clock_forms, desk_forms, follow_up, recipient_forms
+from governance.web import abuse_actions, clock_forms, desk_forms, follow_up, recipient_forms
 from governance.web import desk_actions as desk
 from governance.web import staff_forms as forms
 from governance.web.propose_form import ProposeForm
@@ -185,5 +185,9 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "hold": Action(permissions=(P.HOLD,), form=desk_forms.HoldForm, perform=desk.hold),
         "lift_ask": Action(permissions=(P.HOLD,), form=desk_forms.LiftForm, perform=desk.lift_ask),
         "lift": Action(permissions=(P.HOLD,), form=forms.ConfirmForm, perform=desk.lift),
+        "abuse": Action(permissions=(P.PROPOSE_ABUSE,), form=abuse_actions.AbuseForm, perform=abuse_actions.propose),
+        "abuse_second": Action(
+            permissions=(P.APPROVE_ABUSE,), form=abuse_actions.AbuseSecondForm, perform=abuse_actions.answer
+        ),
     }
 )

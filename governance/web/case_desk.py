@@ -13,7 +13,7 @@ from governance.models import Case, CaseLink, Hold, Note
 from governance.policies import Actor, Permission, may
 from governance.selectors import cases as select
 from governance.services.holds import hold_of
-from governance.web import case_words
+from governance.web import abuse_actions, case_words
 from governance.web.case_panel import Desk, Panel, address, when
 
 ERASED = "—"
@@ -41,6 +41,8 @@ def extras(desk: Desk) -> list[Panel]:
         offer("note", _("Write an internal note"), _("Keep the note"))
     if may(actor, Permission.HOLD):
         _hold(desk, hold_of(case), offer)
+    for name, title, submit in abuse_actions.offers(case, actor):
+        offer(name, title, submit)
     declared = any(one.person == actor.user for one in select.interests(case))
     if may(actor, Permission.DECLARE) and case.is_open and not declared:
         offer("declare", _("Declare a conflict of interest"), _("Declare it"))
@@ -69,6 +71,8 @@ def notices(case: Case, actor: Actor, partial: str) -> list[dict[str, str]]:
             text = f"{text} {asked % {'name': hold.lift_asked_by}}"
         title = _("Legal hold since %(day)s") % {"day": date_format(case.held_at, "j F Y")}
         found.append({"kind": "at_risk", "title": title, "text": text})
+    if mark := abuse_actions.notice(case):
+        found.append(mark)
     if partial:
         found.append({"kind": "info", "title": _("You decide nothing in this case"), "text": partial})
     return found

@@ -8,8 +8,13 @@ from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from rest_framework.throttling import ScopedRateThrottle
 
+from governance.web import work
+
+#: Said to whoever filled in what people do not see; a person whose program did it knows what to do.
+TRAPPED = gettext_lazy("A field was filled in that people do not see; leave it empty, then send the form again.")
 View = Callable[..., HttpResponseBase]
 
 
@@ -32,14 +37,23 @@ class PageThrottle(ScopedRateThrottle):
 
 
 def spend(request: HttpRequest, scope: str) -> HttpResponse | None:
-    """Count one use of a scope (`DEFAULT_THROTTLE_RATES`); the page to answer with when there is none left."""
-    throttle = PageThrottle(scope)
-    if throttle.spend(request):
-        return None
-    wait = int(throttle.wait() or 60) + 1
-    response = render(request, "429.html", {"minutes": -(-wait // 60)}, status=429)
-    response["Retry-After"] = str(wait)
-    return response
+    """Count one use of a scope (`DEFAULT_THROTTLE_RATES`); the page to answer with when there is none left.
+
+    Whoever files and has computed nothing counts against a lower limit too; what fills in the hidden field is told so.
+    """
+    scopes = [scope]
+    if scope == "filing":
+        if request.POST.get(work.TRAP):
+            return render(request, "refused.html", {"problems": [TRAPPED]}, status=422)
+        if not work.proven(request.POST.get(work.FIELD, "")):
+            scopes.append("filing_plain")
+    for throttle in map(PageThrottle, scopes):
+        if not throttle.spend(request):
+            wait = int(throttle.wait() or 60) + 1
+            response = render(request, "429.html", {"minutes": -(-wait // 60)}, status=429)
+            response["Retry-After"] = str(wait)
+            return response
+    return None
 
 
 def limited(scope: str, *, methods: tuple[str, ...] = ("POST",)) -> Callable[[View], View]:

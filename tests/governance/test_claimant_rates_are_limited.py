@@ -12,7 +12,7 @@ from tests.governance.test_claimant_files_a_privacy_request import GOOD
 
 @pytest.fixture(autouse=True)
 def _small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = {"filing": "2/hour", "status": "3/hour", "pages": "5/hour", "verify": "1/hour"}
+    rates = {"filing": "2/hour", "filing_plain": "2/hour", "status": "3/hour", "pages": "5/hour", "verify": "1/hour"}
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
 
 

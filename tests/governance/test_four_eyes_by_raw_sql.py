@@ -65,6 +65,8 @@ def test_the_roles_that_sign_are_those_of_the_policy() -> None:
         "grant": Permission.MANAGE_USERS,
         "erasure": Permission.ERASE_ASK,
         "erasure_approval": Permission.ERASE_APPROVE,
+        "abuse": Permission.PROPOSE_ABUSE,
+        "abuse_approval": Permission.APPROVE_ABUSE,
     }
     assert asked.keys() == triggers.SIGNERS.keys()
     for name, permission in asked.items():

@@ -82,6 +82,8 @@ DOORS: dict[str, Door] = {
     "case_strike": Door(to=(P.NOTES,), args="case", post=True),
     "case_declare": Door(to=(P.DECLARE,), args="case", post=True),
     "case_hold": Door(to=(P.HOLD,), args="case", post=True, decide=True),
+    "case_abuse": Door(to=(P.PROPOSE_ABUSE,), args="case", post=True, decide=True),
+    "case_abuse_second": Door(to=(P.APPROVE_ABUSE,), args="case", post=True, decide=True),
     "case_lift_ask": Door(to=(P.HOLD,), args="case", post=True, decide=True),
     "case_lift": Door(to=(P.HOLD,), args="case", post=True, decide=True),
     "models": Door(to=(P.SEE_MODELS,)),
