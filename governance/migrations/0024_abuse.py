@@ -11,7 +11,7 @@ import governance.models.vault
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0022_uploads'),
+        ('governance', '0023_taken_over'),
     ]
 
     operations = [
