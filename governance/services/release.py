@@ -45,6 +45,7 @@ def release_sign(*, case: Case, actor: Actor) -> Release:
     if not Release.objects.filter(pk=release.pk, **{f"{side}_by": None}).update(**columns):
         raise Conflict("This signature is there already.")
     release.refresh_from_db()
+    case.release = release  # what the caller holds is as it was before the signature
     ledger.append(
         action="release.signed", actor=actor, case=case, body={"side": side, "version": release.version.artifact}
     )
