@@ -92,6 +92,7 @@ def child_open(
     claimant = parent.claimant
     child = Case(kind=parent.kind, law=parent.law, channel=channel, claimant=claimant, parent=parent, relation=relation)
     child.status, child.language, child.entered_by = S.REVIEW, parent.language, actor.user
+    child.capacity = parent.capacity
     child.officer = None if relation in CONTESTED else parent.officer
     clock = rows.begin(child, received=timezone.now(), because=f"The law of case {parent.number}, which it follows.")
     child.received_on, child.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due

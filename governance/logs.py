@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-_SECRET = re.compile(r"/(status|confirm|requests)/[^/\s\"']+")
+_SECRET = re.compile(r"/(status|confirm|requests|draft)/[^/\s\"']+")
 
 
 class MaskLinks(logging.Filter):

@@ -46,7 +46,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "governance.web.languages.LanguageMiddleware",
     "governance.web.uploads.UploadLimitMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -126,7 +126,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+#: Of the pages for everybody; letters have the same (governance.notifications.languages).
+LANGUAGES = [("en", "English"), ("de", "German"), ("fr", "French"), ("es", "Spanish"), ("it", "Italian"),
+             ("pt", "Portuguese"), ("ar", "Arabic")]  # fmt: skip
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.text("LETHE_TIME_ZONE", "UTC")
 USE_I18N = USE_TZ = True

@@ -9,6 +9,7 @@ from celery import shared_task
 from governance.services import (
     containment,
     deadlines,
+    drafts,
     jobs,
     matching,
     notification,
@@ -105,7 +106,7 @@ def watch_deadlines() -> int:
 @shared_task(name="governance.dispose")
 def dispose() -> int:
     """Old weights whose day has come, and personal data whose time is over."""
-    return release.dispose_due() + retention.retention_run()
+    return release.dispose_due() + retention.retention_run() + drafts.drafts_expire()
 
 
 @shared_task(name="governance.recheck_reservations")

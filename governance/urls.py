@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from governance.api import views
+from governance.models import Kind
 from governance.web import (
     administration,
     auditor,
@@ -15,6 +16,7 @@ from governance.web import (
     claimant,
     claimant_files,
     executive,
+    filing,
     letter_pages,
     operations,
     outbox_pages,
@@ -28,11 +30,16 @@ from governance.web import desk as desk_pages
 from governance.web.accounts import desk
 from governance.web.case_actions import ACTIONS
 from governance.web.duty_urls import staff as duties
+from governance.web.steps import FLOWS
 
 public: list[URLPattern | URLResolver] = [
     path("", claimant.home, name="home"),
-    path("opt-out/", claimant.opt_out, name="opt_out"),
-    *(path(f"{kind}/", claimant.filing(kind), name=kind) for kind in claimant.FORMS),
+    path("opt-out/", filing.start(Kind.COPYRIGHT), name="opt_out"),
+    *(path(f"{kind}/", filing.start(kind), name=kind) for kind in FLOWS if kind is not Kind.COPYRIGHT),
+    path("draft/<slug:token>/", filing.resume, name="draft"),
+    path("draft/<slug:token>/save/", filing.save, name="draft_save"),
+    path("draft/<slug:token>/discard/", filing.discard, name="draft_discard"),
+    path("draft/<slug:token>/<slug:name>/", filing.step, name="draft_step"),
     path("receipt/", claimant.receipt, name="receipt"),
     path("confirm/<slug:token>/", claimant.confirm, name="confirm"),
     path("status/<slug:token>/", claimant.status, name="status"),

@@ -15,6 +15,7 @@ TITLE_LENGTH = 200
 ADDRESS_LENGTH = 500
 #: Control characters and marks that turn the direction of what follows (a title must not disguise itself).
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.ASCII)
 web_address = URLValidator(
     schemes=["http", "https"], message=gettext_lazy("Write a whole address that begins with https:// or http://.")
 )
@@ -43,3 +44,20 @@ def no_nul(value: str) -> None:
 def tidy(value: str) -> str:
     """A line without hidden characters, in composed form: for names that a file brings along."""
     return " ".join(unicodedata.normalize("NFC", _HIDDEN.sub(" ", value)).split())
+
+
+def domain_name(value: str) -> str:
+    """A domain as it is looked up: lower case, without scheme and path, an international name in its ASCII form.
+
+    Raises:
+        ValidationError: it is no domain with at least two parts.
+    """
+    text = value.strip().lower()
+    text = re.sub(r"^[a-z]+://", "", text).strip("/").removesuffix(".")
+    try:
+        ascii_form = text.encode("idna").decode()
+    except UnicodeError:
+        ascii_form = ""
+    if not _DOMAIN.fullmatch(ascii_form):
+        raise ValidationError(_("Write the domain without a path, for example example.org"))
+    return ascii_form

@@ -2,6 +2,7 @@
 
 from governance.models.abuse import AbuseFinding
 from governance.models.case import (
+    Capacity,
     Case,
     CaseLink,
     Channel,
@@ -26,6 +27,7 @@ from governance.models.catalogue import (
 from governance.models.clock import CaseClock, ClockAlarm, ClockExtension, ClockPause
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
+from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
 from governance.models.evidence import Letter, Report
@@ -45,6 +47,7 @@ __all__ = [
     "AbuseFinding",
     "AiModel",
     "Attempt",
+    "Capacity",
     "Case",
     "CaseClock",
     "CaseLink",
@@ -59,6 +62,8 @@ __all__ = [
     "Deployment",
     "Disposal",
     "Disposition",
+    "Draft",
+    "DraftWork",
     "Erasure",
     "FilterList",
     "Forecast",

@@ -79,6 +79,16 @@ class Channel(models.TextChoices):
     IMPORT = "import", _("Taken over from another system")
 
 
+class Capacity(models.TextChoices):
+    """In which capacity somebody asks."""
+
+    SELF = "self", _("For themselves")
+    AGENT = "agent", _("As an agent, with a mandate")
+    HEIR = "heir", _("As an heir")
+    SOCIETY = "society", _("As a collecting society")
+    GUARDIAN = "guardian", _("As a parent or guardian")
+
+
 def house_language() -> str:
     """The language of letters where nothing else is known."""
     return settings.LANGUAGE_CODE
@@ -100,6 +110,8 @@ class Claimant(models.Model):
     subject = models.UUIDField(unique=True)
     name = SealedText()
     email = SealedText()
+    #: For whom they ask, where it is not for themselves.
+    principal = SealedText(default=b"")
     #: Keyed hash of the address, by which alone it is searched; cleared with the subject's key.
     email_mark = models.CharField(max_length=32, blank=True, db_index=True)
     email_confirmed_at = models.DateTimeField(null=True)
@@ -154,6 +166,7 @@ class Case(models.Model):
     #: In which language the claimant is written to.
     language = models.CharField(max_length=8, default=house_language)
     claimant = models.ForeignKey(Claimant, on_delete=models.PROTECT, related_name="cases")
+    capacity = models.CharField(max_length=8, choices=Capacity.choices, default=Capacity.SELF)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.RECEIVED)
     return_to = models.CharField(max_length=16, blank=True)
     disposition = models.CharField(max_length=20, choices=Disposition.choices, blank=True)
@@ -168,6 +181,9 @@ class Case(models.Model):
     external = models.CharField(max_length=60, blank=True)
     status_token = models.CharField(max_length=64, unique=True)
     confirm_token = models.CharField(max_length=64, unique=True)
+    #: How often the private link was changed, and until when the present one opens the page; a letter renews it.
+    link_round = models.PositiveSmallIntegerField(default=0)
+    link_until = models.DateTimeField(null=True)
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
     relation = models.CharField(max_length=12, choices=Relation.choices, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -246,6 +262,10 @@ class ClaimedItem(models.Model):
         FILE = "file", _("File")
         URL = "url", _("Address")
         FACT = "fact", _("Fact")
+        DOMAIN = "domain", _("Website with works")
+        NUMBER = "number", _("Registry number")
+        #: Of a picture, a recording or a document only the digest is kept.
+        DIGEST = "digest", _("File, kept as its digest only")
         #: Read by people, never looked for: the question that led to a passage, a person's own situation.
         CONTEXT = "context", _("What the claimant adds")
 

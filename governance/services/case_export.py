@@ -88,7 +88,8 @@ def _case(case: Case) -> dict[str, Any]:
         "closed_at": case.closed_at,
         "parent": case.parent.number if case.parent else None,
         "relation": case.relation,
-        "person": {"name": case.claimant.name, "email": case.claimant.email},
+        "person": {"name": case.claimant.name, "email": case.claimant.email, "acts_for": case.claimant.principal},
+        "capacity": case.capacity,
         "items": [{"form": i.form, "title": i.title, "text": i.text} for i in case.items.all()],
         "proofs": [
             {"level": p.level, "note": p.note, "recorded_by": str(p.recorded_by or ""), "at": p.recorded_at}

@@ -21,7 +21,10 @@ from governance.models import Case, ClaimedItem, Decision, FilterList, WorkFinge
 from governance.policies import CONTAINMENT_LEVEL, Actor, Permission, demand
 from governance.secrets import read_secret
 
+Form = ClaimedItem.Form
 SHINGLE = 8
+#: What holds no text of a work, so that nothing can be looked for by it.
+WITHOUT_TEXT = (Form.URL, Form.DOMAIN, Form.NUMBER, Form.DIGEST, Form.CONTEXT)
 NOTE = (
     "Keyed hashes of word runs. Without the key nothing can be tested against this list; it shows how many works there "
     "are, how long each is and which share passages. With the key anyone can test a guess, so short works such as "
@@ -38,7 +41,7 @@ def take(case: Case) -> int:
     """Fingerprint every work of the case that has text and none yet; how many were made."""
     known = set(case.fingerprints.values_list("item_id", flat=True))
     made = 0
-    for item in case.items.exclude(form=ClaimedItem.Form.URL).exclude(pk__in=known):
+    for item in case.items.exclude(form__in=WITHOUT_TEXT).exclude(pk__in=known):
         found = dispatch.fingerprint(str(item.pk), item.text, key())
         if found is None:
             continue

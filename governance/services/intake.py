@@ -13,7 +13,17 @@ from governance.clocks import LAWS, laws_for, local_day, rows
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Case, CaseClock, Channel, Claimant, ClaimedItem, Disposition, Kind, Status
+from governance.models import (
+    Capacity,
+    Case,
+    CaseClock,
+    Channel,
+    Claimant,
+    ClaimedItem,
+    Disposition,
+    Kind,
+    Status,
+)
 from governance.models.vault import subject_create
 from governance.notifications.languages import nearest
 from governance.policies import CLAIMANT, Actor, Permission, demand
@@ -27,12 +37,29 @@ MAX_TEXT = 2_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One claimed work, passage or fact: `form` is text, file, url or fact; `replacement` what is right instead."""
+    """One claimed work, passage or fact: `form` is one of `ClaimedItem.Form`; `replacement` what is right instead."""
 
     form: str
     title: str
     text: str
     replacement: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acts:
+    """In which capacity somebody asks, and for whom."""
+
+    capacity: Capacity = Capacity.SELF
+    principal: str = ""
+
+    def problems(self) -> list[str]:
+        """Whoever acts for somebody names them; nobody acts for somebody and for themselves."""
+        if (self.capacity == Capacity.SELF) == bool(self.principal.strip()):
+            return ["Name the person for whom you ask; leave it empty if you ask for yourself."]
+        return []
+
+
+FOR_ONESELF = Acts()
 
 
 def problems_of(kind: Kind, law: str, items: Sequence[Item], received_on: date) -> list[str]:
@@ -72,12 +99,13 @@ def case_file(
     place: str = "",
     external: str = "",
     tell: bool = True,
+    acts: Acts = FOR_ONESELF,
 ) -> Case:
     """File a request; the clock runs from now, or from the day `received_on` that staff enter.
 
     `place` is the country whose calendar counts (`IE`, `DE-BY`), where it is not the house's. A request whose date has
     passed already is taken all the same; it is recorded as missed at once. A case taken over from another system keeps
-    its number there as `external`, and writes no receipt unless `tell`.
+    its number there as `external`, and writes no receipt unless `tell`. `acts`: for whom they ask.
 
     Raises:
         Unfit: every problem of the input at once.
@@ -86,13 +114,13 @@ def case_file(
     if actor is not CLAIMANT:
         demand(actor, Permission.ENTER_CASE)
     received = received_on or timezone.localdate()
-    if problems := problems_of(kind, law, items, received):
+    if problems := problems_of(kind, law, items, received) + acts.problems():
         raise Unfit(problems)
     # The key is made first, in its own database: a key without data harms nobody.
     subject = subject_create()
     with transaction.atomic():
-        claimant = Claimant.objects.create(subject=subject, name=name, email=email)
-        case = Case(kind=kind, law=law, channel=channel, claimant=claimant)
+        claimant = Claimant.objects.create(subject=subject, name=name, email=email, principal=acts.principal)
+        case = Case(kind=kind, law=law, channel=channel, claimant=claimant, capacity=acts.capacity)
         case.language = nearest(language) if language else case.language
         because = f"{'Entered by staff' if actor.user else 'Named by the claimant'}: {LAWS[law].title}."
         clock = rows.begin(case, received=received_on or timezone.now(), because=because, place=place, by=actor.user)
@@ -133,7 +161,8 @@ def _keep_items(case: Case, items: Sequence[Item]) -> None:
 def _facts(case: Case) -> dict[str, str]:
     """What the ledger commits to about a new case."""
     dates = {"received_on": case.received_on.isoformat(), "due_on": case.due_on.isoformat()}
-    return {"kind": str(case.kind), "law": case.law, "channel": str(case.channel), **dates}
+    who = {"channel": str(case.channel), "capacity": str(case.capacity)}
+    return {"kind": str(case.kind), "law": case.law, **who, **dates}
 
 
 @transaction.atomic

@@ -12,13 +12,13 @@ from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, ClaimedItem, Dataset, Job, Match, Record, Status
 from governance.policies import Actor
-from governance.services import containment
+from governance.services import containment, fingerprints
 
 SYSTEM = Actor.system("matching")
 
 
-#: An address has no text yet, and what explains a request is not a work.
-UNSEARCHED = (ClaimedItem.Form.URL, ClaimedItem.Form.CONTEXT)
+#: Addresses, numbers and digests have no text, and what explains a request is not a work.
+UNSEARCHED = fingerprints.WITHOUT_TEXT
 
 
 @transaction.atomic
@@ -37,7 +37,7 @@ def matching_start(*, job: Job) -> None:
     if not datasets:
         problems.append("No training dataset is registered; register one before matching.")
     if not rows:
-        problems.append("The request names addresses only; fetch their text and enter it as works first.")
+        problems.append("The request names addresses or numbers only; fetch their text and enter it as works first.")
     if problems:
         raise Unfit(problems)
     works = dispatch.put_rows(rows)

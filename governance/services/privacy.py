@@ -13,10 +13,12 @@ from governance.policies import Actor, Permission, demand
 
 @dataclass(frozen=True)
 class Person:
-    """A claimant's name and address in the clear; never stored, never logged."""
+    """A claimant's name and address, and for whom they ask, in the clear; never stored, never logged."""
 
     name: str
     email: str
+    #: For whom they ask; empty where it is for themselves.
+    principal: str = ""
 
 
 @transaction.atomic
@@ -28,6 +30,6 @@ def person_reveal(*, case: Case, actor: Actor) -> Person:
         KeyDestroyed: the claimant's data was erased.
     """
     demand(actor, Permission.REVEAL_PERSON)
-    person = Person(name=case.claimant.name, email=case.claimant.email)
+    person = Person(name=case.claimant.name, email=case.claimant.email, principal=case.claimant.principal)
     ledger.append(action="person.revealed", actor=actor, case=case, body={})
     return person

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from governance import dispatch
 from governance.errors import KeyDestroyed
-from governance.models import Case, ClaimedItem, Deployment, Disposal, Match, Plan, Release, Report, Status
+from governance.models import Capacity, Case, ClaimedItem, Deployment, Disposal, Match, Plan, Release, Report, Status
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
 from governance.web import case_desk, case_matches, message_tabs, plan_view, recipient_words
@@ -59,6 +59,8 @@ def _request(look: Look) -> Context:
         (_("Came by"), case.get_channel_display()),
         (_("Received"), day(case.received_on)),
     ]
+    if case.capacity != Capacity.SELF:
+        facts.append((_("Asks"), case.get_capacity_display()))
     if case.entered_by:
         facts.append((_("Entered by"), str(case.entered_by)))
     if case.parent:

@@ -1,11 +1,10 @@
-"""Pages without an account: two forms, the confirmation of an address, the private page of a case."""
+"""Pages without an account beside the forms: receipt, confirmation of an address, the private page of a case."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
-from types import MappingProxyType
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -16,23 +15,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from governance import dispatch
-from governance.errors import KeyDestroyed, Unfit
+from governance.errors import KeyDestroyed
 from governance.kinds import rule
-from governance.models import Case, Kind, Status
+from governance.models import Case, Status
 from governance.policies import CLAIMANT
 from governance.services import children, intake, retention
 from governance.tokens import link_token, token_hash
 from governance.web import recipient_words, standing
+from governance.web.filing_words import mask_address
 from governance.web.follow_up import ContestForm
-from governance.web.forms import OptOutForm, PersonForm, PrivacyForm, WithdrawForm
-from governance.web.kind_forms import CorrectionForm, ObjectionForm, SafetyForm
+from governance.web.forms import WithdrawForm
 from governance.web.limits import limited, spend
 from governance.web.sheets import csv_response
 from governance.web.standing import report_of
-
-#: For this long the page of receipt can be loaded again; afterwards the link stands in the letter alone.
-RECEIPT_SECONDS = 900
-MORE = 3
 
 View = Callable[..., HttpResponseBase]
 
@@ -50,86 +45,6 @@ def home(request: HttpRequest) -> HttpResponse:
             "sign_in_url": reverse("desk"),
         },
     )
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@limited("pages")
-def opt_out(request: HttpRequest) -> HttpResponseBase:
-    """An artist's copyright opt-out."""
-    if request.method != "POST":
-        return _form_page(request, OptOutForm(), Kind.COPYRIGHT)
-    count = _works(request)
-    form = OptOutForm(request.POST, request.FILES, works=count)
-    if "more" in request.POST:
-        longer = OptOutForm(initial=form.kept(), works=count + MORE)
-        longer.fields[f"title_{min(count + 1, longer.works)}"].widget.attrs["autofocus"] = True
-        return _form_page(request, longer, Kind.COPYRIGHT, lost=form.chosen_files())
-    if form.is_valid():
-        answer = _file(request, form, kind=Kind.COPYRIGHT, law="house")
-        if answer:
-            return answer
-    return _form_page(request, form, Kind.COPYRIGHT, lost=form.chosen_files())
-
-
-def _works(request: HttpRequest) -> int:
-    """How many works the form that was sent has; a forged number counts as one."""
-    text = request.POST.get("works", "1")
-    return int(text) if text.isdecimal() and len(text) < 4 else 1
-
-
-#: Kind -> its form; each has a page and a template of the kind's name.
-FORMS: Mapping[Kind, type[PersonForm]] = MappingProxyType(
-    {
-        Kind.PRIVACY: PrivacyForm,
-        Kind.OBJECTION: ObjectionForm,
-        Kind.SAFETY: SafetyForm,
-        Kind.CORRECTION: CorrectionForm,
-    }
-)
-
-
-def filing(kind: Kind) -> View:
-    """The page on which a request of this kind is filed."""
-
-    @never_cache
-    @require_http_methods(["GET", "HEAD", "POST"])
-    @limited("pages")
-    def page(request: HttpRequest) -> HttpResponseBase:
-        form: Any = FORMS[kind](request.POST if request.method == "POST" else None)
-        if form.is_valid():
-            law = form.cleaned_data.get("law") or form.law_code()
-            if answer := _file(request, form, kind=kind, law=law):
-                return answer
-        return _form_page(request, form, kind)
-
-    return page
-
-
-def _form_page(request: HttpRequest, form: PersonForm, kind: Kind, *, lost: list[str] | None = None) -> HttpResponse:
-    template = "claimant/opt_out.html" if kind is Kind.COPYRIGHT else f"claimant/{kind}.html"
-    context = {"form": form, "lost": lost or [], "back_url": reverse("home")}
-    return render(request, template, context, status=422 if form.is_bound and form.errors else 200)
-
-
-def _file(request: HttpRequest, form: Any, *, kind: Kind, law: str) -> HttpResponseBase | None:
-    """File the request; None when the service refuses it, its sentences then stand in the form."""
-    if refused := spend(request, "filing"):
-        return refused
-    try:
-        case = intake.case_file(
-            kind=kind,
-            law=law,
-            name=form.cleaned_data["name"],
-            email=form.cleaned_data["email"],
-            items=form.items(),
-        )
-    except Unfit as error:
-        for message in error.messages:
-            form.add_error(None, message)
-        return None
-    request.session["receipt"] = {"case": case.pk, "until": int(time.time()) + RECEIPT_SECONDS}
-    return redirect("receipt")
 
 
 @never_cache
@@ -158,12 +73,6 @@ def receipt(request: HttpRequest) -> HttpResponseBase:
             ],
         },
     )
-
-
-def mask_address(address: str) -> str:
-    """`m…@example.org`: enough to recognise one's own address."""
-    local, _at, host = address.rpartition("@")
-    return f"{local[:1]}…@{host}"
 
 
 def _private(view: View) -> View:

@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 
 from governance.models import Role, User
 from governance.policies import Actor, Permission, may
+from governance.web import languages
 
 #: View name, permission, label: in the order of the running head.
 ROOMS = (
@@ -37,6 +38,8 @@ def role_words(user: User) -> str:
 def house(request: HttpRequest) -> dict[str, Any]:
     """Organisation, navigation by role, who is signed in."""
     context: dict[str, Any] = {"organisation": settings.ORGANISATION}
+    if languages.is_public(request.path_info):
+        context["languages"] = languages.menu(request)
     user = getattr(request, "user", None)
     if isinstance(user, User):
         actor = Actor.of(user)

@@ -7,18 +7,19 @@ from django.test import Client
 from rest_framework.throttling import SimpleRateThrottle
 
 from governance.models import Case
+from tests.governance.filing import file
 from tests.governance.test_claimant_files_a_privacy_request import GOOD
 
 
 @pytest.fixture(autouse=True)
 def _small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates = {"filing": "2/hour", "filing_plain": "2/hour", "status": "3/hour", "pages": "5/hour", "verify": "1/hour"}
+    rates = {"filing": "2/hour", "filing_plain": "2/hour", "status": "3/hour", "pages": "50/hour", "verify": "1/hour"}
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
 
 
 def test_the_third_request_of_an_hour_is_refused_in_plain_words(client: Client) -> None:
-    assert [client.post("/privacy/", GOOD).status_code for _ in range(3)] == [302, 302, 429]
-    answer = client.post("/privacy/", GOOD)
+    assert [file(client, "privacy", GOOD).status_code for _ in range(3)] == [302, 302, 429]
+    answer = file(client, "privacy", GOOD)
     assert answer.status_code == 429
     assert "Too many at once from your address." in answer.content.decode()
     assert 3500 < int(answer["Retry-After"]) <= 3601
@@ -27,7 +28,7 @@ def test_the_third_request_of_an_hour_is_refused_in_plain_words(client: Client) 
 
 def test_the_interface_draws_on_the_same_budget(client: Client) -> None:
     for _ in range(2):
-        client.post("/privacy/", GOOD)
+        file(client, "privacy", GOOD)
     body = {
         "kind": "privacy",
         "law": "gdpr",
@@ -43,7 +44,7 @@ def test_looking_for_private_links_is_slowed_down(client: Client) -> None:
 
 
 def test_a_claimed_address_of_a_proxy_does_not_escape_the_count(client: Client) -> None:
-    answers = [client.post("/privacy/", GOOD, headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code for n in range(3)]
+    answers = [file(Client(headers={"X-Forwarded-For": f"10.0.0.{n}"}), "privacy", GOOD).status_code for n in range(3)]
     assert answers == [302, 302, 429]
 
 

@@ -16,6 +16,7 @@ from governance.policies import proof_unlocks_weights
 from governance.services import matching
 from governance.services.intake import Item
 from tests.governance.conftest import file_case
+from tests.governance.filing import file
 
 PERSON = {"name": "Ada Brenn", "email": "ada@brenn.example"}
 OBJECTION = {**PERSON, "facts": "Ada Brenn lives in Ardry.", "situation": "I am being stalked.", "law": "gdpr"}
@@ -45,7 +46,7 @@ def test_every_kind_has_a_rule_grounds_exceptions_and_a_law() -> None:
 )
 def test_each_is_filed_by_its_own_page(client: Client, kind: str, data: dict[str, str], forms: list[str]) -> None:
     assert client.get(reverse(kind)).status_code == 200
-    answer = client.post(reverse(kind), data)
+    answer = file(client, kind, data)
     assert answer.status_code == 302, answer.content.decode()
     case = Case.objects.get()
     assert case.kind == kind and [item.form for item in case.items.all()] == forms
@@ -53,7 +54,7 @@ def test_each_is_filed_by_its_own_page(client: Client, kind: str, data: dict[str
 
 
 def test_a_correction_keeps_what_is_right_beside_what_is_wrong(client: Client) -> None:
-    client.post(reverse("correction"), CORRECTION)
+    file(client, "correction", CORRECTION)
     first, second = Case.objects.get().items.all()
     assert (first.text, first.replacement) == ("Ada Brenn was convicted.", "Ada Brenn was acquitted.")
     assert second.replacement == ""
@@ -73,7 +74,7 @@ def test_a_correction_keeps_what_is_right_beside_what_is_wrong(client: Client) -
     ],
 )
 def test_what_is_missing_is_said_and_nothing_is_filed(client: Client, kind: str, data: Any, said: str) -> None:
-    answer = client.post(reverse(kind), data)
+    answer = file(client, kind, data)
     assert answer.status_code == 422 and said in answer.content.decode()
     assert not Case.objects.exists()
 

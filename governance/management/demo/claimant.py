@@ -6,6 +6,7 @@ import email
 import email.policy
 import re
 from pathlib import Path
+from typing import Any
 
 import requests
 from django.conf import settings
@@ -46,26 +47,29 @@ class ClaimantBrowser:
         return filed.select_related("claimant").first()
 
     def file_opt_out(self) -> Case:
-        """Fill in the form with every work as a file, and send it."""
-        address = f"{self.base_url}/opt-out/"
-        page = self._get(address)
-        fields = {
-            "csrfmiddlewaretoken": self._csrf(page),
-            "name": self.subject["name"],
-            "email": self.subject["email"],
-            "declared": "on",
-        }
+        """Fill in the pages, with every work as a file, and send the request."""
+        who = {"name": self.subject["name"], "email": self.subject["email"], "capacity": "self"}
+        works = self._send(f"{self.base_url}/opt-out/", who)
+        check = self._send(works.url, {}, files=[("files", work) for work in self._files()])
+        receipt = self._send(check.url, {"declared": "on"})
+        number = NUMBER.search(receipt.text)
+        if not number:
+            raise DemoError("The receipt names no case.")
+        return Case.objects.select_related("claimant").get(number=number.group())
+
+    def _send(self, address: str, fields: dict[str, str], **files: Any) -> requests.Response:
+        """Load a page, send its form, and follow to the next page."""
+        token = self._csrf(self._get(address))
         answer = self.session.post(
             address,
-            data=fields,
-            files=[("files", work) for work in self._files()],
+            data={"csrfmiddlewaretoken": token, **fields},
             headers={"Referer": address},
             timeout=TIMEOUT,
+            **files,
         )
-        number = NUMBER.search(answer.text)
-        if not answer.ok or answer.url == address or not number:
+        if not answer.ok or answer.url == address:
             raise DemoError(f"The form was not accepted (HTTP {answer.status_code}): {self._errors(answer.text)}")
-        return Case.objects.select_related("claimant").get(number=number.group())
+        return answer
 
     def confirm_email(self) -> None:
         """Find the link in the mail and press the button behind it."""

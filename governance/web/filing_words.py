@@ -1,0 +1,90 @@
+"""Words around a request that is being written: its works, answers, the privacy notice, the letter with its link."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from governance.models import ClaimedItem, Draft
+
+_F = ClaimedItem.Form
+FORMS: dict[str, Any] = {
+    _F.TEXT: gettext_lazy("Pasted text"),
+    _F.FILE: gettext_lazy("Text file"),
+    _F.URL: gettext_lazy("Address"),
+    _F.DOMAIN: gettext_lazy("Website"),
+    _F.NUMBER: gettext_lazy("Registry number"),
+    _F.DIGEST: gettext_lazy("Only the file's fingerprint is kept"),
+}
+START = 120
+
+
+def mask_address(address: str) -> str:
+    """`m…@example.org`: enough to recognise one's own address."""
+    local, _at, host = address.rpartition("@")
+    return f"{local[:1]}…@{host}"
+
+
+def works(draft: Draft) -> list[dict[str, Any]]:
+    """Each work as a row: what it is, how long, how it begins."""
+    return [
+        {"pk": work.pk, "title": work.title, "what": _what(work.form, work.characters), "start": _start(work)}
+        for work in draft.works.all()
+    ]
+
+
+def _what(form: str, characters: int) -> str:
+    name = str(FORMS[form])
+    if form not in (_F.TEXT, _F.FILE):
+        return name
+    length = ngettext("%(n)s character", "%(n)s characters", characters) % {"n": f"{characters:,}".replace(",", " ")}
+    return f"{name}, {length}"
+
+
+def _start(work: Any) -> str:
+    if work.form not in (_F.TEXT, _F.FILE):
+        return "" if work.text == work.title else str(work.text)
+    words = " ".join(work.text[: 4 * START].split())
+    return words[:START] + ("…" if len(words) > START else "")
+
+
+def answers(form: forms.Form) -> list[tuple[str, str]]:
+    """Each question with its answer, in words; what was left empty is left out."""
+    rows = []
+    for field in form:
+        value = str(field.value() or "").strip()
+        if isinstance(field.field, forms.ChoiceField):
+            choices = dict(cast(Any, field.field.choices))
+            value = str(choices.get(value, value))
+        if value:
+            rows.append((str(field.label), value))
+    return rows
+
+
+def notice() -> dict[str, Any]:
+    """What GDPR Art. 13 asks to be said where data is asked for."""
+    return {
+        "organisation": settings.ORGANISATION,
+        "contact": settings.CONTROLLER_CONTACT,
+        "dpo": settings.DPO,
+        "months": settings.RETENTION_MONTHS,
+    }
+
+
+def draft_letter(draft: Draft, link: str) -> tuple[str, str]:
+    """Title and body of the letter with a draft's link."""
+    day = date_format(timezone.localdate(draft.expires_at), "DATE_FORMAT")
+    paragraphs = (
+        _("You began a request to %(organisation)s. It is not sent yet.") % {"organisation": settings.ORGANISATION},
+        _("Open this link to go on with it:") + f"\n{link}",
+        _("Whoever has the link can read and change the draft, so keep it to yourself. On %(day)s it is destroyed, if "
+          "you do not go on before.") % {"day": day},
+        _("If you did not begin a request, do nothing: somebody mistyped an address."),
+    )  # fmt: skip
+    return _("Go on with your request"), "\n\n".join([*paragraphs, settings.ORGANISATION])
