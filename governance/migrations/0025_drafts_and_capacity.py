@@ -12,7 +12,7 @@ import governance.models.vault
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0019_erasure'),
+        ('governance', '0024_abuse'),
     ]
 
     operations = [

@@ -32,7 +32,10 @@ def test_the_archive_holds_the_case_its_letters_and_proofs_that_verify(walk: Wal
     assert {"README.txt", "case.json", "decisions.json", "plans.json", "recipients.json", "ledger.json"} <= names
     assert any(name.startswith("letters/001-received") for name in names)
     told = json.loads(archive.read("case.json"))
-    assert told["person"] == {"name": "Vel Marun", "email": "vel@marun.example", "acts_for": ""} and told["items"][0]["text"]
+    assert (
+        told["person"] == {"name": "Vel Marun", "email": "vel@marun.example", "acts_for": ""}
+        and told["items"][0]["text"]
+    )
     assert len(json.loads(archive.read("decisions.json"))) == 2
     found = json.loads(archive.read("ledger.json"))
     for entry in found["entries"]:
