@@ -38,9 +38,9 @@ def exception_words(case: Case, code: str) -> str:
 
 
 def exception_problem(case: Case, choice: str, code: str) -> str:
-    """Why a code does not fit the choice or the law; empty where it does."""
+    """Why a code is missing, or does not fit the choice or the law; empty where all is well."""
     if not code:
-        return ""
+        return "name the exception on which it is refused." if choice == Decision.Choice.REFUSE else ""
     if choice == Decision.Choice.ERASE:
         return "what is erased has no exception; leave the code out."
     if code not in {one.code for one in exceptions(case)}:

@@ -51,7 +51,12 @@ def weak(walk: Walk, people: People, case: Case) -> Case:
 
 def decide(case: Case, people: People, *choices: Decision.Choice) -> None:
     proposals = {
-        match.pk: decision.Proposal(choice=choice, ground="Company policy", reason="It is a quotation of two lines.")
+        match.pk: decision.Proposal(
+            choice=choice,
+            ground="Company policy",
+            reason="It is a quotation of two lines.",
+            exception="not_the_work" if choice == Decision.Choice.REFUSE else "",
+        )
         for match, choice in zip(case.matches.all(), choices, strict=True)
     }
     decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])

@@ -66,14 +66,15 @@ def test_an_opening_may_be_destroyed_and_the_leaf_stays_provable(case):
     assert ledger.tree().root() == root
 
 
-def test_a_refusal_of_a_hit_needs_reasons(walk, case, people):
+def test_a_refusal_of_a_hit_needs_reasons_and_its_exception(walk, case, people):
     walk(case, Status.DECISION)
     refuse = decision.Proposal(choice=Decision.Choice.REFUSE, ground="GDPR Art. 17(3)(b)")
     with pytest.raises(Unfit) as refused:
         decision.decision_propose(
             case=case, proposals={m.pk: refuse for m in case.matches.all()}, actor=people[Role.LEGAL]
         )
-    assert len(refused.value.messages) == 2
+    assert len(refused.value.messages) == 4
+    assert sum("name the exception" in message for message in refused.value.messages) == 2
 
 
 def test_a_second_person_may_send_the_proposal_back(walk, case, people):
