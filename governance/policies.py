@@ -67,6 +67,7 @@ class Permission(enum.Enum):
     SEE_OUTBOX = "see the outbox"
     SEND_AGAIN = "send a message again"
     MANAGE_WEBHOOKS = "manage webhooks"
+    MANAGE_AGENTS = "manage agents, mandates and their keys"
     PROPOSE_ABUSE = "propose a finding of abuse"
     APPROVE_ABUSE = "approve a finding of abuse"
     CHECK_RESERVATION = "read the reservations of an address"
@@ -131,7 +132,7 @@ _MESSAGES: dict[Role, frozenset[Permission]] = {
 }
 #: What comes from the outside: reservations, uploads, abuse, keys of agents.
 _OUTSIDE: dict[Role, frozenset[Permission]] = {
-    Role.LEGAL: frozenset({P.CHECK_RESERVATION, P.PROPOSE_ABUSE}),
+    Role.LEGAL: frozenset({P.CHECK_RESERVATION, P.PROPOSE_ABUSE, P.MANAGE_AGENTS}),
     Role.APPROVER: frozenset({P.APPROVE_ABUSE}),
     Role.ENGINEER: frozenset({P.CHECK_RESERVATION}),
 }

@@ -190,6 +190,7 @@ REST_FRAMEWORK = {
         "status": "120/hour",
         "pages": "240/hour",
         "verify": "60/hour",
+        "agents": env.text("LETHE_AGENT_RATE", "1200/min"),
         "feed": "600/hour",
         "uploads": "60/hour",
     },
@@ -202,8 +203,17 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Lethe",
     "DESCRIPTION": "File an opt-out or a privacy request and follow it.",
-    "VERSION": "1.0.0",
+    "VERSION": "1.1.0",
+    "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "KindEnum": "governance.models.Kind",
+        "BatchKindEnum": ["copyright", "safety"],
+        "CaseStatusEnum": "governance.models.Status",
+        "FileStateEnum": "governance.models.Upload.State",
+        "BatchStateEnum": "governance.models.Batch.State",
+        "ResultEnum": "governance.models.BatchItem.State",
+    },
 }
 
 ORGANISATION = env.text("LETHE_ORGANISATION", "The operator of this installation")

@@ -7,9 +7,11 @@ from typing import Any
 from celery import shared_task
 
 from governance.services import (
+    batches,
     containment,
     deadlines,
     drafts,
+    idempotency,
     jobs,
     matching,
     notification,
@@ -86,7 +88,7 @@ def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
 @shared_task(name="governance.sweep_jobs")
 def sweep_jobs() -> int:
     """Lost messages, lost workers; earlier cases that a later version has yet to be asked about."""
-    swept = jobs.jobs_sweep(then=FAILED) + containment.sweep() + recipients.notices_sweep()
+    swept = batches.batches_sweep() + jobs.jobs_sweep(then=FAILED) + containment.sweep() + recipients.notices_sweep()
     return swept + regressions.rechecks_plan() + regressions.recheck_next()
 
 
@@ -105,11 +107,18 @@ def watch_deadlines() -> int:
 
 @shared_task(name="governance.dispose")
 def dispose() -> int:
-    """Old weights whose day has come, and personal data whose time is over."""
-    return release.dispose_due() + retention.retention_run() + drafts.drafts_expire()
+    """Old weights whose day has come, personal data and drafts whose time is over, answers of calls a day old."""
+    gone = drafts.drafts_expire() + idempotency.answers_forget()
+    return release.dispose_due() + retention.retention_run() + gone
 
 
 @shared_task(name="governance.recheck_reservations")
 def recheck_reservations() -> int:
     """Addresses whose reservations are read again."""
     return reservations.reservations_recheck()
+
+
+@shared_task(name=batches.TASK)
+def run_batch(pk: int) -> None:
+    """A batch of works."""
+    batches.batch_run(pk, pieces=batches.AT_ONCE)

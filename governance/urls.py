@@ -2,13 +2,13 @@
 
 from allauth.account import views as account
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView
 
-from governance.api import views
+from governance.api import urls as api
 from governance.models import Kind
 from governance.web import (
     administration,
     auditor,
+    batch_progress,
     bulk,
     case_import,
     case_letter,
@@ -52,13 +52,7 @@ public: list[URLPattern | URLResolver] = [
     path("status/<slug:token>/files/<uuid:public_id>/delete/", claimant_files.file_delete, name="status_file_delete"),
     path("status/<slug:token>/recipients.csv", claimant.recipients_csv, name="status_recipients"),
     path("verify/", verify.verify, name="verify"),
-]
-
-api: list[URLPattern | URLResolver] = [
-    path("api/v1/requests/", views.Filing.as_view(), name="api_filing"),
-    path("api/v1/requests/<slug:token>/", views.Standing.as_view(), name="api_status"),
-    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[]), name="api_schema"),
-    path("api/<path:path>", views.unknown),
+    path("batches/<slug:token>/<uuid:public_id>/", batch_progress.progress, name="batch_progress"),
 ]
 
 #: Only what staff need: no registration, no change of address by oneself.
@@ -148,4 +142,4 @@ staff: list[URLPattern | URLResolver] = [
 #: Where a mail provider tells what became of letters; nothing without one.
 mail: list[URLPattern | URLResolver] = [path("mail/", include((tracking.patterns(), "mail")))]
 
-urlpatterns = [*public, *well_known.patterns, *api, *accounts, *mail, *staff]
+urlpatterns = [*public, *well_known.patterns, *api.patterns, *accounts, *mail, *staff]

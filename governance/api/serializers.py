@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from governance.clocks import LAWS, default_for, laws_for
 from governance.kinds import rule
-from governance.models import ClaimedItem, Disposition, Kind, Status
+from governance.models import ClaimedItem, Disposition, Kind, Status, Upload
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
 from governance.validators import ADDRESS_LENGTH, NAME_LENGTH, TITLE_LENGTH, no_nul, one_line, web_address
 
@@ -59,8 +59,13 @@ class FilingSerializer(serializers.Serializer[Any]):
     law = serializers.ChoiceField(
         choices=sorted(LAWS), required=False, help_text="needed where the kind of request knows several"
     )
-    name = serializers.CharField(max_length=NAME_LENGTH, validators=[one_line])
-    email = serializers.EmailField()
+    name = serializers.CharField(
+        max_length=NAME_LENGTH, validators=[one_line], required=False, help_text="needed without a mandate"
+    )
+    email = serializers.EmailField(required=False, help_text="needed without a mandate")
+    mandate = serializers.UUIDField(
+        required=False, help_text="of an agent with a key: for whom it asks; name and address are then known"
+    )
     items = ItemSerializer(many=True, allow_empty=False, max_length=MAX_ITEMS)  # type: ignore[call-arg]
     declared = serializers.BooleanField(
         default=False,
@@ -79,6 +84,9 @@ class FilingSerializer(serializers.Serializer[Any]):
         named = [item for item in attrs["items"] if item["form"] != ClaimedItem.Form.CONTEXT]
         if {item["form"] == ClaimedItem.Form.FACT for item in named} != {rule(kind).form == ClaimedItem.Form.FACT}:
             problems["items"] = "A request about a person names facts, any other texts and addresses."
+        for name in () if "mandate" in attrs else ("name", "email"):
+            if not attrs.get(name):
+                problems[name] = "This field is required."
         if problems:
             raise serializers.ValidationError(problems)
         return attrs
@@ -120,7 +128,50 @@ class StandingSerializer(serializers.Serializer[Any]):
     status_url = serializers.URLField(help_text="private page of the case, with the report")
 
 
-class ProblemSerializer(serializers.Serializer[Any]):
-    """Why something was refused: every problem at once."""
+class FiledSerializer(serializers.Serializer[Any]):
+    """One case in an agent's list."""
 
+    number = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Kind.choices)
+    status = serializers.ChoiceField(choices=Status.choices)
+    disposition = serializers.ChoiceField(choices=Disposition.choices, allow_blank=True)
+    received_on = serializers.DateField()
+    due_on = serializers.DateField()
+    mandate = serializers.UUIDField()
+    status_api_url = serializers.URLField()
+
+
+class FileSerializer(serializers.Serializer[Any]):
+    """A file that was sent to a case, and what became of it."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=Upload.State.choices)
+    why = serializers.CharField(allow_blank=True, help_text="why it was not taken, or still waits")
+    kind = serializers.CharField(allow_blank=True, help_text="what it is by its bytes")
+    size = serializers.IntegerField()
+    digest = serializers.CharField()
+    received_at = serializers.DateTimeField()
+
+
+class SendFileSerializer(serializers.Serializer[Any]):
+    """A file as it is sent."""
+
+    file = serializers.FileField(allow_empty_file=True)
+
+
+class PlaceSerializer(serializers.Serializer[Any]):
+    """One problem and the place that it is about."""
+
+    pointer = serializers.CharField(help_text="JSON pointer into what was sent")
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details (RFC 9457): every problem at once."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
     messages = serializers.ListField(child=serializers.CharField())
+    errors = PlaceSerializer(many=True, required=False)  # type: ignore[assignment]

@@ -1,104 +1,188 @@
-"""The interface: file a request, follow it. No account, no session; the private link is the key."""
+"""The interface: file a request, follow it, take it back, add files. No account; the private link is the key."""
 
 from __future__ import annotations
 
-from django.conf import settings
+import uuid
+from typing import Any
+
 from django.http import HttpRequest, JsonResponse
-from django.urls import reverse
-from django.utils.decorators import method_decorator
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import NotFound
-from rest_framework.permissions import AllowAny
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotAuthenticated, NotFound, PermissionDenied
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from governance.api.serializers import FilingSerializer, ProblemSerializer, ReceiptSerializer, StandingSerializer
-from governance.models import Case, Channel, Kind
-from governance.services.intake import case_file
-from governance.tokens import link_token, token_hash
+from governance.api.auth import HasScope, caller
+from governance.api.common import CURSOR, IDEMPOTENCY, Open, answer_once, links, page_of, paged, problems
+from governance.api.errors import CONTENT_TYPE, problem
+from governance.api.serializers import (
+    FiledSerializer,
+    FileSerializer,
+    FilingSerializer,
+    ReceiptSerializer,
+    SendFileSerializer,
+    StandingSerializer,
+)
+from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Upload
+from governance.policies import CLAIMANT
+from governance.services import uploads
+from governance.services.agents import mandate_of
+from governance.services.batches import file_for
+from governance.services.intake import case_file, case_withdraw
+from governance.tokens import token_hash
 
-
-def _problem(text: str) -> OpenApiResponse:
-    return OpenApiResponse(ProblemSerializer, description=text)
-
-
-PROBLEMS = {
-    400: _problem("The request cannot be read, or fields of it are wrong."),
-    401: _problem("Never for these two addresses: they ask for no credentials."),
-    404: _problem("No case has this private link."),
-    409: _problem("Somebody else changed the case in the meantime."),
-    422: _problem("The request is readable, but cannot be filed as it is."),
-    429: _problem("Too many from this address; see the header Retry-After."),
-}
-
-
-def _links(case: Case) -> dict[str, str]:
-    token = link_token(case.public_id, "status")
-    return {
-        "status_url": settings.BASE_URL + reverse("status", args=[token]),
-        "status_api_url": settings.BASE_URL + reverse("api_status", args=[token]),
-    }
-
-
-@method_decorator(never_cache, name="dispatch")
-class Open(APIView):
-    """For everybody: no session is read, so no CSRF token is needed and none could be misused."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
+TOKEN = OpenApiParameter("token", str, OpenApiParameter.PATH, description="the secret part of the private link")
 
 
 class Filing(Open):
-    """File a request."""
+    """File a request; an agent's list of those that it filed."""
 
     throttle_scope = "filing"
+    scope = "read"
+    parser_classes = (JSONParser,)
 
     @extend_schema(
-        operation_id="file_request", request=FilingSerializer, responses={201: ReceiptSerializer, **PROBLEMS}
-    )
+        operation_id="file_request", request=FilingSerializer, parameters=[IDEMPOTENCY],
+        responses={201: ReceiptSerializer, **problems(400, 403, 409, 413, 415, 422)},
+    )  # fmt: skip
     def post(self, request: Request) -> Response:
-        """File a copyright opt-out or a privacy request. A letter with a link to confirm goes to the address given."""
+        """File a request. Without a mandate a letter with a link to confirm goes to the address given."""
         form = FilingSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        return answer_once(request, lambda: (201, self._file(request, form)))
+
+    def _file(self, request: Request, form: FilingSerializer) -> dict[str, Any]:
         data = form.validated_data
-        case = case_file(
-            kind=Kind(data["kind"]),
-            law=data["law"],
-            name=data["name"],
-            email=data["email"],
-            items=form.claimed(),
-            channel=Channel.API,
-        )
-        receipt = ReceiptSerializer({"number": case.number, "due_on": case.due_on, **_links(case)})
-        return Response(receipt.data, status=201)
+        kind, items = Kind(data["kind"]), form.claimed()
+        if "mandate" not in data:
+            case = case_file(
+                kind=kind, law=data["law"], name=data["name"], email=data["email"], items=items, channel=Channel.API
+            )
+        else:
+            if not isinstance(request.auth, ApiKey):
+                raise NotAuthenticated("A mandate is used with the key of its agent.")
+            if ApiKey.Scope.FILE not in request.auth.scopes:
+                raise PermissionDenied("This key does not have the scope file.")
+            agent = caller(request)
+            mandate = mandate_of(agent, str(data["mandate"]), kind)
+            case = file_for(agent=agent, mandate=mandate, kind=kind, law=data["law"], items=items)
+        return dict(ReceiptSerializer({"number": case.number, "due_on": case.due_on, **links(case)}).data)
+
+    @extend_schema(
+        operation_id="list_requests",
+        parameters=CURSOR,
+        responses={200: page_of(FiledSerializer), **problems(403, 404)},
+    )
+    def get(self, request: Request) -> Response:
+        """What this agent filed, the newest first."""
+        if not HasScope().has_permission(request, self):
+            raise NotAuthenticated
+        rows = AgentCase.objects.filter(agent=caller(request)).select_related("case__claimant", "mandate")
+        return paged(request, rows, self._row)
+
+    @staticmethod
+    def _row(row: AgentCase) -> dict[str, Any]:
+        names = ("number", "kind", "status", "disposition", "received_on", "due_on")
+        facts = {name: getattr(row.case, name) for name in names}
+        return dict(FiledSerializer({**facts, "mandate": row.mandate.public_id, **links(row.case)}).data)
+
+
+def _case(token: str) -> Case:
+    case = Case.objects.select_related("claimant", "report").filter(status_token=token_hash(token)).first()
+    if case is None:
+        raise NotFound("No case has this private link. Copy it whole from the letter.")
+    return case
 
 
 class Standing(Open):
-    """Follow a request."""
+    """Follow a request; take it back."""
 
     throttle_scope = "status"
 
-    @extend_schema(operation_id="read_request", responses={200: StandingSerializer, **PROBLEMS})
+    @extend_schema(
+        operation_id="read_request", parameters=[TOKEN], responses={200: StandingSerializer, **problems(404)}
+    )
     def get(self, request: Request, token: str) -> Response:
         """Where the case of this private link stands."""
-        case = Case.objects.select_related("claimant", "report").filter(status_token=token_hash(token)).first()
-        if case is None:
-            raise NotFound("No case has this private link. Copy it whole from the letter.")
+        case = _case(token)
         answer = {
             **{name: getattr(case, name) for name in ("number", "kind", "status", "disposition", "received_on")},
             "due_on": case.due_on,
             "closed_at": case.closed_at,
             "email_confirmed": case.claimant.email_confirmed_at is not None,
             "report": case.report.number if hasattr(case, "report") else "",
-            **_links(case),
+            **links(case),
         }
         return Response(StandingSerializer(answer).data)
+
+    @extend_schema(
+        operation_id="withdraw_request", parameters=[TOKEN], request=None,
+        responses={204: None, **problems(403, 404, 409, 410, 422)},
+    )  # fmt: skip
+    def delete(self, request: Request, token: str) -> Response:
+        """Take the request back, while nothing that cannot be undone was done."""
+        case_withdraw(case=_case(token), actor=CLAIMANT, reason="Withdrawn by the claimant")
+        return Response(status=204)
+
+
+class Files(Open):
+    """Files of a case."""
+
+    throttle_scope = "uploads"
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        operation_id="list_files",
+        parameters=[TOKEN, *CURSOR],
+        responses={200: page_of(FileSerializer), **problems(404)},
+    )
+    def get(self, request: Request, token: str) -> Response:
+        """Every file that was sent, with what became of it."""
+        return paged(request, _case(token).uploads.all(), _file)
+
+    @extend_schema(
+        operation_id="send_file", parameters=[TOKEN], request={"multipart/form-data": SendFileSerializer},
+        responses={201: FileSerializer, **problems(400, 404, 409, 410, 413, 415, 422)},
+    )  # fmt: skip
+    def post(self, request: Request, token: str) -> Response:
+        """Add a file. One that is not taken is answered with the reason; the same bytes again are the same file."""
+        case = _case(token)
+        form = SendFileSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        sent = form.validated_data["file"]
+        row = uploads.upload_take(case=case, name=sent.name or "", data=sent.read())
+        return Response(_file(row), status=201)
+
+
+class OneFile(Open):
+    """One file of a case."""
+
+    throttle_scope = "uploads"
+
+    @extend_schema(
+        operation_id="delete_file",
+        parameters=[TOKEN, OpenApiParameter("public_id", OpenApiTypes.UUID, OpenApiParameter.PATH)],
+        request=None,
+        responses={204: None, **problems(404, 409, 410)},
+    )
+    def delete(self, request: Request, token: str, public_id: uuid.UUID) -> Response:
+        """Delete its bytes; that it was there stays in the record."""
+        row = _case(token).uploads.filter(public_id=public_id).first()
+        if row is None:
+            raise NotFound("This case has no such file.")
+        uploads.upload_delete(upload=row, actor=CLAIMANT)
+        return Response(status=204)
+
+
+def _file(row: Upload) -> dict[str, Any]:
+    names = ("state", "why", "kind", "size", "digest", "received_at")
+    return dict(FileSerializer({"id": row.public_id, **{name: getattr(row, name) for name in names}}).data)
 
 
 @csrf_exempt
 def unknown(request: HttpRequest, path: str) -> JsonResponse:
     """An address below `/api/` that does not exist: an answer for programs, not a page."""
-    return JsonResponse({"messages": ["There is nothing at this address; see /api/schema/."]}, status=404)
+    told = ["There is nothing at this address; see /api/schema/."]
+    return JsonResponse(problem(404, told), status=404, content_type=CONTENT_TYPE)

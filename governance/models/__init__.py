@@ -1,6 +1,7 @@
 """Every aggregate of the house, one file each."""
 
 from governance.models.abuse import AbuseFinding
+from governance.models.agent import Agent, AgentCase, ApiKey, Batch, BatchItem, BatchPart, Mandate, StoredAnswer
 from governance.models.case import (
     Capacity,
     Case,
@@ -45,6 +46,14 @@ from governance.models.vault import SubjectKey
 
 __all__ = [
     "AbuseFinding",
+    "Agent",
+    "AgentCase",
+    "ApiKey",
+    "Batch",
+    "BatchItem",
+    "BatchPart",
+    "Mandate",
+    "StoredAnswer",
     "AiModel",
     "Attempt",
     "Capacity",

@@ -123,6 +123,20 @@ def bytes_unseal(subject: uuid.UUID, data: bytes, context: str) -> bytes:
     return _decrypt(subject_key(subject), data, f"{context}:{subject}".encode())
 
 
+def _house_key() -> bytes:
+    return hmac.new(read_secret("tokens.key"), b"lethe house seal", hashlib.sha256).digest()
+
+
+def house_seal(data: bytes, context: str) -> bytes:
+    """Bytes that belong to nobody in particular and are kept for a short time."""
+    return _encrypt(_house_key(), data, context.encode())
+
+
+def house_unseal(data: bytes, context: str) -> bytes:
+    """What `house_seal` sealed."""
+    return _decrypt(_house_key(), data, context.encode())
+
+
 class SealedText(_Binary):
     """A text column that is stored encrypted under the key of the row's `subject`.
 

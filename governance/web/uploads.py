@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -158,5 +158,8 @@ class UploadLimitMiddleware:
 def too_large(request: HttpRequest, limit: int, length: int) -> HttpResponse:
     """The page that says how much may be sent; the connection is closed, since the rest is not read."""
     context = {"limit": size_words(limit), "sent": size_words(length), "back_url": request.path}
-    response = render(request, "413.html", context, status=413)
-    return response
+    if request.path.startswith("/api/"):
+        told = f"{context['sent']} were sent; at most {context['limit']} are taken."
+        body = {"type": "about:blank", "title": "Content Too Large", "status": 413, "detail": told, "messages": [told]}
+        return JsonResponse(body, status=413, content_type="application/problem+json")
+    return render(request, "413.html", context, status=413)

@@ -1,0 +1,147 @@
+"""What every view of the interface has: who calls, how refusals look, pages of lists, and the same call once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer, URLField
+from rest_framework.views import APIView
+
+from governance.api.auth import Caller, CallerThrottle, HasScope, KeyAuthentication
+from governance.api.serializers import ProblemSerializer
+from governance.models import Case
+from governance.services.idempotency import once
+from governance.tokens import link_token
+
+_WORDS = {
+    400: "The request cannot be read, or fields of it are wrong.",
+    401: "The key opens nothing, or one is needed.",
+    403: "The key does not have the scope that this takes.",
+    404: "There is nothing at this address.",
+    406: "Answers are JSON.",
+    409: "Somebody else changed it in the meantime, or it is over.",
+    410: "The person's data was destroyed at the end of its time.",
+    413: "More was sent than is taken.",
+    415: "The content type is none that is read here.",
+    422: "It can be read, but not done as it is.",
+    429: "Too many calls; see the header Retry-After.",
+}
+
+
+def problems(*statuses: int) -> Mapping[Any, OpenApiResponse]:
+    """The refusals of a view for the schema; those that every view knows are added."""
+    return {
+        (status, "application/problem+json"): OpenApiResponse(ProblemSerializer, description=_WORDS[status])
+        for status in sorted({401, 406, 429, *statuses})
+    }
+
+
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same call under the same key gets the same answer for 24 hours; at most 255 characters.",
+)
+
+
+CURSOR = [
+    OpenApiParameter("cursor", str, description="from the address of the next page"),
+    OpenApiParameter("page_size", int, description="at most 1000"),
+]
+
+
+def page_of(serializer: type[Serializer[Any]]) -> Serializer[Any]:
+    """One page of a list, with the addresses of those beside it."""
+    fields = {
+        "next": URLField(allow_null=True),
+        "previous": URLField(allow_null=True),
+        "results": serializer(many=True),
+    }
+    return inline_serializer(name=serializer.__name__.removesuffix("Serializer") + "Page", fields=fields)
+
+
+class Json(DefaultContentNegotiation):
+    """Answers are JSON; problems are JSON too, whatever was asked for."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        """A caller who asks for problems alone is answered in JSON."""
+        if "application/problem+json" in request.headers.get("Accept", ""):
+            return renderers[0], renderers[0].media_type
+        return super().select_renderer(request, renderers, format_suffix)
+
+
+@method_decorator(never_cache, name="dispatch")
+class Open(APIView):
+    """For everybody: no session is read, so no CSRF token is needed and none could be misused."""
+
+    authentication_classes = (KeyAuthentication,)
+    permission_classes = (AllowAny,)
+    content_negotiation_class = Json
+    throttle_classes = (CallerThrottle,)
+
+
+class Keyed(Open):
+    """For agents whose key has the scope that the view names."""
+
+    permission_classes = (HasScope,)  # type: ignore[assignment]
+    scope = "read"
+
+
+class Pages(CursorPagination):
+    """Newest first; the address of the next page is in the answer and stays right while things are added."""
+
+    page_size = 100
+    ordering = "-id"
+    page_size_query_param = "page_size"
+    max_page_size = 1000
+
+
+class ItemPages(Pages):
+    """Lines of a batch in their order."""
+
+    ordering = "position"
+
+
+def paged(request: Request, rows: Any, draw: Callable[[Any], dict[str, Any]], pages: type[Pages] = Pages) -> Response:
+    """One page of a list."""
+    paginator = pages()
+    found: list[Any] = paginator.paginate_queryset(rows, request) or []
+    return paginator.get_paginated_response([draw(row) for row in found])
+
+
+def answer_once(request: Request, do: Callable[[], tuple[int, Any]]) -> Response:
+    """Do it, once where the call has an idempotency key."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        status, body = do()
+        return Response(body, status=status)
+    who = request.user.pk if isinstance(request.user, Caller) else f"address:{request.META.get('REMOTE_ADDR', '')}"
+    sent = json.dumps(request.data, sort_keys=True, default=str).encode()
+    call = f"{request.method} {request.path}\n".encode() + hashlib.sha256(sent).digest()
+    told = once(caller=str(who), key=key, call=call, do=do)
+    response = Response(told.body, status=told.status)
+    if told.replayed:
+        response["Idempotent-Replay"] = "true"
+    return response
+
+
+def links(case: Case) -> dict[str, str]:
+    """The private addresses of a case."""
+    token = link_token(case.public_id, "status")
+    return {
+        "status_url": settings.BASE_URL + reverse("status", args=[token]),
+        "status_api_url": settings.BASE_URL + reverse("api_status", args=[token]),
+    }

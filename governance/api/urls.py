@@ -1,0 +1,21 @@
+"""Addresses of the interface, version 1."""
+
+from django.urls import URLPattern, URLResolver, path
+from drf_spectacular.views import SpectacularAPIView
+
+from governance.api import batch_views, views
+
+patterns: list[URLPattern | URLResolver] = [
+    path("api/v1/requests/", views.Filing.as_view(), name="api_filing"),
+    path("api/v1/requests/<slug:token>/", views.Standing.as_view(), name="api_status"),
+    path("api/v1/requests/<slug:token>/files/", views.Files.as_view(), name="api_files"),
+    path("api/v1/requests/<slug:token>/files/<uuid:public_id>/", views.OneFile.as_view(), name="api_file"),
+    path("api/v1/mandates/", batch_views.Mandates.as_view(), name="api_mandates"),
+    path("api/v1/batches/", batch_views.Batches.as_view(), name="api_batches"),
+    path("api/v1/batches/<uuid:public_id>/", batch_views.OneBatch.as_view(), name="api_batch"),
+    path("api/v1/batches/<uuid:public_id>/close/", batch_views.CloseBatch.as_view(), name="api_batch_close"),
+    path("api/v1/batches/<uuid:public_id>/parts/<int:number>/", batch_views.Part.as_view(), name="api_batch_part"),
+    path("api/v1/batches/<uuid:public_id>/results/", batch_views.Results.as_view(), name="api_batch_results"),
+    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[]), name="api_schema"),
+    path("api/<path:path>", views.unknown),
+]

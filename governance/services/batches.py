@@ -1,0 +1,280 @@
+"""Batches: up to a million works in parts that can be sent again, filed piece by piece, with a result for every line.
+
+A piece is one transaction: its case, the results of its lines and the mark of how far the batch is are written together
+or not at all. So a worker may die at any point and another goes on at the next line: none lost, none doubled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+from celery import current_app
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from governance import dispatch
+from governance.clocks import LAWS, default_for
+from governance.errors import Conflict, Unfit
+from governance.evidence import ledger
+from governance.models import Agent, AgentCase, Batch, BatchItem, BatchPart, Case, Channel, Kind, Mandate
+from governance.models.vault import bytes_seal, bytes_unseal, keys_held
+from governance.policies import Actor
+from governance.secrets import read_secret
+from governance.services import intake
+from governance.services.agents import mandate_problem
+from governance.services.batch_lines import FORMATS, Line, lines
+from governance.services.intake import Item
+from governance.tokens import link_token
+
+SYSTEM = Actor.system("batches")
+State = Batch.State
+MAX_LINES = 1_000_000
+MAX_PART_BYTES = 8 * 2**20
+MAX_PARTS = 10_000
+PIECE = 200
+#: Pieces of one task: other work of the queue comes in between.
+AT_ONCE = 20
+LEASE = timedelta(seconds=60)
+TASK = "governance.run_batch"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def batch_open(*, agent: Agent, mandate: Mandate, kind: Kind, format: str, label: str = "", law: str = "") -> Batch:
+    """Begin a batch.
+
+    Raises:
+        Unfit: every problem at once.
+    """
+    law = law or default_for(kind)
+    problems = [problem for problem in [mandate_problem(mandate, kind)] if problem]
+    if format not in FORMATS:
+        problems.append(f"Choose one of these formats: {', '.join(FORMATS)}.")
+    if kind in (Kind.PRIVACY, Kind.OBJECTION, Kind.CORRECTION):
+        problems.append("A request about a person is filed one by one, not in a batch.")
+    if law not in LAWS or kind not in LAWS[law].kinds:
+        problems.append(f"Law {law!r} does not fit this kind of request.")
+    if problems:
+        raise Unfit(problems)
+    row = Batch(agent=agent, mandate=mandate, kind=kind, law=law, format=format, label=label[:80])
+    with transaction.atomic():
+        row.save()
+        ledger.append(action="batch.opened", actor=SYSTEM, body=_facts(row))
+    return row
+
+
+def _facts(batch: Batch, **more: object) -> dict[str, object]:
+    return {"batch": str(batch.public_id), "agent": str(batch.agent.public_id), "kind": batch.kind, **more}
+
+
+def part_take(*, batch: Batch, number: int, data: bytes, digest: str) -> tuple[BatchPart, bool]:
+    """Keep a part; True where it is new. The digest is the sender's: what the line garbled is refused.
+
+    Raises:
+        Unfit: a digest that is not that of the bytes, too much, or nothing. Conflict: closed, or another part has the
+        number.
+    """
+    found = dispatch.bytes_digest(data)
+    if not _DIGEST.fullmatch(digest) or digest != found:
+        raise Unfit(f"The digest does not fit: these bytes have {found}.")
+    if not 1 <= number <= MAX_PARTS:
+        raise Unfit(f"Parts are numbered from 1 to {MAX_PARTS}.")
+    if not data or len(data) > MAX_PART_BYTES:
+        raise Unfit(f"A part has between one byte and {MAX_PART_BYTES // 2**20} MB.")
+    kept = batch.parts.filter(number=number).first()
+    if kept is not None:
+        if kept.digest != digest:
+            raise Conflict(f"Part {number} is here already, with other bytes; open a new batch to change it.")
+        return kept, False
+    if batch.state != State.OPEN:
+        raise Conflict("This batch is closed; no part can be added.")
+    count = sum(1 for _line in lines(data, batch.format))
+    artifact = dispatch.put_bytes(bytes_seal(batch.agent.subject, data, f"batch:{batch.public_id}:{number}"))
+    try:
+        with transaction.atomic():
+            fresh = Batch.objects.select_for_update().get(pk=batch.pk)
+            if fresh.state != State.OPEN:
+                raise Conflict("This batch is closed; no part can be added.")
+            if fresh.lines + count > MAX_LINES:
+                raise Unfit(f"A batch holds at most {MAX_LINES:,} works. Close this one and open another.")
+            row = BatchPart.objects.create(
+                batch=fresh, number=number, digest=digest, artifact=artifact, size=len(data), lines=count
+            )
+            Batch.objects.filter(pk=batch.pk).update(lines=fresh.lines + count)
+    except IntegrityError:
+        return part_take(batch=batch, number=number, data=data, digest=digest)
+    return row, True
+
+
+@transaction.atomic
+def batch_close(*, batch: Batch) -> Batch:
+    """No more parts: it is filed from now on. Closing it twice changes nothing.
+
+    Raises:
+        Unfit: without a part, or with one missing in the row.
+    """
+    fresh = Batch.objects.select_for_update().select_related("agent", "mandate").get(pk=batch.pk)
+    if fresh.state != State.OPEN:
+        return fresh
+    numbers = list(fresh.parts.values_list("number", flat=True))
+    if numbers != list(range(1, len(numbers) + 1)) or not numbers:
+        missing = sorted(set(range(1, max(numbers, default=1) + 1)) - set(numbers))
+        raise Unfit(f"Parts are missing: {', '.join(map(str, missing[:20]))}.")
+    fresh.state, fresh.closed_at = State.QUEUED, timezone.now()
+    fresh.save(update_fields=["state", "closed_at"])
+    ledger.append(action="batch.closed", actor=SYSTEM, body=_facts(fresh, lines=fresh.lines, parts=len(numbers)))
+    transaction.on_commit(partial(_publish, fresh.pk))
+    return fresh
+
+
+def _publish(pk: int) -> None:
+    """Tell a worker; where no broker answers, the sweeper tells one later."""
+    try:
+        current_app.send_task(TASK, args=[pk], queue=dispatch.queue_name("default"), retry=False)
+    except (OperationalError, OSError):
+        return
+
+
+def batches_sweep() -> int:
+    """Batches that nobody has in hand: new ones whose message was lost, and those of workers that died."""
+    now = timezone.now()
+    waiting = Batch.objects.filter(state__in=(State.QUEUED, State.RUNNING)).exclude(leased_until__gt=now)
+    pks = list(waiting.values_list("pk", flat=True)[:20])
+    for pk in pks:
+        _publish(pk)
+    return len(pks)
+
+
+def batch_run(pk: int, *, pieces: int = 0) -> Batch:
+    """File what is left of a batch, piece by piece; `pieces` bounds how many (0: all), the rest is another task's.
+
+    Two workers on one batch harm nothing: the mark of how far it is moves once for each piece.
+    """
+    now = timezone.now()
+    free = Batch.objects.filter(pk=pk, state__in=(State.QUEUED, State.RUNNING)).exclude(leased_until__gt=now)
+    if not free.update(state=State.RUNNING, leased_until=now + LEASE):
+        return Batch.objects.get(pk=pk)
+    batch = Batch.objects.select_related("agent", "mandate").get(pk=pk)
+    for number, (start, piece) in enumerate(_pieces(batch), 1):
+        if not _file_piece(pk, start, piece):
+            break
+        if number == pieces:
+            Batch.objects.filter(pk=pk).update(leased_until=None)
+            _publish(pk)
+            break
+    return _finish(pk)
+
+
+def _pieces(batch: Batch) -> Iterator[tuple[int, list[Line]]]:
+    """What is left, from the mark on; only the parts that are needed are read."""
+    position, piece = 0, []
+    for part in batch.parts.order_by("number"):
+        if position + part.lines <= batch.done:
+            position += part.lines
+            continue
+        sealed = dispatch.read_bytes(part.artifact)
+        data = bytes_unseal(batch.agent.subject, sealed, f"batch:{batch.public_id}:{part.number}")
+        for line in lines(data, batch.format):
+            position += 1
+            if position <= batch.done:
+                continue
+            piece.append(line)
+            if len(piece) == PIECE:
+                yield position - PIECE, piece
+                piece = []
+    if piece:
+        yield position - len(piece), piece
+
+
+def _file_piece(pk: int, start: int, piece: list[Line]) -> bool:
+    """One transaction: case, results, mark. False where somebody else filed the piece, or the mandate ended."""
+    with keys_held(), transaction.atomic():
+        batch = Batch.objects.select_for_update().select_related("agent", "mandate").get(pk=pk)
+        if batch.done != start or batch.state != State.RUNNING:
+            return False
+        if mandate_problem(batch.mandate, batch.kind):
+            Batch.objects.filter(pk=pk).update(state=State.STOPPED, leased_until=None, finished_at=timezone.now())
+            ledger.append(action="batch.stopped", actor=SYSTEM, body=_facts(batch, done=batch.done))
+            return False
+        rows = _judge(batch, start, piece)
+        good = [(row, line) for row, line in zip(rows, piece, strict=True) if row.state == BatchItem.State.ACCEPTED]
+        if good:
+            case = file_for(
+                agent=batch.agent,
+                mandate=batch.mandate,
+                kind=Kind(batch.kind),
+                law=batch.law,
+                items=[line.item for _row, line in good if line.item],
+                tell=False,
+            )
+            for row, _line in good:
+                row.case = case
+        BatchItem.objects.bulk_create(rows)
+        refused = sum(row.state == BatchItem.State.REFUSED for row in rows)
+        Batch.objects.filter(pk=pk).update(
+            done=start + len(rows),
+            accepted=batch.accepted + len(good),
+            refused=batch.refused + refused,
+            doubled=batch.doubled + len(rows) - len(good) - refused,
+            leased_until=timezone.now() + LEASE,
+        )
+    return True
+
+
+def _judge(batch: Batch, start: int, piece: list[Line]) -> list[BatchItem]:
+    marks = [_mark(batch.agent, line.item) if line.item else "" for line in piece]
+    known = BatchItem.objects.filter(mark__in=[mark for mark in marks if mark], state=BatchItem.State.ACCEPTED)
+    seen = set(known.values_list("mark", flat=True))
+    rows = []
+    for number, (line, mark) in enumerate(zip(piece, marks, strict=True), start + 1):
+        row = BatchItem(batch=batch, position=number, ref=line.ref, mark=mark, state=BatchItem.State.ACCEPTED)
+        if line.why:
+            row.state, row.why, row.mark = BatchItem.State.REFUSED, line.why[:200], ""
+        elif mark in seen:
+            row.state = BatchItem.State.DOUBLED
+        seen.add(mark)
+        rows.append(row)
+    return rows
+
+
+def _mark(agent: Agent, item: Item) -> str:
+    text = f"work:{agent.pk}:{item.form}:{item.title}:{item.text}"
+    return hmac.new(read_secret("tokens.key"), text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def file_for(*, agent: Agent, mandate: Mandate, kind: Kind, law: str, items: list[Item], tell: bool = True) -> Case:
+    """File a request by a mandate: the principal asks, the agent is written to. The agent's address is known here.
+
+    Raises:
+        Unfit: every problem of the input at once.
+    """
+    with transaction.atomic():
+        case = intake.case_file(
+            kind=kind,
+            law=law,
+            name=mandate.principal,
+            email=agent.email,
+            items=items,
+            channel=Channel.API,
+            tell=tell,
+        )
+        AgentCase.objects.create(agent=agent, case=case, mandate=mandate)
+        intake.email_confirm(token=link_token(case.public_id, "confirm"))
+        case.refresh_from_db()
+    return case
+
+
+def _finish(pk: int) -> Batch:
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update().select_related("agent").get(pk=pk)
+        if batch.state == State.RUNNING and batch.done >= batch.lines:
+            batch.state, batch.finished_at, batch.leased_until = State.DONE, timezone.now(), None
+            batch.save(update_fields=["state", "finished_at", "leased_until"])
+            counts = {"accepted": batch.accepted, "refused": batch.refused, "doubled": batch.doubled}
+            ledger.append(action="batch.done", actor=SYSTEM, body=_facts(batch, **counts))
+    return batch
