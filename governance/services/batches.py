@@ -22,14 +22,14 @@ from governance import dispatch
 from governance.clocks import LAWS, default_for
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Agent, AgentCase, Batch, BatchItem, BatchPart, Case, Channel, Kind, Mandate
+from governance.models import Agent, AgentCase, Batch, BatchItem, BatchPart, Capacity, Case, Channel, Kind, Mandate
 from governance.models.vault import bytes_seal, bytes_unseal, keys_held
 from governance.policies import Actor
 from governance.secrets import read_secret
 from governance.services import intake
 from governance.services.agents import mandate_problem
 from governance.services.batch_lines import FORMATS, Line, lines
-from governance.services.intake import Item
+from governance.services.intake import Acts, Item
 from governance.tokens import link_token
 
 SYSTEM = Actor.system("batches")
@@ -42,6 +42,7 @@ PIECE = 200
 AT_ONCE = 20
 LEASE = timedelta(seconds=60)
 TASK = "governance.run_batch"
+CAPACITIES = {Agent.What.AGENT: Capacity.AGENT, Agent.What.SOCIETY: Capacity.SOCIETY}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -248,7 +249,7 @@ def _mark(agent: Agent, item: Item) -> str:
 
 
 def file_for(*, agent: Agent, mandate: Mandate, kind: Kind, law: str, items: list[Item], tell: bool = True) -> Case:
-    """File a request by a mandate: the principal asks, the agent is written to. The agent's address is known here.
+    """File a request by a mandate: the agent asks for the principal and is written to; its address is known here.
 
     Raises:
         Unfit: every problem of the input at once.
@@ -257,11 +258,12 @@ def file_for(*, agent: Agent, mandate: Mandate, kind: Kind, law: str, items: lis
         case = intake.case_file(
             kind=kind,
             law=law,
-            name=mandate.principal,
+            name=agent.name,
             email=agent.email,
             items=items,
             channel=Channel.API,
             tell=tell,
+            acts=Acts(capacity=CAPACITIES[Agent.What(agent.what)], principal=mandate.principal),
         )
         AgentCase.objects.create(agent=agent, case=case, mandate=mandate)
         intake.email_confirm(token=link_token(case.public_id, "confirm"))

@@ -13,7 +13,7 @@ import governance.models.vault
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0024_abuse'),
+        ('governance', '0025_drafts_and_capacity'),
     ]
 
     operations = [

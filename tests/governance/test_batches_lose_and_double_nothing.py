@@ -1,0 +1,166 @@
+"""Batches: parts that can be sent again, a result for every line, and workers that die anywhere."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from governance.models import AgentCase, Batch, BatchItem, Case, ClaimedItem, Letter, Role
+from governance.policies import Actor
+from governance.services import agents, batches
+from governance.services.batch_lines import MAX_TEXT, lines
+from tests.governance.agents import Known, known, works
+
+
+@pytest.fixture
+def agent(people: dict[Role, Actor], monkeypatch: pytest.MonkeyPatch) -> Known:
+    monkeypatch.setattr(batches, "PIECE", 10)
+    return known(people[Role.LEGAL])
+
+
+def run(name: str) -> Batch:
+    return batches.batch_run(Batch.objects.get(public_id=name).pk)
+
+
+def states(name: str) -> list[str]:
+    return list(BatchItem.objects.filter(batch__public_id=name).values_list("state", flat=True))
+
+
+def test_every_line_has_its_result_and_every_good_one_its_case(agent: Known) -> None:
+    bad = [{"ref": "B1"}, {"ref": "B2", "text": "a poem"}, {"ref": "B3", "url": "file:///etc/passwd"}]
+    name = agent.batch(works(0, 15), [*bad, *works(15, 8)])
+    batch = run(name)
+    assert (batch.state, batch.lines, batch.done) == ("done", 26, 26)
+    assert (batch.accepted, batch.refused, batch.doubled) == (23, 3, 0)
+    assert Case.objects.count() == 3 and AgentCase.objects.count() == 3
+    assert ClaimedItem.objects.count() == 23 and not Letter.objects.exists()
+    answer = agent.get(f"/api/v1/batches/{name}/results/?state=refused").json()
+    assert [row["ref"] for row in answer["results"]] == ["B1", "B2", "B3"]
+    assert answer["results"][0]["why"] == "Name either a text or a url." and answer["results"][0]["case"] == ""
+    good = agent.get(f"/api/v1/batches/{name}/results/?page_size=1").json()
+    assert good["results"][0]["case"].startswith("LT-") and good["next"]
+
+
+def test_the_same_work_again_is_told_as_filed_already(agent: Known) -> None:
+    run(agent.batch(works(0, 5)))
+    again = run(agent.batch([*works(3, 4), works(3, 1)[0]]))
+    assert (again.accepted, again.doubled) == (2, 3)
+
+
+def test_a_worker_that_dies_within_a_piece_leaves_nothing_of_it(agent: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = agent.batch(works(0, 35))
+    pk = Batch.objects.get().pk
+    real, calls = BatchItem.objects.bulk_create, []
+
+    def dies(rows: Any) -> Any:
+        calls.append(len(rows))
+        if len(calls) == 3:
+            raise SystemExit("killed")
+        return real(rows)
+
+    monkeypatch.setattr(type(BatchItem.objects), "bulk_create", lambda _self, rows: dies(rows))
+    with pytest.raises(SystemExit):
+        batches.batch_run(pk)
+    monkeypatch.undo()
+    monkeypatch.setattr(batches, "PIECE", 10)
+    assert Batch.objects.get().done == 20 and Case.objects.count() == 2
+    assert batches.batch_run(pk).done == 20, "whoever has it is not disturbed"
+    Batch.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    done = batches.batch_run(pk)
+    assert (done.state, done.accepted) == ("done", 35)
+    assert states(name) == ["accepted"] * 35 and ClaimedItem.objects.count() == 35
+
+
+def test_a_task_takes_some_pieces_and_leaves_the_rest_to_the_next(agent: Known) -> None:
+    agent.batch(works(0, 35))
+    pk = Batch.objects.get().pk
+    assert batches.batch_run(pk, pieces=2).done == 20
+    assert batches.batches_sweep() == 1
+    assert batches.batch_run(pk, pieces=2).state == "done"
+    assert batches.batches_sweep() == 0
+
+
+def test_a_part_sent_again_changes_nothing_and_another_under_its_number_is_refused(agent: Known) -> None:
+    body = {"mandate": str(agent.mandate.public_id), "format": "jsonl"}
+    name = agent.post("/api/v1/batches/", body).json()["id"]
+    data = json.dumps(works(0, 1)[0]).encode()
+    assert agent.part(name, 1, data).status_code == 201
+    assert agent.part(name, 1, data).status_code == 200
+    assert agent.part(name, 1, data + b"\n" + data).status_code == 409
+    assert agent.part(name, 2, data, digest="sha-256=:" + "A" * 43 + "=:").status_code == 422
+    assert agent.part(name, 2, data, digest="md5=:x:").status_code == 400
+    assert agent.part(name, 0, data).status_code == 422
+    assert agent.part(name, 2, b"").status_code == 422
+    assert agent.part(name, 3, data).status_code == 201
+    gap = agent.post(f"/api/v1/batches/{name}/close/")
+    assert gap.status_code == 422 and "2" in gap.json()["detail"]
+    assert agent.get(f"/api/v1/batches/{name}/").json()["parts"] == [1, 3]
+    assert agent.part(name, 2, data).status_code == 201
+    assert agent.post(f"/api/v1/batches/{name}/close/").json()["state"] == "queued"
+    assert agent.post(f"/api/v1/batches/{name}/close/").status_code == 202
+    assert agent.part(name, 4, data).status_code == 409
+
+
+def test_there_is_an_end_to_a_batch(agent: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MAX_LINES", 3)
+    body = {"mandate": str(agent.mandate.public_id), "format": "jsonl"}
+    name = agent.post("/api/v1/batches/", body).json()["id"]
+    data = "\n".join(json.dumps(line) for line in works(0, 4)).encode()
+    assert "at most 3 works" in agent.part(name, 1, data).json()["detail"]
+
+
+def test_a_mandate_that_ends_stops_the_batch_where_it_is(agent: Known, people: dict[Role, Actor]) -> None:
+    agent.batch(works(0, 25))
+    pk = Batch.objects.get().pk
+    batches.batch_run(pk, pieces=1)
+    agents.mandate_revoke(mandate=agent.mandate, actor=people[Role.LEGAL])
+    assert batches.batch_run(pk).state == "stopped"
+    assert Batch.objects.get().done == 10
+
+
+def test_an_agent_sees_its_own_batches_only(agent: Known, people: dict[Role, Actor]) -> None:
+    name = agent.batch(works(0, 1))
+    other = known(people[Role.LEGAL])
+    assert other.get(f"/api/v1/batches/{name}/").status_code == 404
+    assert other.get("/api/v1/batches/").json()["results"] == []
+
+
+def test_a_request_about_a_person_is_never_a_batch(people: dict[Role, Actor]) -> None:
+    agent = known(people[Role.LEGAL], kinds=("privacy",))
+    body = {"mandate": str(agent.mandate.public_id), "format": "jsonl", "kind": "privacy"}
+    assert agent.post("/api/v1/batches/", body).status_code == 400
+
+
+def test_the_page_behind_the_private_link_shows_the_progress(agent: Known, client: Client) -> None:
+    name = agent.batch([*works(0, 2), {"ref": "B1"}])
+    url = agent.get(f"/api/v1/batches/{name}/").json()["progress_url"].removeprefix("http://127.0.0.1:8000")
+    assert "Waiting to be filed" in client.get(url).content.decode()
+    run(name)
+    page = client.get(url).content.decode()
+    assert "3 of 3 works" in page and "B1" in page and "Vel Marun" not in page
+    assert client.get(f"/batches/wrong/{name}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("format", "data", "expected"),
+    [
+        ("jsonl", b'\xef\xbb\xbf{"url": "https://a.example/"}\r\n\r\n', [""]),
+        ("jsonl", b"[1]\nnot json\n" + b"[" * 9000, ["no JSON object"] * 3),
+        ("jsonl", b'{"text": "a", "title": "\xff"}', ["UTF-8"]),
+        ("jsonl", b'{"text": 5, "title": "t"}', ["are texts"]),
+        ("jsonl", json.dumps({"title": "t", "text": "x" * (MAX_TEXT + 1)}).encode(), ["at most"]),
+        ("jsonl", json.dumps({"title": "a\u202eb", "text": "x"}).encode(), ["control characters"]),
+        ("csv", "ref,Title,text\r\n1,Ode,\"zwei\nZeilen, 🎻\"\r\n2,,x\r\n".encode(), ["", "title"]),
+        ("csv", b"", []),
+    ],
+)  # fmt: skip
+def test_lines_are_judged_one_by_one(format: str, data: bytes, expected: list[str]) -> None:
+    found = list(lines(data, format))
+    assert len(found) == len(expected)
+    for line, why in zip(found, expected, strict=True):
+        assert (why in line.why) if why else line.item
