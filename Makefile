@@ -1,6 +1,6 @@
 # Every target is one line of intent; the work is in scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format bench zoo clean-demo
+.PHONY: help setup demo serve test lint format bench zoo verifier clean-demo
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -34,6 +34,9 @@ lint: ## ruff, import rules, mypy
 format: ## ruff format
 	@scripts/setup.sh --dev
 	@.venv/bin/ruff check --fix-only --quiet . ; .venv/bin/ruff format .
+
+verifier: ## the stranger's verifier as one file, dist/lethe-verify.pyz (any Python 3.11, nothing installed)
+	@python3 scripts/verifier.py
 
 bench: ## measurements (tests/bench)
 	@scripts/setup.sh --dev

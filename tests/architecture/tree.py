@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("governance", "unlearning_engine")
+PACKAGES = ("governance", "unlearning_engine", "lethe_verify")
 
 
 def tracked() -> list[Path]:

@@ -171,9 +171,11 @@ def refused() -> dict[str, Any]:
     return document
 
 
-def with_ledger(document: dict[str, Any]) -> dict[str, Any]:
-    """The same document with a ledger of 8 entries that recorded the thresholds and the document."""
-    document = copy.deepcopy(document)
+Kept = tuple[Leaf, bytes, dict[str, Any]]
+
+
+def ledger_of(document: dict[str, Any]) -> tuple[Tree, list[Kept]]:
+    """A ledger of 8 entries that recorded the thresholds and the document."""
     tree, kept = Tree(), []
     for index in range(8):
         action, body = "case.advanced", {"to": f"state {index}"}
@@ -187,16 +189,26 @@ def with_ledger(document: dict[str, Any]) -> dict[str, Any]:
                     body=commit_body(body, salt))  # fmt: skip
         tree.append(leaf_hash(leaf.to_bytes()))
         kept.append((leaf, salt, body))
+    return tree, kept
+
+
+def with_ledger(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document with the proofs of its ledger."""
+    document = copy.deepcopy(document)
+    tree, kept = ledger_of(document)
     document["ledger"] = {
         "verifier_key": VERIFIER,
         "checkpoint": make_checkpoint(origin=ORIGIN, size=len(tree), root=tree.root(), key=LEDGER_KEY),
-        "entries": [
-            {"leaf": kept[i][0].to_json(), "salt": kept[i][1].hex(), "body": kept[i][2],
-             "proof": [h.hex() for h in tree.inclusion_proof(i)]}
-            for i in (3, 6)
-        ],
-    }  # fmt: skip
+        "entries": [opened(kept[i], tree) for i in (3, 6)],
+    }
     return document
+
+
+def opened(kept: Kept, tree: Tree) -> dict[str, Any]:
+    """An entry with its opening and its proof in that tree."""
+    leaf, salt, body = kept
+    return {"leaf": leaf.to_json(), "salt": salt.hex(), "body": body,
+            "proof": [h.hex() for h in tree.inclusion_proof(leaf.index)]}  # fmt: skip
 
 
 def example() -> dict[str, Any]:

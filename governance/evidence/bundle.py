@@ -1,0 +1,88 @@
+"""The public bundle of a report: everything that a stranger needs to check it offline, and nothing that names anybody.
+
+Its bytes follow from its files alone (not compressed, no dates), and its one ledger entry holds the digest of each of
+them, so that no other bundle of the same report exists. `lethe_verify` reads it; it shares no code with this package.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+from governance.evidence.leaf import canonical
+
+FORMAT: Final = "lethe-bundle/1"
+CONSISTENCY: Final = "lethe-consistency/1"
+TRUST: Final = "lethe-trust/1"
+SEALED_ACTION: Final = "report.sealed"
+#: Of every entry, so that the same files give the same bytes.
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_UNIX: Final = 3
+
+_README: Final = """Compliance report {number}, issued by {issuer}
+
+What lies here
+  report.pdf      the sealed report
+  evidence.json   the evidence that the report is made from (the same bytes are inside of the PDF)
+  ledger.json     the entry of the ledger that holds the digests of these files, the proof that it is in the ledger,
+                  the ledger's signed checkpoint, and the proof that the ledger only grew since the evidence was entered
+
+The evidence names persons and records by commitments only: digests over a secret salt. Nobody can guess back from them.
+
+How to check it, without us
+  1. Take the verifier: the folder lethe_verify of the software Lethe. It needs Python 3.11 and nothing else.
+  2. Take the fingerprint of our seal from our own site, {trust_at}
+     or from paper that we gave you. Do not take it from this bundle: whoever forges a bundle writes their own into it.
+  3. python -m lethe_verify THIS_FILE.zip --trust FINGERPRINT
+
+  It ends with code 0 only where everything holds and the seal is by the certificate that you named.
+
+What a check can and cannot show
+  It shows that we stated this, that nothing was changed since, and that it stands in our ledger.
+  It does not show that our measurements are right. The time is our own clock unless the report says otherwise.
+  Keep the checkpoint in ledger.json: with it you can show later whether we rewrote the ledger.
+"""
+
+
+def readme(document: Mapping[str, Any]) -> bytes:
+    """The words of the bundle, for people."""
+    report = document["report"]
+    trust_at = report["verify_at"]
+    return _README.format(number=report["number"], issuer=report["issuer"], trust_at=trust_at).encode()
+
+
+def ledger_file(*, verifier_key: str, checkpoint: str, entry: Mapping[str, Any], consistency: list[bytes]) -> bytes:
+    """`ledger.json`: the entry `report.sealed`, and the proof from the evidence's checkpoint to this one."""
+    return canonical(
+        {
+            "format": FORMAT,
+            "verifier_key": verifier_key,
+            "checkpoint": checkpoint,
+            "entries": [dict(entry)],
+            "consistency": [node.hex() for node in consistency],
+        }
+    )
+
+
+def consistency_file(*, old: int, new: int, proof: list[bytes]) -> bytes:
+    """The proof that the ledger of `new` entries begins with that of `old`, as a stranger fetches it."""
+    return canonical({"format": CONSISTENCY, "old": old, "new": new, "proof": [node.hex() for node in proof]})
+
+
+def trust_file(*, seal: str, ledger: str) -> bytes:
+    """What a stranger takes from outside: fingerprint of the seal and verifier key of the ledger."""
+    return canonical({"format": TRUST, "seals": [seal], "ledgers": [ledger]})
+
+
+def pack(*, readme: bytes, pdf: bytes, evidence: bytes, ledger: bytes) -> bytes:
+    """The bundle."""
+    files = {"README.txt": readme, "report.pdf": pdf, "evidence.json": evidence, "ledger.json": ledger}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.create_system, info.external_attr = _UNIX, 0o600 << 16
+            archive.writestr(info, data)
+    return buffer.getvalue()

@@ -1,0 +1,88 @@
+"""The command: `python -m lethe_verify BUNDLE_OR_PDF --trust FILE|FINGERPRINT`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from lethe_verify import bundle
+from lethe_verify.errors import Refused
+from lethe_verify.judge import Known, judge
+from lethe_verify.trust import Trust, TrustError, load
+from lethe_verify.verdict import EXIT, Outcome, Verdict
+
+WORDS = {
+    Outcome.GENUINE: "GENUINE: this is what the issuer you trust sealed, and nothing was changed since.",
+    Outcome.REFUSED: "REFUSED: do not rely on this file.",
+    Outcome.UNKNOWN_SIGNER: "INTACT, SIGNER UNKNOWN: this is no success. Get the issuer's fingerprint by another way "
+                            "than this file, and give it by --trust.",
+}  # fmt: skip
+EPILOG = """exit codes: 0 genuine, by the signer that you trust; 1 refused; 2 wrong use; 3 intact, signer unknown.
+Get the fingerprint from the issuer's own site (/verify/ or /.well-known/lethe-trust.json) or on paper,
+never from the file that you check."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read, judge, tell."""
+    parser = argparse.ArgumentParser(
+        prog="lethe_verify", description="Check a sealed report or bundle, offline.", epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("file", type=Path, help="the PDF or the bundle (ZIP)")
+    parser.add_argument("--trust", metavar="FILE|FINGERPRINT", help="whose seal you believe")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint of the ledger that you kept")
+    parser.add_argument("--consistency", type=Path, metavar="FILE", help="the issuer's proof between the checkpoints")
+    parser.add_argument("--json", action="store_true", help="answer as JSON")
+    chosen = parser.parse_args(arguments)
+    try:
+        trust = load(chosen.trust) if chosen.trust else Trust()
+        data = read(chosen.file, bundle.MAX)
+        known = _known(chosen.checkpoint, chosen.consistency)
+    except (OSError, TrustError, Refused, UnicodeDecodeError) as error:
+        sys.stderr.write(f"lethe_verify: {error}\n")
+        return 2
+    verdict = judge(data, trust, known=known)
+    sys.stdout.write(json.dumps(verdict.to_json(), indent=1) + "\n" if chosen.json else words(verdict))
+    return EXIT[verdict.outcome]
+
+
+def read(path: Path, limit: int) -> bytes:
+    """The bytes of a file, one more than the limit at most: what is larger is refused without being read."""
+    with path.open("rb") as file:
+        return file.read(limit + 1)
+
+
+def _known(checkpoint: Path | None, consistency: Path | None) -> Known | None:
+    if checkpoint is None:
+        if consistency is not None:
+            raise TrustError("--consistency is of no use without --checkpoint")
+        return None
+    proof = read(consistency, bundle.LIMITS[bundle.LEDGER]) if consistency else b""
+    return Known(read(checkpoint, bundle.LIMITS[bundle.README]).decode(), proof)
+
+
+def words(verdict: Verdict) -> str:
+    """The verdict for people."""
+    heads = {"refused": "Refused", "proved": "Proved", "not_proved": "NOT proved"}
+    lines = [WORDS[verdict.outcome], ""]
+    for state, head in heads.items():
+        texts = [one.text for one in verdict.findings if one.state == state]
+        if texts:
+            lines += [f"{head}:", *(f"  - {text}" for text in texts), ""]
+    facts = {
+        "Report": verdict.report.get("number", ""), "Issuer, as it says": verdict.report.get("issuer", ""),
+        "Sealed, by its own clock": verdict.sealed_at, "SHA-256 of the file": verdict.sha256,
+        "Fingerprint of the seal": verdict.fingerprint, "Key of the ledger": verdict.ledger_key,
+    }  # fmt: skip
+    return "\n".join([*lines, *(f"{name}: {_printable(str(value))}" for name, value in facts.items() if value), ""])
+
+
+def _printable(text: str) -> str:
+    """Nothing that a terminal would obey."""
+    return "".join(one if one.isprintable() else "?" for one in text)[:300]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,142 @@
+"""One file, judged: a sealed report or a bundle around one. Never raises on any bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from typing import Any, Final
+
+from lethe_verify import bundle, evidence, jcs, merkle, note, seal
+from lethe_verify.errors import Refused
+from lethe_verify.trust import Trust
+from lethe_verify.verdict import Finding, Outcome, Verdict
+
+MAX_PDF: Final = bundle.LIMITS[bundle.REPORT]
+BUNDLE: Final = "lethe-bundle/1"
+CONSISTENCY: Final = "lethe-consistency/1"
+#: What reading hostile bytes may raise beside `Refused`. Each means that the file is not what was sealed.
+UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
+                     struct.error)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Known:
+    """An earlier checkpoint of the ledger that the one who checks kept, and where needed the proof to the newer one."""
+
+    checkpoint: str
+    consistency: bytes = b""
+
+
+def judge(data: bytes, trust: Trust | None = None, *, known: Known | None = None) -> Verdict:
+    """Says what the file is, and what was and was not proved.
+
+    Without `trust` a file can be whole, never genuine: whoever forges a report brings a key of their own.
+    """
+    verdict = Verdict(sha256=hashlib.sha256(data).hexdigest())
+    trust = trust or Trust()
+    try:
+        proved = _bundle(data, verdict, trust) if bundle.is_bundle(data) else _pdf(data, verdict, trust)[0]
+        _known(verdict, proved, known)
+        _whole(verdict, trust)
+    except Refused as refusal:
+        verdict.findings.append(Finding(refusal.code, "refused", refusal.text))
+    except UNREADABLE as error:
+        text = f"The file cannot be read ({type(error).__name__})."
+        verdict.findings.append(Finding("format", "refused", text))
+    return verdict
+
+
+def _whole(verdict: Verdict, trust: Trust) -> None:
+    """Everything held; now who sealed it."""
+    if verdict.fingerprint in trust.seals:
+        verdict.proved("signer", "The seal is by the certificate that you trust.")
+        verdict.outcome = Outcome.GENUINE
+    elif trust.seals:
+        raise Refused("signer", "The file is whole, but it was sealed by another certificate than the one you trust.")
+    else:
+        text = "Who sealed it is unknown: no fingerprint was given. Anybody can make a file that is whole in itself."
+        verdict.open("signer", text)
+        verdict.outcome = Outcome.UNKNOWN_SIGNER
+
+
+def _pdf(data: bytes, verdict: Verdict, trust: Trust) -> tuple[evidence.Proved, bytes]:
+    """A sealed report: what its ledger proves, and the evidence inside of it."""
+    verdict.kind = verdict.kind or "report"
+    if len(data) > MAX_PDF:
+        raise Refused("size", f"The file is larger than {MAX_PDF // 2**20} MB; no report is.")
+    if not data.startswith(b"%PDF-"):
+        raise Refused("format", "The file is neither a PDF nor a bundle.")
+    sealed = seal.check(data)
+    verdict.fingerprint, verdict.level = sealed.certificate.fingerprint, sealed.level
+    verdict.sealed_at = sealed.sealed_at.isoformat()
+    verdict.proved("seal", "The seal covers every byte of the report, and nothing was added after it.")
+    verdict.proved("revisions", "The seal changed no page, no title and no metadata of the report.")
+    document = evidence.read(sealed.evidence)
+    verdict.report = {name: document["report"].get(name, "") for name in ("number", "issuer", "issued_at")}
+    verdict.proved("evidence", f"The evidence inside is that of report {verdict.report['number']}, to the last byte.")
+    proved = evidence.check_ledger(document)
+    verdict.ledger_key = proved.key
+    if trust.ledgers and verdict.fingerprint in trust.seals:
+        if proved.key not in trust.ledgers:
+            raise Refused("ledger_key", "The evidence rests on another ledger than the one you trust.")
+        verdict.proved("ledger_key", "The ledger is the one whose key you trust.")
+    size = proved.checkpoint.size
+    verdict.proved("ledger", f"The evidence and its thresholds are entries of a ledger of {size} entries.")
+    verdict.open("time", "Time: the issuer's own clock. It proves nothing to others about when this was sealed.")
+    text = "No witness outside of the issuer signed the checkpoint: the ledger is whole, but there may be a second one."
+    verdict.open("witness", f"{text} Keep this checkpoint and compare it with a later one.")
+    verdict.open("truth", "The measurements are the issuer's own: a seal proves who states them.")
+    return proved, sealed.evidence
+
+
+def _bundle(data: bytes, verdict: Verdict, trust: Trust) -> evidence.Proved:
+    verdict.kind = "bundle"
+    files = bundle.read(data)
+    inner, inside = _pdf(files[bundle.REPORT], verdict, trust)
+    ledger = jcs.parse(files[bundle.LEDGER], "The bundle's ledger file")
+    if set(ledger) != {"format", "verifier_key", "checkpoint", "entries", "consistency"} or ledger["format"] != BUNDLE:
+        raise Refused("bundle", "The bundle is of a kind that this version does not know.")
+    if inside != files[bundle.EVIDENCE]:
+        raise Refused("bundle", "The evidence beside the report is not the one inside of it.")
+    proved = evidence.check_entries(ledger, inner.key)
+    _entry_of_file(files, proved)
+    verdict.proved("registered", "The ledger holds the digest of this very report, of its evidence and of the README.")
+    proof = merkle.hashes(ledger["consistency"])
+    _grew(inner.checkpoint, proved.checkpoint, proof)
+    verdict.proved("consistency", f"Between evidence and bundle the ledger only grew, from {inner.checkpoint.size} to "
+                                  f"{proved.checkpoint.size} entries.")  # fmt: skip
+    return proved
+
+
+def _entry_of_file(files: dict[str, bytes], proved: evidence.Proved) -> None:
+    named = {"pdf": bundle.REPORT, "evidence": bundle.EVIDENCE, "readme": bundle.README}
+    expected = {name: evidence.digest(files[file]) for name, file in named.items()}
+    if len(proved.entries) != 1 or proved.entries[0].action != "report.sealed" or proved.entries[0].body != expected:
+        raise Refused("registered", "The ledger does not hold the digests of the files in this bundle.")
+
+
+def _grew(one: note.Checkpoint, two: note.Checkpoint, proof: list[bytes]) -> None:
+    old, new = sorted((one, two), key=lambda checkpoint: checkpoint.size)
+    merkle.check_consistency(old=old.size, new=new.size, old_root=old.root, new_root=new.root, proof=proof)
+
+
+def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None) -> None:
+    """Compare with the checkpoint that was kept from earlier: a ledger that was rewritten cannot continue it."""
+    if known is None:
+        verdict.open("earlier", "No earlier checkpoint was given to compare the ledger with.")
+        return
+    earlier = note.verify(known.checkpoint, proved.key)
+    proof: list[bytes] = []
+    if known.consistency:
+        given: dict[str, Any] = jcs.parse(known.consistency, "The proof of consistency")
+        sizes = sorted((earlier.size, proved.checkpoint.size))
+        if given.get("format") != CONSISTENCY or [given.get("old"), given.get("new")] != sizes:
+            raise Refused("proof", f"The proof of consistency is not the one from {sizes[0]} to {sizes[1]} entries.")
+        proof = merkle.hashes(given.get("proof"))
+    elif earlier.size != proved.checkpoint.size:
+        sizes = sorted((earlier.size, proved.checkpoint.size))
+        raise Refused("proof", f"To compare with your checkpoint, fetch the issuer's proof from {sizes[0]} to "
+                               f"{sizes[1]} entries and give it by --consistency.")  # fmt: skip
+    _grew(earlier, proved.checkpoint, proof)
+    verdict.proved("earlier", f"The ledger agrees with your checkpoint of {earlier.size} entries.")
