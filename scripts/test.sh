@@ -17,7 +17,7 @@ tests() {
 
 if [ $# = 0 ]; then
     say "Tests of the database, on PostgreSQL:"
-    LETHE_TEST_DATABASE=postgresql tests -m database --ignore=tests/bench
+    LETHE_TEST_DATABASE=postgresql tests -m database --ignore=tests/bench -n 2 --dist loadfile
     say "All tests, on SQLite:"
     set -- --ignore=tests/bench -n 2 --dist loadfile
 fi
