@@ -17,6 +17,7 @@ from governance.evidence import leaf, merkle
 from governance.models import (
     AbuseFinding,
     Decision,
+    Hold,
     LedgerOpening,
     Plan,
     Release,
@@ -24,24 +25,31 @@ from governance.models import (
     RoleGrant,
     User,
     VerificationPolicy,
+    VersionOrder,
     triggers,
 )
 from governance.secrets import read_secret
 
 #: (action, case or 0, what it is about, person)
 Signed = tuple[str, int, str, int]
-_ACTIONS = {
-    "decision.proposed": "",
-    "decision.approved": "",
-    "plan.signed": "attempt",
-    "plan.confirmed": "attempt",
-    "release.signed": "side",
-    "policy.proposed": "digest",
-    "policy.approved": "digest",
-    "people.role_proposed": "grant",
-    "people.role_granted": "grant",
-    "abuse.proposed": "finding",
-    "abuse.found": "finding",
+#: An order is about a version; its entry stands beside a case only while that case's person can be read.
+_OF_NO_CASE = frozenset({"order.signed"})
+#: Action -> the members of its body that say what was signed.
+_ACTIONS: dict[str, tuple[str, ...]] = {
+    "decision.proposed": (),
+    "decision.approved": (),
+    "plan.signed": ("attempt",),
+    "plan.confirmed": ("attempt",),
+    "release.signed": ("side",),
+    "policy.proposed": ("digest",),
+    "policy.approved": ("digest",),
+    "people.role_proposed": ("grant",),
+    "people.role_granted": ("grant",),
+    "abuse.proposed": ("finding",),
+    "abuse.found": ("finding",),
+    "hold.lift_asked": ("hold",),
+    "hold.lifted": ("hold",),
+    "order.signed": ("order", "side"),
 }
 
 
@@ -73,8 +81,8 @@ def _ledger() -> Iterator[Signed]:
         written = leaf.parse_leaf(json.loads(data))
         genuine = written.actor == people[who] and leaf.open_leaf(written, row.body, bytes(row.salt))
         if genuine and written.action == row.entry.action and merkle.leaf_hash(data) == bytes(row.entry.hash):
-            about = _ACTIONS[written.action]
-            yield written.action, row.case_id or 0, str(row.body.get(about, "")) if about else "", who
+            about = ":".join(str(row.body.get(name, "")) for name in _ACTIONS[written.action])
+            yield written.action, 0 if written.action in _OF_NO_CASE else row.case_id or 0, about, who
 
 
 def _claimed() -> Iterator[tuple[str, Signed]]:
@@ -101,6 +109,8 @@ def _claimed() -> Iterator[tuple[str, Signed]]:
         yield f"{words}, proposal", ("policy.proposed", 0, policy.digest, policy.proposed_by_id)
         yield f"{words}, approval", ("policy.approved", 0, policy.digest, policy.approved_by_id or 0)
     yield from _abuse()
+    yield from _holds()
+    yield from _orders()
     for grant in RoleGrant.objects.exclude(approved_by=None):
         words = f"Role {grant.role} of account {grant.person_id}"
         yield f"{words}, proposal", ("people.role_proposed", 0, str(grant.pk), grant.proposed_by_id)
@@ -112,6 +122,20 @@ def _abuse() -> Iterator[tuple[str, Signed]]:
         words, about = f"Finding of abuse in case {row.case.number}", str(row.pk)
         yield f"{words}, proposal", ("abuse.proposed", row.case_id, about, row.proposed_by_id)
         yield f"{words}, approval", ("abuse.found", row.case_id, about, row.approved_by_id or 0)
+
+
+def _holds() -> Iterator[tuple[str, Signed]]:
+    for row in Hold.objects.exclude(lifted_by=None).select_related("case"):
+        words, about = f"Legal hold of case {row.case.number}", str(row.pk)
+        yield f"{words}, asking that it end", ("hold.lift_asked", row.case_id, about, row.lift_asked_by_id or 0)
+        yield f"{words}, lifting", ("hold.lifted", row.case_id, about, row.lifted_by_id or 0)
+
+
+def _orders() -> Iterator[tuple[str, Signed]]:
+    for row in VersionOrder.objects.filter(Q(legal_by__isnull=False) | Q(release_by__isnull=False)):
+        for side, who in (("legal", row.legal_by_id), ("release", row.release_by_id)):
+            if who:
+                yield f"Order {row.pk}, {side}", ("order.signed", 0, f"{row.pk}:{side}", who)
 
 
 def _roles() -> Iterator[str]:

@@ -11,9 +11,9 @@ from django.db import connection
 from django.utils import timezone
 
 from governance.evidence.signatures import audit
-from governance.models import Decision, LedgerOpening, Role, Status, User, triggers
+from governance.models import Decision, Hold, LedgerOpening, Role, Status, User, VersionOrder, triggers
 from governance.policies import Actor
-from governance.services import decision, people, release
+from governance.services import decision, holds, order_signing, orders, people, release
 from tests.governance.conftest import file_case
 
 pytestmark = pytest.mark.database
@@ -88,3 +88,28 @@ def test_a_role_that_nobody_granted_is_found(house: People) -> None:
     User.objects.filter(pk=legal.pk).update(role=Role.APPROVER)
     triggers.install(connection)
     assert audit().findings == (f"Account {legal.pk} has the role approver, which no two administrators gave it.",)
+
+
+def test_orders_and_holds_are_compared_as_well(house: People, catalogue: Any) -> None:
+    case = file_case()
+    second = people.person_create(
+        first_name="C", last_name="D", email="legal2@house.example", role=Role.LEGAL, actor=house[Role.ADMINISTRATOR]
+    ).user
+    other = User.objects.filter(role=Role.ADMINISTRATOR).latest("pk")
+    legal = Actor.of(people.role_approve(person=second, actor=Actor.of(other)))
+    holds.hold_set(case=case, reason="A court asked for the file of this case.", actor=house[Role.LEGAL])
+    holds.hold_lift_ask(case=case, reason="The court has given the file back.", actor=house[Role.LEGAL])
+    holds.hold_lift(case=case, actor=legal)
+    order = orders.withdrawal_propose(
+        version=catalogue["released"], reason="It answers with what nobody agreed to.", actor=house[Role.ENGINEER]
+    )
+    order_signing.order_sign(order=order, actor=house[Role.LEGAL])
+    assert audit().findings == ()
+    triggers.drop(connection)
+    VersionOrder.objects.filter(pk=order.pk).update(legal_by=second)
+    Hold.objects.update(lift_asked_by=house[Role.APPROVER].user)
+    triggers.install(connection)
+    assert [finding.partition(":")[0] for finding in audit().findings] == [
+        f"Legal hold of case {case.number}, asking that it end",
+        f"Order {order.pk}, legal",
+    ]
