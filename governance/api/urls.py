@@ -1,6 +1,6 @@
 """Addresses of the interface, version 1."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from governance.api import batch_views, views
@@ -17,5 +17,6 @@ patterns: list[URLPattern | URLResolver] = [
     path("api/v1/batches/<uuid:public_id>/parts/<int:number>/", batch_views.Part.as_view(), name="api_batch_part"),
     path("api/v1/batches/<uuid:public_id>/results/", batch_views.Results.as_view(), name="api_batch_results"),
     path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[]), name="api_schema"),
-    path("api/<path:path>", views.unknown),
+    # Whatever stands behind it, line breaks too: programs are never answered with a page.
+    re_path(r"^api/(?P<path>(?s:.*))$", views.unknown),
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotAuthenticated, NotFound, PermissionDenied
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
@@ -36,6 +36,19 @@ from governance.tokens import token_hash
 TOKEN = OpenApiParameter("token", str, OpenApiParameter.PATH, description="the secret part of the private link")
 
 
+EXAMPLE = OpenApiExample(
+    "An opt-out",
+    value={
+        "kind": "copyright",
+        "name": "Zoë Ængström",
+        "email": "zoe@example.org",
+        "declared": True,
+        "items": [{"form": "url", "text": "https://example.org/poems/tide"}],
+    },
+    request_only=True,
+)
+
+
 class Filing(Open):
     """File a request; an agent's list of those that it filed."""
 
@@ -44,7 +57,7 @@ class Filing(Open):
     parser_classes = (JSONParser,)
 
     @extend_schema(
-        operation_id="file_request", request=FilingSerializer, parameters=[IDEMPOTENCY],
+        operation_id="file_request", request=FilingSerializer, parameters=[IDEMPOTENCY], examples=[EXAMPLE],
         responses={201: ReceiptSerializer, **problems(400, 403, 409, 413, 415, 422)},
     )  # fmt: skip
     def post(self, request: Request) -> Response:

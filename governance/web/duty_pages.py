@@ -27,6 +27,7 @@ TABS: list[tuple[str, Permission, Any]] = [
     ("patches", Permission.SEE_DUTIES, gettext_lazy("Patches")),
     ("recipients", Permission.SEE_DUTIES, gettext_lazy("Recipients")),
     ("reservations", Permission.SEE_DUTIES, gettext_lazy("Reservations")),
+    ("agents", Permission.MANAGE_AGENTS, gettext_lazy("Agents")),
     ("uploads", Permission.REVEAL_PERSON, gettext_lazy("Files")),
     ("retention", Permission.SEE_DUTIES, gettext_lazy("Retention")),
     ("register_of_processing", Permission.SEE_DUTIES, gettext_lazy("Register of processing")),

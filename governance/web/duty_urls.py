@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from governance.web import containment, patches, recipients, reservation_pages, retention, upload_pages, versions
+from governance.web import (
+    agent_pages,
+    containment,
+    patches,
+    recipients,
+    reservation_pages,
+    retention,
+    upload_pages,
+    versions,
+)
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
@@ -36,6 +45,15 @@ staff: list[URLPattern | URLResolver] = [
         reservation_pages.reservation_bytes,
         name="reservation_bytes",
     ),
+    path("duties/agents/", agent_pages.agents, name="agents"),
+    path("duties/agents/new/", agent_pages.agent_new, name="agent_new"),
+    path("duties/agents/<uuid:public_id>/", agent_pages.agent, name="agent"),
+    path("duties/agents/<uuid:public_id>/mandate/", agent_pages.mandate_new, name="mandate_new"),
+    path(
+        "duties/agents/<uuid:public_id>/mandate/<uuid:which>/revoke/", agent_pages.mandate_revoke, name="mandate_revoke"
+    ),
+    path("duties/agents/<uuid:public_id>/key/", agent_pages.key_new, name="key_new"),
+    path("duties/agents/<uuid:public_id>/key/<uuid:which>/revoke/", agent_pages.key_revoke, name="key_revoke"),
     path("duties/files/", upload_pages.uploads, name="uploads"),
     path("duties/files/<uuid:public_id>/", upload_pages.upload_file, name="upload_file"),
     path("duties/files/<uuid:public_id>/shown.png", upload_pages.upload_shown, name="upload_shown"),

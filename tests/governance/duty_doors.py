@@ -10,8 +10,9 @@ from PIL import Image
 
 from governance import dispatch
 from governance.models import Case, ReservationCheck, ReservedAddress
-from governance.policies import Permission
+from governance.policies import Actor, Permission
 from governance.services import uploads
+from tests.governance.agents import known
 
 P = Permission
 DUTIES: dict[str, dict[str, object]] = {
@@ -29,6 +30,13 @@ DUTIES: dict[str, dict[str, object]] = {
     "reservation_again": {"to": (P.CHECK_RESERVATION,), "args": "reservation", "post": True},
     "reservation_watch": {"to": (P.CHECK_RESERVATION,), "args": "reservation", "post": True},
     "reservation_bytes": {"to": (P.SEE_DUTIES,), "args": "reservation_bytes"},
+    "agents": {"to": (P.MANAGE_AGENTS,)},
+    "agent_new": {"to": (P.MANAGE_AGENTS,), "post": True, "decide": True},
+    "agent": {"to": (P.MANAGE_AGENTS,), "args": "agent"},
+    "mandate_new": {"to": (P.MANAGE_AGENTS,), "args": "agent", "post": True, "decide": True},
+    "mandate_revoke": {"to": (P.MANAGE_AGENTS,), "args": "mandate", "post": True, "decide": True},
+    "key_new": {"to": (P.MANAGE_AGENTS,), "args": "agent", "post": True, "decide": True},
+    "key_revoke": {"to": (P.MANAGE_AGENTS,), "args": "key", "post": True, "decide": True},
     "uploads": {"to": (P.REVEAL_PERSON,)},
     "upload_file": {"to": (P.REVEAL_PERSON,), "args": "upload"},
     "upload_shown": {"to": (P.REVEAL_PERSON,), "args": "upload"},
@@ -49,6 +57,13 @@ DUTIES: dict[str, dict[str, object]] = {
     "order_sign": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
     "order_refuse": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
 }
+
+
+def agents_world(legal: Actor) -> dict[str, list[Any]]:
+    """An agent with a mandate and a key."""
+    one = known(legal)
+    name = one.agent.public_id
+    return {"agent": [name], "mandate": [name, one.mandate.public_id], "key": [name, one.key.public_id]}
 
 
 def uploads_world(case: Case) -> dict[str, list[Any]]:

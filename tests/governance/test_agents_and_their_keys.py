@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from governance.errors import Conflict, NotAllowed, Unfit
@@ -14,6 +16,7 @@ from governance.models import ApiKey, Case, Mandate, Role
 from governance.policies import Actor
 from governance.services import agents
 from tests.governance.agents import Known, known
+from tests.governance.staff import sign_in_to_decide
 
 WORK: dict[str, Any] = {
     "kind": "copyright",
@@ -123,3 +126,26 @@ def test_only_the_legal_desk_enters_agents(people: dict[Role, Actor]) -> None:
     for role in set(Role) - {Role.LEGAL}:
         with pytest.raises(NotAllowed):
             agents.agent_enter(what="agent", name="x", email="x@y.example", actor=people[role])
+
+
+def test_the_desks_pages_enter_issue_once_and_revoke(client: Client, legal: Actor, agent: Known) -> None:
+    assert legal.user
+    sign_in_to_decide(client, legal.user)
+    sent = {"what": "agent", "name": "Ink Agency", "email": "post@ink.example"}
+    assert "Ink Agency is entered" in client.post(reverse("agent_new"), sent, follow=True).content.decode()
+    page, name = reverse("agent", args=[agent.agent.public_id]), agent.agent.public_id
+    until = (timezone.localdate() + timedelta(days=30)).isoformat()
+    mandate = {"principal": "Zoë", "evidence": "A power of attorney.", "kinds": ["copyright"], "until": until}
+    client.post(reverse("mandate_new", args=[name]), mandate)
+    assert "Zoë" in client.get(page).content.decode()
+    answer = client.post(reverse("key_new", args=[name]), {"label": "shop", "scopes": ["file"], "days": "30"})
+    text = next(word for word in re.findall(r"lk_[\w-]{43}", answer.content.decode()))
+    assert agents.key_find(text).label == "shop"
+    assert text not in client.get(page).content.decode()
+    client.post(reverse("key_revoke", args=[name, agent.key.public_id]))
+    client.post(reverse("mandate_revoke", args=[name, agent.mandate.public_id]))
+    assert agent.get("/api/v1/requests/").status_code == 401
+    assert client.get(page).content.decode().count("revoked") >= 2
+    assert client.post(reverse("key_new", args=[name]), {"label": ""}).status_code == 422
+    nobody = "00000000-0000-4000-8000-000000000000"
+    assert client.post(reverse("key_revoke", args=[name, nobody])).status_code == 404
