@@ -123,6 +123,9 @@ link_clone() {
     say "$ROOT" >"$site/lethe.pth"
 }
 
+# Django reads compiled translations; what is newer than its source stays.
+compile_translations() { "$VENV/bin/python" scripts/compile_catalogues.py; }
+
 main() {
     one_at_a_time
     check_runtime_libraries
@@ -137,12 +140,14 @@ main() {
     local stamp="$VENV/.lethe-${#REQUIREMENTS[@]}" print
     print=$(fingerprint)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$print" ] && "$VENV/bin/python" scripts/check_venv.py "${REQUIREMENTS[@]}" >/dev/null; then
+        compile_translations
         say "Set-up: everything is in place."
         return 0
     fi
     rm -f "$stamp"
     install_packages
     link_clone
+    compile_translations
     say "$print" >"$stamp"
     say "Set-up finished in $((SECONDS - STARTED)) s."
 }

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from governance.secrets import ensure_secrets
+from scripts import compile_catalogues
 
 HOME = Path(tempfile.mkdtemp(prefix="lethe-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -15,3 +16,4 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 for variable in ("LETHE_SECRETS", "LETHE_ARTIFACTS", "LETHE_BROKER", "LETHE_BROKER_FOLDER", "LETHE_SEAL_FOLDER"):
     os.environ.pop(variable, None)
 ensure_secrets(HOME / "secrets")
+compile_catalogues.main()

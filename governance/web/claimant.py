@@ -21,7 +21,7 @@ from governance.models import Case, Status
 from governance.policies import CLAIMANT
 from governance.services import children, intake, retention
 from governance.tokens import link_token, token_hash
-from governance.web import recipient_words, standing
+from governance.web import languages, recipient_words, standing
 from governance.web.filing_words import mask_address
 from governance.web.follow_up import ContestForm
 from governance.web.forms import WithdrawForm
@@ -85,7 +85,8 @@ def _private(view: View) -> View:
         case = Case.objects.select_related("claimant").filter(status_token=token_hash(token)).first()
         if case is None:
             raise Http404
-        response = view(request, case, token, **more)
+        with languages.of_case(request, case):
+            response = view(request, case, token, **more)
         response["X-Robots-Tag"] = "noindex"
         return response
 
@@ -103,7 +104,11 @@ def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
     if request.method == "POST":
         intake.email_confirm(token=token)
         return redirect("confirm", token=token)
-    case = Case.objects.select_related("claimant").get(pk=case.pk)
+    with languages.of_case(request, case):
+        return _confirm_page(request, Case.objects.select_related("claimant").get(pk=case.pk))
+
+
+def _confirm_page(request: HttpRequest, case: Case) -> HttpResponseBase:
     done = case.claimant.email_confirmed_at is not None
     context: dict[str, Any] = {"number": case.number, "state": "confirmed" if done else "ask"}
     if done:

@@ -6,7 +6,8 @@ private link speaks the language of its case until somebody chooses another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from django.conf import settings
@@ -15,7 +16,8 @@ from django.urls import Resolver404, get_resolver, resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
-from governance.notifications.languages import LANGUAGES, SOURCE
+from governance.models import Case
+from governance.notifications.languages import LANGUAGES, SOURCE, nearest
 
 PARAMETER = "language"
 YEAR = 365 * 24 * 3600
@@ -65,6 +67,14 @@ def is_public(path: str) -> bool:
 def chosen(request: HttpRequest) -> bool:
     """Whether somebody chose a language here, now or before."""
     return request.GET.get(PARAMETER, "") in LANGUAGES or settings.LANGUAGE_COOKIE_NAME in request.COOKIES
+
+
+@contextmanager
+def of_case(request: HttpRequest, case: Case) -> Iterator[None]:
+    """The language of a case, unless whoever reads chose another."""
+    current = translation.get_language() or SOURCE
+    with translation.override(current if chosen(request) else nearest(case.language)):
+        yield
 
 
 def menu(request: HttpRequest) -> list[dict[str, object]]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from governance.kinds import rule
 from governance.models import Case, Channel, Disposition, LedgerOpening, Plan, Status
+from governance.notifications.languages import SOURCE
 
 S = Status
 
@@ -94,8 +95,9 @@ _CHANNELS = {
 
 
 def day(moment: datetime | date) -> str:
-    """`2 November`."""
-    return date_format(timezone.localdate(moment) if isinstance(moment, datetime) else moment, "j F")
+    """`2 November`; in another language as it is written there."""
+    form = "j F" if get_language() == SOURCE else "MONTH_DAY_FORMAT"
+    return date_format(timezone.localdate(moment) if isinstance(moment, datetime) else moment, form)
 
 
 def way(case: Case) -> list[dict[str, Any]]:
