@@ -35,6 +35,8 @@ SHARED = (
     "You showed that the works are yours", "What shows whom we answer", "You showed whom we answer",
     "Fulfilled", "Partly fulfilled: suppressed, recoverable", "Excluded from future training only", "No data found",
     "Not fulfilled", "Refused", "Withdrawn",
+    "Held until it is scanned", "Taken", "Not taken", "Not taken: the scanner found something in it", "Deleted",
+    "Parts are coming in", "Waiting to be filed", "Being filed", "Filed", "Stopped: the mandate ended",
     "Why?", "In your own words, at least one whole sentence.", "Write why, so that somebody can look into it.",
 )  # fmt: skip
 TEMPLATES = ("claimant/*.html", "forms/**/*.html", "base_public.html", "components/theme_choice.html",

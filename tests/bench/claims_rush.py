@@ -1,7 +1,7 @@
 """A rush of claims beside a batch, with a worker killed and the broker restarted: `python -m tests.bench.claims_rush`.
 
 Real processes over PostgreSQL and a Redis of our own: gunicorn, two Celery workers, the scheduler. Claims come by the
-interface at the rate of 4,000 in 6 minutes, each from an address of its own, whether or not the one before was answered.
+interface at the rate of 4,000 in 6 minutes, each from an address of its own, answered or not the one before.
 Prints times of acknowledgement and what the database holds afterwards; ends with 1 where anything was lost or doubled.
 """
 
