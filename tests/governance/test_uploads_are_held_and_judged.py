@@ -100,7 +100,7 @@ def test_what_is_taken_is_known_by_its_bytes(data: bytes, kind: str) -> None:
         (b"<html><script>alert(1)</script>", "not taken here"),
         (b'<svg xmlns="http://www.w3.org/2000/svg" onload="x()"/>', "not taken here"),
         (b"#!/bin/sh\nrm -rf x", "not taken here"),
-        (gzip.compress(b"x" * 100), "not taken here"),
+        (gzip.compress(b"x" * 100, mtime=0), "not taken here"),
         (b"\x00\x01\x02\x03", "not taken here"),
         (picture()[:200], "damaged"),
         (b"PK\x03\x04 nonsense", "damaged"),
