@@ -19,6 +19,7 @@ app.conf.beat_schedule = {
     "send messages": {"task": "governance.send_messages", "schedule": 10.0},
     "watch deadlines": {"task": "governance.watch_deadlines", "schedule": 3600.0},
     "read reservations again": {"task": "governance.recheck_reservations", "schedule": 900.0},
+    "discard auditors' bundles": {"task": "governance.discard_bundles", "schedule": 3600.0},
     "dispose of old weights": {"task": "governance.dispose", "schedule": 3600.0},
 }
 app.autodiscover_tasks(["governance"])

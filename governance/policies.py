@@ -59,6 +59,7 @@ class Permission(enum.Enum):
     ERASE_ASK = "ask to destroy a person's data"
     ERASE_APPROVE = "approve that a person's data is destroyed"
     EXPORT_CASE = "export a whole case"
+    REPLAY_CASE = "take what a replay of a case needs"
     MAKE_PATCH = "make and fetch the patch of a release"
     LIFT_QUARANTINE = "let a record back into training"
     WRITE_LETTER = "write to a claimant"
@@ -120,7 +121,7 @@ _DUTIES: dict[Role, frozenset[Permission]] = {
     Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.MAKE_PATCH}),
     Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS, P.MAKE_PATCH}),
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
-    Role.AUDITOR: frozenset({P.SEE_DUTIES}),
+    Role.AUDITOR: frozenset({P.SEE_DUTIES, P.REPLAY_CASE}),
 }
 _READ_LETTERS = frozenset({P.SEE_LETTERS, P.SEE_OUTBOX})
 #: Letters, the outbox, webhooks.

@@ -7,6 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from governance.services import (
+    auditor_bundles,
     batches,
     containment,
     deadlines,
@@ -122,3 +123,9 @@ def recheck_reservations() -> int:
 def run_batch(pk: int) -> None:
     """A batch of works."""
     batches.batch_run(pk, pieces=batches.AT_ONCE)
+
+
+@shared_task(name="governance.discard_bundles")
+def discard_bundles() -> int:
+    """Auditors' bundles whose days are over."""
+    return auditor_bundles.bundles_discard()

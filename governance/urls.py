@@ -20,8 +20,10 @@ from governance.web import (
     letter_pages,
     operations,
     outbox_pages,
+    replay,
     thresholds,
     tracking,
+    trust_pages,
     verify,
     webhook_pages,
     well_known,
@@ -47,6 +49,7 @@ public: list[URLPattern | URLResolver] = [
     path("status/<slug:token>/withdraw/", claimant.withdraw, name="withdraw"),
     path("status/<slug:token>/follow/<slug:relation>/", claimant.follow, name="follow"),
     path("status/<slug:token>/report.pdf", claimant.report_pdf, name="status_report"),
+    path("status/<slug:token>/bundle.zip", claimant.report_bundle, name="status_bundle"),
     path("status/<slug:token>/evidence.json", claimant.report_evidence, name="status_evidence"),
     path("status/<slug:token>/files/", claimant_files.files, name="status_files"),
     path("status/<slug:token>/files/<uuid:public_id>/delete/", claimant_files.file_delete, name="status_file_delete"),
@@ -123,6 +126,10 @@ staff: list[URLPattern | URLResolver] = [
     path("dashboard/<slug:name>.csv", executive.figures_csv, name="figures_csv"),
     path("reports/", auditor.reports, name="reports"),
     path("reports/<slug:number>.pdf", auditor.report, name="report"),
+    path("reports/<slug:number>.zip", auditor.report_bundle, name="report_bundle"),
+    path("reports/<slug:number>/replay/", replay.page, name="replay"),
+    path("reports/<slug:number>/replay/make/", replay.make, name="replay_make"),
+    path("reports/replay/<uuid:public_id>.zip.age", replay.fetch, name="replay_fetch"),
     path("reports/<slug:number>.json", auditor.report_evidence, name="report_evidence"),
     path("ledger/", auditor.ledger, name="ledger"),
     path("ledger/<int:index>/", auditor.ledger_entry, name="ledger_entry"),
@@ -142,4 +149,4 @@ staff: list[URLPattern | URLResolver] = [
 #: Where a mail provider tells what became of letters; nothing without one.
 mail: list[URLPattern | URLResolver] = [path("mail/", include((tracking.patterns(), "mail")))]
 
-urlpatterns = [*public, *well_known.patterns, *api.patterns, *accounts, *mail, *staff]
+urlpatterns = [*public, *well_known.patterns, *trust_pages.patterns, *api.patterns, *accounts, *mail, *staff]

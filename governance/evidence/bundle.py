@@ -29,7 +29,8 @@ What lies here
   ledger.json     the entry of the ledger that holds the digests of these files, the proof that it is in the ledger,
                   the ledger's signed checkpoint, and the proof that the ledger only grew since the evidence was entered
 
-The evidence names persons and records by commitments only: digests over a secret salt. Nobody can guess back from them.
+Records are named by commitments only: digests under a secret key. Nobody can guess back from them. Neither the name nor
+the address of the person who asked is in any of the files.
 
 How to check it, without us
   1. Take the verifier: the folder lethe_verify of the software Lethe. It needs Python 3.11 and nothing else.

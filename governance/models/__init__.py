@@ -31,7 +31,7 @@ from governance.models.desk import Hold, Interest, Note, SavedFilter
 from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
-from governance.models.evidence import Letter, Report
+from governance.models.evidence import AuditorBundle, Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
 from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
@@ -45,6 +45,7 @@ from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
+    "AuditorBundle",
     "AbuseFinding",
     "Agent",
     "AgentCase",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -19,11 +20,32 @@ class Report(models.Model):
     number = models.CharField(max_length=24, unique=True)
     pdf = models.CharField(max_length=71)
     evidence = models.CharField(max_length=71)
+    #: README and ledger proofs of the public bundle; empty where the report is older than bundles.
+    readme = models.CharField(max_length=71, blank=True)
+    proofs = models.CharField(max_length=71, blank=True)
     headline = models.CharField(max_length=240)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return self.number
+
+
+class AuditorBundle(models.Model):
+    """What an auditor needs to replay a case, closed by a passphrase that nobody here keeps, for a few days."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="auditor_bundles")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    archive = models.CharField(max_length=71)
+    made_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    discarded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-made_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.report_id}: {self.archive}"
 
 
 class Letter(models.Model):

@@ -63,7 +63,7 @@ def _files(case: Case) -> Iterator[tuple[str, bytes]]:
         head = f"{letter.created_at.isoformat(timespec='seconds')}\n{letter.title}\n\n"
         yield f"letters/{number:03}-{letter.template}.txt", f"{head}{letter.body}\n".encode()
     yield "recipients.json", _json(_notices(case))
-    yield "ledger.json", _json(_ledger(case))
+    yield "ledger.json", _json(ledger_of(case))
     report = Report.objects.filter(case=case).first()
     if report is not None:
         for name, ref in ((f"{report.number}.pdf", report.pdf), (f"{report.number}.json", report.evidence)):
@@ -148,7 +148,8 @@ def _notices(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def _ledger(case: Case) -> dict[str, Any]:
+def ledger_of(case: Case) -> dict[str, Any]:
+    """Every entry of the case: leaf, opening, and the proof of inclusion in the tree as it is now."""
     tree = ledger.tree()
     openings = case.openings.select_related("entry").order_by("entry_id")
     return {

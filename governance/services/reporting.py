@@ -17,7 +17,7 @@ from django.db import transaction
 
 from governance import dispatch
 from governance.errors import Unfit
-from governance.evidence import checkpoint, identity, ledger, pdf, schema, seal, sentences
+from governance.evidence import bundle, checkpoint, identity, ledger, pdf, schema, seal, sentences
 from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerEntry, LedgerOpening, Report, Status
 from governance.policies import Actor
@@ -28,7 +28,7 @@ LEDGER_KEY = "ledger.key.pem"
 
 
 def report_write(*, job: Job) -> Report:
-    """Job `report`: write, seal and register the report of a case.
+    """Job `report`: write, seal and register the report of a case, then prove its entry; goes on where it was stopped.
 
     Raises:
         Unfit: this worker was given no seal.
@@ -37,11 +37,24 @@ def report_write(*, job: Job) -> Report:
     if not settings.SEAL_FOLDER:
         raise Unfit("This worker has no seal: set LETHE_SEAL_FOLDER for the signing worker alone.")
     case = job.load_case()
+    report = Report.objects.filter(case=case).first() or _sealed(case)
+    # Only an entry that is durable is signed: the checkpoint comes after the transaction that wrote it.
+    proofs = dispatch.put_bytes(_bundle_proofs(report))
+    with transaction.atomic():
+        Report.objects.filter(pk=report.pk).update(proofs=proofs)
+        advance(case=case, to=Status.NOTIFICATION, actor=SYSTEM, reason="Report signed")
+    report.refresh_from_db()
+    return report
+
+
+def _sealed(case: Case) -> Report:
+    """The report, sealed and in the ledger by the digests of all files that a bundle holds."""
     evidence = _evidence(case)
     document = schema.parse(evidence)
     key = identity.load_seal(Path(settings.SEAL_FOLDER))
     sealed = seal.seal(pdf.render(evidence), key=key, authority=_time_authority())
-    refs = {"pdf": dispatch.put_bytes(sealed), "evidence": dispatch.put_bytes(evidence)}
+    files = {"pdf": sealed, "evidence": evidence, "readme": bundle.readme(document)}
+    refs = {name: dispatch.put_bytes(data) for name, data in files.items()}
     with transaction.atomic():
         report = Report.objects.create(
             case=case,
@@ -49,9 +62,22 @@ def report_write(*, job: Job) -> Report:
             headline=sentences.statement(schema.facts(document)).headline[:240],
             **refs,
         )
-        ledger.append(action="report.sealed", actor=SYSTEM, case=case, body=refs)
-        advance(case=case, to=Status.NOTIFICATION, actor=SYSTEM, reason="Report signed")
+        ledger.append(action=bundle.SEALED_ACTION, actor=SYSTEM, case=case, body=refs)
     return report
+
+
+def _bundle_proofs(report: Report) -> bytes:
+    """The proof of the report's own entry, and that the ledger only grew since its evidence was entered."""
+    opening = LedgerOpening.objects.get(case=report.case, entry__action=bundle.SEALED_ACTION, body__pdf=report.pdf)
+    proofs = _proofs([opening.entry_id])
+    told = schema.parse(dispatch.read_bytes(report.evidence))["ledger"]["checkpoint"]
+    old, new = (int(note.split("\n")[1]) for note in (told, proofs["checkpoint"]))
+    return bundle.ledger_file(
+        verifier_key=proofs["verifier_key"],
+        checkpoint=proofs["checkpoint"],
+        entry=proofs["entries"][0],
+        consistency=ledger.tree(new).consistency_proof(old),
+    )
 
 
 def _time_authority() -> seal.TimeAuthority | None:

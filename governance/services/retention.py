@@ -167,8 +167,10 @@ def finish(erasure: Erasure) -> None:
     """Destroy the key and the house's copies of the reports; safe to repeat."""
     subject_destroy(erasure.claimant.subject)
     for report in Report.objects.filter(case__claimant=erasure.claimant):
-        dispatch.discard(report.pdf)
-        dispatch.discard(report.evidence)
+        closed = report.auditor_bundles.values_list("archive", flat=True)
+        for ref in (report.pdf, report.evidence, report.readme, report.proofs, *closed):
+            if ref:
+                dispatch.discard(ref)
 
 
 def retention_run() -> int:

@@ -21,15 +21,16 @@ from governance.evidence.signatures import audit
 from governance.models import LedgerEntry, Report
 from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
-from governance.services import retention
+from governance.services import bundles, retention
 from governance.web import case_history
+from governance.web.containment import attachment
 from governance.web.guards import staff
 
 P = Permission
 KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version",
          "deployment",
          "report", "letter", "clock", "deadline", "person", "people", "job", "dataset", "weights", "records",
-         "rescan", "filter_list", "order", "recipient", "erasure", "patch")  # fmt: skip
+         "rescan", "filter_list", "order", "recipient", "erasure", "patch", "bundle")  # fmt: skip
 
 
 @require_safe
@@ -44,14 +45,23 @@ def reports(request: HttpRequest) -> HttpResponseBase:
         "conclusion": ngettext("%(n)s signed report", "%(n)s signed reports", len(page.rows)) % {"n": shown}
         if page.rows
         else _("No report was signed yet"),
-        "columns": [_("Report"), _("Case"), _("Says"), _("Signed"), _("PDF"), _("Download")],
-        "rows": [_report(report, linked) for report in page.rows],
+        "columns": [
+            _("Report"),
+            _("Case"),
+            _("Says"),
+            _("Signed"),
+            _("PDF"),
+            _("Download"),
+            _("To check offline"),
+            *([_("To replay")] if may(actor, P.REPLAY_CASE) else []),
+        ],
+        "rows": [_report(report, linked, may(actor, P.REPLAY_CASE)) for report in page.rows],
         "next_page_url": f"?{urlencode({'after': page.last.number})}" if page.last else "",
     }
     return render(request, "auditor/reports.html", context)
 
 
-def _report(report: Report, linked: bool) -> list[Any]:
+def _report(report: Report, linked: bool, replay: bool) -> list[Any]:
     case = report.case
     return [
         {"text": report.number, "url": reverse("report", args=[report.number]), "mono": True},
@@ -61,7 +71,20 @@ def _report(report: Report, linked: bool) -> list[Any]:
         date_format(timezone.localtime(report.created_at), "j M Y, H:i"),
         {"digest": report.pdf},
         {"text": _("Evidence, JSON"), "url": reverse("report_evidence", args=[report.number])},
+        {"text": _("Bundle, ZIP"), "url": reverse("report_bundle", args=[report.number])} if report.proofs else "",
+        *([{"text": _("Auditor's bundle"), "url": reverse("replay", args=[report.number])}] if replay else []),
     ]  # fmt: skip
+
+
+@require_safe
+@staff(P.SEE_REPORTS)
+def report_bundle(request: HttpRequest, number: str) -> HttpResponseBase:
+    """All that a stranger needs to check the report offline, as one file."""
+    try:
+        found = select.report_get(Actor.of(request.user), number)
+    except Report.DoesNotExist as error:
+        raise Http404 from error
+    return attachment(bundles.public_bundle(found), "application/zip", f"{found.number}.zip")
 
 
 def _download(request: HttpRequest, number: str, *, evidence: bool) -> HttpResponse:

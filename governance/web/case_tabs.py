@@ -291,6 +291,9 @@ def _report(look: Look) -> Context:
         facts.append({"label": _("Download"), "value": _("Signed PDF"), "url": reverse("report", args=[report.number])})
         link = reverse("report_evidence", args=[report.number])
         facts.append({"label": _("Download"), "value": _("Evidence, JSON"), "url": link})
+        if report.proofs:
+            link = reverse("report_bundle", args=[report.number])
+            facts.append({"label": _("Download"), "value": _("Bundle to check offline, ZIP"), "url": link})
     return {
         **context,
         "tab_title": _("Report %(number)s") % {"number": report.number},

@@ -19,9 +19,10 @@ from governance.errors import KeyDestroyed
 from governance.kinds import rule
 from governance.models import Case, Status
 from governance.policies import CLAIMANT
-from governance.services import children, intake, retention
+from governance.services import bundles, children, intake, retention
 from governance.tokens import link_token, token_hash
 from governance.web import languages, recipient_words, standing
+from governance.web.containment import attachment
 from governance.web.filing_words import mask_address
 from governance.web.follow_up import ContestForm
 from governance.web.forms import WithdrawForm
@@ -191,6 +192,16 @@ def report_evidence(request: HttpRequest, case: Case, token: str) -> HttpRespons
         raise Http404
     _readable(case)
     return _download(report.evidence, f"{report.number}.json", "application/json")
+
+
+@require_safe
+@_private
+def report_bundle(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
+    """Report, evidence and ledger proofs as one file that a program checks offline."""
+    report = report_of(case)
+    if report is None or not report.proofs:
+        raise Http404
+    return attachment(bundles.public_bundle(report), "application/zip", f"{report.number}.zip")
 
 
 @require_safe

@@ -108,12 +108,12 @@ LAW_NAMES = {
 
 
 class ReportForm(forms.Form):
-    """A PDF to check."""
+    """A PDF or bundle to check."""
 
     file = forms.FileField(
         label=gettext_lazy("The report"),
-        help_text=gettext_lazy("A PDF of at most 25 MB."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".pdf,application/pdf"}),
+        help_text=gettext_lazy("The PDF, or the ZIP with all that belongs to it; at most 25 MB."),
+        widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.zip,application/pdf,application/zip"}),
         error_messages={
             "required": gettext_lazy("Choose the PDF file of the report."),
             "empty": gettext_lazy("The file is empty. Choose the PDF as you received it."),

@@ -263,6 +263,7 @@ def _report(report: Report, token: str) -> dict[str, str]:
         "url": reverse("status_report", args=[token]),
         "recipients_url": reverse("status_recipients", args=[token]) if hasattr(report.case, "release") else "",
         "json_url": reverse("status_evidence", args=[token]),
+        "bundle_url": reverse("status_bundle", args=[token]) if report.proofs else "",
         "digest": report.pdf,
         "date": day(report.created_at),
     }

@@ -34,7 +34,7 @@ _turns = BoundedSemaphore(2)
 @require_http_methods(["GET", "HEAD", "POST"])
 @limited("verify")
 def verify(request: HttpRequest) -> HttpResponseBase:
-    """Upload a PDF, read what it is."""
+    """Upload a PDF or a bundle, read what it is."""
     form = ReportForm(request.POST, request.FILES) if request.method == "POST" else ReportForm()
     result = _judge(form.cleaned_data["file"].read()) if form.is_valid() else None
     context = {"form": ReportForm() if result else form, "result": result, "told": _told(), "back_url": reverse("home")}
@@ -73,6 +73,7 @@ def _told() -> list[dict[str, Any]]:
     return [
         {"label": _("Fingerprint of our seal"), "value": f"sha256:{seal}", "digest": True},
         {"label": _("Key of our ledger"), "value": key, "mono": True},
+        {"label": _("Both as a file"), "value": _("lethe-trust.json"), "url": reverse("trust")},
     ]
 
 
@@ -124,6 +125,11 @@ _OUTCOMES: dict[str, Callable[[], tuple[str, str, str]]] = {
         "inconclusive",
         _("This is no report of ours."),
         _("A report is a PDF with its evidence inside. This file holds none, so there is nothing to check."),
+    ),
+    "not_a_bundle": lambda: (
+        "fail",
+        _("This ZIP is no bundle of ours, or it was changed."),
+        _("A bundle holds four files in one form. Upload the ZIP as you received it, or the PDF out of it."),
     ),
     "unreadable": lambda: (
         "inconclusive",

@@ -1,10 +1,11 @@
-"""The process that reads a stranger's PDF: `-m governance.web.verify_child FINGERPRINT LEDGER_KEY ROOTS < FILE > JSON`.
+"""The process that reads a stranger's PDF or bundle: `-m governance.web.verify_child SEAL LEDGER_KEY ROOTS < FILE`.
 
 No settings, no database, no secret; bounds on memory and processor time, since a small file may unpack to a huge one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 
 from cryptography.x509 import load_pem_x509_certificates
 
+from governance.evidence.bundle_check import MAGIC, check_files, unpack
+from governance.evidence.errors import EvidenceError
 from governance.evidence.standalone import prepare
 
 MEMORY = 2 * 2**30
@@ -24,16 +27,38 @@ def judge(data: bytes, trusted: str, ledger_key: str, roots: str) -> dict[str, A
     from governance.evidence.check import check
 
     authority = load_pem_x509_certificates(Path(roots).read_bytes()) if roots else []
-    result = check(data, [trusted], ledger_key=ledger_key, timestamp_roots=authority)
+    files: dict[str, bytes] = {}
+    if data.startswith(MAGIC):
+        try:
+            files = unpack(data)
+        except EvidenceError as error:
+            return _refused(data, error)
+    result = check(files.get("report.pdf", data), [trusted], ledger_key=ledger_key, timestamp_roots=authority)
+    findings = [{"code": one.code, "good": one.good, "text": one.text} for one in result.findings]
+    outcome = result.outcome.value
+    if files and result.genuine:
+        try:
+            size = check_files(files, result.evidence or {}, ledger_key)
+            text = f"The ledger of {size} entries holds the digests of all files of the bundle, and it only grew."
+            findings.append({"code": "bundle", "good": True, "text": text})
+        except EvidenceError as error:
+            findings.append({"code": "bundle", "good": False, "text": " ".join(error.problems)})
+            outcome = "altered"
     return {
-        "outcome": result.outcome.value,
-        "findings": [{"code": one.code, "good": one.good, "text": one.text} for one in result.findings],
+        "outcome": outcome,
+        "findings": findings,
         "sha256": result.sha256,
         "fingerprint": result.fingerprint,
         "level": result.level,
         "sealed_at": result.sealed_at,
         "report": (result.evidence or {}).get("report"),
     }
+
+
+def _refused(data: bytes, error: EvidenceError) -> dict[str, Any]:
+    """A ZIP that is no bundle of ours."""
+    finding = {"code": "bundle", "good": False, "text": " ".join(error.problems)}
+    return {"outcome": "not_a_bundle", "findings": [finding], "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def main() -> int:

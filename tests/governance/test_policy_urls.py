@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 
 from governance import urls
-from governance.models import Erasure, Job, LedgerEntry, Patch, Release, Report, Role, Status, User
+from governance.models import AuditorBundle, Erasure, Job, LedgerEntry, Patch, Release, Report, Role, Status, User
 from governance.policies import GRANTS, Actor, Permission
 from governance.services import fingerprints, orders
 from governance.services.jobs import job_fail
@@ -108,6 +110,10 @@ DOORS: dict[str, Door] = {
     "figures_csv": Door(to=(P.SEE_DASHBOARD,), args="figures"),
     "reports": Door(to=(P.SEE_REPORTS,)),
     "report": Door(to=(P.SEE_REPORTS,), args="report"),
+    "report_bundle": Door(to=(P.SEE_REPORTS,), args="report"),
+    "replay": Door(to=(P.REPLAY_CASE,), args="report"),
+    "replay_make": Door(to=(P.REPLAY_CASE,), args="report", post=True, decide=True),
+    "replay_fetch": Door(to=(P.REPLAY_CASE,), args="replay"),
     "report_evidence": Door(to=(P.SEE_REPORTS,), args="report"),
     "ledger": Door(to=(P.SEE_LEDGER,)),
     "ledger_entry": Door(to=(P.SEE_LEDGER,), args="entry"),
@@ -148,8 +154,12 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
 
     case = walk(file_case(), Status.RELEASE)
     pdf, evidence = dispatch.put_bytes(b"%PDF-1.7 test"), dispatch.put_bytes(b"{}")
-    report = Report.objects.create(case=case, number="LR-TEST-1", pdf=pdf, evidence=evidence, headline="Test.")
+    files = {"pdf": pdf, "evidence": evidence, "readme": evidence, "proofs": evidence}
+    report = Report.objects.create(case=case, number="LR-TEST-1", headline="Test.", **files)
     job = case.jobs.filter(kind="engine.verify").latest("created_at")
+    closed = AuditorBundle.objects.create(
+        report=report, made_by=people[Role.AUDITOR].user, archive=pdf, expires_at=timezone.now() + timedelta(1)
+    )
     released = catalogue["released"]
     type(released).objects.filter(pk=released.pk).update(lineage=put_lineage()["lineage"])
     proposal = policy_propose(
@@ -179,6 +189,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "job": [job.pk],
         "figures": [NAMES[0]],
         "report": [report.number],
+        "replay": [closed.public_id],
         "entry": [LedgerEntry.objects.latest("index").index],
         "person": [member("person.url@house.example", role=Role.AUDITOR).pk],
     }

@@ -313,8 +313,16 @@ def _swap(rng: random.Random, data: bytes) -> bytes:
     return data[:one] + data[two : two + size] + data[one + size : two] + data[one : one + size] + data[two + size :]
 
 
+def _inside(rng: random.Random, _data: bytes) -> bytes:
+    """A flip in one file of the bundle, which is then packed anew as the house packs it."""
+    one = genuine()
+    part = rng.choice(("readme", "pdf", "evidence", "ledger"))
+    return one.with_parts(**{part: _flip(rng, getattr(one, part))})
+
+
 RANDOM: dict[str, Callable[[random.Random, bytes], bytes]] = {
     "flip": _flip,
+    "inside": _inside,
     "cut": lambda rng, data: data[: rng.randrange(len(data))],
     "append": lambda rng, data: data + rng.randbytes(rng.randrange(1, 64)),
     "insert": lambda rng, data: (at := rng.randrange(len(data)), data[:at] + rng.randbytes(3) + data[at:])[1],

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from governance.evidence.checkpoint import verifier_key
-from governance.evidence.identity import CERTIFICATE_FILE, create_seal_identity
+from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint, create_seal_identity
 from governance.secrets import home
 from governance.services.reporting import LEDGER_KEY, ledger_key
 
@@ -29,6 +29,17 @@ class Command(BaseCommand):
             call_command("migrate", database=alias, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         make_seal(Path(settings.SEAL_FOLDER or home() / "seal"))
+        if options["verbosity"]:
+            self.stdout.write("\n".join(told()))
+
+
+def told() -> list[str]:
+    """What has to reach strangers by another way than the reports: print it, put it on paper and on your own site."""
+    return [
+        f"Fingerprint of the seal: sha256:{certificate_fingerprint(settings.SEAL_CERTIFICATE)}",
+        f"Key of the ledger: {settings.LEDGER_VERIFIER.read_text().strip()}",
+        f"Strangers find both at {settings.BASE_URL}/verify/ and {settings.BASE_URL}/.well-known/lethe-trust.json",
+    ]
 
 
 def make_seal(folder: Path) -> None:
