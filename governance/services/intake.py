@@ -24,7 +24,7 @@ from governance.models import (
     Kind,
     Status,
 )
-from governance.models.vault import subject_create
+from governance.models.vault import keys_held, subject_create
 from governance.notifications.languages import nearest
 from governance.policies import CLAIMANT, Actor, Permission, demand
 from governance.services import containment, deadlines
@@ -146,16 +146,21 @@ def _keep(case: Case, clock: CaseClock) -> None:
 
 
 def _keep_items(case: Case, items: Sequence[Item]) -> None:
-    for position, item in enumerate(items, 1):
-        ClaimedItem.objects.create(
-            case=case,
-            subject=case.claimant.subject,
-            position=position,
-            form=item.form,
-            title=item.title,
-            text=item.text,
-            replacement=item.replacement,
-        )
+    """All in one statement; the key that seals them is fetched once."""
+    with keys_held():
+        rows = [
+            ClaimedItem(
+                case=case,
+                subject=case.claimant.subject,
+                position=position,
+                form=item.form,
+                title=item.title,
+                text=item.text,
+                replacement=item.replacement,
+            )
+            for position, item in enumerate(items, 1)
+        ]
+    ClaimedItem.objects.bulk_create(rows, batch_size=500)
 
 
 def _facts(case: Case) -> dict[str, str]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from governance.outbound import Answer
 from governance.reservations import Site, Stance, Use, cawg, overall, read, structured
+from tests.architecture.tree import ROOT
 
 PAGE = "https://artist.example/poems/tide"
 R, A, U = Stance.RESERVED, Stance.ALLOWED, Stance.UNKNOWN
@@ -203,6 +204,22 @@ def test_the_assertion_in_content_credentials(store: dict[str, Any], expected: s
 def test_credentials_that_no_library_reads_are_unknown_and_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "c2pa", None)
     [found] = read(site(b"\xff\xd8\xff\xebJP jumb ... c2pa ...", ("Content-Type", "image/jpeg")))
+    assert (found.stance, found.note) == (U, cawg.NEEDS)
+
+
+SIGNED = ROOT / "tests/governance/golden/content-credentials.jpg"
+
+
+def test_a_picture_with_real_credentials_says_what_its_signer_wants() -> None:
+    """Signed by c2pa-python 0.38.1 with a throw-away key."""
+    pytest.importorskip("c2pa", reason="c2pa-python is optional and not installed")
+    found = told(site(SIGNED.read_bytes(), ("Content-Type", "image/jpeg")))
+    assert found == {(cawg.NAME, Use.TRAIN, R), (cawg.NAME, Use.MINE, R)}
+
+
+def test_the_same_picture_without_the_library_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    [found] = read(site(SIGNED.read_bytes(), ("Content-Type", "image/jpeg")))
     assert (found.stance, found.note) == (U, cawg.NEEDS)
 
 
