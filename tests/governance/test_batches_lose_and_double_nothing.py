@@ -15,6 +15,7 @@ from governance.policies import Actor
 from governance.services import agents, batches
 from governance.services.batch_lines import MAX_TEXT, lines
 from tests.governance.agents import Known, known, works
+from tests.governance.conftest import file_case
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_worker_that_dies_within_a_piece_leaves_nothing_of_it(agent: Known, mo
             raise SystemExit("killed")
         return real(rows)
 
-    monkeypatch.setattr(type(BatchItem.objects), "bulk_create", lambda _self, rows: dies(rows))
+    monkeypatch.setattr(BatchItem.objects, "bulk_create", dies)
     with pytest.raises(SystemExit):
         batches.batch_run(pk)
     monkeypatch.undo()
@@ -104,6 +105,16 @@ def test_a_part_sent_again_changes_nothing_and_another_under_its_number_is_refus
     assert agent.post(f"/api/v1/batches/{name}/close/").json()["state"] == "queued"
     assert agent.post(f"/api/v1/batches/{name}/close/").status_code == 202
     assert agent.part(name, 4, data).status_code == 409
+
+
+def test_people_who_file_by_themselves_go_first(agent: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr(batches.time, "sleep", rests.append)
+    run(agent.batch(works(0, 20)))
+    assert rests == []
+    file_case()
+    run(agent.batch(works(20, 20)))
+    assert len(rests) == 2 and max(rests) <= batches.LONGEST_PAUSE
 
 
 def test_there_is_an_end_to_a_batch(agent: Known, monkeypatch: pytest.MonkeyPatch) -> None:
