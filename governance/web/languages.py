@@ -60,7 +60,7 @@ def is_public(path: str) -> bool:
     except Resolver404:
         return not path.startswith("/api/")
     # Asked of the resolver: the table of addresses imports this room, not the other way round.
-    public = cast(Any, get_resolver().urlconf_module).public
+    public = getattr(cast(Any, get_resolver().urlconf_module), "public", ())
     return name in {getattr(one, "name", None) for one in public}
 
 
