@@ -43,13 +43,7 @@ else:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what uses the test database; without the one that was asked for, nothing may run on another."""
-    named: Counter[str] = Counter()
     for item in items:
-        named[item.nodeid] += 1
-        if (
-            n := named[item.nodeid]
-        ) > 1:  # calls by the interface's schema share a name, and xdist would run one of them
-            item._nodeid = f"{item.nodeid}[{n}]"
         fixtures = getattr(item, "fixturenames", ())
         uses = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures)
         if uses and not item.get_closest_marker("browser"):

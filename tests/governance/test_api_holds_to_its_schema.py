@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from rest_framework.throttling import SimpleRateThrottle
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -52,9 +52,21 @@ def inside(people: dict[Role, Actor], case: Case, monkeypatch: pytest.MonkeyPatc
     yield {"agent": agent, "batch": batch, "token": link_token(case.public_id, "status"), "file": str(file.public_id)}
 
 
-@schema.parametrize()
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_call_breaks_the_interface(case: Any, inside: dict[str, Any]) -> None:
+#: Each operation is a test with a name of its own: pytest-xdist runs one of those that share a name.
+OPERATIONS = [found.ok() for found in schema.get_all_operations()]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=[str(operation.label) for operation in OPERATIONS])
+def test_no_call_breaks_the_interface(operation: Any, inside: dict[str, Any]) -> None:
+    @given(case=operation.as_strategy())
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    def calls(case: Any) -> None:
+        _call(case, inside)
+
+    calls()
+
+
+def _call(case: Any, inside: dict[str, Any]) -> None:
     known_agent: Known = inside["agent"]
     if "token" in case.path_parameters and len(str(case.path_parameters["token"])) % 2:
         case.path_parameters["token"] = inside["token"]
