@@ -41,3 +41,9 @@ class KeyDestroyed(GovernanceError):
     """The subject's key was destroyed: the data can no longer be read, by anyone."""
 
     status = 410
+
+
+class Unavailable(GovernanceError):
+    """Something outside this house does not answer; nothing is lost, and trying again later may help."""
+
+    status = 503

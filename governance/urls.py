@@ -1,7 +1,7 @@
 """Every address of the site, in blocks: for everybody, the interface, sign-in, staff."""
 
 from allauth.account import views as account
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from governance.api import urls as api
 from governance.models import Kind
@@ -20,6 +20,7 @@ from governance.web import (
     letter_pages,
     operations,
     outbox_pages,
+    own_account,
     replay,
     thresholds,
     tracking,
@@ -67,7 +68,22 @@ accounts: list[URLPattern | URLResolver] = [
     path("accounts/signup/", account.signup, name="account_signup"),
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("accounts/password/change/", account.password_change, name="account_change_password"),
+    path("accounts/password/reset/", account.password_reset, name="account_reset_password"),
+    path("accounts/password/reset/sent/", account.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^accounts/password/reset/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "accounts/password/reset/done/",
+        account.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
     path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/sessions/", include("allauth.usersessions.urls")),
+    path("accounts/own/", own_account.page, name="own_account"),
+    path("accounts/own/data.json", own_account.data, name="own_data"),
 ]
 
 staff: list[URLPattern | URLResolver] = [
@@ -136,6 +152,7 @@ staff: list[URLPattern | URLResolver] = [
     path("people/", administration.people, name="people"),
     path("people/new/", administration.person_new, name="person_new"),
     path("people/<int:pk>/", administration.person, name="person"),
+    path("people/<int:pk>/invite/", administration.person_invite, name="person_invite"),
     path("people/<int:pk>/role/", administration.person_role, name="person_role"),
     path("people/<int:pk>/role/approve/", administration.person_role_approve, name="person_role_approve"),
     path("people/<int:pk>/role/return/", administration.person_role_return, name="person_role_return"),

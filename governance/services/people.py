@@ -5,48 +5,38 @@ The ledger learns who acted, on which account (its number) and with which role; 
 
 from __future__ import annotations
 
-import secrets
-from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 
-from governance.errors import Conflict, NotAllowed, Unfit
+from governance.errors import Conflict, NotAllowed, Unavailable, Unfit
 from governance.evidence import ledger
 from governance.models import Role, RoleGrant, User
 from governance.policies import Actor, Permission, demand
 from governance.validators import one_line
 
-#: Without letters and digits that are taken for one another on paper.
-ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-GROUPS, GROUP = 5, 4
 #: Roles that can be given; having none is not given but left.
 OFFERED = tuple(role.value for role in Role if role is not Role.NONE)
 TAKEN = "This address has an account already. Open it under People; a closed account can be activated again."
 
 
-@dataclass(frozen=True)
-class Made:
-    """A new account with its first password, which is stored nowhere in the clear."""
-
-    user: User
-    password: str = field(repr=False)
-
-
-def first_password() -> str:
-    """Five groups of four signs: about 99 bits, and still readable aloud."""
-    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
-
-
 @transaction.atomic
-def person_create(*, first_name: str, last_name: str, email: str, role: str, actor: Actor) -> Made:
-    """Make an account with a random first password; its role is proposed, and another administrator signs it.
+def person_create(*, first_name: str, last_name: str, email: str, role: str, actor: Actor) -> User:
+    """Make an account without a password; its role is proposed, and another administrator signs it.
+
+    The person chooses the password by the link of an invitation (`invitation_send`): no administrator knows one.
 
     Addresses are kept in lower case, as the sign-in compares them.
 
@@ -60,8 +50,7 @@ def person_create(*, first_name: str, last_name: str, email: str, role: str, act
     problems = [*_problems(user), *([] if role in OFFERED else [_unknown(role)])]
     if problems:
         raise Unfit(problems)
-    password = first_password()
-    user.set_password(password)
+    user.set_unusable_password()
     try:
         with transaction.atomic():
             user.save()
@@ -69,7 +58,46 @@ def person_create(*, first_name: str, last_name: str, email: str, role: str, act
         raise Unfit(TAKEN) from error
     _record("people.created", user, actor)
     _propose(user, role, actor)
-    return Made(user, password)
+    return user
+
+
+def invitation_send(*, person: User, actor: Actor) -> None:
+    """Send a link, good once and for `PASSWORD_RESET_TIMEOUT`, by which the person chooses a password.
+
+    The link is not kept anywhere, nor does the administrator see it; an unused earlier one goes on working until it
+    expires or a password was chosen.
+
+    Raises:
+        NotAllowed: the policy refuses the actor, or it is the actor's own account.
+        Conflict: the account is closed, or its person has signed in before; they ask for a new password themselves.
+        Unavailable: the mail server does not take the letter; the account stays as it is.
+    """
+    with transaction.atomic():
+        found = _other(person, actor)
+        if not found.is_active:
+            raise Conflict("This account is closed; activate it first.")
+        if found.last_login is not None:
+            raise Conflict("This person has signed in before; they ask for a new password on the page of the sign-in.")
+        _record("people.invited", found, actor)
+        link = reverse(
+            "account_reset_password_from_key",
+            kwargs={"uidb36": user_pk_to_url_str(found), "key": default_token_generator.make_token(found)},
+        )
+        context = {
+            "person": found,
+            "host": actor.user,
+            "organisation": settings.ORGANISATION,
+            "link": settings.BASE_URL + link,
+            "days": settings.PASSWORD_RESET_TIMEOUT // 86400,
+        }
+        title = render_to_string("account/email/invitation_subject.txt", context).strip()
+        text = render_to_string("account/email/invitation_message.txt", context)
+        try:
+            send_mail(title, text, settings.DEFAULT_FROM_EMAIL, [found.email])
+        except OSError as error:  # smtplib's errors are OSErrors
+            raise Unavailable(
+                "The mail server did not take the invitation. The account is made; send the invitation again later."
+            ) from error
 
 
 def _problems(user: User) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from governance.errors import Unfit
+from governance.errors import Unavailable, Unfit
 from governance.forms_renderer import ChoiceCards
 from governance.models import Role, User
 from governance.policies import Actor, Permission
@@ -142,7 +143,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @staff(MANAGE, decide=True)
 def person_new(request: HttpRequest) -> HttpResponseBase:
-    """Make an account. The answer is the only page that shows its first password: it is stored nowhere."""
+    """Make an account and send its person the link by which they choose a password."""
     form = PersonForm(request.POST)
     if form.is_valid():
         try:
@@ -150,21 +151,31 @@ def person_new(request: HttpRequest) -> HttpResponseBase:
         except Unfit as error:
             _tell(form, error.messages)
         else:
-            return render(request, "administration/made.html", _made(made))
+            _invite(request, made)
+            return redirect("person", pk=made.pk)
     return _list_page(request, form, status=422)
 
 
-def _made(made: service.Made) -> dict[str, Any]:
-    user = made.user
-    return {
-        "crumbs": [{"label": _("People"), "url": reverse("people")}, {"label": str(user)}],
-        "conclusion": _("%(name)s has an account") % {"name": user},
-        "facts": [
-            (_("E-mail"), user.email),
-            (_("Role"), _("none, until another administrator signs the one that you proposed")),
-        ],
-        "password": made.password,
-    }
+def _invite(request: HttpRequest, person: User) -> None:
+    """Send the invitation; the page says whether the mail server took it."""
+    try:
+        service.invitation_send(person=person, actor=Actor.of(request.user))
+    except Unavailable as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(
+            request,
+            _("The invitation is on its way to %(email)s. Its link works once, for %(days)d days.")
+            % {"email": person.email, "days": settings.PASSWORD_RESET_TIMEOUT // 86400},
+        )
+
+
+@require_POST
+@staff(MANAGE, decide=True)
+def person_invite(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Send the invitation again."""
+    _invite(request, _fetch(request, pk).user)
+    return redirect("person", pk=pk)
 
 
 def _tell(form: forms.Form, problems: Sequence[str]) -> None:
@@ -215,6 +226,9 @@ def _steps(found: Person, form: RoleForm | None, reader: int | None) -> list[dic
         return {"title": title, "note": note, "action": reverse(name, args=[user.pk]), "submit": title, **more}
 
     offered = _role_steps(found, form, reader, step)
+    if user.is_active and user.last_login is None:
+        note = _("A link by e-mail by which the person chooses a password. Nobody else ever knows it.")
+        offered.insert(0, step("person_invite", _("Send the invitation again"), note))
     if found.second_factor:
         offered.append(
             step(

@@ -199,6 +199,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "hold.lift_asked": lambda b: _("asked that the legal hold be lifted"),
     "hold.lifted": lambda b: _("lifted the legal hold"),
     "person.revealed": lambda b: _("looked at the claimant's name and address"),
+    "people.invited": lambda b: _("invited account %(n)s") % _account(b),
     "people.created": lambda b: _("made account %(n)s (%(role)s)") % _account(b),
     "people.deactivated": lambda b: _("closed account %(n)s (%(role)s)") % _account(b),
     "people.activated": lambda b: _("activated account %(n)s again (%(role)s)") % _account(b),

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, cast
 
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from allauth.core.exceptions import ReauthenticationRequired
-from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -19,6 +18,7 @@ from django.views.decorators.cache import never_cache
 
 from governance.models import Role, User
 from governance.policies import GRANTS, Actor, Permission, may
+from governance.selectors.people import SECOND_FACTORS
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -57,8 +57,8 @@ def staff(*permissions: Permission, decide: bool = False) -> Callable[[View], Vi
 
 
 def has_second_factor(user: User) -> bool:
-    """Whether the person signs in with codes from an authenticator."""
-    return bool(is_mfa_enabled(user, types=[Authenticator.Type.TOTP]))
+    """Whether the person signs in with codes from an authenticator, or with a passkey or security key."""
+    return bool(is_mfa_enabled(user, types=SECOND_FACTORS))
 
 
 def roles_with(*permissions: Permission) -> list[str]:

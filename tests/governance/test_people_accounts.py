@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core import mail
 from django.test import Client
 
-from governance.errors import Conflict, NotAllowed, Unfit
+from governance.errors import Conflict, NotAllowed, Unavailable, Unfit
 from governance.models import LedgerEntry, LedgerOpening, Role, RoleGrant, User
 from governance.policies import CLAIMANT, Actor
 from governance.services import people as service
@@ -17,7 +20,12 @@ from tests.governance.staff import give_second_factor
 
 NEW = {"first_name": "Ilse", "last_name": "Maratoni", "email": "ilse@house.example", "role": "legal"}
 OTHERS = [role for role in Role if role != Role.ADMINISTRATOR]
-STEPS = (service.person_deactivate, service.person_activate, service.second_factor_remove)
+STEPS = (
+    service.person_deactivate,
+    service.person_activate,
+    service.second_factor_remove,
+    service.invitation_send,
+)
 
 
 @pytest.fixture
@@ -44,27 +52,69 @@ def told() -> list[tuple[str, Any]]:
     return [(row.entry.action, row.body) for row in rows.select_related("entry")]
 
 
-def test_a_new_account_opens_with_the_password_that_was_shown(admin: Actor, client: Client) -> None:
+def invite(person: User, admin: Actor) -> str:
+    """The path of the link in the letter that just went out."""
+    service.invitation_send(person=person, actor=admin)
+    letter = mail.outbox[-1]
+    assert letter.to == [person.email]
+    found = re.search(r"http://[^/]+(/accounts/password/reset/\S+)", letter.body)
+    assert found is not None
+    return found[1]
+
+
+def choose(client: Client, link: str, password: str) -> Any:
+    """Open the link and choose a password."""
+    page = client.get(link, follow=True)
+    return client.post(page.request["PATH_INFO"], {"password1": password, "password2": password})
+
+
+def test_an_invited_person_chooses_the_password_by_a_link_that_works_once(admin: Actor, client: Client) -> None:
     made = service.person_create(**NEW, actor=admin)
-    assert (str(made.user), made.user.role, made.user.is_active) == ("Ilse Maratoni", "none", True)
-    answer = client.post("/accounts/login/", {"login": NEW["email"], "password": made.password})
+    assert (str(made), made.role, made.is_active, made.has_usable_password()) == ("Ilse Maratoni", "none", True, False)
+    link = invite(made, admin)
+    assert "Ilse Maratoni" in mail.outbox[-1].body and "for 3 days" in mail.outbox[-1].body
+    assert choose(client, link, "four quiet words here").status_code == 302
+    answer = client.post("/accounts/login/", {"login": NEW["email"], "password": "four quiet words here"})
     assert (answer.status_code, answer["Location"]) == (302, "/desk/")
+    assert "This link no longer works" in Client().get(link).content.decode()
+    with pytest.raises(Conflict, match="has signed in before"):
+        service.invitation_send(person=made, actor=admin)
 
 
-def test_first_passwords_are_long_random_and_never_in_a_trace(admin: Actor) -> None:
-    passwords = {service.first_password() for _ in range(200)}
-    assert len(passwords) == 200
-    assert all(len(p) == 24 and set(p) <= {*service.ALPHABET, "-"} for p in passwords)
+def test_an_invitation_expires_and_a_weak_password_is_refused(
+    admin: Actor, client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = invite(service.person_create(**NEW, actor=admin), admin)
+    assert choose(client, link, "short").status_code == 200
+    later = datetime.now() + timedelta(days=3, minutes=1)
+    monkeypatch.setattr("django.contrib.auth.tokens.PasswordResetTokenGenerator._now", lambda self: later)
+    assert "This link no longer works" in Client().get(link).content.decode()
+
+
+def test_a_mail_server_that_refuses_loses_nothing(admin: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     made = service.person_create(**NEW, actor=admin)
-    assert made.password not in repr(made) and made.password not in made.user.password
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "send_mail", refuse)
+        with pytest.raises(Unavailable, match="send the invitation again"):
+            service.invitation_send(person=made, actor=admin)
+    assert User.objects.filter(pk=made.pk).exists() and "people.invited" not in dict(told())
+    assert invite(made, admin)
 
 
-def test_an_address_is_kept_as_the_sign_in_compares_it(admin: Actor, client: Client) -> None:
+def test_asking_for_a_new_password_tells_nobody_who_has_an_account(person: User, client: Client) -> None:
+    answers = [client.post("/accounts/password/reset/", {"email": email}) for email in (person.email, "x@y.example")]
+    assert {(a.status_code, a["Location"]) for a in answers} == {(302, "/accounts/password/reset/sent/")}
+    assert [letter.to for letter in mail.outbox] == [[person.email]]
+    assert "Your second factor stays" in mail.outbox[0].body
+
+
+def test_an_address_is_kept_as_the_sign_in_compares_it(admin: Actor) -> None:
     made = service.person_create(**{**NEW, "email": " Ilse@House.Example "}, actor=admin)
-    assert made.user.email == "ilse@house.example"
-    assert (
-        client.post("/accounts/login/", {"login": "ILSE@house.example", "password": made.password}).status_code == 302
-    )
+    assert made.email == "ilse@house.example"
 
 
 @pytest.mark.parametrize("email", ["legal@house.example", "LEGAL@House.example"])
@@ -147,10 +197,12 @@ def test_a_closed_account_is_out_at_once_and_its_old_sessions_never_come_back(
 
 def test_a_closed_account_does_not_sign_in_and_an_activated_one_does(admin: Actor) -> None:
     made = service.person_create(**NEW, actor=admin)
-    entry = {"login": NEW["email"], "password": made.password}
-    service.person_deactivate(person=made.user, actor=admin)
+    made.set_password("four quiet words here")
+    made.save()
+    entry = {"login": NEW["email"], "password": "four quiet words here"}
+    service.person_deactivate(person=made, actor=admin)
     assert Client().post("/accounts/login/", entry)["Location"] == "/accounts/inactive/"
-    service.person_activate(person=made.user, actor=admin)
+    service.person_activate(person=made, actor=admin)
     assert Client().post("/accounts/login/", entry)["Location"] == "/desk/"
 
 
@@ -209,14 +261,14 @@ def test_what_is_so_already_is_a_conflict(admin: Actor, person: User) -> None:
 
 def test_the_ledger_learns_account_and_role_and_nothing_personal(admin: Actor) -> None:
     made = service.person_create(**NEW, actor=admin)
-    give_second_factor(made.user)
-    service.second_factor_remove(person=made.user, actor=admin)
-    service.role_approve(person=made.user, actor=second(admin))
-    service.person_deactivate(person=made.user, actor=admin)
-    service.person_activate(person=made.user, actor=admin)
-    service.role_return(person=made.user, actor=admin)
-    none, legal = {"person": made.user.pk, "role": "none"}, {"person": made.user.pk, "role": "legal"}
-    first, again = RoleGrant.objects.filter(person=made.user).values_list("pk", flat=True)
+    give_second_factor(made)
+    service.second_factor_remove(person=made, actor=admin)
+    service.role_approve(person=made, actor=second(admin))
+    service.person_deactivate(person=made, actor=admin)
+    service.person_activate(person=made, actor=admin)
+    service.role_return(person=made, actor=admin)
+    none, legal = {"person": made.pk, "role": "none"}, {"person": made.pk, "role": "legal"}
+    first, again = RoleGrant.objects.filter(person=made).values_list("pk", flat=True)
     assert told() == [
         ("people.created", none),
         ("people.role_proposed", {**none, "proposed": "legal", "grant": first}),
@@ -228,7 +280,7 @@ def test_the_ledger_learns_account_and_role_and_nothing_personal(admin: Actor) -
         ("people.role_returned", none),
     ]
     kept = json.dumps(told()) + " ".join(bytes(entry.leaf).decode() for entry in LedgerEntry.objects.all())
-    for personal in ("Ilse", "Maratoni", "ilse", "house.example", made.password):
+    for personal in ("Ilse", "Maratoni", "ilse", "house.example"):
         assert personal not in kept
 
 

@@ -120,6 +120,7 @@ DOORS: dict[str, Door] = {
     "people": Door(to=(P.MANAGE_USERS,)),
     "person_new": Door(to=(P.MANAGE_USERS,), post=True, decide=True),
     "person": Door(to=(P.MANAGE_USERS,), args="person"),
+    "person_invite": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_role": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_role_approve": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_role_return": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),

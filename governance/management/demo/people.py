@@ -53,8 +53,12 @@ def _given(role: Role) -> SignIn:
         Actor.of(User.objects.get(email=f"{name}@lethe.example")) for name in ("administrator", "administrator2")
     )
     made = people.person_create(first_name=first, last_name=last, email=email, role=role, actor=one)
-    people.role_approve(person=made.user, actor=two)
-    return SignIn(role, email, made.password)
+    people.role_approve(person=made, actor=two)
+    made.refresh_from_db()
+    password = secrets.token_urlsafe(12)
+    made.set_password(password)
+    made.save(update_fields=["password"])
+    return SignIn(role, email, password)
 
 
 def actor(role: Role) -> Actor:
