@@ -19,11 +19,12 @@ from governance.clocks.places import UNION, Place, place_of
 from governance.clocks.reckon import Asked, Pause, Reckoning, local_day, reckon
 from governance.clocks.rules import Rule
 from governance.models import Case, CaseClock, ClockPause, User
+from governance.selectors import organisation
 
 
 def place_for(rule: Rule, named: str = "") -> Place:
     """The place whose calendar counts: the one named, else the house's; the Union has the house's own time zone."""
-    place = rule.place(named) if named else home_of(rule, settings.PLACE)
+    place = rule.place(named) if named else home_of(rule, organisation.current().place)
     return replace(place, zone_key=settings.TIME_ZONE) if place.country == UNION else place
 
 

@@ -36,6 +36,7 @@ from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
 from governance.models.ledger import LedgerEntry, LedgerOpening
 from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
 from governance.models.order import VersionOrder
+from governance.models.organisation import HouseProfile
 from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
@@ -78,6 +79,7 @@ __all__ = [
     "FilterList",
     "Forecast",
     "Hold",
+    "HouseProfile",
     "Interest",
     "Job",
     "JobPoint",

@@ -39,6 +39,7 @@ from governance.models import (
 )
 from governance.models.vault import commitment_key
 from governance.secrets import BASE_DIR
+from governance.selectors import organisation
 from governance.services import recipients
 
 FONTS = BASE_DIR / "static" / "fonts"
@@ -59,7 +60,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
             "issued_at": leaf.timestamp(issued_at),
             "language": "en",
             "audience": "claimant",
-            "issuer": settings.ORGANISATION,
+            "issuer": organisation.current().name,
             "verify_at": settings.BASE_URL + reverse("verify"),
         },
         "case": _case(case, plans),

@@ -19,6 +19,7 @@ from governance.models import Case, Decision, Disposition, Kind, Letter, LetterD
 from governance.notifications import letters as files
 from governance.notifications.languages import LANGUAGES, SOURCE, nearest
 from governance.policies import Actor, Permission, demand
+from governance.selectors import organisation
 from governance.selectors.letters import readers
 from governance.services import outbox
 from governance.services.codes import exception_words
@@ -119,7 +120,7 @@ def _values(case: Case, name: str, text: str, language: str, masked: bool) -> di
         **dates,
         "number": case.number,
         "parent_number": case.parent.number if case.parent else "",
-        "organisation": settings.ORGANISATION,
+        "organisation": organisation.current().name,
         "article": law.article.split(";")[0],
         "citation": law.citation if not law.policy_only else "; ".join(_policy_words(case)),
         "text": free,

@@ -17,6 +17,7 @@ from django.conf import settings
 from governance import dispatch
 from governance.models import ReservationCheck, ReservedAddress
 from governance.secrets import read_secret
+from governance.selectors import organisation
 from governance.selectors.reservations import published
 
 VERSION = "https://jsonfeed.org/version/1.1"
@@ -41,7 +42,7 @@ def feed(*, url: str, after: int = 0) -> dict[str, Any]:
     rows = list(published().order_by("id").filter(pk__gt=after)[: PAGE + 1])
     document: dict[str, Any] = {
         "version": VERSION,
-        "title": f"Opt-outs read by {settings.ORGANISATION}",
+        "title": f"Opt-outs read by {organisation.current().name}",
         "home_page_url": settings.BASE_URL,
         "feed_url": url if not after else f"{url}?after={after}",
         "items": [_item(row) for row in rows[:PAGE]],

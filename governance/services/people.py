@@ -25,6 +25,7 @@ from governance.errors import Conflict, NotAllowed, Unavailable, Unfit
 from governance.evidence import ledger
 from governance.models import Role, RoleGrant, User
 from governance.policies import Actor, Permission, demand
+from governance.selectors import organisation
 from governance.validators import one_line
 
 #: Roles that can be given; having none is not given but left.
@@ -86,7 +87,7 @@ def invitation_send(*, person: User, actor: Actor) -> None:
         context = {
             "person": found,
             "host": actor.user,
-            "organisation": settings.ORGANISATION,
+            "organisation": organisation.current().name,
             "link": settings.BASE_URL + link,
             "days": settings.PASSWORD_RESET_TIMEOUT // 86400,
         }

@@ -11,6 +11,7 @@ from django.utils import timezone
 from governance.clocks import LAWS
 from governance.kinds import rule
 from governance.models import Case, Dataset, Kind, ModelVersion, Recipient, User
+from governance.selectors import organisation
 from governance.services import retention
 
 SECURITY = (
@@ -27,8 +28,15 @@ SECURITY = (
 
 def register() -> dict[str, Any]:
     """The whole register, as JSON can hold it."""
+    house = organisation.current()
     return {
-        "controller": {"name": settings.ORGANISATION, "contact": settings.CONTROLLER_CONTACT, "officer": settings.DPO},
+        "controller": {
+            "name": house.name,
+            "address": house.address,
+            "contact": house.contact,
+            "officer": house.officer,
+            "representative": house.representative,
+        },
         "as_of": timezone.localdate().isoformat(),
         "activities": [_activity(kind) for kind in Kind] + [_training(), _staff()],
         "retention": retention.policy(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from functools import partial
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -18,6 +17,7 @@ from governance.models.vault import subject_readable
 from governance.notifications import mail
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand, demand_impartial
+from governance.selectors import organisation
 from governance.services.planning import records_to_forget
 
 SYSTEM = Actor.system("recipients")
@@ -63,7 +63,7 @@ def draft(case: Case, recipient: Recipient) -> str:
     released = getattr(case, "release", None)
     by = f" It was replaced by {released.version} ({released.version.artifact})." if released else ""
     return (
-        f"Reference {case.number}.\n\nYou received {what_of(recipient)} from {settings.ORGANISATION} on "
+        f"Reference {case.number}.\n\nYou received {what_of(recipient)} from {organisation.current().name} on "
         f"{recipient.received_on:%d %B %Y}. We have erased {len(records)} records at a person's or an author's request."
         f"{by}\n\nRecords: {listed}.\n\nPlease erase them, and every copy and every model that learned from them, and "
         "confirm it to us (where the GDPR applies: Articles 17(2) and 19)."
@@ -191,7 +191,7 @@ def deliver(pk: int) -> bool:
     notice = RecipientNotice.objects.select_related("recipient", "case__claimant").get(pk=pk)
     if notice.told_at or notice.channel != C.EMAIL or not subject_readable(notice.case.claimant):
         return False
-    title = f"{settings.ORGANISATION}: records that you received were erased ({notice.case.number})"
+    title = f"{organisation.current().name}: records that you received were erased ({notice.case.number})"
     letter = mail.Mail(key=str(notice.public_id), to=notice.recipient.email, title=title, body=str(notice.text))
     try:
         mail.send(letter)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,6 +11,7 @@ from django.utils.translation import pgettext
 
 from governance.models import Role, User
 from governance.policies import Actor, Permission, may
+from governance.selectors import organisation
 from governance.web import languages
 
 #: View name, permission, label: in the order of the running head.
@@ -25,6 +25,7 @@ ROOMS = (
     ("reports", Permission.SEE_REPORTS, "Reports"),
     ("ledger", Permission.SEE_LEDGER, "Ledger"),
     ("people", Permission.MANAGE_USERS, "People"),
+    ("set_up", Permission.MANAGE_USERS, "Set-up"),
     ("outbox", Permission.SEE_OUTBOX, "Messages"),
 )
 
@@ -37,7 +38,7 @@ def role_words(user: User) -> str:
 
 def house(request: HttpRequest) -> dict[str, Any]:
     """Organisation, navigation by role, who is signed in."""
-    context: dict[str, Any] = {"organisation": settings.ORGANISATION}
+    context: dict[str, Any] = {"organisation": organisation.current().name}
     if languages.is_public(request.path_info):
         context["languages"] = languages.menu(request)
     user = getattr(request, "user", None)

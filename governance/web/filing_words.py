@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from governance.models import ClaimedItem, Draft
+from governance.selectors import organisation
 
 _F = ClaimedItem.Form
 FORMS: dict[str, Any] = {
@@ -70,9 +71,9 @@ def answers(form: forms.Form) -> list[tuple[str, str]]:
 def notice() -> dict[str, Any]:
     """What GDPR Art. 13 asks to be said where data is asked for."""
     return {
-        "organisation": settings.ORGANISATION,
-        "contact": settings.CONTROLLER_CONTACT,
-        "dpo": settings.DPO,
+        "organisation": organisation.current().name,
+        "contact": organisation.current().contact,
+        "dpo": organisation.current().officer,
         "months": settings.RETENTION_MONTHS,
     }
 
@@ -80,11 +81,12 @@ def notice() -> dict[str, Any]:
 def draft_letter(draft: Draft, link: str) -> tuple[str, str]:
     """Title and body of the letter with a draft's link."""
     day = date_format(timezone.localdate(draft.expires_at), "DATE_FORMAT")
+    house = organisation.current().name
     paragraphs = (
-        _("You began a request to %(organisation)s. It is not sent yet.") % {"organisation": settings.ORGANISATION},
+        _("You began a request to %(organisation)s. It is not sent yet.") % {"organisation": house},
         _("Open this link to go on with it:") + f"\n{link}",
         _("Whoever has the link can read and change the draft, so keep it to yourself. On %(day)s it is destroyed, if "
           "you do not go on before.") % {"day": day},
         _("If you did not begin a request, do nothing: somebody mistyped an address."),
     )  # fmt: skip
-    return _("Go on with your request"), "\n\n".join([*paragraphs, settings.ORGANISATION])
+    return _("Go on with your request"), "\n\n".join([*paragraphs, house])

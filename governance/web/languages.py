@@ -18,6 +18,7 @@ from django.utils.cache import patch_vary_headers
 
 from governance.models import Case
 from governance.notifications.languages import LANGUAGES, SOURCE, nearest
+from governance.selectors import organisation
 
 PARAMETER = "language"
 YEAR = 365 * 24 * 3600
@@ -79,9 +80,10 @@ def of_case(request: HttpRequest, case: Case) -> Iterator[None]:
 
 def menu(request: HttpRequest) -> list[dict[str, object]]:
     """The languages, each with the address of this page in it."""
-    current = translation.get_language()
+    current, offered = translation.get_language(), organisation.current().languages
     return [
         {"code": one.code, "name": one.name, "url": f"{request.path}?{PARAMETER}={one.code}",
          "current": one.code == current}
         for one in LANGUAGES.values()
+        if not offered or one.code in offered
     ]  # fmt: skip

@@ -83,22 +83,26 @@ def _context(own: Own) -> dict[str, Any]:
             ]
             for grant in own.grants
         ],
-        "kept": [
-            (_("Name and address"), _("They stand under what you sign. No entry of the ledger holds them.")),
-            (_("Password"), _("A digest (Argon2), never the password.")),
-            (_("Second factors"), _("Public halves of passkeys, the authenticator's secret, unused recovery codes.")),
-            (_("Sessions"), _("Time, address and browser of each, until it ends.")),
-            (
-                _("Ledger"),
-                ngettext(
-                    "%(n)s entry that you caused, under your role and the number of your account.",
-                    "%(n)s entries that you caused, under your role and the number of your account.",
-                    own.entries,
-                )
-                % {"n": own.entries},
-            ),
-        ],
+        "kept": _kept(own),
     }
+
+
+def _kept(own: Own) -> list[tuple[str, str]]:
+    return [
+        (_("Name and address"), _("They stand under what you sign. No entry of the ledger holds them.")),
+        (_("Password"), _("A digest (Argon2), never the password.")),
+        (_("Second factors"), _("Public halves of passkeys, the authenticator's secret, unused recovery codes.")),
+        (_("Sessions"), _("Time, address and browser of each, until it ends.")),
+        (
+            _("Ledger"),
+            ngettext(
+                "%(n)s entry that you caused, under your role and the number of your account.",
+                "%(n)s entries that you caused, under your role and the number of your account.",
+                own.entries,
+            )
+            % {"n": own.entries},
+        ),
+    ]
 
 
 def _on(there: bool) -> str:

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from governance.selectors import organisation
 from governance.services import opt_out_feed
 from governance.web.limits import limited
 
@@ -60,7 +61,7 @@ def ai_txt(request: HttpRequest) -> HttpResponseBase:
         "User-Agent: *",
         "Disallow: /" if _reserved() else "Allow: /",
         f"Training: {'deny' if _reserved() else 'allow'}",
-        *([f"Contact: {settings.CONTROLLER_CONTACT}"] if settings.CONTROLLER_CONTACT else []),
+        *([f"Contact: {organisation.current().contact}"] if organisation.current().contact else []),
     ]
     return _text("\n".join(" ".join(line.split()) for line in lines) + "\n")
 

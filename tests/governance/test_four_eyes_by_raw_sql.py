@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from governance.models import Case, Decision, Plan, Release, Role, RoleGrant, Status, User, triggers
+from governance.models import Case, Decision, Plan, Release, Role, RoleGrant, Status, User, guards, triggers
 from governance.policies import GRANTS, Actor, Permission
 from governance.services import decision, intake, planning, release
 from tests.governance.conftest import file_case, run_house_jobs
@@ -68,9 +68,9 @@ def test_the_roles_that_sign_are_those_of_the_policy() -> None:
         "abuse": Permission.PROPOSE_ABUSE,
         "abuse_approval": Permission.APPROVE_ABUSE,
     }
-    assert asked.keys() == triggers.SIGNERS.keys()
+    assert asked.keys() == guards.SIGNERS.keys()
     for name, permission in asked.items():
-        assert set(triggers.SIGNERS[name]) == {role.value for role in Role if permission in GRANTS[role]}, name
+        assert set(guards.SIGNERS[name]) == {role.value for role in Role if permission in GRANTS[role]}, name
 
 
 def test_every_guard_is_in_the_database_and_switched_on() -> None:
@@ -244,5 +244,5 @@ def test_a_closed_case_stays_closed(walk: Any, people: People) -> None:
 
 def test_a_table_of_signatures_is_never_emptied() -> None:
     if connection.vendor == "postgresql":  # SQLite has no such statement
-        for table in triggers.EMPTIED:
+        for table in guards.EMPTIED:
             assert "never emptied" in refused(f"TRUNCATE {table} CASCADE")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from governance import urls
 from governance.models import AuditorBundle, Erasure, Job, LedgerEntry, Patch, Release, Report, Role, Status, User
 from governance.policies import GRANTS, Actor, Permission
-from governance.services import fingerprints, orders
+from governance.services import fingerprints, orders, organisation
 from governance.services.jobs import job_fail
 from governance.services.verification_policies import policy_propose
 from governance.web.case_actions import ACTIONS
@@ -120,6 +120,10 @@ DOORS: dict[str, Door] = {
     "people": Door(to=(P.MANAGE_USERS,)),
     "person_new": Door(to=(P.MANAGE_USERS,), post=True, decide=True),
     "person": Door(to=(P.MANAGE_USERS,), args="person"),
+    "set_up": Door(to=(P.MANAGE_USERS,)),
+    "organisation": Door(to=(P.MANAGE_USERS,), decide=True),
+    "organisation_approve": Door(to=(P.MANAGE_USERS,), args="profile", post=True, decide=True),
+    "organisation_return": Door(to=(P.MANAGE_USERS,), args="profile", post=True, decide=True),
     "person_invite": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_role": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
     "person_role_approve": Door(to=(P.MANAGE_USERS,), args="person", post=True, decide=True),
@@ -192,8 +196,15 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "report": [report.number],
         "replay": [closed.public_id],
         "entry": [LedgerEntry.objects.latest("index").index],
+        "profile": [_profile(people).pk],
         "person": [member("person.url@house.example", role=Role.AUDITOR).pk],
     }
+
+
+def _profile(people: dict[Role, Actor]) -> Any:
+    """A description of the organisation that waits for a second administrator."""
+    values = {"name": "House", "contact": "c@house.example", "languages": ["en"]}
+    return organisation.profile_propose(values=values, actor=people[Role.ADMINISTRATOR])
 
 
 def knock(client: Client, name: str, world: World) -> Any:
