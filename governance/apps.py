@@ -36,7 +36,7 @@ def _guards_on(using: str, **_: Any) -> None:
 
     from governance.models import triggers
 
-    if using == "default" and "governance_rolegrant" in connections[using].introspection.table_names():
+    if using == "default" and "governance_tallytouch" in connections[using].introspection.table_names():
         triggers.install(connections[using])
 
 

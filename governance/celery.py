@@ -17,6 +17,8 @@ app.conf.update(timezone="UTC")
 app.conf.beat_schedule = {
     "sweep jobs": {"task": "governance.sweep_jobs", "schedule": 5.0},
     "send messages": {"task": "governance.send_messages", "schedule": 10.0},
+    "count figures": {"task": "governance.count_figures", "schedule": 15.0},
+    "count all figures anew": {"task": "governance.recount_figures", "schedule": 86400.0},
     "watch deadlines": {"task": "governance.watch_deadlines", "schedule": 3600.0},
     "read reservations again": {"task": "governance.recheck_reservations", "schedule": 900.0},
     "discard auditors' bundles": {"task": "governance.discard_bundles", "schedule": 3600.0},

@@ -276,6 +276,8 @@ PLAN_HARDWARE: dict[str, Any] = {
     "rate": env.fraction("LETHE_PLAN_RATE", 0.0),
     "currency": env.text("LETHE_PLAN_CURRENCY"),
 }
+#: What a kilowatt-hour costs in that currency; 0 where nobody has said, or where the price of the hour holds it.
+PRICE_KWH = env.fraction("LETHE_PRICE_KWH", 0.0)
 #: The policy of the house for plans. A case keeps the one under which its first plan was made.
 PLAN_HOUSE: dict[str, Any] = {
     "minimum": env.choice("LETHE_PLAN_GUARANTEE", ("approximate", "certified", "exact")),

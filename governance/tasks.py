@@ -26,6 +26,7 @@ from governance.services import (
     rescans,
     reservations,
     retention,
+    tallies,
     unlearning,
     uploads,
     verification,
@@ -104,6 +105,18 @@ def send_messages() -> int:
 def watch_deadlines() -> int:
     """Deadlines that come near or have passed."""
     return deadlines.deadlines_watch()
+
+
+@shared_task(name="governance.count_figures")
+def count_figures() -> int:
+    """Cases that changed since the figures were last counted."""
+    return tallies.tallies_run()
+
+
+@shared_task(name="governance.recount_figures")
+def recount_figures() -> int:
+    """Every case once a day, so that a difference is seen and put right."""
+    return tallies.tallies_recount()
 
 
 @shared_task(name="governance.dispose")

@@ -9,7 +9,7 @@ each output, and tells on queue `default`, by name (`broker`):
     governance.job_progress(job_id, attempt, events)    at most two a second, at least one every 5 s
     governance.job_finished(job_id, attempt, result, summary)
         result: name of result.json in the store, its `outputs` naming stored blobs and trees
-        summary: {"verb", "seconds", "outputs"}
+        summary: {"verb", "seconds", "outputs", "energy"}
     governance.job_failed(job_id, attempt, error)
         error: {"type", "retryable", "problems", "detail"}; `detail` names a stored {"type", "messages", ...}
 
@@ -157,7 +157,8 @@ class Job:
     def _store(self, store: Store) -> dict[str, Any]:
         """Store outputs and result; returns what `job_finished` tells, which a later attempt can tell again."""
         result = stored_result(self.folder / "out", store.put)
-        summary = {"verb": result["verb"], "seconds": result["seconds"], "outputs": result["outputs"]}
+        told = ("verb", "seconds", "outputs", "energy")
+        summary = {name: result[name] for name in told if name in result}
         known = {"spec": self.spec, "result": store.put_json(result), "summary": summary}
         _replace(self._done, json.dumps(known))
         return known

@@ -41,11 +41,17 @@ from governance.models.policy import VerificationPolicy
 from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
 from governance.models.reservation import ReservationCheck, ReservedAddress
+from governance.models.tally import CaseFact, StatementMail, Tally, TallyState, TallyTouch
 from governance.models.upload import Upload
 from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
+    "CaseFact",
+    "StatementMail",
+    "Tally",
+    "TallyState",
+    "TallyTouch",
     "AuditorBundle",
     "AbuseFinding",
     "Agent",

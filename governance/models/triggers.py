@@ -22,33 +22,49 @@ _USED = (
 )
 USED = f"{PREFIX}user_role_used"
 
+#: Changes that a figure of the dashboard depends on: (name, when, condition, the case), noted for `services.tallies`.
+TALLIED = "tally_"
+_FIGURED = ("kind", "law", "status", "disposition", "received_on", "due_on", "paused_on", "closed_at")
+_MOVED = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in _FIGURED)
+TOUCHES = (
+    ("case_new", "INSERT ON governance_case", "", "NEW.id"),
+    ("case_moved", f"UPDATE OF {', '.join(_FIGURED)} ON governance_case", _MOVED, "NEW.id"),
+    ("case_gone", "DELETE ON governance_case", "", "OLD.id"),
+    ("clock_new", "INSERT ON governance_caseclock", "", "NEW.case_id"),
+    ("clock_ended", "UPDATE OF ended_at, country ON governance_caseclock", "", "NEW.case_id"),
+    ("report_new", "INSERT ON governance_report", "", "NEW.case_id"),
+    ("run_ended", "UPDATE OF state ON governance_job", "NEW.state = 'succeeded' AND NEW.case_id IS NOT NULL",
+     "NEW.case_id"),
+)  # fmt: skip
+
 
 def install(connection: BaseDatabaseWrapper) -> None:
     """Put every guard in place, also over an older one of the same name."""
     drop(connection)
     make = _postgresql if connection.vendor == "postgresql" else _sqlite
     with connection.cursor() as cursor:
-        for statement in make():
+        for statement in (*make(), *_touches(connection.vendor)):
             cursor.execute(statement)
 
 
 def drop(connection: BaseDatabaseWrapper) -> None:
     """Take every guard off: SQLite cannot rebuild a table that a trigger of another one names."""
     with connection.cursor() as cursor:
-        for name, table in found(connection):
+        for name, table in (*found(connection), *found(connection, prefix=TALLIED)):
             cursor.execute(f"DROP TRIGGER {name}" + (f" ON {table}" if connection.vendor == "postgresql" else ""))
 
 
-def found(connection: BaseDatabaseWrapper, *, enabled: bool = False) -> list[tuple[str, str]]:
+def found(connection: BaseDatabaseWrapper, *, enabled: bool = False, prefix: str = PREFIX) -> list[tuple[str, str]]:
     """Names and tables of the guards in the database; with `enabled` only those that are switched on."""
+    like = prefix.replace("_", "\\_") + "%"
     rows: list[tuple[Any, ...]]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            query = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE 'guard\\_%%'"
-            cursor.execute(query + (" AND tgenabled <> 'D'" if enabled else ""), [])
+            query = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE %s"
+            cursor.execute(query + (" AND tgenabled <> 'D'" if enabled else ""), [like])
         else:
             cursor.execute(
-                "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'guard%%'", []
+                "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s ESCAPE '\\'", [like]
             )
         rows = cursor.fetchall()
     return [(name, table) for name, table in rows]
@@ -83,6 +99,17 @@ def _postgresql() -> Iterator[str]:
     for table in EMPTIED:
         refuse = f"RAISE EXCEPTION USING MESSAGE = '{table} is never emptied', ERRCODE = 'check_violation';"
         yield from _function(f"{PREFIX}{table}_truncate", f"BEFORE TRUNCATE ON {table}", refuse)
+
+
+def _touches(vendor: str) -> Iterator[str]:
+    for name, when, condition, case in TOUCHES:
+        note = f"INSERT INTO governance_tallytouch (case_id) VALUES ({case})"  # noqa: S608 - no value comes from outside
+        guard = f" WHEN ({condition})" if condition else ""
+        if vendor == "postgresql":
+            body = f"{note}; RETURN NULL;"
+            yield from _function(f"{TALLIED}{name}", f"AFTER {when} FOR EACH ROW{guard}", body)
+        else:
+            yield f"CREATE TRIGGER {TALLIED}{name} AFTER {when} FOR EACH ROW{guard} BEGIN {note}; END"
 
 
 def _function(name: str, when: str, body: str) -> Iterator[str]:

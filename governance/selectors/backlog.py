@@ -1,0 +1,112 @@
+"""How many cases were open on a day, what came and went by week, and how many will be open in four weeks.
+
+The forecast takes the weekly balance (received less closed) of up to 26 full weeks as draws from one distribution.
+In h weeks the backlog is then expected at now + h times the mean balance. The interval of 80 % is Student's t with
+n - 1 degrees of freedom times s sqrt(h + h^2 / n): the h balances to come, and the mean that was only estimated
+(Hyndman and Athanasopoulos, Forecasting, 3rd ed., 5.5 and 9.9, of a random walk with drift). It knows no seasons. How
+it would have done before is told with it.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Min, Q, Sum
+from django.db.models.functions import TruncWeek
+
+from governance.models import Tally
+
+T = Tally.Topic
+WEEKS, AHEAD, LEAST = 26, 4, 6
+#: Student's t, upper tenth, by degrees of freedom from 5 (any table; scipy.stats.t.ppf(0.9, df)).
+STUDENT = (
+    1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1.363, 1.356, 1.350, 1.345, 1.341, 1.337, 1.333, 1.330, 1.328, 1.325,
+    1.323, 1.321, 1.319, 1.318, 1.316,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Week:
+    """What came and what was closed, in time and late, from a Monday to the Sunday after it."""
+
+    monday: date
+    received: int
+    kept: int
+    missed: int
+
+    @property
+    def balance(self) -> int:
+        """By how much the backlog grew."""
+        return self.received - self.kept - self.missed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Open cases in `ahead` weeks: expected, and the interval that holds with 80 %; from so many weeks.
+
+    `held` of `tried` earlier forecasts of this kind held what then came.
+    """
+
+    value: float
+    low: float
+    high: float
+    ahead: int
+    weeks: int
+    held: int
+    tried: int
+
+
+def open_on(day: date) -> int:
+    """How many cases were open at the end of a day: received until then, less closed until then."""
+    sums = Tally.objects.filter(day__lte=day).aggregate(
+        came=Sum("count", filter=Q(topic=T.RECEIVED)), went=Sum("count", filter=Q(topic=T.CLOSED))
+    )
+    return (sums["came"] or 0) - (sums["went"] or 0)
+
+
+def weeks(today: date, count: int = WEEKS) -> list[Week]:
+    """The last weeks, the present one last; none before the first request."""
+    monday = today - timedelta(days=today.weekday())
+    first = Tally.objects.filter(topic=T.RECEIVED).aggregate(day=Min("day"))["day"]
+    if first is None:
+        return []
+    mondays = [monday - timedelta(weeks=back) for back in range(count - 1, -1, -1)]
+    mondays = [day for day in mondays if day + timedelta(days=6) >= first]
+    rows = Tally.objects.filter(topic__in=[T.RECEIVED, T.CLOSED], day__gte=mondays[0] if mondays else monday)
+    grouped = rows.order_by().annotate(week=TruncWeek("day")).values_list("topic", "week", "number")
+    sums = {(topic, week, number): total for topic, week, number, total in grouped.annotate(total=Sum("count"))}
+    return [
+        Week(
+            monday=day,
+            received=sums.get((T.RECEIVED.value, day, 0), 0),
+            kept=sums.get((T.CLOSED.value, day, 1), 0),
+            missed=sums.get((T.CLOSED.value, day, 0), 0),
+        )
+        for day in mondays
+    ]
+
+
+def forecast(today: date) -> Forecast | None:
+    """The backlog in four weeks; None before there are six full weeks."""
+    monday = today - timedelta(days=today.weekday())
+    full = [week.balance for week in weeks(today, WEEKS + 1) if week.monday < monday]
+    if len(full) < LEAST:
+        return None
+    found = ahead(full)
+    now = open_on(today)
+    tries = [(full[:n], sum(full[n : n + AHEAD])) for n in range(LEAST, len(full) - AHEAD + 1)]
+    held = sum(low <= came <= high for past, came in tries for _mean, low, high in [ahead(past)])
+    mean, low, high = (max(0.0, now + change) for change in found)
+    return Forecast(value=mean, low=low, high=high, ahead=AHEAD, weeks=len(full), held=held, tried=len(tries))
+
+
+def ahead(balances: Sequence[int], h: int = AHEAD) -> tuple[float, float, float]:
+    """The change that `h` weeks bring: expected, and the bounds of the interval of 80 %; from at least six weeks."""
+    n = len(balances)
+    mean, spread = statistics.fmean(balances), statistics.stdev(balances)
+    half = STUDENT[min(n - 1 - 5, len(STUDENT) - 1)] * spread * math.sqrt(h + h * h / n)
+    return h * mean, h * mean - half, h * mean + half
