@@ -31,6 +31,7 @@ from governance.services import (
     uploads,
     verification,
     webhooks,
+    workers,
 )
 
 HOUSE: dict[str, jobs.Handler] = {
@@ -64,9 +65,9 @@ def run_job(job_id: str, attempt: int) -> None:
 
 
 @shared_task(name="governance.job_started")
-def job_started(job_id: str, attempt: int) -> None:
+def job_started(job_id: str, attempt: int, worker: str = "") -> None:
     """An engine took the job; one that holds an old attempt is told to stop."""
-    jobs.engine_start(job_id=job_id, attempt=attempt)
+    jobs.engine_start(job_id=job_id, attempt=attempt, worker=worker)
 
 
 @shared_task(name="governance.job_progress")
@@ -85,6 +86,12 @@ def job_finished(job_id: str, attempt: int, result: str, summary: dict[str, Any]
 def job_failed(job_id: str, attempt: int, error: dict[str, Any]) -> None:
     """An engine's failure."""
     jobs.engine_fail(job_id=job_id, attempt=attempt, error=error, then=FAILED)
+
+
+@shared_task(name="governance.worker_seen")
+def worker_seen(name: str, queues: list[str], every: float, machine: dict[str, Any]) -> None:
+    """A worker is alive."""
+    workers.worker_seen(name=name, queues=queues, every=every, machine=machine)
 
 
 @shared_task(name="governance.sweep_jobs")

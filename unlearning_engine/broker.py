@@ -13,8 +13,10 @@ LETHE_QUEUE_PREFIX goes before every queue's name, for several installations on 
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -22,13 +24,16 @@ from queue import Empty
 from typing import Any
 from urllib.parse import urlsplit
 
-from celery import Celery
+from celery import Celery, signals
 from kombu import Exchange, Queue
+from kombu.exceptions import OperationalError
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
 
+from unlearning_engine import presence
 from unlearning_engine.errors import ConfigError
 
+log = logging.getLogger(__name__)
 ENVIRONMENT = "LETHE_BROKER"
 FOLDER = "LETHE_BROKER_FOLDER"
 PREFIX = "LETHE_QUEUE_PREFIX"
@@ -37,6 +42,8 @@ QUEUES = ("default", "gpu", "signing")
 RUN = "engine.run"
 STARTED, PROGRESS = "governance.job_started", "governance.job_progress"
 FINISHED, FAILED = "governance.job_finished", "governance.job_failed"
+#: A worker that is alive, on which machine.
+SEEN, SEEN_SECONDS = "governance.worker_seen", 20.0
 #: Redis hands an unacknowledged message out again after this long; only prefetched ones are unacknowledged.
 REDELIVER_SECONDS = 24 * 3600
 POLL_SECONDS = 0.1
@@ -78,6 +85,25 @@ def configure(app: Celery, url: str) -> Celery:
         lethe_queues=names,
     )
     return app
+
+
+@signals.worker_ready.connect
+def _announce(sender: Any = None, **_: Any) -> None:
+    """From its start a worker tells every 20 s that it is alive, in a thread that ends with it."""
+    app, name = sender.app, sender.hostname
+    queues = sorted(our for our, theirs in queue_names().items() if theirs in app.amqp.queues.consume_from)
+    threading.Thread(target=_tell_presence, args=(app, name, queues), name="presence", daemon=True).start()
+
+
+def _tell_presence(app: Celery, name: str, queues: list[str]) -> None:
+    while True:
+        try:
+            arguments = [name, queues, SEEN_SECONDS, presence.machine(Path.cwd())]
+            queue = app.conf.lethe_queues["default"]
+            app.send_task(SEEN, args=arguments, queue=queue, retry=False, expires=SEEN_SECONDS)
+        except (OperationalError, OSError) as error:
+            log.warning("%s could not tell that it is alive: %s", name, type(error).__name__)
+        time.sleep(SEEN_SECONDS)
 
 
 def queue_names() -> dict[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from unlearning_engine import runner
 from unlearning_engine.errors import DataError
+from unlearning_engine.presence import memory_of
 from unlearning_engine.progress import EVENTS
 
 #: What the engine has no business with.
@@ -62,6 +63,10 @@ class Engine:
         """End the process and all that it started, now. Checkpoints are whole at any moment."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def memory_mib(self) -> int:
+        """What the process and all that it started hold in main memory, MiB."""
+        return memory_of(self._process.pid)
 
     def close(self) -> int:
         """Wait for the end and return the exit status (negative: the signal)."""

@@ -5,13 +5,13 @@
 Task `engine.run(job_id, attempt, spec_digest)` fetches the spec, runs the engine in a fresh process, stores
 each output, and tells on queue `default`, by name (`broker`):
 
-    governance.job_started(job_id, attempt)
+    governance.job_started(job_id, attempt, worker)     worker: the name of this one
     governance.job_progress(job_id, attempt, events)    at most two a second, at least one every 5 s
     governance.job_finished(job_id, attempt, result, summary)
         result: name of result.json in the store, its `outputs` naming stored blobs and trees
-        summary: {"verb", "seconds", "outputs", "energy"}
+        summary: {"verb", "seconds", "outputs", "energy", "log"}; `log` names the stored end of its log
     governance.job_failed(job_id, attempt, error)
-        error: {"type", "retryable", "problems", "detail"}; `detail` names a stored {"type", "messages", ...}
+        error: {"type", "retryable", "problems", "detail", "log"}; `detail` names a stored {"type", "messages", ...}
 
 A job is stopped by the store's flag `cancel/<job_id>`. One job runs once on a machine: a newer attempt of a
 job that still runs here is answered by that run. Settings: LETHE_BROKER, LETHE_ARTIFACTS, LETHE_ENGINE_WORK.
@@ -50,6 +50,8 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 4.0
 CANCEL_SECONDS = 2.0
+#: How much of the end of a log is kept.
+LOG_BYTES = 64 * 1024
 #: How long the end of a job is told to a broker that does not answer, before it is left to the next attempt.
 TELL_SECONDS = 1800.0
 #: Work that nobody came back for is removed after this long: it holds training data.
@@ -64,13 +66,13 @@ def work_folder() -> Path:
     return place
 
 
-@app.task(name=broker.RUN)
-def run(job_id: str, attempt: int, spec_digest: str) -> None:
+@app.task(name=broker.RUN, bind=True)
+def run(task: Any, job_id: str, attempt: int, spec_digest: str) -> None:
     """One attempt of a job; see the module's text."""
     if not (_JOB_ID.fullmatch(job_id) and DIGEST.match(spec_digest) and isinstance(attempt, int)):
         log.error("refused a message with malformed arguments")
         return
-    job = Job(work_folder(), job_id, attempt, spec_digest)
+    job = Job(work_folder(), job_id, attempt, spec_digest, str(task.request.hostname or ""))
     with job.claimed() as mine:
         if mine:
             job.work()
@@ -79,8 +81,8 @@ def run(job_id: str, attempt: int, spec_digest: str) -> None:
 class Job:
     """One job on this machine: its folder, its engine process, and what is told about it."""
 
-    def __init__(self, work: Path, job_id: str, attempt: int, spec: str) -> None:
-        self.id, self.spec = job_id, spec
+    def __init__(self, work: Path, job_id: str, attempt: int, spec: str, worker: str = "") -> None:
+        self.id, self.spec, self._worker = job_id, spec, worker
         self.folder = work / job_id
         self._work, self._attempt = work, attempt
         self._newest, self._done = work / f"{job_id}.attempt", work / f"{job_id}.done"
@@ -109,7 +111,7 @@ class Job:
 
     def work(self) -> None:
         """Run, store, tell."""
-        self._tell(broker.STARTED)
+        self._tell(broker.STARTED, self._worker)
         ending = self._known()
         if ending:
             self._tell(broker.FINISHED, ending["result"], ending["summary"])
@@ -159,9 +161,18 @@ class Job:
         result = stored_result(self.folder / "out", store.put)
         told = ("verb", "seconds", "outputs", "energy")
         summary = {name: result[name] for name in told if name in result}
+        summary["log"] = self._log(store)
         known = {"spec": self.spec, "result": store.put_json(result), "summary": summary}
         _replace(self._done, json.dumps(known))
         return known
+
+    def _log(self, store: Store) -> str:
+        """Store the end of the engine's log; empty where it said nothing."""
+        try:
+            text = (self.folder / STDERR).read_bytes()[-LOG_BYTES:]
+        except OSError:
+            return ""
+        return str(store.put_bytes(text)) if text.strip() else ""
 
     def _known(self) -> dict[str, Any]:
         """What an earlier attempt ended with here, if it is still in the store."""
@@ -175,11 +186,11 @@ class Job:
         return {}
 
     def _fail(self, error: dict[str, Any]) -> None:
-        detail = ""
+        detail = log_ref = ""
         with suppress(EngineError):
-            detail = _store().put_json(error)
+            detail, log_ref = _store().put_json(error), self._log(_store())
         short = {"type": error["type"], "retryable": error["retryable"], "problems": len(error["messages"])}
-        told = self._tell(broker.FAILED, {**short, "detail": detail})
+        told = self._tell(broker.FAILED, {**short, "detail": detail, "log": log_ref})
         if told and not error["retryable"]:
             shutil.rmtree(self.folder, ignore_errors=True)
         if self._stopped == "Cancelled":
@@ -193,8 +204,10 @@ class Job:
         newest = _number(self._newest)
         if newest > self._attempt:
             self._attempt = newest
-            self._tell(broker.STARTED, patient=False)
+            self._tell(broker.STARTED, self._worker, patient=False)
         events = self._pending.take()
+        if events and self._engine:
+            events[-1]["memory_mib"] = self._engine.memory_mib()
         now = time.monotonic()
         if events or now - self._told_at >= HEARTBEAT_SECONDS:
             if self._tell(broker.PROGRESS, events, patient=False):

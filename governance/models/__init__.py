@@ -32,7 +32,7 @@ from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
 from governance.models.evidence import AuditorBundle, Letter, Report
-from governance.models.job import Forecast, Job, JobPoint, Plan, Verification
+from governance.models.job import Forecast, Job, JobPoint, Plan, Verification, Worker
 from governance.models.ledger import LedgerEntry, LedgerOpening
 from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
 from governance.models.order import VersionOrder
@@ -125,4 +125,5 @@ __all__ = [
     "VerificationPolicy",
     "VersionOrder",
     "WorkFingerprint",
+    "Worker",
 ]

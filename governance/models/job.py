@@ -107,6 +107,8 @@ class Job(models.Model):
     result = models.CharField(max_length=71, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     attempt = models.PositiveIntegerField(default=0)
+    #: Who has or had it, by the name of the worker; empty before.
+    worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True)
     progress = models.JSONField(default=dict)
     summary = models.JSONField(default=dict)
@@ -153,6 +155,25 @@ class Job(models.Model):
             raise Unfit(f"Job {self.pk} belongs to no plan.")
         related = Plan.objects.select_related("case__claimant", "base__model", "candidate", "reference", "dataset")
         return related.get(pk=self.plan_id)
+
+
+class Worker(models.Model):
+    """A process that takes jobs, as it tells of itself every few seconds; forgotten a day after its last word."""
+
+    name = models.CharField(max_length=120, unique=True)
+    queues = models.JSONField(default=list)
+    #: Cores, load, memory, devices (`unlearning_engine.presence`): numbers and names of hardware.
+    machine = models.JSONField(default=dict)
+    #: Seconds after which the next word was due.
+    every = models.FloatField()
+    since = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Forecast(models.Model):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from governance.models import Case, Job, JobPoint
+from governance.models import Case, Job, JobPoint, Worker
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
 
@@ -70,3 +72,44 @@ def siblings(job: Job) -> list[Job]:
     found = list(Job.objects.filter(plan=job.plan_id, kind=job.kind).select_related("case", "plan"))
     apart = any(one.shard is not None for one in found)
     return sorted(found, key=lambda one: (one.shard is None, one.shard or 0)) if apart else []
+
+
+#: A worker that misses so many words in a row is taken for gone.
+MISSED = 3
+#: Runs that are set beside each other, and that are offered for it.
+BESIDE, OFFERED = 4, 8
+
+
+def workers(actor: Actor) -> list[Worker]:
+    """Workers heard of within a day, by name.
+
+    Raises:
+        NotAllowed: the actor may not see jobs.
+    """
+    demand(actor, Permission.SEE_JOBS)
+    return list(Worker.objects.all())
+
+
+def is_alive(worker: Worker) -> bool:
+    """Whether its last word is no older than the time of `MISSED` words."""
+    return timezone.now() - worker.seen_at <= timedelta(seconds=worker.every * MISSED)
+
+
+def comparable(job: Job) -> list[Job]:
+    """Other jobs of the same kind on the same base, newest first: what a run can be set beside."""
+    if job.plan is None:
+        return []
+    found = Job.objects.filter(kind=job.kind, plan__base=job.plan.base_id).exclude(pk=job.pk)
+    return list(found.select_related("case", "plan").order_by("-created_at")[:OFFERED])
+
+
+def beside(actor: Actor, ids: list[str]) -> list[Job]:
+    """The jobs of these ids, in their order, at most `BESIDE`; what is no id or no job is left out."""
+    wanted = []
+    for one in ids[:BESIDE]:
+        try:
+            wanted.append(uuid.UUID(one))
+        except ValueError:
+            continue
+    found = {job.pk: job for job in jobs(actor).filter(pk__in=wanted)}
+    return [found[pk] for pk in dict.fromkeys(wanted) if pk in found]

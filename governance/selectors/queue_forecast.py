@@ -48,6 +48,31 @@ class _Queue:
     typical: Mapping[str, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class WholeQueue:
+    """What waits or runs on the engine's queue, and when it would be done with all of it, if nothing came."""
+
+    jobs: int
+    workers: int
+    seconds: float
+    empty_at: datetime
+    #: Jobs of a kind of which no run has ended yet: nothing is known of how long they take.
+    unknown: int
+
+
+def whole() -> WholeQueue:
+    """The forecast of the whole queue."""
+    queue = _queue()
+    seconds = sum(left for _job, left in queue.jobs) / queue.workers
+    return WholeQueue(
+        jobs=len(queue.jobs),
+        workers=queue.workers,
+        seconds=seconds,
+        empty_at=timezone.now() + timedelta(seconds=seconds),
+        unknown=0 if queue.typical else len(queue.jobs),
+    )
+
+
 def of_case(case: Case) -> QueueForecast | None:
     """The forecast of one case; None where the engine has nothing left to do for it."""
     return of_cases([case]).get(case.pk)

@@ -35,15 +35,15 @@ def _lease() -> dict[str, Any]:
     return {"lease_until": timezone.now() + timedelta(seconds=settings.JOB_LEASE_SECONDS)}
 
 
-def job_start(*, job_id: str, attempt: int) -> bool:
+def job_start(*, job_id: str, attempt: int, worker: str = "") -> bool:
     """Claim an attempt; False when it is an old one, or somebody has it."""
     claimed = Job.objects.filter(pk=job_id, attempt=attempt, state=Job.State.QUEUED)
-    return bool(claimed.update(state=Job.State.RUNNING, started_at=timezone.now(), **_lease()))
+    return bool(claimed.update(state=Job.State.RUNNING, started_at=timezone.now(), worker=worker[:120], **_lease()))
 
 
-def engine_start(*, job_id: str, attempt: int) -> None:
+def engine_start(*, job_id: str, attempt: int, worker: str = "") -> None:
     """An engine began; one that holds a stale attempt of a job that is over is told to stop."""
-    if job_start(job_id=job_id, attempt=attempt):
+    if job_start(job_id=job_id, attempt=attempt, worker=worker):
         return
     over = Job.objects.filter(pk=job_id).exclude(state__in=[Job.State.QUEUED, Job.State.RUNNING]).first()
     if over is not None:
@@ -104,6 +104,7 @@ def engine_fail(*, job_id: str, attempt: int, error: dict[str, Any], then: Mappi
     """An engine's attempt failed; its messages lie in the store, since they may quote data."""
     detail = dispatch.read_json(error["detail"]) if error.get("detail") else {}
     known = {"type": error["type"], "retryable": error["retryable"], "messages": detail.get("messages", [])}
+    known |= {"log": error["log"]} if error.get("log") else {}
     job_fail(job_id=job_id, attempt=attempt, error=known, then=then)
 
 
@@ -156,6 +157,14 @@ def jobs_sweep(*, then: Mapping[str, Handler]) -> int:
         if Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(lease_until=now):
             dispatch.publish(job)
     return len(lost) + len(waiting)
+
+
+def log_of(job: Job) -> str | None:
+    """The stored end of the engine's log of the last try; None where it said nothing or the log was deleted."""
+    ref = str(job.summary.get("log") or job.error.get("log") or "")
+    if not ref or not dispatch.exists(ref):
+        return None
+    return dispatch.read_bytes(ref).decode(errors="replace")
 
 
 @transaction.atomic

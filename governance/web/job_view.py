@@ -24,6 +24,8 @@ from governance.web.job_words import progress_of, title
 Context = dict[str, Any]
 STATES = {"queued": "queued", "running": "running", "succeeded": "succeeded", "failed": "failed", "cancelled": "paused"}
 REFRESH = 5
+#: What the engine's worker keeps of a log.
+LOG_BYTES = 64 * 1024
 AGAIN = gettext_lazy("Nothing was changed by this try. Mend the cause, then let it run again.")
 
 
@@ -98,8 +100,10 @@ def _row(job: Job) -> list[Any]:
     ]
 
 
-def page(job: Job, points: list[JobPoint], can_act: bool, siblings: Sequence[Job] = ()) -> Context:
-    """One job; `siblings` are all jobs of its run, where shards are trained apart."""
+def page(
+    job: Job, points: list[JobPoint], can_act: bool, siblings: Sequence[Job] = (), others: Sequence[Job] = ()
+) -> Context:
+    """One job; `siblings` are all jobs of its run, where shards are trained apart; `others` its like."""
     spec = _spec(job)
     progress = (
         progress_of(job, linked=False) if job.state in ACTIVE else {"label": "", "text": "", "done": 0, "total": 0}
@@ -118,6 +122,9 @@ def page(job: Job, points: list[JobPoint], can_act: bool, siblings: Sequence[Job
         "command": f"python -m unlearning_engine {spec['verb']} spec.json --store URL --out FOLDER" if spec else "",
         "sibling_columns": [_("Job"), _("State"), _("Progress"), _("Time")],
         "sibling_rows": [_sibling(one, job) for one in siblings],
+        "other_columns": [_("Run"), _("State"), _("Case"), _("Queued"), ""],
+        "other_rows": [_other(one, job) for one in others],
+        "log_url": reverse("job_log", args=[job.pk]) if can_act and _log_ref(job) else "",
         "artefact_columns": [_("Name"), _("Digest")],
         "artefact_rows": _outputs(job),
         "refresh_seconds": REFRESH if job.state in ACTIVE else 0,
@@ -137,6 +144,35 @@ def _sibling(job: Job, shown: Job) -> list[Any]:
         progress_of(job, linked=False)["text"] if job.state in ACTIVE else "",
         seconds_words(job),
     ]  # fmt: skip
+
+
+def _other(one: Job, job: Job) -> list[Any]:
+    both = urlencode({"job": [str(job.pk), str(one.pk)]}, doseq=True)
+    return [
+        {"text": str(one.plan or title(one)), "url": reverse("job", args=[one.pk])},
+        {"state": STATES[one.state], "text": one.get_state_display()},
+        one.case.number if one.case else "",
+        _when(one.created_at),
+        {"text": _("Compare"), "url": f"{reverse('jobs_compare')}?{both}"},
+    ]
+
+
+def _log_ref(job: Job) -> str:
+    return str(job.summary.get("log") or job.error.get("log") or "")
+
+
+def log_page(job: Job, text: str) -> Context:
+    """The end of a log."""
+    return {
+        "crumbs": [
+            {"label": _("Jobs"), "url": reverse("jobs")},
+            {"label": str(job.pk)[:8], "url": reverse("job", args=[job.pk])},
+            {"label": _("Log")},
+        ],
+        "conclusion": _("Log of %(job)s") % {"job": title(job)},
+        "text": text,
+        "cut": len(text.encode()) >= LOG_BYTES,
+    }
 
 
 def _spec(job: Job) -> dict[str, Any]:
@@ -185,6 +221,10 @@ def _facts(job: Job) -> list[Any]:
         facts.append({"label": _("Case"), "value": case.number, "url": reverse("case", args=[case.public_id])})
     if job.plan:
         facts.append((_("Plan"), str(job.plan)))
+    if job.worker:
+        facts.append((_("Worker"), job.worker))
+    if memory := (job.progress or {}).get("memory_mib"):
+        facts.append((_("Memory, last told"), _("%(n).1f GiB") % {"n": memory / 1024}))
     facts += [
         (label, _when(moment))
         for label, moment in ((_("Started"), job.started_at), (_("Ended"), job.finished_at))

@@ -19,8 +19,9 @@ from governance.models import AiModel, Dataset, Job, ModelVersion
 from governance.policies import Actor, Permission, may
 from governance.selectors import catalogue as select
 from governance.selectors import jobs as select_jobs
+from governance.selectors import queue_forecast
 from governance.services import jobs as job_service
-from governance.web import containment, job_curves, job_view, lineage_view, register_view
+from governance.web import containment, job_compare, job_curves, job_view, lineage_view, register_view, worker_view
 from governance.web.guards import staff
 from governance.web.register_forms import DatasetForm, DeploymentForm, RecipientForm, VersionForm
 from governance.web.sheets import csv_response
@@ -193,7 +194,31 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     page = select_jobs.jobs_page(
         Actor.of(request.user), states=(state,) if state else (), queue=queue, after=request.GET.get("after", "")
     )
-    return render(request, "operations/jobs.html", job_view.listing(page, state, queue))
+    actor = Actor.of(request.user)
+    running = select_jobs.jobs(actor).filter(state=Job.State.RUNNING)
+    context = job_view.listing(page, state, queue)
+    context |= worker_view.section(select_jobs.workers(actor), list(running), queue_forecast.whole())
+    return render(request, "operations/jobs.html", context)
+
+
+@require_safe
+@staff(P.SEE_JOBS)
+def jobs_compare(request: HttpRequest) -> HttpResponseBase:
+    """Up to four runs side by side: `?job=ID&job=ID`."""
+    found = select_jobs.beside(Actor.of(request.user), request.GET.getlist("job"))
+    points = {one.pk: select_jobs.points(one) for one in found}
+    return render(request, "operations/compare.html", job_compare.page(found, points))
+
+
+@require_safe
+@staff(P.CANCEL_JOB)
+def job_log(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+    """The end of the engine's log, which may quote data: for engineers alone."""
+    found = _fetch_job(request, job_id)
+    text = job_service.log_of(found)
+    if text is None:
+        raise Http404
+    return render(request, "operations/log.html", job_view.log_page(found, text))
 
 
 def _fetch_job(request: HttpRequest, job_id: uuid.UUID) -> Job:
@@ -212,7 +237,8 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     if request.GET.get("format") == "csv":
         return csv_response(f"job-{found.pk}", job_curves.table(points))
     siblings = select_jobs.siblings(found)
-    context = job_view.page(found, points, may(Actor.of(request.user), P.CANCEL_JOB), siblings)
+    others = select_jobs.comparable(found)
+    context = job_view.page(found, points, may(Actor.of(request.user), P.CANCEL_JOB), siblings, others)
     return render(request, "operations/job.html", context)
 
 

@@ -104,6 +104,8 @@ DOORS: dict[str, Door] = {
     "policy_return": Door(to=(P.APPROVE_POLICY,), args="policy", post=True, decide=True),
     "jobs": Door(to=(P.SEE_JOBS,)),
     "job": Door(to=(P.SEE_JOBS,), args="job"),
+    "jobs_compare": Door(to=(P.SEE_JOBS,)),
+    "job_log": Door(to=(P.CANCEL_JOB,), args="job"),
     "job_cancel": Door(to=(P.CANCEL_JOB,), args="job", post=True),
     "job_retry": Door(to=(P.CANCEL_JOB,), args="job", post=True),
     "dashboard": Door(to=(P.SEE_DASHBOARD,)),
@@ -162,6 +164,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
     files = {"pdf": pdf, "evidence": evidence, "readme": evidence, "proofs": evidence}
     report = Report.objects.create(case=case, number="LR-TEST-1", headline="Test.", **files)
     job = case.jobs.filter(kind="engine.verify").latest("created_at")
+    Job.objects.filter(pk=job.pk).update(summary={**job.summary, "log": evidence})
     closed = AuditorBundle.objects.create(
         report=report, made_by=people[Role.AUDITOR].user, archive=pdf, expires_at=timezone.now() + timedelta(1)
     )

@@ -43,6 +43,7 @@ class House:
         self.app = broker.configure(Celery("ears"), url)
         self.queues = self.app.conf.lethe_queues
         self.messages: list[Message] = []
+        self.presence: list[Message] = []
         self.workers: list[subprocess.Popen[bytes]] = []
         self._connection = self.app.connection()
         self._queue = self.app.amqp.queues[self.queues["default"]](self._connection.default_channel)
@@ -86,6 +87,9 @@ class House:
             raw.ack()
             assert raw.content_type == "application/json"
             message = Message(raw.headers["task"], raw.payload[0], time.monotonic())
+            if message.task == broker.SEEN:  # told every 20 s whatever the jobs do
+                self.presence.append(message)
+                continue
             self.messages.append(message)
             if until(message):
                 return message

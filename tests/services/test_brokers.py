@@ -18,7 +18,7 @@ from unlearning_engine.trees import name_of
 pytestmark = pytest.mark.services
 GENERATE = {"verb": "generate", "seed": 4, "artists": 1, "persons": 1}
 #: What a text in a message may be: an id of the test, a digest, or a short name of the engine's own.
-HARMLESS = re.compile(r"sha256:[0-9a-f]{64}|[A-Za-z][A-Za-z0-9_.: -]{0,39}|")
+HARMLESS = re.compile(r"sha256:[0-9a-f]{64}|[A-Za-z][A-Za-z0-9_.,: -]{0,39}|")
 
 
 @pytest.fixture(params=["filesystem", "redis", "rabbitmq"])
@@ -49,10 +49,17 @@ def test_a_job_is_worked_told_and_stored_and_told_again_without_a_second_run(hou
     assert [m.task for m in house.messages].count(broker.STARTED) == 1
     assert any(m.task == broker.PROGRESS for m in house.messages)
     assert all(m.arguments[:2] == ["job-1", 0] for m in house.messages)
-    assert [t for m in house.messages for t in texts(m.arguments) if not HARMLESS.fullmatch(t)] == []
+    assert house.presence[0].arguments[1] == ["gpu"] and house.presence[0].arguments[3]["memory_mib"] > 0
+    told = [t for m in house.messages for t in texts(m.arguments) if t != house.presence[0].arguments[0]]
+    assert [t for t in told if not HARMLESS.fullmatch(t)] == []
 
     result = house.result(finished)
-    assert finished.arguments[3] == {"verb": "generate", "seconds": result["seconds"], "outputs": result["outputs"]}
+    assert finished.arguments[3] == {
+        "verb": "generate",
+        "seconds": result["seconds"],
+        "outputs": result["outputs"],
+        "log": "",
+    }
     copy = house.store.fetch(result["outputs"]["works"], house.root / "works")
     assert name_of(copy) == result["outputs"]["works"]
     assert house.store.exists(result["outputs"]["dataset"])

@@ -1,0 +1,102 @@
+"""The engineer's rooms: who takes jobs, why a run failed, and runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from governance import dispatch, tasks
+from governance.models import Job, JobPoint, Role, Status, Worker
+from governance.policies import Actor
+from governance.services import jobs
+from tests.governance.conftest import file_case
+from tests.governance.staff import sign_in_to_decide
+
+MACHINE = {
+    "cores": 8, "load": 1.5, "memory_mib": 65536, "memory_free_mib": 32768, "disk_free_mib": 102400,
+    "devices": [{"name": "H200", "memory_mib": 143771, "memory_free_mib": 100000, "busy_percent": 3, "serial": "x"}],
+    "user": "somebody",
+}  # fmt: skip
+
+
+@pytest.fixture
+def engineer(client: Client, people: dict[Role, Actor]) -> Client:
+    user = people[Role.ENGINEER].user
+    assert user is not None
+    sign_in_to_decide(client, user)
+    return client
+
+
+def seen(name: str, *queues: str, ago: int = 0) -> None:
+    tasks.worker_seen(name, list(queues), 20.0, MACHINE)
+    Worker.objects.filter(name=name).update(seen_at=timezone.now() - timedelta(seconds=ago))
+
+
+def text_of(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def test_what_a_worker_tells_is_kept_in_its_form_and_forgotten_after_a_day() -> None:
+    seen("old@a", "default", ago=25 * 3600)
+    seen("engine@a", "gpu", "nonsense")
+    row = Worker.objects.get()
+    assert (row.name, row.queues) == ("engine@a", ["gpu"])
+    assert "user" not in row.machine and "serial" not in row.machine["devices"][0]
+
+
+def test_the_page_warns_when_nobody_takes_the_jobs_that_wait(engineer: Client, case: Any) -> None:
+    page = reverse("jobs")
+    assert "No worker has told that it is alive" in text_of(engineer.get(page))
+    Job.objects.create(key="a", kind="engine.match", queue="gpu", case=case)
+    seen("default@a", "default")
+    seen("signing@a", "signing")
+    seen("engine@a", "gpu", ago=61)
+    text = text_of(engineer.get(page))
+    assert "No worker takes from: gpu. 1 job of the engine waits." in text and "silent since" in text
+    seen("engine@a", "gpu")
+    text = text_of(engineer.get(page))
+    assert "Work stands still" not in text and "H200, 98 of 140 GiB free" in text
+
+
+def test_why_a_run_failed_stands_on_its_page_and_the_log_is_the_engineers(
+    engineer: Client, people: dict[Role, Actor], case: Any
+) -> None:
+    job = Job.objects.create(key="a", kind="engine.match", queue="gpu", case=case)
+    tasks.job_started(str(job.pk), 0, "engine@a")
+    tasks.job_progress(str(job.pk), 0, [{"event": "progress", "stage": "train", "step": 3, "memory_mib": 2048}])
+    told = {"type": "DeviceError", "retryable": False, "messages": ["train: the device ran out of memory"]}
+    error = {"type": "DeviceError", "retryable": False, "problems": 1, "detail": dispatch.store().put_json(told)}
+    jobs.engine_fail(
+        job_id=str(job.pk), attempt=0, error={**error, "log": dispatch.put_bytes(b"step 3 <b>of 9</b>\n")}, then={}
+    )
+    text = text_of(engineer.get(reverse("job", args=[job.pk])))
+    assert "ran out of memory" in text and "engine@a" in text and "2.0 GiB" in text
+    log = reverse("job_log", args=[job.pk])
+    assert log in text and "step 3 &lt;b&gt;of 9" in text_of(engineer.get(log))
+    legal = people[Role.LEGAL].user
+    assert legal is not None
+    engineer.force_login(legal)
+    assert log not in text_of(engineer.get(reverse("job", args=[job.pk]))) and engineer.get(log).status_code == 403
+
+
+def test_runs_of_one_version_are_set_beside_each_other(
+    engineer: Client, walk: Callable[..., Any], catalogue: dict[str, Any]
+) -> None:
+    found = list(walk(file_case(), Status.RELEASE).jobs.filter(kind="engine.unlearn").order_by("created_at"))
+    assert len(found) == 2
+    for n, job in enumerate(found):
+        looks = {"forget_probability": 0.4 / (n + 1), "retain_utility": 0.9}
+        JobPoint.objects.create(job=job, stage=dispatch.WATCH, step=10, values=looks)
+        JobPoint.objects.create(job=job, stage="train", step=10, values={"loss": 2.0 - n})
+    page = text_of(engineer.get(reverse("job", args=[found[0].pk])))
+    assert "Its like" in page and str(found[1].pk) in page
+    text = text_of(engineer.get(reverse("jobs_compare"), {"job": [str(job.pk) for job in found]}))
+    assert "2 runs side by side" in text and "Frontiers of the runs" in text and "Loss by step" in text
+    assert all(job.case.number in text for job in found)
+    assert "No run was chosen" in text_of(engineer.get(reverse("jobs_compare"), {"job": "nonsense"}))
