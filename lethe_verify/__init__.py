@@ -8,4 +8,4 @@ from lethe_verify.judge import judge
 from lethe_verify.verdict import Finding, Outcome, Verdict
 
 __all__ = ["Finding", "Outcome", "Verdict", "judge"]
-__version__ = "1.0.0"
+__version__ = "1.1.0"

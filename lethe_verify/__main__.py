@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lethe_verify import bundle
@@ -16,10 +17,13 @@ from lethe_verify.verdict import EXIT, Outcome, Verdict
 WORDS = {
     Outcome.GENUINE: "GENUINE: this is what the issuer you trust sealed, and nothing was changed since.",
     Outcome.REFUSED: "REFUSED: do not rely on this file.",
+    Outcome.UNDECIDED: "CANNOT BE JUDGED: the file is whole and by the issuer you trust, but something that must hold "
+                       "cannot be decided with what you gave. This is no success.",
     Outcome.UNKNOWN_SIGNER: "INTACT, SIGNER UNKNOWN: this is no success. Get the issuer's fingerprint by another way "
                             "than this file, and give it by --trust.",
 }  # fmt: skip
-EPILOG = """exit codes: 0 genuine, by the signer that you trust; 1 refused; 2 wrong use; 3 intact, signer unknown.
+EPILOG = """exit codes: 0 genuine, by the signer that you trust; 1 refused; 2 wrong use; 3 intact, signer unknown;
+4 cannot be judged: intact and by that signer, but no time stamp authority that you trust stands behind its time.
 Get the fingerprint from the issuer's own site (/verify/ or /.well-known/lethe-trust.json) or on paper,
 never from the file that you check."""
 
@@ -31,21 +35,32 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("file", type=Path, help="the PDF or the bundle (ZIP)")
-    parser.add_argument("--trust", metavar="FILE|FINGERPRINT", help="whose seal you believe")
+    parser.add_argument("--trust", metavar="FILE|FINGERPRINT", action="append", default=[],
+                        help="whose seal and whose time stamps you believe; may be given several times")  # fmt: skip
+    parser.add_argument(
+        "--at", type=_day, metavar="DATE", help="judge as if on this day (2036-01-31); today without it"
+    )
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint of the ledger that you kept")
     parser.add_argument("--consistency", type=Path, metavar="FILE", help="the issuer's proof between the checkpoints")
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     chosen = parser.parse_args(arguments)
     try:
-        trust = load(chosen.trust) if chosen.trust else Trust()
+        trust = Trust()
+        for given in chosen.trust:
+            trust |= load(given)
         data = read(chosen.file, bundle.MAX)
         known = _known(chosen.checkpoint, chosen.consistency)
     except (OSError, TrustError, Refused, UnicodeDecodeError) as error:
         sys.stderr.write(f"lethe_verify: {error}\n")
         return 2
-    verdict = judge(data, trust, known=known)
+    verdict = judge(data, trust, known=known, at=chosen.at)
     sys.stdout.write(json.dumps(verdict.to_json(), indent=1) + "\n" if chosen.json else words(verdict))
     return EXIT[verdict.outcome]
+
+
+def _day(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read(path: Path, limit: int) -> bytes:
@@ -65,7 +80,7 @@ def _known(checkpoint: Path | None, consistency: Path | None) -> Known | None:
 
 def words(verdict: Verdict) -> str:
     """The verdict for people."""
-    heads = {"refused": "Refused", "proved": "Proved", "not_proved": "NOT proved"}
+    heads = {"refused": "Refused", "undecided": "Cannot be judged", "proved": "Proved", "not_proved": "NOT proved"}
     lines = [WORDS[verdict.outcome], ""]
     for state, head in heads.items():
         texts = [one.text for one in verdict.findings if one.state == state]
@@ -73,7 +88,8 @@ def words(verdict: Verdict) -> str:
             lines += [f"{head}:", *(f"  - {text}" for text in texts), ""]
     facts = {
         "Report": verdict.report.get("number", ""), "Issuer, as it says": verdict.report.get("issuer", ""),
-        "Sealed, by its own clock": verdict.sealed_at, "SHA-256 of the file": verdict.sha256,
+        "Sealed, by its own clock": verdict.sealed_at, "Sealed at the latest, by time stamp": verdict.stamped_at,
+        "SHA-256 of the file": verdict.sha256,
         "Fingerprint of the seal": verdict.fingerprint, "Key of the ledger": verdict.ledger_key,
     }  # fmt: skip
     return "\n".join([*lines, *(f"{name}: {_printable(str(value))}" for name, value in facts.items() if value), ""])

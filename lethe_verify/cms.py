@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from lethe_verify import der, p256
+from lethe_verify import der, ec
 from lethe_verify.errors import Refused
+from lethe_verify.x509 import TIME_STAMPING, Certificate, certificate
 
 DATA, SIGNED = der.oid("1.2.840.113549.1.7.1"), der.oid("1.2.840.113549.1.7.2")
 SHA256 = der.make(der.SEQUENCE, der.oid("2.16.840.1.101.3.4.2.1"), der.make(der.NULL))
@@ -19,49 +18,19 @@ STAMP_TOKEN = der.oid("1.2.840.113549.1.9.16.2.14")
 ONE = der.make(der.INTEGER, b"\x01")
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """What is needed of an X.509 certificate."""
-
-    raw: bytes
-    issuer: bytes
-    serial: bytes
-    key: bytes
-    not_before: datetime
-    not_after: datetime
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the certificate, in hexadecimal: what the one who checks compares."""
-        return hashlib.sha256(self.raw).hexdigest()
-
-
-def certificate(raw: bytes) -> Certificate:
-    """A certificate from its DER bytes. Only P-256 keys are those of a seal."""
-    try:
-        fields = list(der.parse(raw).children[0].children)
-        if fields[0].tag == der.CONTEXT_0:
-            fields = fields[1:]
-        serial, _algorithm, issuer, validity, _subject, info = fields[:6]
-        algorithm, bits = info.children
-        begin, end = (_time(one) for one in validity.children)
-    except (IndexError, ValueError) as error:
-        raise Refused("seal", "The seal's certificate cannot be read.") from error
+def holder_of(raw: bytes) -> Certificate:
+    """A seal's certificate. Only P-256 keys are those of a seal, and none of an authority or for time stamps."""
+    found = certificate(raw)
+    algorithm, bits = found.key.children
     if algorithm.raw != P256_KEY or bits.tag != der.BIT_STRING or bits.content[:1] != b"\x00":
         raise Refused("seal", "The seal's key is not EC P-256.")
-    return Certificate(raw, issuer.raw, serial.raw, bits.content[1:], begin, end)
+    if found.is_authority or TIME_STAMPING in found.purposes:
+        raise Refused("seal", "The seal's certificate is one of an authority, or for time stamps: not for reports.")
+    return found
 
 
-def _time(node: der.Node) -> datetime:
-    """UTCTime or GeneralizedTime, as RFC 5280 (4.1.2.5) writes them."""
-    text = node.content.decode("ascii")
-    if node.tag == 0x17:
-        text = ("19" if int(text[:2]) >= 50 else "20") + text
-    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
-
-
-def check(contents: bytes, document_digest: bytes) -> tuple[Certificate, bytes]:
-    """Who signed the document with this digest, and the time stamp over the signature (empty where there is none).
+def check(contents: bytes, document_digest: bytes) -> tuple[Certificate, bytes, bytes]:
+    """Who signed the document with this digest, the signature, and the time stamp over it (empty where there is none).
 
     `contents` is what /Contents holds: the signature, then zeros.
     """
@@ -74,10 +43,10 @@ def check(contents: bytes, document_digest: bytes) -> tuple[Certificate, bytes]:
         raise Refused("seal", "The seal's signature has not the form in which it was made.") from error
 
 
-def _check(outer: der.Node, document_digest: bytes) -> tuple[Certificate, bytes]:
+def _check(outer: der.Node, document_digest: bytes) -> tuple[Certificate, bytes, bytes]:
     signed = outer.children[1].children[0]
     signer = signed.children[4].children[0]
-    holder = certificate(signed.children[3].children[0].raw)
+    holder = holder_of(signed.children[3].children[0].raw)
     attributes, signature = signer.children[3], signer.children[5]
     unsigned = signer.children[6].raw if len(signer.children) > 6 else b""
     info = der.make(
@@ -92,9 +61,10 @@ def _check(outer: der.Node, document_digest: bytes) -> tuple[Certificate, bytes]
         raise Refused("seal", "The outer fields of the seal's signature were altered.")
     _check_attributes(attributes, document_digest, holder)
     message = der.make(der.SET, attributes.content)
-    if not p256.verify(p256.point(holder.key), message, signature.content):
+    key = ec.point(ec.P256, holder.key.children[1].content[1:])
+    if not ec.verify(ec.P256, key, hashlib.sha256(message).digest(), signature.content):
         raise Refused("seal", "The seal's signature is wrong.")
-    return holder, _token(signer.children[6]) if unsigned else b""
+    return holder, signature.content, _token(signer.children[6]) if unsigned else b""
 
 
 def _check_attributes(attributes: der.Node, document_digest: bytes, holder: Certificate) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from lethe_verify import bundle, evidence, jcs, merkle, note, seal
+from lethe_verify import bundle, evidence, jcs, merkle, note, seal, when
 from lethe_verify.errors import Refused
 from lethe_verify.trust import Trust
 from lethe_verify.verdict import Finding, Outcome, Verdict
@@ -28,15 +29,22 @@ class Known:
     consistency: bytes = b""
 
 
-def judge(data: bytes, trust: Trust | None = None, *, known: Known | None = None) -> Verdict:
+def judge(
+    data: bytes, trust: Trust | None = None, *, known: Known | None = None, at: datetime | None = None
+) -> Verdict:
     """Says what the file is, and what was and was not proved.
 
     Without `trust` a file can be whole, never genuine: whoever forges a report brings a key of their own.
+
+    Args:
+        at: judge as if on this day (with a time zone); now without it.
     """
     verdict = Verdict(sha256=hashlib.sha256(data).hexdigest())
     trust = trust or Trust()
     try:
-        proved = _bundle(data, verdict, trust) if bundle.is_bundle(data) else _pdf(data, verdict, trust)[0]
+        moment = at or datetime.now(UTC)
+        judged = _bundle if bundle.is_bundle(data) else _report
+        proved = judged(data, verdict, trust, moment)
         _known(verdict, proved, known)
         _whole(verdict, trust)
     except Refused as refusal:
@@ -51,7 +59,8 @@ def _whole(verdict: Verdict, trust: Trust) -> None:
     """Everything held; now who sealed it."""
     if verdict.fingerprint in trust.seals:
         verdict.proved("signer", "The seal is by the certificate that you trust.")
-        verdict.outcome = Outcome.GENUINE
+        open_ones = any(one.state == "undecided" for one in verdict.findings)
+        verdict.outcome = Outcome.UNDECIDED if open_ones else Outcome.GENUINE
     elif trust.seals:
         raise Refused("signer", "The file is whole, but it was sealed by another certificate than the one you trust.")
     else:
@@ -60,7 +69,11 @@ def _whole(verdict: Verdict, trust: Trust) -> None:
         verdict.outcome = Outcome.UNKNOWN_SIGNER
 
 
-def _pdf(data: bytes, verdict: Verdict, trust: Trust) -> tuple[evidence.Proved, bytes]:
+def _report(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
+    return _pdf(data, verdict, trust, at)[0]
+
+
+def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evidence.Proved, bytes]:
     """A sealed report: what its ledger proves, and the evidence inside of it."""
     verdict.kind = verdict.kind or "report"
     if len(data) > MAX_PDF:
@@ -70,8 +83,9 @@ def _pdf(data: bytes, verdict: Verdict, trust: Trust) -> tuple[evidence.Proved, 
     sealed = seal.check(data)
     verdict.fingerprint, verdict.level = sealed.certificate.fingerprint, sealed.level
     verdict.sealed_at = sealed.sealed_at.isoformat()
-    verdict.proved("seal", "The seal covers every byte of the report, and nothing was added after it.")
-    verdict.proved("revisions", "The seal changed no page, no title and no metadata of the report.")
+    after = f" but {len(sealed.stamps) - 1} time stamps over all of it" if sealed.stamps else ""
+    verdict.proved("seal", f"The seal covers every byte of the report, and nothing was added after it{after}.")
+    verdict.proved("revisions", "Seal and time stamps changed no page, no title and no metadata of the report.")
     document = evidence.read(sealed.evidence)
     verdict.report = {name: document["report"].get(name, "") for name in ("number", "issuer", "issued_at")}
     verdict.proved("evidence", f"The evidence inside is that of report {verdict.report['number']}, to the last byte.")
@@ -83,17 +97,17 @@ def _pdf(data: bytes, verdict: Verdict, trust: Trust) -> tuple[evidence.Proved, 
         verdict.proved("ledger_key", "The ledger is the one whose key you trust.")
     size = proved.checkpoint.size
     verdict.proved("ledger", f"The evidence and its thresholds are entries of a ledger of {size} entries.")
-    verdict.open("time", "Time: the issuer's own clock. It proves nothing to others about when this was sealed.")
+    when.judge(verdict, sealed, trust, at)
     text = "No witness outside of the issuer signed the checkpoint: the ledger is whole, but there may be a second one."
     verdict.open("witness", f"{text} Keep this checkpoint and compare it with a later one.")
     verdict.open("truth", "The measurements are the issuer's own: a seal proves who states them.")
     return proved, sealed.evidence
 
 
-def _bundle(data: bytes, verdict: Verdict, trust: Trust) -> evidence.Proved:
+def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
     verdict.kind = "bundle"
     files = bundle.read(data)
-    inner, inside = _pdf(files[bundle.REPORT], verdict, trust)
+    inner, inside = _pdf(files[bundle.REPORT], verdict, trust, at)
     ledger = jcs.parse(files[bundle.LEDGER], "The bundle's ledger file")
     if set(ledger) != {"format", "verifier_key", "checkpoint", "entries", "consistency"} or ledger["format"] != BUNDLE:
         raise Refused("bundle", "The bundle is of a kind that this version does not know.")

@@ -14,6 +14,8 @@ from lethe_verify.pdf_syntax import Name, Reader, Ref, Stream, broken
 
 MAX_STREAM: Final = 32 * 1024 * 1024
 MAX_OBJECTS: Final = 200_000
+#: Report, seal, a time stamp, and the stamps that renew it.
+MAX_REVISIONS: Final = 24
 _HEAD = re.compile(rb"(\d{1,10}) (\d{1,5}) obj(?=[\s<\[(/\d])")
 _END = re.compile(rb"startxref\n(\d{1,10})\n%%EOF\n")
 Places = dict[int, tuple[int, int, int]]
@@ -25,6 +27,8 @@ class Revision:
 
     trailer: dict[str, Any]
     places: Places
+    #: The number of the table's own object.
+    table: int
     start: int = 0
     end: int = 0
 
@@ -151,7 +155,7 @@ def read(data: bytes) -> Pdf:
     place: Any = int(last[1])
     end = len(data)
     while place is not None:
-        if not isinstance(place, int) or len(revisions) >= 8 or not 0 < place < end:
+        if not isinstance(place, int) or len(revisions) >= MAX_REVISIONS or not 0 < place < end:
             raise broken("The PDF's revisions contradict each other.")
         revision = _section(data, place)
         revision.end = end
@@ -208,7 +212,8 @@ def _section(data: bytes, place: int) -> Revision:
         if kind not in (0, 1, 2):
             raise broken()
         places[number] = (kind, found[1], found[2])
-    return Revision(values, places)
+    head = _HEAD.match(data, place)
+    return Revision(values, places, int(head[1]) if head else 0)
 
 
 def is_name(value: object, name: str) -> bool:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from lethe_verify import note
+from lethe_verify import note, x509
+from lethe_verify.errors import Refused
 
-FORMAT = "lethe-trust/1"
+FORMATS = ("lethe-trust/1", "lethe-trust/2")
+#: What each form may say. What is not known here may be a warning: it is not passed over.
+MEMBERS = {"format", "seals", "ledgers", "time_authorities", "ended"}
+#: Why a seal ended: given up in order, or its key may be in other hands.
+REASONS = ("retired", "compromised")
 MAX = 1024 * 1024
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s(.+?)-----END CERTIFICATE-----", re.S)
 
@@ -22,11 +28,41 @@ class TrustError(ValueError):
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A seal that is used no more."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
 class Trust:
-    """Fingerprints of seals, and verifier keys of ledgers (empty: the ledger named in the sealed evidence)."""
+    """Whom to believe.
+
+    Attributes:
+        seals: fingerprints of seals.
+        ledgers: verifier keys of ledgers (empty: the ledger named in the sealed evidence).
+        authorities: fingerprints of roots (or certificates) of time stamp authorities.
+        roots: their certificates (DER), where given whole.
+        own: those of them that are the issuer's own: they prove nothing to others.
+        ended: fingerprint of a seal -> since when, and why, it is used no more.
+    """
 
     seals: frozenset[str] = field(default=frozenset())
     ledgers: frozenset[str] = field(default=frozenset())
+    authorities: frozenset[str] = field(default=frozenset())
+    roots: tuple[bytes, ...] = ()
+    own: frozenset[str] = field(default=frozenset())
+    ended: dict[str, Ended] = field(default_factory=dict)
+
+    def __or__(self, other: Trust) -> Trust:
+        """Both. Where both know that a seal ended, the worse of the two counts."""
+        ended = dict(self.ended)
+        for name, one in other.ended.items():
+            known = ended.get(name, one)
+            ended[name] = Ended(min(known.at, one.at), min(known.reason, one.reason))
+        return Trust(self.seals | other.seals, self.ledgers | other.ledgers, self.authorities | other.authorities,
+                     (*self.roots, *other.roots), self.own | other.own, ended)  # fmt: skip
 
 
 def fingerprint(text: str) -> str:
@@ -38,14 +74,14 @@ def fingerprint(text: str) -> str:
 
 
 def load(given: str) -> Trust:
-    """From a fingerprint, a PEM certificate or a trust file as the issuer publishes it."""
+    """From a fingerprint, PEM certificates or a trust file as the issuer publishes it."""
     path = Path(given)
     try:
         inside = path.read_bytes() if path.is_file() else b""
     except OSError as error:
         raise TrustError(str(error)) from error
     if not path.is_file():
-        return Trust(frozenset({fingerprint(given)}))
+        return _pins([fingerprint(given)])
     if len(inside) > MAX:
         raise TrustError(f"{given} is too large")
     return read(inside.decode("utf-8", "replace"))
@@ -54,25 +90,62 @@ def load(given: str) -> Trust:
 def read(text: str) -> Trust:
     """From the text of a trust file, certificates or fingerprints (one a line, `#` for remarks)."""
     if "-----BEGIN" in text:
-        return Trust(frozenset(_certificate(found) for found in _PEM.findall(text)))
+        together = Trust()
+        for found in _PEM.findall(text):
+            together |= _certificate(found)
+        return together
     if text.lstrip().startswith("{"):
         try:
-            document = json.loads(text)
-            if document["format"] != FORMAT:
-                raise TrustError(f"the trust file is not of the form {FORMAT}")
-            seals = frozenset(fingerprint(one) for one in document["seals"])
-            ledgers = frozenset(str(one) for one in document["ledgers"])
+            return _document(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrustError(f"the trust file cannot be read ({error})") from error
-        for one in ledgers:
-            note.key(one)
-        return Trust(seals, ledgers)
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
-    return Trust(frozenset(fingerprint(line) for line in lines if line))
+    return _pins([fingerprint(line) for line in lines if line])
 
 
-def _certificate(encoded: str) -> str:
+def _pins(found: list[str]) -> Trust:
+    """A fingerprint is of a seal or of an authority; no certificate is fit for both (see `cms.holder_of`)."""
+    return Trust(frozenset(found), authorities=frozenset(found))
+
+
+def _document(document: dict[str, Any]) -> Trust:
+    if document["format"] not in FORMATS:
+        raise TrustError(f"the trust file is not of the form {' or '.join(FORMATS)}")
+    if unknown := set(document) - MEMBERS:
+        raise TrustError(f"the trust file says more than this verifier knows ({sorted(unknown)}): take a newer one")
+    together = Trust(frozenset(fingerprint(one) for one in document["seals"]),
+                     frozenset(str(one) for one in document["ledgers"]))  # fmt: skip
+    for one in together.ledgers:
+        note.key(one)
+    for entry in document.get("time_authorities", []):
+        raw = base64.b64decode(entry["certificate"], validate=True)
+        found = frozenset({_parsed(raw).fingerprint})
+        together |= Trust(authorities=found, roots=(raw,), own=found if entry["own"] else frozenset())
+    ended = {}
+    for entry in document.get("ended", []):
+        if entry["reason"] not in REASONS:
+            raise TrustError(f"a seal ended for a reason that is not known: {entry['reason']!r}")
+        moment = datetime.fromisoformat(entry["at"])
+        if moment.tzinfo is None:
+            raise TrustError(f"{entry['at']!r} has no time zone")
+        ended[fingerprint(entry["seal"])] = Ended(moment, entry["reason"])
+    return together | Trust(ended=ended)
+
+
+def _parsed(raw: bytes) -> x509.Certificate:
     try:
-        return hashlib.sha256(base64.b64decode("".join(encoded.split()), validate=True)).hexdigest()
+        return x509.certificate(raw)
+    except Refused as error:
+        raise TrustError("the certificate cannot be read") from error
+
+
+def _certificate(encoded: str) -> Trust:
+    """A certificate says by itself whether it is a seal's or an authority's."""
+    try:
+        raw = base64.b64decode("".join(encoded.split()), validate=True)
     except binascii.Error as error:
         raise TrustError(f"the certificate cannot be read ({error})") from error
+    found = _parsed(raw)
+    if found.is_authority or x509.TIME_STAMPING in found.purposes:
+        return Trust(authorities=frozenset({found.fingerprint}), roots=(raw,))
+    return Trust(frozenset({found.fingerprint}))

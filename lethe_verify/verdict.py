@@ -12,16 +12,17 @@ class Outcome(StrEnum):
 
     GENUINE = "genuine"
     UNKNOWN_SIGNER = "unknown_signer"
+    UNDECIDED = "cannot_be_judged"
     REFUSED = "refused"
 
 
 #: Exit codes of the command; 2 is wrong use.
-EXIT = {Outcome.GENUINE: 0, Outcome.REFUSED: 1, Outcome.UNKNOWN_SIGNER: 3}
+EXIT = {Outcome.GENUINE: 0, Outcome.REFUSED: 1, Outcome.UNKNOWN_SIGNER: 3, Outcome.UNDECIDED: 4}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `state`: proved, not_proved (nobody could say) or refused."""
+    """One thing that was looked at. `state`: proved, not_proved, undecided (give more from outside) or refused."""
 
     code: str
     state: str
@@ -39,6 +40,8 @@ class Verdict:
     ledger_key: str = ""
     level: str = ""
     sealed_at: str = ""
+    #: By the oldest time stamp, where its authority is believed.
+    stamped_at: str = ""
     report: dict[str, Any] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -49,6 +52,10 @@ class Verdict:
     def open(self, code: str, text: str) -> None:
         """This was not proved; that is no fault of the file."""
         self.findings.append(Finding(code, "not_proved", text))
+
+    def undecided(self, code: str, text: str) -> None:
+        """This must hold, and with what was given from outside nobody can say whether it does."""
+        self.findings.append(Finding(code, "undecided", text))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for programs."""

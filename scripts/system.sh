@@ -22,6 +22,7 @@ has_fonts() { [ -n "$(fc-list 2>/dev/null | head -n 1)" ]; }
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 has_jaxb() { compgen -G '/usr/share/java/jaxb-*.jar'; }
 has_java() { command -v java && command -v javac; }
+has_softhsm() { command -v softhsm2-util && compgen -G '/usr/lib/*/softhsm/libsofthsm2.so'; }
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 has_postgresql() { port_open 5432 || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
 has_redis() { port_open 6379 || command -v redis-server; }
@@ -39,6 +40,8 @@ check_test_tools() {
     need chromium "Chromium (browser tests)" has_browser
     need poppler-utils "Poppler's tools (tests read the PDF)" has_command pdftotext
     need qpdf "qpdf (tests check the PDF's structure)" has_command qpdf
+    need openssl "OpenSSL (a time stamp authority for tests)" has_command openssl
+    need softhsm2 "SoftHSM (tests keep keys in a token)" has_softhsm
     need default-jdk-headless "a Java development kit (PDF/A validation in tests)" has_java
     need libjaxb-java "JAXB for Java (PDF/A validation in tests)" has_jaxb
     # Elsewhere a missing server is a skip that is said aloud; there it would be a failure.

@@ -17,6 +17,7 @@ import sys
 import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -97,6 +98,8 @@ class _Run:
     ledger_key: str | None
     rerender: bool
     timestamp_roots: tuple[x509.Certificate, ...] = ()
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    stamped_at: datetime | None = None
     findings: list[Finding] = field(default_factory=list)
     fingerprint: str = ""
     level: str = ""
@@ -115,6 +118,7 @@ def check(
     ledger_key: str | None = None,
     rerender: bool = False,
     timestamp_roots: Collection[x509.Certificate] = (),
+    at: datetime | None = None,
 ) -> CheckResult:
     """Says what the file is. Never raises on any bytes.
 
@@ -124,9 +128,10 @@ def check(
         ledger_key: the ledger's verifier key; the checkpoint must be signed by it.
         rerender: set the report again from its evidence and compare every byte before the seal.
         timestamp_roots: roots of the time stamp authorities that are believed, for files of level B-LTA.
+        at: judge as if at this moment; now without it.
     """
     pins = frozenset(_pin(one) for one in trusted)
-    run = _Run(pdf_bytes, pins, known_sha256, ledger_key, rerender, tuple(timestamp_roots))
+    run = _Run(pdf_bytes, pins, known_sha256, ledger_key, rerender, tuple(timestamp_roots), at or datetime.now(UTC))
     try:
         outcome = _outcome(run)
     except _Refused as refusal:
@@ -245,8 +250,9 @@ def _check_revisions(run: _Run, reader: PdfFileReader, stamps: list[Any]) -> Non
     if stamps:
         from governance.evidence.check_time import check_stamps
 
-        check_stamps(reader, stamps, run.timestamp_roots, len(run.data))
-        run.good("time", "Time stamps of a trusted authority lie over the whole file.")
+        moment = check_stamps(reader, stamps, run.timestamp_roots, run.data, run.at)
+        run.good("time", f"Time stamps of a trusted authority lie over the whole file, since {moment.isoformat()}.")
+        run.stamped_at = moment
     else:
         run.good("time", "The time of sealing is the issuer's own statement.")
 

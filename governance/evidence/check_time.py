@@ -1,46 +1,125 @@
-"""Time stamps over a sealed report: each must be by a believed authority, the last must cover the whole file."""
+"""Time stamps over a sealed report: each must be by a believed authority, the last must cover the whole file.
+
+Cheap things first: who sends thousands of altered files shall not get a path validation for each.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from governance.evidence.cms_form import FormError, check_hex, check_token
+from governance.evidence.seal import converted
 
 
-def check_stamps(reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x509.Certificate], size: int) -> None:
+def check_stamps(
+    reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x509.Certificate], data: bytes, at: datetime
+) -> datetime:
     """ANDs over every document time stamp, with pyHanko's analysis of what changed between the revisions.
+
+    Each stamp is judged at the time of the next, the last at `at`. Returns the time of the first.
 
     Raises:
         FormError: no believed authority, a stamp does not hold, or something was changed after the seal.
     """
-    from asn1crypto import x509 as asn1_x509
-    from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+    if not roots:
+        raise FormError("no root certificate of a time stamp authority was given to believe")
+    _check_cover(reader, stamps, data)
+    times = [_time(stamp, data) for stamp in stamps]
+    if times != sorted(times) or times[-1] > at:
+        raise FormError("the times of the stamps contradict each other")
+    for stamp, moment in zip(stamps, [*times[1:], at], strict=True):
+        _check_path(stamp, roots, moment)
+    _check_added(reader, stamps)
+    _check_changes(reader)
+    return times[0]
+
+
+def _check_cover(reader: PdfFileReader, stamps: Sequence[Any], data: bytes) -> None:
+    _, _, start, length = (int(number) for number in stamps[-1].byte_range)
+    if start + length != len(data):
+        raise FormError("something follows the last time stamp")
+    if len(stamps) != reader.xrefs.total_revisions - 2:
+        raise FormError("a revision of the file carries no time stamp")
+    for stamp in (*reader.embedded_regular_signatures, *stamps):
+        first, second = int(stamp.byte_range[1]), int(stamp.byte_range[2])
+        check_hex(data[first:second], bytes(stamp.pkcs7_content))
+
+
+def _check_added(reader: PdfFileReader, stamps: Sequence[Any]) -> None:
+    """Of what the stamps' revisions add, every object is a stamp or data to judge it by; none of it can be seen."""
+    from pyhanko.pdf_utils import generic
+
+    known = set()
+    for stamp in stamps:
+        field = stamp.sig_field
+        if [int(one) for one in field["/Rect"]] != [0, 0, 0, 0] or "/AP" in field:
+            raise FormError("a time stamp can be seen")
+        known |= {field.container_ref.idnum, field.raw_get("/V").idnum}
+    seen, left = set(), [reader.root.raw_get("/DSS")] if "/DSS" in reader.root else []
+    while left:
+        one = left.pop()
+        if isinstance(one, generic.IndirectObject):
+            if one.idnum not in seen:
+                seen.add(one.idnum)
+                left.append(one.get_object())
+        elif isinstance(one, generic.ArrayObject):
+            left.extend(list.__iter__(one))
+        elif isinstance(one, generic.DictionaryObject):
+            left.extend(dict.values(one))
+    old = {one.idnum for number in (0, 1) for one in reader.xrefs.explicit_refs_in_revision(number)}
+    added = {one.idnum for number in range(2, reader.xrefs.total_revisions)
+             for one in reader.xrefs.explicit_refs_in_revision(number)} - old  # fmt: skip
+    streams = {number for number in added if isinstance(_loaded(reader, number), generic.StreamObject)}
+    tables = {number for number in streams if _loaded(reader, number).get("/Type") == "/XRef"}
+    if added - known - seen - tables:
+        raise FormError("something is hidden beside a time stamp")
+
+
+def _loaded(reader: PdfFileReader, number: int) -> Any:
+    from pyhanko.pdf_utils import generic
+
+    return reader.get_object(generic.Reference(number, 0, reader))
+
+
+def _time(stamp: Any, data: bytes) -> datetime:
+    """The time that the authority signed, after its imprint was found to be of these very bytes."""
+    from asn1crypto import tsp
+
+    info = tsp.TSTInfo.load(bytes(stamp.signed_data["encap_content_info"]["content"]))
+    imprint = info["message_imprint"]
+    name = imprint["hash_algorithm"]["algorithm"].native
+    start, first, second, length = (int(number) for number in stamp.byte_range)
+    if start or name not in ("sha256", "sha384", "sha512"):
+        raise FormError("a time stamp is of a kind that no report carries")
+    covered = data[:first] + data[second : second + length]
+    if hashlib.new(name, covered).digest() != imprint["hashed_message"].native:
+        raise FormError("a time stamp is over something else")
+    moment: datetime = info["gen_time"].native
+    return moment
+
+
+def _check_path(stamp: Any, roots: Sequence[x509.Certificate], moment: datetime) -> None:
     from pyhanko.sign.validation import validate_pdf_timestamp
     from pyhanko_certvalidator import ValidationContext
 
-    if not roots:
-        raise FormError("no root certificate of a time stamp authority was given to believe")
-    believed = [asn1_x509.Certificate.load(one.public_bytes(serialization.Encoding.DER)) for one in roots]
-    for stamp in stamps:
-        context = ValidationContext(trust_roots=believed, allow_fetching=False, best_signature_time=None)
-        status = validate_pdf_timestamp(stamp, validation_context=context)
-        if not (status.intact and status.valid and status.trusted):
-            raise FormError("a time stamp does not hold, or its authority is not believed")
-        path = [one.dump() for one in status.validation_path or ()]
-        check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)])
-    _, _, start, length = (int(number) for number in stamps[-1].byte_range)
-    if start + length != size:
-        raise FormError("something follows the last time stamp")
-    for stamp in (*reader.embedded_regular_signatures, *stamps):
-        first, second = int(stamp.byte_range[1]), int(stamp.byte_range[2])
-        stream = reader.stream
-        stream.seek(first)
-        check_hex(stream.read(second - first), bytes(stamp.pkcs7_content))
+    believed = converted(*roots)
+    context = ValidationContext(trust_roots=believed, allow_fetching=False, moment=moment, best_signature_time=moment)
+    status = validate_pdf_timestamp(stamp, validation_context=context, skip_diff=True)
+    if not (status.intact and status.valid and status.trusted):
+        raise FormError("a time stamp does not hold, or its authority is not believed")
+    path = [one.dump() for one in status.validation_path or ()]
+    check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)])
+
+
+def _check_changes(reader: PdfFileReader) -> None:
+    from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+
     seal = reader.embedded_regular_signatures[0]
     seal.compute_integrity_info()
     told = seal.summarise_integrity_info()

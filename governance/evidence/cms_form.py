@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from asn1crypto import algos, cms
+from asn1crypto import algos, cms, core
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509 import load_der_x509_certificate
 
 from governance.evidence.identity import P256_ORDER
+from governance.evidence.time_tokens import chain, low_half
 
 INTEGER, OCTETS, NULL, OID_TAG, SEQUENCE, SET, CONTEXT_0 = 0x02, 0x04, 0x05, 0x06, 0x30, 0x31, 0xA0
 
@@ -69,10 +70,11 @@ def _der(tag: int, *parts: bytes) -> bytes:
 def _rebuild(signer: Any, certificate: Any) -> bytes:
     """ContentInfo with SignedData version 1, no content, one certificate, one signer (RFC 5652, sections 3 and 5)."""
     unsigned = b""
-    if signer["unsigned_attrs"].native is not None:
+    # Dumped before anything in it is looked at: asn1crypto encodes what was looked at anew, a token within for seconds.
+    if not isinstance(signer["unsigned_attrs"], core.Void):
+        unsigned = signer["unsigned_attrs"].dump()
         if [one["type"].native for one in signer["unsigned_attrs"]] != ["signature_time_stamp_token"]:
             raise FormError("the seal carries unsigned attributes other than a time stamp")
-        unsigned = signer["unsigned_attrs"].dump()
     version, sha256 = _der(INTEGER, b"\x01"), cms.DigestAlgorithm({"algorithm": "sha256"}).dump()
     identifier = _der(SEQUENCE, certificate.issuer.dump(), certificate["tbs_certificate"]["serial_number"].dump())
     signed_by = cms.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}).dump()
@@ -94,18 +96,17 @@ def check_token(contents: bytes, believed: Collection[bytes]) -> None:
     token = cms.ContentInfo.load(contents)
     signed = token["content"]
     signer = signed["signer_infos"][0]
-    certificates = [one.dump() for one in signed["certificates"]]
-    if (
-        len(signed["signer_infos"]) != 1
-        or signer["unsigned_attrs"].native is not None
-        or signed["crls"].native is not None
-    ):
+    unsigned = signer["unsigned_attrs"].native is not None or signed["crls"].native is not None
+    if len(signed["signer_infos"]) != 1 or unsigned:
         raise FormError("a time stamp carries more than its authority signed")
-    if len(set(certificates)) != len(certificates) or not set(certificates) <= set(believed):
+    brought = [one.chosen for one in signed["certificates"]]
+    certificates = [one.dump() for one in brought]
+    way = [one.dump() for one in chain(signer, brought)]
+    if certificates != way or not set(certificates) <= set(believed):
         raise FormError("a time stamp carries a certificate that is not of its authority")
-    leaf = next((one.chosen for one in signed["certificates"] if _names(signer["sid"], one.chosen)), None)
-    if leaf is None:
-        raise FormError("a time stamp does not name its authority's certificate")
+    leaf = brought[0]
+    if low_half(signer["signature"].native, leaf) != signer["signature"].native:
+        raise FormError("the signature of a time stamp is not in the form in which it was made")
     algorithm = signer["digest_algorithm"]["algorithm"].native
     plain, with_null = _der(OID_TAG, _oid(algorithm)), _der(NULL)
     digests = [_der(SEQUENCE, plain), _der(SEQUENCE, plain, with_null)]
@@ -132,15 +133,6 @@ def check_token(contents: bytes, believed: Collection[bytes]) -> None:
 def _oid(algorithm: str) -> bytes:
     contents: bytes = algos.DigestAlgorithmId(algorithm).contents
     return contents
-
-
-def _names(sid: Any, certificate: Any) -> bool:
-    named = sid.chosen
-    return bool(
-        sid.name == "issuer_and_serial_number"
-        and named["serial_number"].native == certificate.serial_number
-        and named["issuer"].dump() == certificate.issuer.dump()
-    )
 
 
 def _signed_by(signer: Any, digest: str) -> bytes:

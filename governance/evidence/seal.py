@@ -75,6 +75,8 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
     from pyhanko.stamp import StaticStampStyle
     from pyhanko_certvalidator.errors import PathError
 
+    from governance.evidence.time_tokens import CanonicalTimeStamper
+
     level = LEVEL_LTA if authority else LEVEL_B
     width, height = _field_size(base)
     with tempfile.TemporaryDirectory(prefix="lethe-seal-") as folder:
@@ -83,7 +85,7 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
         signer = signers.PdfSigner(
             _metadata(level, key, authority),
             signer=key.signer(),
-            timestamper=authority.timestamper if authority else None,
+            timestamper=CanonicalTimeStamper(authority.timestamper) if authority else None,
             stamp_style=StaticStampStyle(
                 border_width=0,
                 background=ImportedPdfPage(str(stamp)),
@@ -147,12 +149,15 @@ def _metadata(level: str, key: SealSigner, authority: TimeAuthority | None) -> A
     )
 
 
-def _trust(key: SealSigner, authority: TimeAuthority) -> Any:
+def converted(*certificates: x509.Certificate) -> list[Any]:
+    """The certificates as pyHanko takes them."""
     from asn1crypto import x509 as asn1_x509
-    from pyhanko_certvalidator import ValidationContext
 
-    def converted(*certificates: x509.Certificate) -> list[Any]:
-        return [asn1_x509.Certificate.load(c.public_bytes(serialization.Encoding.DER)) for c in certificates]
+    return [asn1_x509.Certificate.load(one.public_bytes(serialization.Encoding.DER)) for one in certificates]
+
+
+def _trust(key: SealSigner, authority: TimeAuthority) -> Any:
+    from pyhanko_certvalidator import ValidationContext
 
     return ValidationContext(
         trust_roots=converted(key.certificate, *authority.roots),

@@ -133,6 +133,14 @@ CHANGES = ("title", "overlay", "annotation", "attachment", "language", "outline"
 
 def appended(pdf: bytes, change: str) -> bytes:
     """An incremental update by a second library."""
+    writer = updated(pdf, change)
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue() + (b"%%EOF\n" if change == "nothing" and out.getvalue() == pdf else b"")
+
+
+def updated(pdf: bytes, change: str) -> Any:
+    """The same, not yet written."""
     from pyhanko.pdf_utils import generic
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
@@ -167,9 +175,7 @@ def appended(pdf: bytes, change: str) -> bytes:
     elif change in ("language", "outline"):
         writer.root[name("/Lang" if change == "language" else "/PageMode")] = text("de")
         writer.update_root()
-    out = io.BytesIO()
-    writer.write(out)
-    return out.getvalue() + (b"%%EOF\n" if change == "nothing" and out.getvalue() == pdf else b"")
+    return writer
 
 
 def resealed() -> Named:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import random
 import struct
+from typing import Any
 
 import pytest
 import rfc8785
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
+from cryptography.hazmat.primitives.asymmetric import rsa as private_rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from governance.evidence import merkle as house
-from lethe_verify import der, jcs, merkle, p256
+from lethe_verify import der, jcs, merkle, rsa
+from lethe_verify import ec as ours_ec
 from lethe_verify import ed25519 as ours
 from lethe_verify.errors import Refused
 
 RAW = (serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+DIGEST = {"P-256": "sha256", "P-384": "sha384"}
 #: RFC 8032, 7.1: key, message, signature.
 RFC8032 = (
     ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
@@ -33,24 +38,31 @@ RFC8032 = (
 )  # fmt: skip
 
 
-def test_p256_agrees_with_openssl() -> None:
-    rng = random.Random(1)
-    for number in range(25):
-        key = ec.generate_private_key(ec.SECP256R1())
+def checked(key: Any, curve: ours_ec.Curve, message: bytes, signature: bytes, *, any_twin: bool = False) -> bool:
+    point = ours_ec.point(curve, key.public_key().public_bytes(*RAW))
+    digest = hashlib.new(DIGEST[curve.name], message).digest()
+    return ours_ec.verify(curve, point, digest, signature, any_twin=any_twin)
+
+
+@pytest.mark.parametrize(("curve", "theirs"), [(ours_ec.P256, ec.SECP256R1()), (ours_ec.P384, ec.SECP384R1())])
+def test_ecdsa_agrees_with_openssl(curve: ours_ec.Curve, theirs: ec.EllipticCurve) -> None:
+    rng, algorithm = random.Random(1), ec.ECDSA(getattr(hashes, DIGEST[curve.name].upper())())
+    for number in range(12):
+        key = ec.generate_private_key(theirs)
         message = rng.randbytes(number * 7)
-        r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
-        low = encode_dss_signature(r, min(s, p256.N - s))
-        point = p256.point(key.public_key().public_bytes(*RAW))
-        assert p256.verify(point, message, low)
-        assert not p256.verify(point, message + b"x", low)
-        assert not p256.verify(point, message, encode_dss_signature(r, max(s, p256.N - s))), "the twin"
-        assert not p256.verify(point, message, encode_dss_signature((r + 1) % p256.N, min(s, p256.N - s)))
-        assert not p256.verify(p256.point(ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(*RAW)),
-                               message, low)  # fmt: skip
+        r, s = decode_dss_signature(key.sign(message, algorithm))
+        low, high = (encode_dss_signature(r, one(s, curve.n - s)) for one in (min, max))
+        assert checked(key, curve, message, low)
+        assert not checked(key, curve, message + b"x", low)
+        assert not checked(key, curve, message, high), "the twin"
+        assert checked(key, curve, message, high, any_twin=True)
+        assert not checked(key, curve, message, encode_dss_signature((r + 1) % curve.n, min(s, curve.n - s)))
+        assert not checked(ec.generate_private_key(theirs), curve, message, low)
 
 
 def test_p256_knows_no_point_off_the_curve_and_no_signature_of_zero() -> None:
-    key = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(*RAW)
+    private = ec.generate_private_key(ec.SECP256R1())
+    key = private.public_key().public_bytes(*RAW)
     for encoded in (
         key[:-1] + bytes([key[-1] ^ 1]),
         b"\x02" + key[1:33],
@@ -58,17 +70,41 @@ def test_p256_knows_no_point_off_the_curve_and_no_signature_of_zero() -> None:
         b"\x04" + b"\xff" * 64,
     ):
         with pytest.raises(Refused):
-            p256.point(encoded)
-    for r, s in ((0, 1), (1, 0), (0, 0), (p256.N, 1), (p256.N + 1, 1)):
-        assert not p256.verify(p256.point(key), b"", encode_dss_signature(r, s))
+            ours_ec.point(ours_ec.P256, encoded)
+    for r, s in ((0, 1), (1, 0), (0, 0), (ours_ec.P256.n, 1), (ours_ec.P256.n + 1, 1)):
+        assert not checked(private, ours_ec.P256, b"", encode_dss_signature(r, s), any_twin=True)
 
 
 def test_multiples_of_the_base_point_that_meet_themselves_are_right() -> None:
-    for scalar in (1, 2, 3, p256.N - 1, p256.N - 2):
+    n = ours_ec.P256.n
+    for scalar in (1, 2, 3, n - 1, n - 2):
         key = ec.derive_private_key(scalar, ec.SECP256R1())
         r, s = decode_dss_signature(key.sign(b"m", ec.ECDSA(hashes.SHA256())))
-        point = p256.point(key.public_key().public_bytes(*RAW))
-        assert p256.verify(point, b"m", encode_dss_signature(r, min(s, p256.N - s)))
+        assert checked(key, ours_ec.P256, b"m", encode_dss_signature(r, min(s, n - s)))
+
+
+@pytest.mark.parametrize("bits", [2048, 3072, 2049])
+def test_rsa_agrees_with_openssl(bits: int) -> None:
+    key = private_rsa.generate_private_key(65537, bits)
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    for name, digest in (("sha256", hashes.SHA256()), ("sha384", hashes.SHA384()), ("sha512", hashes.SHA512())):
+        plain = key.sign(b"m", padding.PKCS1v15(), digest)
+        assert rsa.verify_pkcs1(public, name, b"m", plain)
+        assert not rsa.verify_pkcs1(public, name, b"n", plain)
+        assert not rsa.verify_pkcs1(public, name, b"m", b"\x00" + plain)
+        number = int.from_bytes(plain, "big") + key.public_key().public_numbers().n
+        assert number.bit_length() > 8 * len(plain) or not rsa.verify_pkcs1(
+            public, name, b"m", number.to_bytes(len(plain), "big")
+        ), "the same number beyond the modulus"
+        for salt in (0, digest.digest_size):
+            masked = key.sign(b"m", padding.PSS(padding.MGF1(digest), salt), digest)
+            assert rsa.verify_pss(public, name, salt, b"m", masked)
+            assert not rsa.verify_pss(public, name, salt, b"n", masked)
+            assert not rsa.verify_pss(public, name, salt + 1, b"m", masked)
+            assert not rsa.verify_pss(public, name, salt, b"m", masked[:-1] + bytes([masked[-1] ^ 1]))
+    weak = private_rsa.generate_private_key(65537, 1024)  # noqa: S505 - weak on purpose
+    short = weak.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    assert not rsa.verify_pkcs1(short, "sha256", b"m", weak.sign(b"m", padding.PKCS1v15(), hashes.SHA256()))
 
 
 @pytest.mark.parametrize(("key", "message", "signature"), RFC8032)

@@ -1,0 +1,166 @@
+"""What a later revision of a report may change: a seal and time stamps are added, and nothing that a reader sees."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from lethe_verify.errors import Refused
+from lethe_verify.pdf import Pdf, is_name, unpack
+from lethe_verify.pdf_syntax import Ref, Stream
+
+MAX_XMP: Final = 1024 * 1024
+#: Of the validation data that a time stamp is made for.
+MAX_STREAM: Final = 4 * 1024 * 1024
+MAX_STREAMS: Final = 96
+#: What sealing itself writes into the catalogue, Info and XMP.
+SEALING: Final = {"/Extensions", "/Version", "/Perms"}
+STAMPING: Final = {"/Extensions", "/DSS"}
+TOUCHED: Final = {"/ModDate", "/Producer"}
+TOUCHED_XMP: Final = {"ModifyDate", "MetadataDate", "Producer"}
+RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+NOTATION: Final = {f"{RDF}about", f"{RDF}parseType", "{adobe:ns:meta/}xmptk"}
+
+
+#: The members of a time stamp's field and signature, all of them.
+FIELD: Final = {"/FT", "/T", "/Type", "/Subtype", "/F", "/Rect", "/P", "/TU", "/V"}
+SIGNATURE: Final = {"/Contents", "/ByteRange", "/Type", "/Filter", "/SubFilter"}
+LISTS: Final = ("/Certs", "/OCSPs", "/CRLs")
+
+
+def of_seal(pdf: Pdf, field: Ref) -> None:
+    """The seal's revision adds the seal, and changes nothing that a reader sees."""
+    root, info, described = _frame(pdf, 2)
+    allowed = {ref.number for ref in (root, info, described, field) if isinstance(ref, Ref)}
+    _only(pdf, 2, allowed)
+    old, new = pdf.get(root, upto=1), pdf.get(root, upto=2)
+    if _without(old, SEALING) != _without(new, SEALING):
+        raise Refused("revisions", "The catalogue was changed after the report was made.")
+    if _without(pdf.get(field, upto=1), {"/V", "/AP"}) != _without(pdf.get(field, upto=2), {"/V", "/AP"}):
+        raise Refused("revisions", "The seal's field was changed after the report was made.")
+
+
+def of_stamp(pdf: Pdf, place: int, field: Ref, value: dict[str, Any]) -> tuple[bytes, ...]:
+    """Revision `place` (from 0) adds one time stamp and data to judge it by; returns the certificates among these.
+
+    Every object of the revision must be one of those: nothing can be hidden in it.
+    """
+    upto = place + 1
+    root, info, described = _frame(pdf, upto)
+    old, new = pdf.get(root, upto=place), pdf.get(root, upto=upto)
+    if _without(old, STAMPING) != _without(new, STAMPING):
+        raise Refused("revisions", "The catalogue was changed after the report was sealed.")
+    widget = pdf.get(field, upto=upto)
+    _check_field(widget, value)
+    form, page = new.get("/AcroForm"), widget["/P"]
+    _one_more(pdf, form, "/Fields", field, place)
+    _one_more(pdf, page, "/Annots", field, place)
+    data, extra = _validation_data(pdf, new.get("/DSS"), upto)
+    named = {ref.number for ref in data if isinstance(ref, Ref)}
+    if any(number in one.places for one in pdf.revisions[:2] for number in named):
+        raise Refused("revisions", "The data beside a time stamp are parts of the report itself.")
+    own = {field.number, widget["/V"].number, *named}
+    shared = {ref.number for ref in (root, info, described, form, page) if isinstance(ref, Ref)}
+    earlier = {number for one in pdf.revisions[:place] for number in one.places}
+    written = {number for number, (kind, *_rest) in pdf.revisions[place].places.items() if number and kind}
+    table = pdf.revisions[place].table
+    if written - earlier - own - {table} or field.number in earlier:
+        raise Refused("revisions", "A time stamp's revision holds something that belongs to none.")
+    _only(pdf, upto, shared | named)
+    return extra
+
+
+def _frame(pdf: Pdf, upto: int) -> tuple[Any, Any, Any]:
+    """Catalogue, Info and metadata, compared with those of the revision before."""
+    before, after = pdf.revisions[upto - 2].trailer, pdf.revisions[upto - 1].trailer
+    root, info = before.get("/Root"), before.get("/Info")
+    if after.get("/Root") != root or after.get("/Info") != info:
+        raise Refused("revisions", "The file was given another catalogue or title after it was made.")
+    described = _without(pdf.get(root, upto=upto - 1), set()).get("/Metadata")
+    if _without(pdf.get(info, upto=upto - 1), TOUCHED) != _without(pdf.get(info, upto=upto), TOUCHED):
+        raise Refused("revisions", "Title or description were changed after the report was made.")
+    if _xmp(pdf.get(described, upto=upto - 1)) != _xmp(pdf.get(described, upto=upto)):
+        raise Refused("revisions", "The metadata were changed after the report was made.")
+    return root, info, described
+
+
+def _only(pdf: Pdf, upto: int, allowed: set[int]) -> None:
+    """Of what earlier revisions hold, this one may write anew nothing but what is allowed (and compared elsewhere)."""
+    earlier = {number for one in pdf.revisions[: upto - 1] for number in one.places}
+    if changed := {number for number in pdf.revisions[upto - 1].places if number in earlier and number} - allowed:
+        raise Refused("revisions", f"A later revision changed {len(changed)} parts of the report itself.")
+
+
+def _check_field(widget: Any, value: dict[str, Any]) -> None:
+    """An invisible field without a look of its own, and a signature of nothing but a time stamp."""
+    field = _without(widget, set())
+    invisible = field.get("/Rect") == [0, 0, 0, 0] and is_name(field.get("/Subtype"), "/Widget")
+    if (
+        set(field) - FIELD
+        or not isinstance(field.get("/P"), Ref)
+        or not isinstance(field.get("/V"), Ref)
+        or not invisible
+    ):
+        raise Refused("revisions", "A time stamp's field can be seen, or does more than hold a time stamp.")
+    if set(value) - SIGNATURE or not is_name(value.get("/SubFilter"), "/ETSI.RFC3161"):
+        raise Refused("time", "A time stamp has not the form of one.")
+
+
+def _one_more(pdf: Pdf, holder: Any, name: str, field: Ref, place: int) -> None:
+    """Form and page are what they were, with one field more."""
+    old, new = _without(pdf.get(holder, upto=place), set()), _without(pdf.get(holder, upto=place + 1), set())
+    before, after = (pdf.get(one.get(name), upto=place + more) for more, one in ((0, old), (1, new)))
+    if not isinstance(before, list) or after != [*before, field] or _without(old, {name}) != _without(new, {name}):
+        raise Refused("revisions", "A time stamp's revision changed a page or the form beyond its own field.")
+
+
+def _validation_data(pdf: Pdf, holder: Any, upto: int) -> tuple[list[Any], tuple[bytes, ...]]:
+    """The objects of the document security store, and the certificates in it (ISO 32000-2, 12.8.4.3)."""
+    store = _without(pdf.get(holder, upto=upto), set())
+    entries = _without(pdf.get(store.get("/VRI", {}), upto=upto), set())
+    found = [holder, store.get("/VRI")]
+    listed = {name: pdf.get(store.get(name, []), upto=upto) for name in LISTS}
+    members = [one for values in listed.values() for one in values]
+    for entry in entries.values():
+        inside = _without(pdf.get(entry, upto=upto), set())
+        found += [
+            entry,
+            *(one for name in ("/Cert", "/OCSP", "/CRL") for one in pdf.get(inside.get(name, []), upto=upto)),
+        ]
+        if set(inside) - {"/Type", "/Cert", "/OCSP", "/CRL", "/TU"}:
+            raise Refused("revisions", "The data beside a time stamp are of a kind that no report carries.")
+    streams = [pdf.get(one, upto=upto) for one in members]
+    if set(store) - {"/Type", "/VRI", *LISTS} or len(members) > MAX_STREAMS or len(found) > 4 * MAX_STREAMS:
+        raise Refused("revisions", "The data beside a time stamp are of a kind that no report carries.")
+    if not all(isinstance(one, Ref) for one in members) or not all(isinstance(one, Stream) for one in streams):
+        raise Refused("revisions", "The data beside a time stamp cannot be read.")
+    if not {one.number for one in found[2:] if isinstance(one, Ref)} <= {
+        *(one.number for one in members), *(one.number for one in entries.values() if isinstance(one, Ref)),
+    }:  # fmt: skip
+        raise Refused("revisions", "The data beside a time stamp point to something else.")
+    certificates = tuple(unpack(stream, MAX_STREAM) for stream in streams[: len(listed["/Certs"])])
+    return [*found, *members], certificates
+
+
+def _without(value: Any, names: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Refused("revisions", "A part of the report that must be there is missing.")
+    return {name: one for name, one in value.items() if name not in names}
+
+
+def _xmp(stream: Any) -> Counter[tuple[str, str]]:
+    """Every property with its value, without what sealing writes, however RDF's several notations put it."""
+    data = unpack(stream, MAX_XMP) if isinstance(stream, Stream) else b"<!"
+    if b"<!" in data:
+        raise Refused("revisions", "The metadata have not the form of ours.")
+    try:
+        tree = ElementTree.fromstring(data)  # noqa: S314 - declarations, and entities with them, were refused above
+    except ElementTree.ParseError as error:
+        raise Refused("revisions", "The metadata cannot be read.") from error
+    found: Counter[tuple[str, str]] = Counter()
+    for one in tree.iter():
+        values = {name: value for name, value in one.attrib.items() if name not in NOTATION}
+        pairs = [(one.tag, (one.text or "").strip()), (one.tag, values.pop(RDF + "resource", "")), *values.items()]
+        found.update(pair for pair in pairs if pair[1] and pair[0].rpartition("}")[2] not in TOUCHED_XMP)
+    return found

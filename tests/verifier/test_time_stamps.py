@@ -1,0 +1,140 @@
+"""Reports with outside time: believed through roots from outside alone, for as long as a stamp vouches for the last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from governance.evidence import renewal
+from governance.evidence.check import check
+from governance.evidence.errors import SealError
+from lethe_verify import Outcome, judge
+from lethe_verify.__main__ import main
+from lethe_verify.bundle import is_bundle
+from lethe_verify.trust import Ended, Trust, TrustError, read
+from tests.governance.evidence_sealed import sealed
+from tests.verifier.authorities import authority
+from tests.verifier.stamped import authorities, mutations, stamped, trust
+
+IN_2036 = datetime(2036, 6, 1, tzinfo=UTC)
+COUNT = 480
+
+
+def test_genuine_files_are_accepted_by_both_checks_today_and_in_2036() -> None:
+    one, roots = stamped(), [each.root for each in authorities()]
+    for data in (one.pdf, one.renewed, one.bundle):
+        for at in (None, IN_2036):
+            verdict = judge(data, trust(), at=at)
+            assert verdict.outcome is Outcome.GENUINE, verdict.findings
+            assert verdict.stamped_at and verdict.level == "PAdES-B-LTA"
+    for at in (None, IN_2036):
+        result = check(one.renewed, [sealed().fingerprint], timestamp_roots=roots, at=at)
+        assert result.genuine, result.findings
+
+
+def test_no_altered_file_is_accepted_by_the_strangers_verifier() -> None:
+    accepted = [name for name, data in mutations(COUNT) if judge(data, trust()).outcome is Outcome.GENUINE]
+    assert not accepted
+
+
+def test_no_altered_file_is_accepted_by_the_houses_check() -> None:
+    """Of the attacks by name each tenth, and those that hold a stamp that is believed: the rest runs in the bench."""
+    roots, accepted = [each.root for each in authorities()], []
+    for number, (name, data) in enumerate(mutations(COUNT)):
+        telling = name.startswith("renewed: hidden") or name.endswith(("believed: overlay", "be seen"))
+        if (telling or not number % 10) and not is_bundle(data):
+            result = check(data, [sealed().fingerprint], timestamp_roots=roots)
+            accepted += [name] if result.genuine else []
+    assert not accepted
+
+
+def test_without_the_authoritys_root_nobody_can_say() -> None:
+    one = stamped()
+    seal = Trust(frozenset({sealed().fingerprint}))
+    assert judge(one.pdf, seal).outcome is Outcome.UNDECIDED
+    assert judge(one.pdf).outcome is Outcome.UNKNOWN_SIGNER
+    other = read(authority("Somebody else").pem.decode())
+    assert judge(one.pdf, seal | other).outcome is Outcome.UNDECIDED
+    assert judge(one.pdf, other).outcome is Outcome.UNKNOWN_SIGNER
+    first = read(authorities()[0].pem.decode())
+    assert judge(one.pdf, seal | first).outcome is Outcome.GENUINE
+    assert judge(one.renewed, seal | first).outcome is Outcome.UNDECIDED, "each stamp needs its authority"
+
+
+def test_a_fingerprint_of_the_root_is_enough() -> None:
+    prints = frozenset({sealed().fingerprint, hashlib.sha256(authorities()[0].der).hexdigest()})
+    assert judge(stamped().pdf, Trust(prints, authorities=prints)).outcome is Outcome.GENUINE
+
+
+def test_a_stamp_is_believed_no_longer_than_its_certificate_and_longer_where_it_was_renewed() -> None:
+    short = authority("Short-lived", days=400)
+    one = sealed()
+    from governance.evidence import seal
+
+    data = seal.seal(one.base, key=one.key, authority=short.asked())
+    roots = Trust(frozenset({one.fingerprint})) | read(short.pem.decode()) | trust()
+    assert judge(data, roots).outcome is Outcome.GENUINE
+    late = judge(data, roots, at=IN_2036)
+    assert late.outcome is Outcome.UNDECIDED and "no later stamp" in late.findings[0].text + str(late.findings)
+    assert renewal.due_at(data) < datetime.now(UTC) + timedelta(days=40)
+    renewed = renewal.renew(data, authority=authorities()[1].asked(), earlier=short.asked())
+    assert renewed.startswith(data)
+    assert judge(renewed, roots, at=IN_2036).outcome is Outcome.GENUINE
+    assert renewal.due_at(renewed) > datetime.now(UTC) + timedelta(days=3000)
+    with pytest.raises(SealError, match="no time stamp"):
+        renewal.due_at(one.data)
+
+
+def test_a_seal_that_ended_is_believed_for_what_the_stamps_show_to_be_older() -> None:
+    now = datetime.now(UTC)
+    for reason in ("retired", "compromised"):
+        later = trust() | Trust(ended={sealed().fingerprint: Ended(now + timedelta(days=1), reason)})
+        assert judge(stamped().pdf, later).outcome is Outcome.GENUINE
+        before = trust() | Trust(ended={sealed().fingerprint: Ended(now - timedelta(days=1), reason)})
+        verdict = judge(stamped().pdf, before)
+        assert verdict.outcome is Outcome.REFUSED and verdict.findings[-1].code == "revoked"
+    own_clock = Trust(frozenset({sealed().fingerprint}))
+    later = Ended(now + timedelta(days=1), "retired")
+    assert judge(sealed().data, own_clock | Trust(ended={sealed().fingerprint: later})).outcome is Outcome.GENUINE
+    worse = Ended(now + timedelta(days=1), "compromised")
+    assert judge(sealed().data, own_clock | Trust(ended={sealed().fingerprint: worse})).outcome is Outcome.UNDECIDED
+    assert judge(sealed().data, own_clock, at=now + timedelta(days=4000)).outcome is Outcome.UNDECIDED
+
+
+def test_the_command_takes_several_trusts_and_a_day(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, roots = tmp_path / "report.pdf", tmp_path / "roots.pem"
+    file.write_bytes(stamped().renewed)
+    roots.write_bytes(b"".join(each.pem for each in authorities()))
+    seal = ["--trust", sealed().fingerprint]
+    assert main([str(file), *seal]) == 4
+    assert "CANNOT BE JUDGED" in capsys.readouterr().out
+    assert main([str(file), *seal, "--trust", str(roots), "--at", "2036-06-01"]) == 0
+    assert "GENUINE" in capsys.readouterr().out
+    assert main([str(file), *seal, "--trust", str(roots), "--at", "2020-01-01"]) == 1
+
+
+def test_a_trust_file_names_authorities_and_seals_that_ended() -> None:
+    import base64
+
+    entry = {"certificate": base64.b64encode(authorities()[0].der).decode(), "own": True}
+    ended = {"seal": "0" * 64, "at": "2026-11-29T12:00:00+00:00", "reason": "compromised"}
+    document = {"format": "lethe-trust/2", "seals": [sealed().fingerprint], "ledgers": [], "time_authorities": [entry],
+                "ended": [ended]}  # fmt: skip
+    found = read(json.dumps(document))
+    verdict = judge(stamped().pdf, found)
+    assert verdict.outcome is Outcome.GENUINE
+    assert any("own time stamp authority" in one.text and one.state == "not_proved" for one in verdict.findings)
+    assert found.ended["0" * 64].reason == "compromised"
+    for wrong in (
+        {"more": 1},
+        {"ended": [{**ended, "reason": "tired"}]},
+        {"ended": [{**ended, "at": "2026-11-29T12:00:00"}]},
+        {"time_authorities": [{"certificate": "AAAA", "own": False}]},
+        {"format": "lethe-trust/9"},
+    ):
+        with pytest.raises(TrustError):
+            read(json.dumps({**document, **wrong}))
