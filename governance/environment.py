@@ -124,9 +124,10 @@ SQLITE_OPTIONS: dict[str, Any] = {
 
 POSTGRESQL_OPTIONS: dict[str, Any] = {
     "pool": True,
+    # The ledger is written in the transactions of the changes it records: a commit is on the disk before it is told.
     # Pages ask for the first rows of long lists. What the whole list would cost makes PostgreSQL compile the query,
     # which takes ten times as long as running it (docs/performance.md).
-    "options": "-c jit=off",
+    "options": "-c jit=off -c synchronous_commit=on",
 }
 
 

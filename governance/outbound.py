@@ -199,13 +199,25 @@ def _call(
     return answer, read
 
 
+def send(
+    url: str, body: bytes, headers: Mapping[str, str], *, networks: Sequence[str] = (), limit: int = ANSWER_BYTES
+) -> Answer:
+    """Send the body; returns whatever is answered, also a refusal.
+
+    Raises:
+        CallFailed: nothing was answered, and why.
+    """
+    answer, read = _call("POST", check(url, networks=networks), body, headers, limit)
+    return Answer(url=url, status=answer.status, headers=tuple(answer.getheaders()), body=read, cut=len(read) == limit)
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], *, networks: Sequence[str] = ()) -> int:
     """Send the body; returns the status of an answer that says yes (2xx).
 
     Raises:
         CallFailed: with what was answered, or why nothing was.
     """
-    answer, _read = _call("POST", check(url, networks=networks), body, headers, ANSWER_BYTES)
+    answer = send(url, body, headers, networks=networks)
     if 300 <= answer.status < 400:
         raise CallFailed(f"The receiver answered {answer.status}; redirects are not followed.")
     if not 200 <= answer.status < 300:

@@ -240,6 +240,8 @@ SEAL_CERTIFICATE = Path(env.text("LETHE_SEAL_CERTIFICATE", str(HOME / "seal.crt.
 LEDGER_ORIGIN = env.text("LETHE_LEDGER_ORIGIN", "lethe.localhost/ledger")
 #: The public half of the ledger's key, as strangers are given it.
 LEDGER_VERIFIER = Path(env.text("LETHE_LEDGER_VERIFIER", str(HOME / "ledger.vkey")))
+#: Whether everybody may read the leaves (commitments, kinds of action, times); the hashes above them are public anyway.
+LEDGER_ENTRIES = env.flag("LETHE_LEDGER_ENTRIES", default=True)
 TSA_URL = env.text("LETHE_TSA_URL")
 #: PEM file with the root certificates under which the authority's answers are trusted.
 TSA_ROOTS = env.text("LETHE_TSA_ROOTS")

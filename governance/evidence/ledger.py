@@ -1,7 +1,7 @@
 """The ledger in the database: a leaf is written in the transaction of the change that it records.
 
 Writers are serialised: SQLite by IMMEDIATE transactions, PostgreSQL by an advisory lock held to the end of the
-transaction. The hash tree's right edge is one row's worth of hashes, recomputed from stored leaf hashes.
+transaction. The hash tree is kept in tiles of 256 hashes (`tiles`), each written by the entry that completes it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from governance.evidence import leaf, merkle
+from governance.evidence import leaf, merkle, tiles
 from governance.models import Case, LedgerEntry, LedgerOpening
 from governance.models.vault import commitment_key
 from governance.policies import CLAIMANT, Actor
 from governance.secrets import read_secret
+from governance.selectors.ledger import size
 
+__all__ = ["append", "as_json", "size", "tree"]
 ADVISORY_LOCK = 0x4C45544845  # "LETHE"
 
 
@@ -35,8 +37,7 @@ def append(*, action: str, actor: Actor, case: Case | None = None, body: dict[st
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-    last = LedgerEntry.objects.order_by("-index").values_list("index", flat=True).first()
-    index = 0 if last is None else last + 1
+    index = size()
     moment = datetime.now(UTC)
     salt = leaf.new_salt()
     content = body or {}
@@ -49,6 +50,7 @@ def append(*, action: str, actor: Actor, case: Case | None = None, body: dict[st
         body=leaf.commit_body(content, salt),
     )
     entry = LedgerEntry.objects.create(index=index, at=moment, action=action, leaf=data, hash=merkle.leaf_hash(data))
+    tiles.complete(index)
     LedgerOpening.objects.create(
         entry=entry, case=case, actor=actor.user, actor_label=actor.label, salt=salt, body=content
     )
@@ -64,10 +66,13 @@ def _actor(actor: Actor, case: Case | None) -> str:
     return actor.label
 
 
-def tree(size: int | None = None) -> merkle.Tree:
-    """The hash tree over the first `size` entries (all by default), from the stored leaf hashes."""
-    hashes = LedgerEntry.objects.order_by("index").values_list("hash", flat=True)
-    return merkle.Tree(bytes(h) for h in (hashes if size is None else hashes[:size]))
+def tree(entries: int | None = None) -> tiles.StoredTree:
+    """The hash tree over the first so many entries (all by default), read from its tiles as it is asked.
+
+    Raises:
+        ProofError: there are not so many entries.
+    """
+    return tiles.StoredTree(size() if entries is None else entries)
 
 
 def as_json(entry: LedgerEntry) -> dict[str, Any]:

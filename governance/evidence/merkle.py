@@ -1,8 +1,9 @@
 """The ledger's hash tree: RFC 9162 section 2.1 (unchanged from RFC 6962), over SHA-256.
 
-Costs for n entries: `Tree` keeps the root of every perfect subtree (2n hashes, 64n bytes). Appending one entry costs
-one leaf hash and, amortised, one node hash; a root costs O(log n), a proof O(log^2 n). `Frontier` keeps only the at
-most log2(n) roots on the right edge: enough to append and to give the root, not to prove. It fits in one database row.
+`Prover` gives roots and proofs to whoever can tell the roots of perfect subtrees: `Tree` from memory (2n hashes, 64n
+bytes), `tiles.StoredTree` from the database. Appending one entry costs one leaf hash and, amortised, one node hash; a
+root costs O(log n), a proof O(log^2 n). `Frontier` keeps only the at most log2(n) roots on the right edge: enough to
+append and to give the root, not to prove.
 
 Every hash is 32 bytes. A *leaf hash* is `leaf_hash(entry)`; functions that take `leaves` take leaf hashes.
 """
@@ -10,6 +11,7 @@ Every hash is 32 bytes. A *leaf hash* is `leaf_hash(entry)`; functions that take
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -68,29 +70,16 @@ class Frontier:
         return _fold(self.peaks)
 
 
-class Tree:
-    """A tree that can prove. `_levels[k][i]` is the root of the perfect subtree over leaves i*2^k to (i+1)*2^k - 1."""
+class Prover(ABC):
+    """Roots and proofs, from the roots of perfect subtrees."""
 
-    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
-        self._levels: list[list[bytes]] = [[]]
-        for leaf in leaves:
-            self.append(leaf)
-
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self._levels[0])
+        """How many entries there are."""
 
-    def append(self, leaf: bytes) -> int:
-        """Adds a leaf hash and the subtree roots that it completes; returns its index."""
-        if len(leaf) != HASH_BYTES:
-            raise ProofError(f"leaf hash: {len(leaf)} bytes instead of {HASH_BYTES}")
-        self._levels[0].append(leaf)
-        level, count = 0, len(self)
-        while count % 2 == 0:
-            if len(self._levels) == level + 1:
-                self._levels.append([])
-            self._levels[level + 1].append(node_hash(*self._levels[level][-2:]))
-            level, count = level + 1, count // 2
-        return len(self) - 1
+    @abstractmethod
+    def node(self, level: int, place: int) -> bytes:
+        """Root of the perfect subtree over the entries place*2^level to (place+1)*2^level - 1, all of which exist."""
 
     def root(self, size: int | None = None) -> bytes:
         """Root of the first `size` entries (all by default)."""
@@ -104,7 +93,7 @@ class Tree:
         peaks = []
         while start < end:
             level = (end - start).bit_length() - 1
-            peaks.append(self._levels[level][start >> level])
+            peaks.append(self.node(level, start >> level))
             start += 1 << level
         return _fold(peaks)
 
@@ -143,6 +132,35 @@ class Tree:
         if not whole:
             path.append(self._range(start, end))
         return path[::-1]
+
+
+class Tree(Prover):
+    """A tree in memory. `_levels[k][i]` is the root of the perfect subtree over leaves i*2^k to (i+1)*2^k - 1."""
+
+    def __init__(self, leaves: Iterable[bytes] = ()) -> None:
+        self._levels: list[list[bytes]] = [[]]
+        for leaf in leaves:
+            self.append(leaf)
+
+    def __len__(self) -> int:
+        return len(self._levels[0])
+
+    def node(self, level: int, place: int) -> bytes:
+        """From memory."""
+        return self._levels[level][place]
+
+    def append(self, leaf: bytes) -> int:
+        """Adds a leaf hash and the subtree roots that it completes; returns its index."""
+        if len(leaf) != HASH_BYTES:
+            raise ProofError(f"leaf hash: {len(leaf)} bytes instead of {HASH_BYTES}")
+        self._levels[0].append(leaf)
+        level, count = 0, len(self)
+        while count % 2 == 0:
+            if len(self._levels) == level + 1:
+                self._levels.append([])
+            self._levels[level + 1].append(node_hash(*self._levels[level][-2:]))
+            level, count = level + 1, count // 2
+        return len(self) - 1
 
 
 def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:

@@ -33,7 +33,13 @@ from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerpr
 from governance.models.erasure import Erasure
 from governance.models.evidence import AuditorBundle, Letter, Report
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification, Worker
-from governance.models.ledger import LedgerEntry, LedgerOpening
+from governance.models.ledger import (
+    LedgerCheckpoint,
+    LedgerCosignature,
+    LedgerEntry,
+    LedgerOpening,
+    LedgerTile,
+)
 from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
 from governance.models.order import VersionOrder
 from governance.models.organisation import HouseProfile
@@ -90,8 +96,11 @@ __all__ = [
     "Job",
     "JobPoint",
     "Kind",
+    "LedgerCheckpoint",
+    "LedgerCosignature",
     "LedgerEntry",
     "LedgerOpening",
+    "LedgerTile",
     "Letter",
     "LetterDraft",
     "LetterReview",

@@ -74,6 +74,7 @@ _DECISION, _RELEASE, _PLAN = "governance_decision", "governance_release", "gover
 _POLICY, _GRANT, _USER = "governance_verificationpolicy", "governance_rolegrant", "governance_user"
 _CONTESTED = "whoever took part in the decision that is contested does not decide again"
 _ENTRY, _OPENING, _CASE = "governance_ledgerentry", "governance_ledgeropening", "governance_case"
+_TILE, _HEAD, _COSIGNED = "governance_ledgertile", "governance_ledgercheckpoint", "governance_ledgercosignature"
 _ORDER, _PLACES = "governance_versionorder", "governance_placestate"
 _ERASURE, _ABUSE = "governance_erasure", "governance_abusefinding"
 _HOUSE = "governance_houseprofile"
@@ -89,6 +90,17 @@ GUARDS: tuple[Guard, ...] = (
     Guard("entry_update", _ENTRY, "UPDATE", "", "the ledger is append-only"),
     Guard("entry_delete", _ENTRY, "DELETE", "", "the ledger is append-only"),
     Guard("opening_update", _OPENING, "UPDATE", "", "an opening is never changed"),
+    Guard("tile_update", _TILE, "UPDATE", "", "the ledger is append-only"),
+    Guard("tile_delete", _TILE, "DELETE", "", "the ledger is append-only"),
+    Guard(
+        "checkpoint_update", _HEAD, "UPDATE",
+        f"{_changed('size', 'root', 'made_at')} OR (OLD.note <> '' AND {_changed('note')}) "
+        f"OR (LENGTH(OLD.time) > 0 AND {_changed('time')})",
+        "a checkpoint is signed once and never changed",
+    ),
+    Guard("checkpoint_delete", _HEAD, "DELETE", "", "a checkpoint stays"),
+    Guard("cosignature_update", _COSIGNED, "UPDATE", "", "a cosignature is never changed"),
+    Guard("cosignature_delete", _COSIGNED, "DELETE", "", "a cosignature stays"),
     Guard(
         "case_reopen", _CASE, "UPDATE",
         "OLD.status = 'closed' AND NEW.status <> 'closed'", "a closed case stays closed",
@@ -315,4 +327,4 @@ GUARDS: tuple[Guard, ...] = (
     Guard("grant_delete", _GRANT, "DELETE", "OLD.approved_by_id IS NOT NULL", _FINAL),
 )  # fmt: skip
 #: Emptying a whole table goes past triggers on rows; only PostgreSQL can do it.
-EMPTIED = (_ENTRY, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES, _ERASURE, _ABUSE, _HOUSE)
+EMPTIED = (_ENTRY, _TILE, _HEAD, _COSIGNED, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES, _ERASURE, _ABUSE, _HOUSE)

@@ -1,8 +1,9 @@
-"""The append-only ledger. Triggers refuse UPDATE and DELETE of a leaf on SQLite and PostgreSQL (migration 0002)."""
+"""The append-only ledger. Triggers refuse UPDATE and DELETE on SQLite and PostgreSQL (`models.triggers`)."""
 
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 
 class LedgerEntry(models.Model):
@@ -36,3 +37,54 @@ class LedgerOpening(models.Model):
 
     def __str__(self) -> str:
         return f"opening of {self.entry_id}"
+
+
+class LedgerTile(models.Model):
+    """256 hashes of one level of the tree, once they are complete (C2SP tlog-tiles), and the root over them."""
+
+    level = models.PositiveSmallIntegerField()
+    number = models.PositiveBigIntegerField()
+    hashes = models.BinaryField()
+    root = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["level", "number"], name="ledger_tile")]
+
+    def __str__(self) -> str:
+        return f"tile {self.level}/{self.number}"
+
+
+class LedgerCheckpoint(models.Model):
+    """Size and root of the ledger: first committed, then signed, so that nothing is signed that a crash could undo."""
+
+    size = models.PositiveBigIntegerField(primary_key=True)
+    root = models.BinaryField()
+    made_at = models.DateTimeField(default=timezone.now)
+    #: The signed note; empty until it was signed.
+    note = models.TextField(blank=True)
+    #: RFC 3161 answer over the note's SHA-256; empty without an authority.
+    time = models.BinaryField(default=b"")
+
+    class Meta:
+        ordering = ["-size"]
+
+    def __str__(self) -> str:
+        return f"checkpoint of {self.size}"
+
+
+class LedgerCosignature(models.Model):
+    """What a witness outside of the house signed: it saw this checkpoint, and that it continues the one before."""
+
+    checkpoint = models.ForeignKey(LedgerCheckpoint, on_delete=models.PROTECT, related_name="cosignatures")
+    #: The witness's verifier key, `name+hash+key`.
+    witness = models.CharField(max_length=200)
+    #: The line of the signed note, with its dash and without its end.
+    line = models.CharField(max_length=400)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["witness"]
+        constraints = [models.UniqueConstraint(fields=["checkpoint", "witness"], name="one_cosignature")]
+
+    def __str__(self) -> str:
+        return f"{self.witness} on {self.checkpoint_id}"

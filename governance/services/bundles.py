@@ -6,7 +6,6 @@ from governance import dispatch
 from governance.errors import KeyDestroyed, Unfit
 from governance.evidence import bundle, ledger
 from governance.models import Report
-from governance.selectors.ledger import size as ledger_size
 from governance.services.retention import erased
 
 
@@ -29,16 +28,8 @@ def public_bundle(report: Report) -> bytes:
     )
 
 
-def last_checkpoint() -> str | None:
-    """The checkpoint of the youngest bundle; the keys are with the signing worker, so no page signs a newer one."""
-    report = Report.objects.exclude(proofs="").order_by("-created_at", "-id").first()
-    if report is None or not dispatch.exists(report.proofs):
-        return None
-    return str(dispatch.read_json(report.proofs)["checkpoint"])
-
-
 def consistency(*, old: int, new: int) -> bytes | None:
     """The proof between two sizes of the ledger; None where it never had them."""
-    if not 0 < old <= new <= ledger_size():
+    if not 0 < old <= new <= ledger.size():
         return None
     return bundle.consistency_file(old=old, new=new, proof=ledger.tree(new).consistency_proof(old))

@@ -10,21 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from django.db import transaction
 
 from governance import dispatch
 from governance.errors import Unfit
-from governance.evidence import bundle, checkpoint, identity, ledger, pdf, schema, seal, sentences
+from governance.evidence import bundle, identity, ledger, pdf, schema, seal, sentences
 from governance.lifecycle import advance
-from governance.models import Case, Job, LedgerEntry, LedgerOpening, Report, Status
+from governance.models import Case, Job, LedgerOpening, Report, Status
 from governance.policies import Actor
-from governance.services import dossier
+from governance.services import checkpoints, dossier
 
 SYSTEM = Actor.system("reporting")
-LEDGER_KEY = "ledger.key.pem"
 
 
 def report_write(*, job: Job) -> Report:
@@ -101,28 +98,14 @@ def _evidence(case: Case) -> bytes:
     return schema.build(document)
 
 
-def ledger_key(folder: Path) -> Ed25519PrivateKey:
-    """The key that signs checkpoints.
-
-    Raises:
-        Unfit: the file holds another kind of key.
-    """
-    key = load_pem_private_key((folder / LEDGER_KEY).read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Unfit(f"{LEDGER_KEY} is no Ed25519 key.")
-    return key
-
-
 def _proofs(indexes: list[int]) -> dict[str, Any]:
     """A checkpoint over the ledger as it is, and each entry with its opening and inclusion proof."""
-    key = ledger_key(Path(settings.SEAL_FOLDER))
-    tree = ledger.tree(LedgerEntry.objects.latest("index").index + 1)
+    signed = checkpoints.checkpoint_make()
+    tree = ledger.tree(signed.size)
     openings = LedgerOpening.objects.select_related("entry").filter(entry_id__in=indexes).order_by("entry_id")
     return {
-        "verifier_key": checkpoint.verifier_key(settings.LEDGER_ORIGIN, key.public_key()),
-        "checkpoint": checkpoint.make_checkpoint(
-            origin=settings.LEDGER_ORIGIN, size=len(tree), root=tree.root(), key=key
-        ),
+        "verifier_key": checkpoints.verifier(),
+        "checkpoint": signed.note,
         "entries": [
             {
                 "leaf": ledger.as_json(opening.entry),

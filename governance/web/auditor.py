@@ -130,7 +130,7 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         case=case,
         before=int(before) if before.isdecimal() and len(before) < 16 else None,
     )  # fmt: skip
-    size = select.size()
+    size = proofs.size()
     query: dict[str, str | int] = {name: value for name, value in (("kind", kind), ("case", case)) if value}
     words = number_format(size, force_grouping=True)
     context = {

@@ -5,19 +5,23 @@ None of it needs an account, and none of it names anybody.
 
 from __future__ import annotations
 
+import re
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from governance.evidence import bundle
+from governance.evidence import bundle, tiles
 from governance.evidence.errors import SealError
 from governance.evidence.identity import certificate_fingerprint
-from governance.services import bundles
+from governance.services import bundles, checkpoints
 from governance.web.limits import limited
 
 #: Longer than any ledger's size.
 DIGITS = 15
+#: A tile's number in groups of three digits, all but the last with an x, and its width where it is not full.
+_TILE = re.compile(r"((?:x[0-9]{3}/){0,4}[0-9]{3})(?:\.p/([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?", re.ASCII)
 
 
 @require_safe
@@ -31,13 +35,40 @@ def trust(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_safe
-@limited("pages", methods=("GET", "HEAD"))
 def checkpoint(request: HttpRequest) -> HttpResponseBase:
-    """The last checkpoint that was signed, as a C2SP signed note: to keep, and to compare later."""
-    note = bundles.last_checkpoint()
-    if note is None:
+    """The last checkpoint that was signed, with its cosignatures, as a C2SP signed note: to keep, to compare later."""
+    signed = checkpoints.last_signed()
+    if signed is None:
         raise Http404
-    return _answer(note.encode(), "text/plain; charset=utf-8")
+    response = _answer(checkpoints.cosigned(signed).encode(), "text/plain; charset=utf-8")
+    response["Cache-Control"] = "public, max-age=5"
+    return response
+
+
+@require_safe
+def tile(request: HttpRequest, level: str, number: str) -> HttpResponseBase:
+    """256 hashes of the tree, or the leaves under them; fewer at the right edge (https://c2sp.org/tlog-tiles)."""
+    signed, place = checkpoints.last_signed(), _TILE.fullmatch(number)
+    if signed is None or place is None or (level != "entries" and not _is_level(level)):
+        raise Http404
+    which, width = int(place[1].replace("x", "").replace("/", "")), int(place[2] or tiles.WIDTH)
+    floor = 0 if level == "entries" else int(level)
+    if tiles.path_of(which) != place[1] or width > tiles.width_of(floor, which, signed.size):
+        raise Http404
+    if level != "entries":
+        data = b"".join(tiles.hashes_of(floor, which, width))
+    elif settings.LEDGER_ENTRIES:
+        data = tiles.entries_of(which, width)
+    else:
+        raise Http404
+    response = _answer(data, "application/octet-stream")
+    response["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def _is_level(text: str) -> bool:
+    """A level that a ledger can have: decimal, without leading zeros."""
+    return text.isascii() and text.isdecimal() and len(text) == 1 and int(text) < tiles.LEVELS
 
 
 @require_safe
@@ -61,6 +92,7 @@ def _answer(data: bytes, kind: str) -> HttpResponse:
 
 patterns: list[URLPattern] = [
     path(".well-known/lethe-trust.json", trust, name="trust"),
-    path("ledger/checkpoint.txt", checkpoint, name="ledger_checkpoint"),
+    path("ledger/checkpoint", checkpoint, name="ledger_checkpoint"),
+    path("ledger/tile/<str:level>/<path:number>", tile, name="ledger_tile"),
     path("ledger/consistency.json", consistency, name="ledger_consistency"),
 ]

@@ -111,13 +111,13 @@ def test_a_report_from_before_bundles_offers_none(client: Client, case: Case) ->
 
 
 def test_a_kept_checkpoint_is_compared_by_what_the_site_serves(client: Client, decided: Any, house: Path) -> None:
-    assert client.get("/ledger/checkpoint.txt").status_code == 404
+    assert client.get("/ledger/checkpoint").status_code == 404
     first = write(decided())
-    kept = client.get("/ledger/checkpoint.txt").content.decode()
+    kept = client.get("/ledger/checkpoint").content.decode()
     assert kept == json.loads(dispatch.read_bytes(first.proofs))["checkpoint"]
     second = write(decided())
     data = bundles.public_bundle(second)
-    old, new = (int(note.split("\n")[1]) for note in (kept, client.get("/ledger/checkpoint.txt").content.decode()))
+    old, new = (int(note.split("\n")[1]) for note in (kept, client.get("/ledger/checkpoint").content.decode()))
     proof = client.get("/ledger/consistency.json", {"old": old, "new": new})
     assert proof.status_code == 200
     trusted = trust.Trust(frozenset({certificate_fingerprint(house / CERTIFICATE_FILE)}))

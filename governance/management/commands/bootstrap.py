@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand
 from governance.evidence.checkpoint import verifier_key
 from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint, create_seal_identity
 from governance.secrets import home
-from governance.services.reporting import LEDGER_KEY, ledger_key
+from governance.services.checkpoints import LEDGER_KEY, ledger_key
 
 
 class Command(BaseCommand):
