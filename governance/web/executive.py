@@ -1,87 +1,134 @@
-"""The executive page: one computed sentence, figures, deadlines, charts with their tables and CSV."""
+"""The executive page: one computed sentence; do we comply, where is the risk, does it get better, what does it cost."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
+from django.contrib import messages
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_safe
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_POST, require_safe
 
+from governance.evidence import figure_words as words
 from governance.evidence.wording import outcome_word
-from governance.models import AiModel
+from governance.models import AiModel, CaseFact
 from governance.policies import Actor, Permission, may
+from governance.selectors import drill, running
 from governance.selectors import figures as select
 from governance.selectors import ledger as select_ledger
+from governance.selectors import statement as statements
+from governance.selectors.statement import Period, Statement
+from governance.services import tallies
 from governance.web import case_words, figures
 from governance.web.guards import staff
 from governance.web.probes import share
 from governance.web.sheets import csv_response
 
 P = Permission
+#: The page is drawn anew after so many seconds, and whenever the sums have changed.
+FRESH = 15
+CHOICES = ("30d", "90d", "365d", "quarter", "last_quarter", "year", "last_year")
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_DASHBOARD)
 def dashboard(request: HttpRequest) -> HttpResponseBase:
     """The compliance page."""
     actor, today = Actor.of(request.user), timezone.localdate()
     select.demand_dashboard(actor)
-    opened = select.open_cases(today)
-    closed = select.closed_since(timezone.now() - select.WINDOW)
-    rows = select.next_deadlines()
-    see_cases = may(actor, P.SEE_CASES)
+    period = _period(request, today)
+    sees = f"{may(actor, P.SEE_CASES):d}{may(actor, P.SEE_LEDGER):d}"
+    stand = statements.state()
+    days = f"{today}:{period.code}:{period.start}:{period.end}"
+    key = f"dashboard:{stand.version}:{stand.asked_at is not None:d}:{days}:{get_language()}:{sees}"
+    drawn = cache.get(key)
+    if drawn is None:
+        drawn = _drawn(actor, period, today)
+        cache.set(key, drawn, FRESH)
+    return render(request, "executive/dashboard.html", {**drawn, **_periods(period)})
+
+
+def _drawn(actor: Actor, period: Period, today: date) -> dict[str, Any]:
+    """The parts of the page that are the same for all who may see the same."""
+    st = statements.statement(actor, period, today)
+    rows, see_cases = select.next_deadlines(), may(actor, P.SEE_CASES)
     deadlines = [case_words.row(c, today, url=reverse("case", args=[c.public_id]) if see_cases else "") for c in rows]
-    more = max(0, opened.total - opened.paused - len(rows))
-    words = ngettext("%(n)d more case on the clock", "%(n)d more cases on the clock", more) % {"n": more}
     size = number_format(select_ledger.size(), force_grouping=True)
+    quality = figures.quality_chart(st)
     context = {
-        "conclusion": conclusion(opened),
-        "counted": _("%(day)s. Counted from the cases themselves; the ledger holds %(n)s entries.")
-        % {"day": date_format(timezone.localtime(), "j F Y, H:i"), "n": size},
-        "csv_url": reverse("figures_csv", args=["cases"]),
-        "figures": [
-            figures.open_figure(opened),
-            *figures.closed_figures(closed),
-            figures.verified_figure(_quarter(today)),
-        ],
-        "calendar": case_words.calendar(rows, today),
-        "today": today,
-        "deadlines": deadlines,
-        "more_deadlines": {"label": words, "url": reverse("cases")} if more and see_cases else None,
-        "sections": figures.sections(closed, today),
-        **figures.laws(closed),
+        "period_days": words.period_days(period),
+        "strip": figures.strip(st), "risks": figures.risks(st), "costs": figures.costs(st),
+        "calendar": case_words.calendar(rows, today), "today": today, "deadlines": deadlines,
+        "late_url": figures.cases_url("late", period), "open_url": figures.cases_url("open", period),
+        "tables": [figures.table(st, code) for code in ("kinds", "regions", "stages")],
+        "old_places": [_place(place) for place in running.old_places()[:10]],
+        "flow": figures.flow_chart(st), "kept": figures.deadlines_chart(st), "forecast": figures.forecast_words(st),
+        "endings": figures.endings(st), "laws": figures.laws(st), "quality": quality,
         "models": [_model(model, *found) for model, found in _in_service()],
         "kept_axis": {"low": 80, "high": 110, "step": 10, "unit": "%"},
-        "evidence": _evidence(actor, size),
-    }
-    return render(request, "executive/dashboard.html", context)
+        "everything": figures.everything(st), "evidence": _evidence(actor, size),
+    }  # fmt: skip
+    return {
+        "conclusion": conclusion(st), "trend": figures.trend(st.figures), "counted": _counted(st, size),
+        "late": int(st.figures["late"].value or 0), "late_url": context["late_url"],
+        "csv_url": figures.csv_url("figures", period), "asked": st.asked,
+        "body": render_to_string("executive/_body.html", context),
+    }  # fmt: skip
 
 
-def conclusion(opened: select.Open) -> str:
+def _period(request: HttpRequest, today: date) -> Period:
+    days = [_day(request.GET.get(name, "")) for name in ("from", "to")]
+    return statements.period_of(request.GET.get("period", statements.DEFAULT), today, start=days[0], end=days[1])
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+def _periods(period: Period) -> dict[str, Any]:
+    options = [{"value": c, "label": words.period_name(c), "selected": c == period.code} for c in CHOICES]
+    chosen = period.code == "dates"
+    if chosen:
+        options.insert(0, {"value": "dates", "label": words.period_days(period), "selected": True})
+    return {
+        "filters": [{"name": "period", "label": _("Period"), "options": options}],
+        "ranges": [{"name": "from", "label": _("From"), "value": period.start.isoformat() if chosen else ""},
+                   {"name": "to", "label": _("To"), "value": period.end.isoformat() if chosen else ""}],
+        "ranges_open": chosen, "chosen": chosen, "clear_url": reverse("dashboard"),
+    }  # fmt: skip
+
+
+def conclusion(st: Statement) -> str:
     """The page's headline, from the clocks alone."""
-    if not opened.total:
+    total, late, risk = (int(st.figures[code].value or 0) for code in ("open", "late", "at_risk"))
+    if not total:
         return _("No case is open.")
-    inside = opened.total - opened.late - opened.at_risk
-    if not opened.late and not opened.at_risk:
+    inside = total - late - risk
+    if not late and not risk:
         return ngettext(
-            "The one open case is inside its clock.", "Every one of %(n)d open cases is inside its clock.", opened.total
-        ) % {"n": opened.total}  # noqa: E501
+            "The one open case is inside its clock.", "Every one of %(n)s open cases is inside its clock.", total
+        ) % {"n": words.number(total)}
     parts = []
-    if opened.late:
-        parts.append(
-            ngettext("One deadline was missed.", "%(n)d deadlines were missed.", opened.late) % {"n": opened.late}
-        )
-    if opened.at_risk:
-        parts.append(
-            ngettext("One deadline is at risk.", "%(n)d deadlines are at risk.", opened.at_risk) % {"n": opened.at_risk}
-        )
+    if late:
+        said = ngettext("One deadline was missed.", "%(n)s deadlines were missed.", late)
+        parts.append(said % {"n": words.number(late)})
+    if risk:
+        said = ngettext("One deadline is at risk.", "%(n)s deadlines are at risk.", risk)
+        parts.append(said % {"n": words.number(risk)})
     if inside:
         parts.append(
             ngettext("The other open case is inside its clock.", "Every other open case is inside its clock.", inside)
@@ -89,9 +136,32 @@ def conclusion(opened: select.Open) -> str:
     return " ".join(parts)
 
 
-def _quarter(today: Any) -> datetime:
-    first = today.replace(month=3 * ((today.month - 1) // 3) + 1, day=1)
-    return timezone.make_aware(datetime.combine(first, datetime.min.time()))
+def _counted(st: Statement, size: str) -> str:
+    """Until when all is counted, what waits, and what the last count of everything found."""
+    if st.counted_at is None:
+        return _("Nothing was counted yet. The scheduler does that within a minute.")
+    at = date_format(timezone.localtime(st.counted_at), "j F Y, H:i:s")
+    said = [_("Counted until %(at)s; the ledger holds %(n)s entries.") % {"at": at, "n": size}]
+    if st.noted:
+        said.append(ngettext("%(n)s change waits.", "%(n)s changes wait.", st.noted) % {"n": words.number(st.noted)})
+    if st.recounted_at:
+        at = date_format(timezone.localtime(st.recounted_at), "j F, H:i")
+        if st.differences:
+            what = _("A count of everything at %(at)s found %(n)s differences and put them right.")
+        else:
+            what = _("A count of everything at %(at)s found no difference.")
+        said.append(what % {"at": at, "n": words.number(st.differences or 0)})
+    if st.asked:
+        said.append(_("A new one is under way."))
+    return " ".join(said)
+
+
+def _place(place: Any) -> dict[str, Any]:
+    return {
+        "place": place.place, "version": str(place.version), "state": place.get_state_display(),
+        "since": date_format(timezone.localtime(place.changed_at), "j M Y"),
+        "url": reverse("model", args=[place.version.model.public_id]),
+    }  # fmt: skip
 
 
 def _in_service() -> list[tuple[AiModel, tuple[Any, ...]]]:
@@ -122,16 +192,11 @@ def _model(model: AiModel, version: Any, applied: int, waiting: int, last: Any) 
             "text": outcome_word(last.verdict),
             "note": f"{figures.method_words(last.plan)}, {date_format(timezone.localtime(last.created_at), 'j M')}",
         }
+    day = date_format(timezone.localtime(version.released_at or version.created_at), "j M") if version else ""
     return {
         "name": model.name,
         "url": reverse("model", args=[model.public_id]),
-        "serving": _("rev. %(n)d of %(day)s")
-        % {
-            "n": version.revision,
-            "day": date_format(timezone.localtime(version.released_at or version.created_at), "j M"),
-        }
-        if version
-        else _("none"),
+        "serving": _("rev. %(n)d of %(day)s") % {"n": version.revision, "day": day} if version else _("none"),
         "applied": applied,
         "waiting": waiting,
         "verification": verification,
@@ -143,7 +208,7 @@ def _model(model: AiModel, version: Any, applied: int, waiting: int, last: Any) 
 def _evidence(actor: Actor, size: str) -> list[dict[str, str]]:
     reports = select_ledger.reports_page(actor)
     shown = f"{len(reports.rows)}+" if reports.more else str(len(reports.rows))
-    found = [
+    return [
         {"title": ngettext("%(n)s report is signed", "%(n)s reports are signed", len(reports.rows)) % {"n": shown},
          "text": _("Each carries its evidence and verifies without this house."),
          "url": reverse("reports"), "link": _("To the reports")},
@@ -153,15 +218,81 @@ def _evidence(actor: Actor, size: str) -> list[dict[str, str]]:
         {"title": _("Check it yourself"), "text": _("Anybody can have a report verified, without an account."),
          "url": reverse("verify"), "link": _("Verify a report")},
     ]  # fmt: skip
-    return found
 
 
 @require_safe
 @staff(P.SEE_DASHBOARD)
 def figures_csv(request: HttpRequest, name: str) -> HttpResponseBase:
-    """The figures of one chart."""
-    select.demand_dashboard(Actor.of(request.user))
-    rows = figures.csv_rows(name, timezone.localdate())
-    if rows is None:
+    """The rows behind a part of the page."""
+    if name not in figures.NAMES:
         raise Http404
-    return csv_response(name, rows)
+    today = timezone.localdate()
+    st = statements.statement(Actor.of(request.user), _period(request, today), today)
+    return csv_response(name, figures.csv_rows(name, st))
+
+
+@require_POST
+@staff(P.SEE_DASHBOARD)
+def recount(request: HttpRequest) -> HttpResponseBase:
+    """Everything is to be counted anew."""
+    tallies.recount_ask(actor=Actor.of(request.user))
+    messages.success(request, _("Everything is counted anew; this page tells what that finds within a minute or two."))
+    return redirect("dashboard")
+
+
+@require_safe
+@staff(P.SEE_DASHBOARD)
+def figure_cases(request: HttpRequest, code: str) -> HttpResponseBase:
+    """The cases behind a figure, without a word about who asked."""
+    if code not in drill.CODES:
+        raise Http404
+    actor, today = Actor.of(request.user), timezone.localdate()
+    period = _period(request, today)
+    narrowed = {name: request.GET[name] for name in drill.NARROWED if request.GET.get(name)}
+    rows = drill.cases(actor, code, period, today, narrowed)
+    page = drill.listed(rows, code, request.GET.get("after", ""))
+    named, see_cases = drill.named(page.rows), may(actor, P.SEE_CASES)
+    number, last = rows.count(), page.last
+    title = str(words.FIGURES[code].name)
+    more = figures.query(period, **narrowed, after=str(last.pk)) if last else ""
+    context = {
+        "crumbs": [{"label": _("Compliance"), "url": f"{reverse('dashboard')}?{figures.query(period)}"},
+                   {"label": title}],
+        "conclusion": ngettext("%(title)s: %(n)s case", "%(title)s: %(n)s cases", number)
+        % {"title": title, "n": words.number(number)},
+        "narrowed": [words.key(f"{name}s", value) for name, value in narrowed.items()],
+        "days": words.period_days(period) if code in drill.IN_PERIOD else _("now"),
+        "how": words.FIGURES[code].how,
+        "columns": [_("Case"), _("Kind"), _("Region, law"), _("Stage or ending"), _("Received"), _("Last lawful day"),
+                    {"label": _("Days left or over")}],
+        "rows": [_fact(fact, named.get(fact.pk), today, see_cases) for fact in page.rows],
+        "next_url": f"?{more}" if more else "",
+        "number": number,
+    }  # fmt: skip
+    return render(request, "executive/cases.html", context)
+
+
+def _fact(fact: CaseFact, case: Any, today: date, see_cases: bool) -> list[Any]:
+    over = drill.days_over(fact, today)
+    if fact.paused and fact.closed_on is None:
+        left = {"state": "paused", "text": _("clock stands still")}
+    elif over > 0:
+        said = ngettext("%(n)d day over", "%(n)d days over", over) % {"n": over}
+        left = {"state": "late", "text": said}
+    elif fact.closed_on:
+        left = {"state": "pass", "text": _("in time")}
+    else:
+        said = ngettext("%(n)d day left", "%(n)d days left", -over) % {"n": -over}
+        left = {"state": "at_risk" if -over <= case_words.AT_RISK else "", "text": said}
+    ended = words.ending(fact.ending) if fact.closed_on else words.key("stages", fact.status)
+    day = date_format(fact.closed_on, "j M Y") if fact.closed_on else ""
+    return [
+        {"text": case.number if case else str(fact.pk), "mono": True,
+         "url": reverse("case", args=[case.public_id]) if case and see_cases else ""},
+        words.key("kinds", fact.kind),
+        {"text": words.region(fact.region), "note": words.law(fact.law)},
+        {"text": ended, "note": day},
+        date_format(fact.received_on, "j M Y"),
+        date_format(fact.due_on, "j M Y"),
+        left,
+    ]  # fmt: skip

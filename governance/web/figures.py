@@ -1,26 +1,33 @@
-"""Figures and charts of the executive page: each with the sentence that it shows, and the rows behind it."""
+"""The statement as page, tables and CSV: every number is a `Figure` or a row of a `Table`, with a way to its cases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance import dispatch
 from governance.clocks import LAWS, Law
-from governance.models import Plan, Status, Verification
-from governance.selectors import catalogue
+from governance.evidence import figure_words as words
+from governance.models import Plan, Verification
+from governance.selectors import catalogue, drill
 from governance.selectors import figures as select
+from governance.selectors.statement import Figure, Period, Statement, Table
 from governance.web.case_history import method_inside, method_title
 
 Chart = dict[str, Any]
 Rows = list[list[Any]]
+#: Column of a table -> the figure whose cases stand behind it.
+BEHIND = {"received": "received", "closed": "closed", "open": "open", "late": "late", "kept": "kept"}
+NARROW = {"kinds": "kind", "regions": "region", "stages": "stage", "endings": "ending", "laws": "law"}
+#: Names of the files with the rows behind the page.
+NAMES = ("figures", *words.TABLES, "quality")
 
 
 def method_words(plan: Plan) -> str:
@@ -34,142 +41,198 @@ def waiting() -> dict[int, int]:
     return catalogue.waiting_cases()
 
 
-def open_figure(opened: select.Open) -> dict[str, Any]:
-    """Open cases by what their clocks say."""
-    sound = opened.total - opened.late - opened.at_risk - opened.paused
-    notes = [ngettext("%(n)d falls due this week", "%(n)d fall due this week", opened.week) % {"n": opened.week}]
-    if opened.paused:
-        notes.append(ngettext("%(n)d is paused", "%(n)d are paused", opened.paused) % {"n": opened.paused})
-    if opened.late:
-        notes.insert(0, _("%(n)d late") % {"n": opened.late})
-    parts = [("late", opened.late), ("at_risk", opened.at_risk), ("pass", sound), ("paused", opened.paused)]
-    return {"label": _("Open cases"), "number": number_format(opened.total, force_grouping=True), "total": opened.total,
-            "parts": parts, "note": ", ".join(notes)}  # fmt: skip
+def query(period: Period, **more: str) -> str:
+    """What the address says of a period and of what a list is narrowed to."""
+    days = {"from": period.start.isoformat(), "to": period.end.isoformat()}
+    return urlencode({"period": period.code, **(days if period.code == "dates" else {}), **more})
 
 
-def closed_figures(closed: list[select.Closed]) -> list[dict[str, Any]]:
-    """Answers inside the clock, and how long an answer takes."""
-    kept = sum(case.kept for case in closed)
-    late = len(closed) - kept
-    inside: dict[str, Any] = {
-        "label": _("Answered inside the clock, 90 days"),
-        "number": number_format(kept, force_grouping=True),
-        "of": _("of %(n)s") % {"n": number_format(len(closed), force_grouping=True)},
-        "total": len(closed),
-        "parts": [("pass", kept), ("late", late)],
-        "note": ngettext("%(n)d came late", "%(n)d came late", late) % {"n": late}
-        if late
-        else _("None came late")
-        if closed
-        else _("No case was closed in that time"),
-    }
-    spread = select.spread([case.days for case in closed])
-    if spread is None:
-        return [inside, {"label": _("Median time to an answer"), "number": "–", "note": _("Nothing to measure yet")}]
-    nine = _("Nine in ten within %(days)s days, n = %(n)d") % {
-        "days": number_format(spread.high, decimal_pos=0),
-        "n": spread.n,
-    }
-    high = max(45.0, spread.high)
-    time = {
-        "label": _("Median time to an answer"),
-        "number": number_format(spread.median, decimal_pos=0 if float(spread.median).is_integer() else 1),
-        "unit": ngettext("day", "days", round(spread.median)),
-        "ruler": {"value": spread.median, "high": high, "band": (spread.low, spread.high), "limit": 30},
-        "note": nine,
-    }
-    return [inside, time]
+def cases_url(code: str, period: Period, **narrowed: str) -> str:
+    """The list of the cases behind a figure; empty where it has none of its own."""
+    if code not in drill.CODES:
+        return ""
+    return f"{reverse('figure_cases', args=[code])}?{query(period, **narrowed)}"
 
 
-def verified_figure(since: datetime) -> dict[str, Any]:
-    """Cases whose last verification passed, of those that were judged since a moment."""
-    counts = select.verdicts_since(since)
-    passed, open_ = counts.get("pass", 0), counts.get("inconclusive", 0)
-    total, running = sum(counts.values()), select.running_plans()
-    failed = total - passed - open_
-    notes = []
-    if open_:
-        notes.append(_("%(n)d inconclusive") % {"n": open_})
-    if failed:
-        notes.append(ngettext("%(n)d not achieved", "%(n)d not achieved", failed) % {"n": failed})
-    if running:
-        notes.append(_("%(n)d running") % {"n": running})
+def csv_url(name: str, period: Period) -> str:
+    """The file with the rows behind a part of the page."""
+    return f"{reverse('figures_csv', args=[name])}?{query(period)}"
+
+
+def change(figure: Figure) -> str:
+    """How it stood in the period before, in words: `before: 8.0 days, n = 40`."""
+    told = words.shown_before(figure)
+    return _("before: %(value)s") % {"value": told} if told else ""
+
+
+def told(figure: Figure, period: Period, **more: Any) -> dict[str, Any]:
+    """A figure for the `figure` tag, with the way to its cases and to how it is counted."""
+    of = ""
+    if figure.of is not None:
+        of = (_("of %(n)s") if figure.unit in ("cases", "places") else _("n = %(n)s")) % {"n": words.number(figure.of)}
     return {
-        "label": _("Unlearning verified, this quarter"),
-        "number": passed,
-        "of": _("of %(n)d") % {"n": total},
-        "total": total + running,
-        "parts": [("pass", passed), ("inconclusive", open_), ("fail", failed), ("working", running)],
-        "note": ", ".join(notes)
-        or (_("Each by the last verdict of its case") if total else _("Nothing was verified yet")),
+        "code": figure.code,
+        "label": words.FIGURES[figure.code].name,
+        "number": words.number(figure.value, figure.unit),
+        "value": figure.value,
+        "unit": words.unit_word(figure.unit) if figure.value is not None else "",
+        "of": of,
+        "estimate": figure.estimate and figure.value is not None,
+        "before": change(figure),
+        "url": cases_url(figure.code, period) if figure.value else "",
+        **more,
     }
 
 
-def _csv(name: str) -> str:
-    return reverse("figures_csv", args=[name])
+def strip(st: Statement) -> list[dict[str, Any]]:
+    """The four numbers under the headline."""
+    f = st.figures
+    total, late, risk, paused = (int(f[code].value or 0) for code in ("open", "late", "at_risk", "paused"))
+    parts = [("late", late), ("at_risk", risk), ("pass", total - late - risk - paused), ("paused", paused)]
+    kept, missed = int(f["kept"].value or 0), int(f["missed"].value or 0)
+    return [
+        told(f["open"], st.period, parts=parts, total=total),
+        told(f["kept"], st.period, parts=[("pass", kept), ("late", missed)], total=kept + missed),
+        _time(st, "answer"),
+        _time(st, "proof"),
+    ]
 
 
-def flow_chart(closed: list[select.Closed], today: date) -> Chart:
+def _time(st: Statement, name: str) -> dict[str, Any]:
+    median, p90 = st.figures[f"{name}_median"], st.figures[f"{name}_p90"]
+    return told(median, st.period, ruler=_ruler(median, p90), note=_nine(p90))
+
+
+def _nine(figure: Figure) -> str:
+    return _("Nine in ten within %(days)s days") % {"days": words.number(figure.value, "days")} if figure.of else ""
+
+
+def _ruler(median: Figure, p90: Figure) -> dict[str, Any] | None:
+    if median.value is None or p90.value is None:
+        return None
+    return {"value": median.value, "high": max(45.0, p90.value), "band": (0, p90.value), "limit": 30}
+
+
+def risks(st: Statement) -> list[dict[str, Any]]:
+    """What may go wrong: each number with its list."""
+    return [told(st.figures[code], st.period) for code in ("late", "at_risk", "week", "old_places", "old_weights")]
+
+
+def costs(st: Statement) -> list[dict[str, Any]]:
+    """Time, energy and money: for each case, and together."""
+    found = []
+    for code in ("hours", "energy", "money"):
+        whole, each = st.figures[code], st.figures[f"{code}_case"]
+        note = _("%(sum)s in all") % {"sum": words.shown(whole)} if whole.value is not None else ""
+        if code == "money" and whole.value is None:
+            note = _("No price is configured (LETHE_PLAN_RATE, LETHE_PRICE_KWH).")
+        found.append(told(each, st.period, note=note, url=cases_url("runs", st.period) if each.of else ""))
+    return found
+
+
+def everything(st: Statement) -> list[dict[str, Any]]:
+    """Every figure, the period before, and how it is counted."""
+    return [
+        {"code": f.code, "name": words.FIGURES[f.code].name, "how": words.FIGURES[f.code].how, "shown": words.shown(f),
+         "before": words.shown_before(f), "estimate": f.estimate,
+         "url": cases_url(f.code, st.period) if f.value else ""}
+        for f in st.figures.values()
+    ]  # fmt: skip
+
+
+def table(st: Statement, code: str) -> dict[str, Any]:
+    """A table for the `table` tag: each number leads to its cases."""
+    found, (title, first) = st.tables[code], words.TABLES[code]
+    rows: list[list[Any]] = []
+    for row in found.rows:
+        cells: list[Any] = [{"text": words.key(code, row.key)}]
+        for column, value in zip(found.columns, row.values, strict=True):
+            narrowed = {NARROW[code]: row.key} if code in NARROW else {}
+            behind = BEHIND.get(column, "") if narrowed and value else ""
+            url = cases_url(behind, st.period, **narrowed) if behind else ""
+            cells.append({"text": words.number(value, words.unit_of(column)), "url": url})
+        rows.append(cells)
+    heads = [{"label": str(first)}, *({"label": words.column(c), "num": True} for c in found.columns)]
+    return {"code": code, "title": str(title), "columns": heads, "rows": rows, "csv_url": csv_url(code, st.period)}
+
+
+def endings(st: Statement) -> dict[str, Any]:
+    """How cases ended, each with its part of the whole on a ruler."""
+    shown = table(st, "endings")
+    total = sum(int(row.values[0] or 0) for row in st.tables["endings"].rows)
+    parts = [(_tone(row.key), int(row.values[0] or 0)) for row in st.tables["endings"].rows]
+    return {**shown, "total": total, "parts": parts}
+
+
+def _tone(ending: str) -> str:
+    return {"exact": "pass", "certified": "pass", "not_fulfilled": "fail"}.get(ending, "paused")
+
+
+def _column(found: Table, name: str) -> list[int]:
+    place = found.columns.index(name)
+    return [int(row.values[place] or 0) for row in found.rows]
+
+
+def flow_chart(st: Statement) -> Chart:
     """Requests received and closed by week."""
-    mondays = select.weeks(today)
-    received = select.received_per_week(mondays)
-    done, late = select.kept_per_week(closed, mondays)
-    ends = [a + b for a, b in zip(done, late, strict=True)]
-    balance = sum(received) - sum(ends)
+    weeks = st.tables["weeks"]
+    received, closed = _column(weeks, "received"), _column(weeks, "closed")
+    balance = sum(received) - sum(closed)
     if balance > 0:
-        words = ngettext(
+        said = ngettext(
             "%(n)d more request came than was closed.", "%(n)d more requests came than were closed.", balance
         )
     else:
-        words = _("Closings have kept pace with arrivals.")
+        said = _("Closings have kept pace with arrivals.")
     return {
-        "id": "flow", "kind": "line", "title": _("Requests per week"), "sentence": words % {"n": balance},
-        "note": _("Received and closed, the last %(n)d weeks.") % {"n": len(mondays)}, "x_label": _("week"),
-        "labels": [date_format(m, "j M") for m in mondays],
-        "series": [{"name": _("received"), "data": received}, {"name": _("closed"), "data": ends}],
-        "csv_url": _csv("flow"),
+        "id": "flow", "kind": "line", "title": _("Requests per week"), "sentence": said % {"n": balance},
+        "note": _("Received and closed, the last %(n)d weeks; the present one is not over.") % {"n": len(received)},
+        "x_label": _("week"),
+        "labels": [date_format(date.fromisoformat(row.key), "j M") for row in weeks.rows],
+        "series": [{"name": _("received"), "data": received}, {"name": _("closed"), "data": closed}],
+        "csv_url": csv_url("weeks", st.period),
     }  # fmt: skip
 
 
-def states_chart() -> Chart:
-    """Open cases by stage."""
-    counts = select.by_state()
-    stages = [s for s in Status if s != Status.CLOSED]
-    numbers = [counts.get(s.value, 0) for s in stages]
-    most = max(numbers)
-    names = _(" and ").join(str(s.label) for s, n in zip(stages, numbers, strict=True) if n == most)
-    words = ngettext("%(stages)s: %(n)d of %(total)d open case, more than elsewhere.",
-                     "%(stages)s: %(n)d of %(total)d open cases, more than elsewhere.", sum(numbers))  # fmt: skip
-    if names.count(_(" and ")):
-        words = _("%(stages)s: %(n)d of %(total)d open cases each, more than elsewhere.")
-    sentence = words % {"stages": names, "n": most, "total": sum(numbers)} if most else _("No case is open.")
-    return {
-        "id": "states", "kind": "bar", "title": _("Open cases by stage"), "sentence": sentence, "x_label": _("stage"),
-        "labels": [str(s.label) for s in stages], "series": [{"name": _("open cases"), "data": numbers}],
-        "csv_url": _csv("states"),
-    }  # fmt: skip
-
-
-def deadlines_chart(closed: list[select.Closed], today: date) -> Chart:
+def deadlines_chart(st: Statement) -> Chart:
     """Answers inside the clock and late ones, by week."""
-    mondays = select.weeks(today)
-    kept, late = select.kept_per_week(closed, mondays)
+    weeks = st.tables["weeks"]
+    kept, late = _column(weeks, "kept"), _column(weeks, "missed")
     total = sum(kept) + sum(late)
-    words = _("%(kept)d of %(total)d answers came inside the clock.") % {"kept": sum(kept), "total": total}
+    said = _("%(kept)s of %(total)s answers came inside the clock.") % {
+        "kept": words.number(sum(kept)), "total": words.number(total)}  # fmt: skip
     return {
         "id": "deadlines", "kind": "bar", "title": _("Deadlines kept"), "x_label": _("week"),
-        "sentence": words if total else _("No answer was due yet."),
-        "labels": [date_format(m, "j M") for m in mondays],
+        "sentence": said if total else _("No answer was due yet."),
+        "labels": [date_format(date.fromisoformat(row.key), "j M") for row in weeks.rows],
         "series": [{"name": _("inside the clock"), "data": kept}, {"name": _("late"), "data": late}],
-        "csv_url": _csv("deadlines"),
+        "csv_url": csv_url("weeks", st.period),
     }  # fmt: skip
+
+
+def forecast_words(st: Statement) -> str:
+    """What the backlog will be, with its interval, and how such forecasts did before."""
+    found = st.forecast
+    if found is None:
+        return _("There are not six full weeks yet from which the backlog could be foretold.")
+    said = _("In %(ahead)d weeks %(value)s cases are expected to be open; with 80 %% between %(low)s and %(high)s.") % {
+        "ahead": found.ahead, "value": words.number(round(found.value)), "low": words.number(round(found.low)),
+        "high": words.number(round(found.high)),
+    }  # fmt: skip
+    if not found.tried:
+        return said
+    more = _("Of %(tried)d earlier forecasts %(held)d held what then came.") % {
+        "tried": found.tried,
+        "held": found.held,
+    }
+    return f"{said} {more}"
 
 
 def _drawn() -> list[Verification]:
     return [v for v in select.verifications() if v.forget_quality is not None and v.utility is not None]
 
 
-def quality_chart() -> Chart | None:
+def quality_chart(st: Statement) -> Chart | None:
     """Forget quality against utility, by method; None where nothing was measured."""
     rows = _drawn()
     if not rows:
@@ -184,37 +247,16 @@ def quality_chart() -> Chart | None:
         for m in methods
     ]  # fmt: skip
     passed = sum(v.verdict == "pass" for v in rows)
-    words = ngettext(
+    said = ngettext(
         "%(k)d of %(n)d run passed all its probes.", "%(k)d of %(n)d runs passed all their probes.", len(rows)
     )
     return {
         "id": "quality", "kind": "scatter", "title": _("Forget quality against utility"),
-        "sentence": words % {"k": passed, "n": len(rows)},
+        "sentence": said % {"k": passed, "n": len(rows)},
         "note": _("Right and up is better. A high p proves nothing; a low one can fail a run."),
         "x_label": _("utility kept, worst component, %"), "y_label": _("forget quality, KS p"), "y_max": 1,
-        "series": series, "csv_url": _csv("quality"),
+        "series": series, "csv_url": csv_url("quality", st.period),
     }  # fmt: skip
-
-
-def sections(closed: list[select.Closed], today: date) -> list[dict[str, Any]]:
-    """The charts of the page in their sections."""
-    quality = quality_chart()
-    found = [
-        {
-            "title": _("Flow"),
-            "note": _("What came, what was answered, and how long it took."),
-            "charts": [flow_chart(closed, today)],
-        },
-        {
-            "title": _("Cases"),
-            "note": _("Where the open ones stand, and whether answers came in time."),
-            "charts": [states_chart(), deadlines_chart(closed, today)],
-        },
-    ]
-    if quality:
-        note = _("Each run at its own trade between forgetting and skill.")
-        found.append({"title": _("Unlearning"), "note": note, "charts": [quality]})
-    return found
 
 
 def _limit(law: Law) -> int:
@@ -223,41 +265,32 @@ def _limit(law: Law) -> int:
     return span.days or 30 * span.months
 
 
-def laws(closed: list[select.Closed]) -> dict[str, Any]:
+def laws(st: Statement) -> dict[str, Any]:
     """Time to an answer by law: median, tenth to ninetieth percentile, limit."""
     rows, top = [], 45.0
-    for law in LAWS.values():
-        spread = select.spread([case.days for case in closed if case.law == law.code])
-        if spread is None:
-            continue
-        estimate = {"name": "", "value": spread.median, "low": spread.low, "high": spread.high, "n": spread.n}
-        name = law.title.split(",")[0]
-        label = _("%(law)s, n = %(n)d") % {"law": name, "n": spread.n}
-        rows.append({"label": label, "row": {"title": name, "estimates": [estimate], "limit": _limit(law)}})
-        top = max(top, spread.high)
+    for row in st.tables["laws"].rows:
+        closed, _kept, low, median, high = row.values
+        estimate = {"name": "", "value": median, "low": low, "high": high, "n": closed}
+        name = words.law(row.key)
+        label = _("%(law)s, n = %(n)s") % {"law": name, "n": words.number(closed)}
+        limit = _limit(LAWS[row.key]) if row.key in LAWS else None
+        rows.append({"label": label, "row": {"title": name, "estimates": [estimate], "limit": limit}})
+        top = max(top, high or 0)
     high = 15 * -(-int(top) // 15)
-    return {
-        "laws": rows,
-        "laws_csv": _csv("time"),
-        "laws_axis": {"low": 0, "high": high, "step": 15 if high <= 90 else 30},
-        "laws_note": _(
-            "Days, answers of the last 90 days. Dot: median. Line: 10th to 90th percentile. Tall mark: the limit."
-        ),
-    }
+    return {"rows": rows, "csv_url": csv_url("laws", st.period),
+            "axis": {"low": 0, "high": high, "step": 15 if high <= 90 else 30 * -(-high // 240)}}  # fmt: skip
 
 
-def _closed_rows() -> Rows:
-    return [["law", "received_on", "due_on", "closed_on", "days", "inside_clock"],
-            *([c.law, c.received_on, c.due_on, c.closed_on, c.days, int(c.kept)] for c in _closed())]  # fmt: skip
-
-
-def _chart_rows(chart: Chart) -> Rows:
-    names = [series["name"] for series in chart["series"]]
-    columns = [series["data"] for series in chart["series"]]
-    return [
-        [chart["x_label"], *names],
-        *([label, *values] for label, *values in zip(chart["labels"], *columns, strict=True)),
-    ]
+def _figure_rows(st: Statement) -> Rows:
+    head = ["code", "figure", "unit", "value", "of", "low", "high", "before", "before_of", "estimate", "from", "to",
+            "counted_at"]  # fmt: skip
+    counted = st.counted_at.isoformat(timespec="seconds") if st.counted_at else ""
+    unit = {"money": words.unit_word("money")}
+    return [head, *(
+        [f.code, str(words.FIGURES[f.code].name), unit.get(f.unit, f.unit), f.value, f.of, f.low, f.high, f.before,
+         f.before_of, int(f.estimate), st.period.start, st.period.end, counted]
+        for f in st.figures.values()
+    )]  # fmt: skip
 
 
 def _quality_rows() -> Rows:
@@ -266,31 +299,31 @@ def _quality_rows() -> Rows:
               for v in _drawn())]  # fmt: skip
 
 
-def _time_rows() -> Rows:
-    closed = _closed()
-    rows: Rows = [["law", "n", "median_days", "p10_days", "p90_days", "limit_days"]]
-    for law in LAWS.values():
-        if spread := select.spread([case.days for case in closed if case.law == law.code]):
-            rows.append([law.code, spread.n, spread.median, spread.low, spread.high, _limit(law)])
-    return rows
+def csv_rows(name: str, st: Statement) -> Rows:
+    """The rows behind a part of the page, the head first; `name` is one of `NAMES`."""
+    if name == "figures":
+        return _figure_rows(st)
+    if name == "quality":
+        return _quality_rows()
+    found = st.tables[name]
+    return [[name, *found.columns], *([row.key, *row.values] for row in found.rows)]
 
 
-def _closed() -> list[select.Closed]:
-    return select.closed_since(timezone.now() - select.WINDOW)
+def trend(figures: Mapping[str, Figure]) -> str:
+    """Whether it gets better: the share that was answered in time, and the median, against the period before."""
+    kept, median = figures["kept"], figures["answer_median"]
+    if not kept.of or not kept.before_of or kept.share is None:
+        return ""
+    now, then = kept.share, (kept.before or 0) / kept.before_of
+    better = _("Better") if now > then else _("Worse") if now < then else _("The same")
+    said = _("%(better)s than in the period before: %(now)s of answers in time (was %(then)s)") % {
+        "better": better, "now": _percent(now), "then": _percent(then)}  # fmt: skip
+    if median.value is None or median.before is None:
+        return said + "."
+    return said + _(", median %(now)s days (was %(then)s).") % {
+        "now": words.number(median.value, "days"), "then": words.number(median.before, "days")}  # fmt: skip
 
 
-_CSV: Mapping[str, Callable[[date], Rows]] = {
-    "cases": lambda today: _closed_rows(),
-    "flow": lambda today: _chart_rows(flow_chart(_closed(), today)),
-    "states": lambda today: _chart_rows(states_chart()),
-    "deadlines": lambda today: _chart_rows(deadlines_chart(_closed(), today)),
-    "time": lambda today: _time_rows(),
-    "quality": lambda today: _quality_rows(),
-}
-NAMES = tuple(_CSV)
-
-
-def csv_rows(name: str, today: date) -> Rows | None:
-    """The rows behind a chart, the head first; None for a name that does not exist."""
-    build = _CSV.get(name)
-    return build(today) if build else None
+def _percent(share: float) -> str:
+    """Never 100 % where one was late: a share is told rounded down."""
+    return number_format(int(share * 1000) / 10, decimal_pos=1) + " %"

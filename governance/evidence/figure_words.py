@@ -1,0 +1,238 @@
+"""The words of the statement: what each figure is called, how it is counted, and how its number is written.
+
+Page, table, CSV and PDF take names and numbers from here, so that a figure reads the same wherever it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from governance.clocks import LAWS
+from governance.models import Disposition, Kind, Status
+from governance.selectors.statement import Figure, Period
+
+
+class Words(NamedTuple):
+    """Name of a figure, and how it is counted."""
+
+    name: Any
+    how: Any
+
+
+#: Every figure in the order of the statement.
+FIGURES: Mapping[str, Words] = MappingProxyType(
+    {
+        "open": Words(lazy("Open cases"), lazy(
+            "Cases that are not closed, now. Before: received until the end of the period before, less closed until "
+            "then.")),
+        "late": Words(lazy("Past their last lawful day"), lazy(
+            "Open cases whose clock runs and whose last lawful day is over.")),
+        "at_risk": Words(lazy("At risk"), lazy(
+            "Open cases whose clock runs and whose last lawful day is today or one of the next three days.")),
+        "week": Words(lazy("Due within a week"), lazy(
+            "Open cases whose clock runs and whose last lawful day is today or one of the next seven days.")),
+        "paused": Words(lazy("Paused"), lazy("Open cases whose clock lawfully stands still.")),
+        "kept": Words(lazy("Answered inside the clock"), lazy(
+            "Cases closed in the period on or before their last lawful day, of all closed in the period. Pauses and "
+            "extensions are part of that day.")),
+        "missed": Words(lazy("Answered late"), lazy(
+            "Cases closed in the period after their last lawful day, of all closed in the period.")),
+        "answer_median": Words(lazy("Median time to an answer"), lazy(
+            "Days from receipt to closing of the cases closed in the period; half took no longer.")),
+        "answer_p90": Words(lazy("Nine in ten answered within"), lazy(
+            "Days from receipt to closing; ninetieth percentile, type 7 of Hyndman and Fan.")),
+        "proof_median": Words(lazy("Median time to the proof"), lazy(
+            "Days from receipt to the signed report, of reports signed in the period; half took no longer.")),
+        "proof_p90": Words(lazy("Nine in ten proved within"), lazy(
+            "Days from receipt to the signed report; ninetieth percentile, type 7 of Hyndman and Fan.")),
+        "received": Words(lazy("Requests received"), lazy("Cases whose day of receipt lies in the period.")),
+        "closed": Words(lazy("Cases closed"), lazy("Cases that were closed in the period, however they ended.")),
+        "forecast": Words(lazy("Open in four weeks"), lazy(
+            "Estimate: open now plus four times the mean weekly balance (received less closed) of up to 26 full "
+            "weeks. Interval of 80 %: Student's t times the spread of the balances. It knows no seasons.")),
+        "runs": Words(lazy("Runs of the engine"), lazy(
+            "Of the cases closed in the period: runs that ended well. What failed is not in it.")),
+        "hours": Words(lazy("Computing"), lazy(
+            "Of the cases closed in the period: hours of their runs, as the engine measured them. A pass that several "
+            "cases share counts for the case that led it.")),
+        "hours_case": Words(lazy("Computing for each case"), lazy(
+            "Those hours divided by the closed cases that had a run.")),
+        "energy": Words(lazy("Energy"), lazy(
+            "Kilowatt-hours of those runs by the machine's counters; an estimate where it has none (10 W for each busy "
+            "core), and too low where a run told nothing.")),
+        "energy_case": Words(lazy("Energy for each case"), lazy(
+            "Those kilowatt-hours divided by the closed cases that had a run.")),
+        "money": Words(lazy("Money"), lazy(
+            "Estimate: hours times the configured price of an hour, plus kilowatt-hours times that of a kilowatt-hour. "
+            "People's time is not in it.")),
+        "money_case": Words(lazy("Money for each case"), lazy(
+            "That sum divided by the closed cases that had a run.")),
+        "old_places": Words(lazy("Places with old weights"), lazy(
+            "Places not known to be replaced that answer, or may answer, from a version other than the released one; "
+            "of all places in use.")),
+        "old_weights": Words(lazy("Old weights past their day"), lazy(
+            "Files of replaced versions whose day of deletion is over and that are still there.")),
+    }
+)  # fmt: skip
+#: Title of a table, and the word for its first column.
+TABLES: Mapping[str, tuple[Any, Any]] = MappingProxyType(
+    {
+        "kinds": (lazy("Requests by kind"), lazy("Kind")),
+        "regions": (lazy("Requests by region"), lazy("Region")),
+        "stages": (lazy("Open cases by stage"), lazy("Stage")),
+        "endings": (lazy("How cases ended"), lazy("Ending")),
+        "laws": (lazy("Time to an answer by law"), lazy("Law")),
+        "weeks": (lazy("Week by week"), lazy("Week from")),
+    }
+)
+COLUMNS: Mapping[str, Any] = MappingProxyType(
+    {
+        "received": lazy("received"),
+        "received_before": lazy("period before"),
+        "closed": lazy("closed"),
+        "closed_before": lazy("period before"),
+        "open": lazy("open now"),
+        "late": lazy("past their day"),
+        "kept": lazy("inside the clock"),
+        "missed": lazy("late"),
+        "answer_p10": lazy("one in ten within, days"),
+        "answer_median": lazy("median, days"),
+        "answer_p90": lazy("nine in ten within, days"),
+    }
+)
+_ENDINGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "exact": lazy("Fulfilled: exact deletion"),
+        "certified": lazy("Fulfilled: certified"),
+        "approximate": lazy("Fulfilled: approximate"),
+    }
+)
+_PERIODS: Mapping[str, Any] = MappingProxyType(
+    {
+        "30d": lazy("Last 30 days"),
+        "90d": lazy("Last 90 days"),
+        "365d": lazy("Last 365 days"),
+        "quarter": lazy("This quarter"),
+        "last_quarter": lazy("Last quarter"),
+        "year": lazy("This year"),
+        "last_year": lazy("Last year"),
+    }
+)
+_REGIONS: Mapping[str, Any] = MappingProxyType(
+    {
+        "EU": lazy("European Union"), "GB": lazy("United Kingdom"), "US": lazy("United States"), "BR": lazy("Brazil"),
+        "CA": lazy("Canada"), "CH": lazy("Switzerland"), "AU": lazy("Australia"), "NZ": lazy("New Zealand"),
+        "JP": lazy("Japan"), "IN": lazy("India"), "SG": lazy("Singapore"), "IL": lazy("Israel"),
+        "KR": lazy("South Korea"), "AT": lazy("Austria"), "BE": lazy("Belgium"), "BG": lazy("Bulgaria"),
+        "CY": lazy("Cyprus"), "CZ": lazy("Czechia"), "DE": lazy("Germany"), "DK": lazy("Denmark"),
+        "EE": lazy("Estonia"), "ES": lazy("Spain"), "FI": lazy("Finland"), "FR": lazy("France"), "GR": lazy("Greece"),
+        "HR": lazy("Croatia"), "HU": lazy("Hungary"), "IE": lazy("Ireland"), "IS": lazy("Iceland"),
+        "IT": lazy("Italy"), "LI": lazy("Liechtenstein"), "LT": lazy("Lithuania"), "LU": lazy("Luxembourg"),
+        "LV": lazy("Latvia"), "MT": lazy("Malta"), "NL": lazy("Netherlands"), "NO": lazy("Norway"),
+        "PL": lazy("Poland"), "PT": lazy("Portugal"), "RO": lazy("Romania"), "SE": lazy("Sweden"),
+        "SI": lazy("Slovenia"), "SK": lazy("Slovakia"),
+    }
+)  # fmt: skip
+#: Unit -> decimals of a value that is no count, and the word behind it.
+_UNITS: Mapping[str, tuple[int, Any]] = MappingProxyType(
+    {"days": (1, lazy("days")), "hours": (2, "h"), "kwh": (3, "kWh"), "money": (2, "")}
+)
+
+
+def number(value: float | int | None, unit: str = "cases") -> str:
+    """A number as it stands everywhere: counts grouped, measures with the decimals of their unit, `–` for none."""
+    if value is None:
+        return "–"
+    decimals = 0 if float(value).is_integer() and unit in ("cases", "days") else _UNITS.get(unit, (0, ""))[0]
+    return number_format(value, decimal_pos=decimals, force_grouping=True)
+
+
+def unit_word(unit: str) -> str:
+    """The word behind a number; for money the configured currency."""
+    return str(settings.PLAN_HARDWARE["currency"]) if unit == "money" else str(_UNITS.get(unit, (0, ""))[1])
+
+
+def shown(figure: Figure) -> str:
+    """The figure with its unit, what it is of, and its interval: `611 of 613`, `6.5 days`, `118 (97 to 139)`."""
+    told = " ".join(filter(None, [number(figure.value, figure.unit), unit_word(figure.unit) if figure.value is not None
+                                  else ""]))  # fmt: skip
+    if figure.low is not None and figure.high is not None:
+        return _("%(value)s (%(low)s to %(high)s)") % {
+            "value": number(round(figure.value or 0)), "low": number(round(figure.low)),
+            "high": number(round(figure.high)),
+        }  # fmt: skip
+    if figure.of is None:
+        return told
+    if figure.unit in ("cases", "places"):
+        return _("%(value)s of %(of)s") % {"value": told, "of": number(figure.of)}
+    return _("%(value)s, n = %(of)s") % {"value": told, "of": number(figure.of)}
+
+
+def shown_before(figure: Figure) -> str:
+    """The same of the period before; empty where that was not kept."""
+    if figure.before is None:
+        return ""
+    then = Figure(code=figure.code, unit=figure.unit, value=figure.before, of=figure.before_of)
+    return shown(then)
+
+
+def column(code: str) -> str:
+    """The head of a table's column."""
+    return str(COLUMNS[code])
+
+
+def unit_of(column: str) -> str:
+    """In what a table's column is told."""
+    return "days" if column.startswith("answer") else "cases"
+
+
+def key(table: str, code: str) -> str:
+    """The name of a table's row."""
+    if table == "kinds":
+        return str(Kind(code).label) if code in Kind.values else code
+    if table == "regions":
+        return region(code)
+    if table == "stages":
+        return str(Status(code).label)
+    if table == "endings":
+        return ending(code)
+    if table == "laws":
+        return law(code)
+    return date_format(date.fromisoformat(code), "j M Y")
+
+
+def region(code: str) -> str:
+    """A country by name."""
+    return str(_REGIONS.get(code, code)) or _("unknown")
+
+
+def law(code: str) -> str:
+    """The law, short."""
+    return str(LAWS[code].title).split(",")[0] if code in LAWS else code
+
+
+def ending(code: str) -> str:
+    """How a case ended: the guarantee where it was fulfilled, else the disposition."""
+    if code in _ENDINGS:
+        return str(_ENDINGS[code])
+    return str(Disposition(code).label) if code in Disposition.values else code
+
+
+def period_name(code: str) -> str:
+    """The name of a period; empty for days that somebody named."""
+    return str(_PERIODS.get(code, ""))
+
+
+def period_days(period: Period) -> str:
+    """`1 July 2026 to 28 September 2026`."""
+    return _("%(start)s to %(end)s") % {
+        "start": date_format(period.start, "j F Y"), "end": date_format(period.end, "j F Y"),
+    }  # fmt: skip
