@@ -27,7 +27,7 @@ from governance.models import Agent, AgentCase, Batch, BatchItem, BatchPart, Cap
 from governance.models.vault import bytes_seal, bytes_unseal, keys_held
 from governance.policies import Actor
 from governance.secrets import read_secret
-from governance.services import intake
+from governance.services import batch_lines, intake
 from governance.services.agents import mandate_problem
 from governance.services.batch_lines import FORMATS, Line, lines
 from governance.services.intake import Acts, Item
@@ -97,7 +97,7 @@ def part_take(*, batch: Batch, number: int, data: bytes, digest: str) -> tuple[B
         return kept, False
     if batch.state != State.OPEN:
         raise Conflict("This batch is closed; no part can be added.")
-    count = sum(1 for _line in lines(data, batch.format))
+    count = batch_lines.count(data, batch.format)
     artifact = dispatch.put_bytes(bytes_seal(batch.agent.subject, data, f"batch:{batch.public_id}:{number}"))
     try:
         with transaction.atomic():

@@ -13,7 +13,7 @@ from django.utils import timezone
 from governance.models import AgentCase, Batch, BatchItem, Case, ClaimedItem, Letter, Role
 from governance.policies import Actor
 from governance.services import agents, batches
-from governance.services.batch_lines import MAX_TEXT, lines
+from governance.services.batch_lines import MAX_TEXT, count, lines
 from tests.governance.agents import Known, known, works
 from tests.governance.conftest import file_case
 
@@ -175,3 +175,13 @@ def test_lines_are_judged_one_by_one(format: str, data: bytes, expected: list[st
     assert len(found) == len(expected)
     for line, why in zip(found, expected, strict=True):
         assert (why in line.why) if why else line.item
+
+
+@pytest.mark.parametrize(
+    "part",
+    [b"", b"\n\r\n \n{}\n", b"\xef\xbb\xbf{}\n\xef\xbb\xbf\n", b"\xff\xfe\n\xc3\n{}", "\u2028\n\u00a0\n{}\x85{}".encode(), b"[]\n1\nx"],
+    ids=["empty", "blanks", "marks", "no UTF-8", "other blanks", "no objects"],
+)  # fmt: skip
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_lines_are_counted_as_they_are_read(part: bytes, format: str) -> None:
+    assert count(part, format) == len(list(lines(part, format)))
