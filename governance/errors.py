@@ -9,6 +9,8 @@ class GovernanceError(Exception):
     """Base. `messages` lists every problem found."""
 
     status = 400
+    #: Whether only time is needed: work that met it waits and is tried again, however often.
+    waits = False
 
     def __init__(self, messages: str | Sequence[str]) -> None:
         self.messages: tuple[str, ...] = (messages,) if isinstance(messages, str) else tuple(messages)

@@ -242,6 +242,18 @@ LEDGER_ORIGIN = env.text("LETHE_LEDGER_ORIGIN", "lethe.localhost/ledger")
 LEDGER_VERIFIER = Path(env.text("LETHE_LEDGER_VERIFIER", str(HOME / "ledger.vkey")))
 #: Whether everybody may read the leaves (commitments, kinds of action, times); the hashes above them are public anyway.
 LEDGER_ENTRIES = env.flag("LETHE_LEDGER_ENTRIES", default=True)
+#: Where the seal's key lies: a file (for development), a token, a key service. PIN and credentials: the signer alone.
+SEAL_KIND = env.choice("LETHE_SEAL", ("file", "pkcs11", "kms"))
+PKCS11_MODULE = env.text("LETHE_PKCS11_MODULE")
+PKCS11_TOKEN = env.text("LETHE_PKCS11_TOKEN")
+PKCS11_PIN_FILE = env.text("LETHE_PKCS11_PIN_FILE")
+KMS_REGION = env.text("LETHE_KMS_REGION")
+KMS_CREDENTIALS_FILE = env.text("LETHE_KMS_CREDENTIALS_FILE")
+KMS_ENDPOINT = env.text("LETHE_KMS_ENDPOINT")
+if SEAL_KIND == "pkcs11" and not (PKCS11_MODULE and PKCS11_TOKEN):
+    raise ImproperlyConfigured("LETHE_SEAL=pkcs11 needs LETHE_PKCS11_MODULE and LETHE_PKCS11_TOKEN.")
+if SEAL_KIND == "kms" and not KMS_REGION:
+    raise ImproperlyConfigured("LETHE_SEAL=kms needs LETHE_KMS_REGION.")
 TSA_URL = env.text("LETHE_TSA_URL")
 #: PEM file with the root certificates under which the authority's answers are trusted.
 TSA_ROOTS = env.text("LETHE_TSA_ROOTS")

@@ -48,7 +48,7 @@ class Deletion:
 def _refusals(url: str) -> tuple[type[BaseException], ...]:
     """What a back end raises when it refuses; botocore is loaded only for S3."""
     if url.startswith(("s3://", "s3a://")):
-        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+        from botocore.exceptions import BotoCoreError, ClientError
 
         return (OSError, BotoCoreError, ClientError)
     return (OSError,)

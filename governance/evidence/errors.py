@@ -34,3 +34,13 @@ class RenderError(EvidenceError):
 
 class SealError(EvidenceError):
     """The seal's identity is missing, unreadable or unfit, or sealing failed."""
+
+
+class SealUnavailable(SealError):
+    """What sealing needs cannot be had now: token, key service or time stamp authority.
+
+    Nothing is wrong with the report. It waits, says why, and is tried again: none is ever sealed with less than the
+    policy demands.
+    """
+
+    waits = True

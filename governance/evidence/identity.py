@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,9 +22,6 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from governance.evidence.errors import SealError
-
-if TYPE_CHECKING:
-    from pyhanko.sign import Signer
 
 KEY_FILE: Final = "seal.key.pem"
 PASSPHRASE_FILE: Final = "seal.passphrase"  # noqa: S105 - the name of a file
@@ -35,15 +33,25 @@ P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC
 
 
 class SealSigner(Protocol):
-    """Where the private key lives: a file now, PKCS#11 or a KMS later."""
+    """The one way to sign a report, wherever the private key lies: a file, a token (PKCS#11), a key service (KMS)."""
 
     @property
     def certificate(self) -> x509.Certificate:
         """The public certificate."""
         ...
 
-    def signer(self) -> Signer:
-        """What pyHanko signs with; it gives ECDSA signatures in low-S form (see `low_s`)."""
+    @property
+    def development(self) -> bool:
+        """Whether the key can be copied by whoever reads this machine's files: fit for development alone."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """ECDSA P-256 over the SHA-256 of `data`, as DER in low-S form (see `low_s`).
+
+        Raises:
+            SealUnavailable: token or service cannot be reached now.
+            SealError: it refused.
+        """
         ...
 
 
@@ -60,31 +68,15 @@ def low_s(signature: bytes) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class FileSeal:
-    """A seal whose key was read from a file. Make it with `load_seal` or `load_pkcs12`."""
+    """A seal whose key was read from a file, by `load_seal` or `load_pkcs12`, in the signing worker alone."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    development: bool = True
 
-    def signer(self) -> Signer:
-        """Signs in this process; only the signing worker may hold it."""
-        from asn1crypto import keys
-        from asn1crypto import x509 as asn1_x509
-        from pyhanko.sign import SimpleSigner
-        from pyhanko_certvalidator.registry import SimpleCertificateStore
-
-        class LowSSigner(SimpleSigner):
-            def sign_raw(self, data: bytes, digest_algorithm: str) -> bytes:
-                return low_s(super().sign_raw(data, digest_algorithm))
-
-        plain = self.key.private_bytes(
-            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        certificate = asn1_x509.Certificate.load(self.certificate.public_bytes(serialization.Encoding.DER))
-        return LowSSigner(
-            signing_cert=certificate,
-            signing_key=keys.PrivateKeyInfo.load(plain),
-            cert_registry=SimpleCertificateStore(),
-        )
+    def sign(self, data: bytes) -> bytes:
+        """See `SealSigner.sign`."""
+        return low_s(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
 
 
 def create_seal_identity(folder: Path, organisation: str, *, now: datetime | None = None) -> x509.Certificate:
@@ -101,7 +93,9 @@ def create_seal_identity(folder: Path, organisation: str, *, now: datetime | Non
         raise SealError(f"{folder} already holds {', '.join(existing)}. Use that seal, or name another folder.")
     key = ec.generate_private_key(ec.SECP256R1())
     passphrase = secrets.token_hex(32).encode()
-    certificate = _certificate(key, organisation.strip()[:64], now or datetime.now(UTC))
+    certificate = self_issued(
+        key.public_key(), lambda data: key.sign(data, ec.ECDSA(hashes.SHA256())), organisation, now=now
+    )
     _write(folder / PASSPHRASE_FILE, passphrase)
     protected = serialization.BestAvailableEncryption(passphrase)
     _write(
@@ -112,32 +106,76 @@ def create_seal_identity(folder: Path, organisation: str, *, now: datetime | Non
     return certificate
 
 
-def _certificate(key: ec.EllipticCurvePrivateKey, organisation: str, now: datetime) -> x509.Certificate:
+def self_issued(
+    key: ec.EllipticCurvePublicKey, sign: Callable[[bytes], bytes], organisation: str, *, now: datetime | None = None
+) -> x509.Certificate:
+    """A certificate for the key that the key itself signs, wherever it lies.
+
+    Args:
+        sign: ECDSA over the SHA-256 of its argument, as DER.
+    """
+    from asn1crypto import core
+    from asn1crypto import x509 as asn1_x509
+
+    moment, called = now or datetime.now(UTC), organisation.strip()[:64]
     name = x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{organisation} report seal"[:64]),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, called),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{called} report seal"[:64]),
         ]
     )
     usage = x509.KeyUsage(
         digital_signature=True, content_commitment=True, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
     )  # fmt: skip
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    return (
+    # The library signs with keys that it holds; the body is made with one of the moment, then signed by the real one.
+    stand_in = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=VALID_DAYS))
+        .not_valid_before(moment - timedelta(minutes=5))
+        .not_valid_after(moment + timedelta(days=VALID_DAYS))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
-        .add_extension(identifier, critical=False)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     )
+    made = asn1_x509.Certificate.load(stand_in.public_bytes(serialization.Encoding.DER))
+    made["signature_value"] = core.OctetBitString(sign(stand_in.tbs_certificate_bytes))
+    certificate = x509.load_der_x509_certificate(made.dump(force=True))
+    certificate.verify_directly_issued_by(certificate)
+    return certificate
+
+
+def check_valid(certificate: x509.Certificate, *, now: datetime | None = None) -> None:
+    """Refuses to seal with a certificate that has ended or has not begun.
+
+    Raises:
+        SealError: says when, and what to do.
+    """
+    moment = now or datetime.now(UTC)
+    if moment >= certificate.not_valid_after_utc:
+        ended = certificate.not_valid_after_utc.date().isoformat()
+        raise SealError(f"The seal's certificate ended on {ended}. Run `python manage.py keys rotate`, or renew it.")
+    if moment < certificate.not_valid_before_utc:
+        begins = certificate.not_valid_before_utc.isoformat()
+        raise SealError(f"The seal's certificate begins on {begins}, later than now. Is this machine's clock right?")
+
+
+def checked_pair(key: object, certificate: x509.Certificate | None, where: str) -> ec.EllipticCurvePublicKey:
+    """The public key, after it was found to be P-256 and the certificate's.
+
+    Raises:
+        SealError: it is not.
+    """
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise SealError(f"{where}: the seal's key is not EC P-256")
+    if certificate is None or certificate.public_key() != key:
+        raise SealError(f"{where}: the certificate does not belong to the key")
+    return key
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -175,10 +213,11 @@ def load_pkcs12(path: Path, passphrase_file: Path) -> FileSeal:
 
 
 def _checked(key: object, certificate: x509.Certificate | None, where: str) -> FileSeal:
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise SealError(f"{where}: the seal's key is not EC P-256")
-    if certificate is None or certificate.public_key() != key.public_key():
-        raise SealError(f"{where}: the certificate does not belong to the key")
+    checked_pair(key.public_key(), certificate, where)
+    if certificate is None:
+        raise SealError(f"{where}: the certificate is missing")
     return FileSeal(certificate=certificate, key=key)
 
 

@@ -9,9 +9,9 @@ import io
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from governance.evidence.errors import SealError
+from governance.evidence.errors import SealError, SealUnavailable
 from governance.evidence.seal import TimeAuthority, converted
-from governance.evidence.time_tokens import CanonicalTimeStamper
+from governance.evidence.time_tokens import in_one_form
 
 #: How long before the end of a certificate of the last stamp a new one is made.
 BEFORE: Final = timedelta(days=365)
@@ -90,7 +90,7 @@ def renew(sealed: bytes, *, authority: TimeAuthority, earlier: TimeAuthority | N
     writer = IncrementalPdfFileWriter(io.BytesIO(sealed))
     try:
         renewed: bytes = (
-            PdfTimeStamper(CanonicalTimeStamper(authority.timestamper))
+            PdfTimeStamper(in_one_form(authority.timestamper))
             .timestamp_pdf(
                 writer,
                 "sha256",
@@ -100,7 +100,9 @@ def renew(sealed: bytes, *, authority: TimeAuthority, earlier: TimeAuthority | N
             )
             .getvalue()
         )
-    except (PdfError, SigningError, TimestampRequestError, PathError, ValueError, OSError) as error:
+    except TimestampRequestError as error:
+        raise SealUnavailable(f"The time stamp authority did not answer as it should: {error}") from error
+    except (PdfError, SigningError, PathError, ValueError, OSError) as error:
         raise SealError(f"The report could not be stamped anew: {error}") from error
     if not renewed.startswith(sealed):
         raise SealError("Stamping anew changed the bytes of the report")

@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from governance.evidence import pdf, rendering
-from governance.evidence.errors import SealError
-from governance.evidence.identity import SealSigner
+from governance.evidence.errors import SealError, SealUnavailable
+from governance.evidence.identity import SealSigner, check_valid
 
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
@@ -30,6 +30,8 @@ OWN_TIME: Final = "time is the issuer's own statement"
 OUTSIDE_TIME: Final = "time by an outside authority"
 #: Bytes kept free for a CMS without a time stamp; with one pyHanko estimates.
 CONTENTS_BYTES: Final = 4096
+#: Of the visible seal's words, the largest that fits (CSS px).
+STAMP_SIZES: Final = (10.5, 9.0, 8.0, 7.0)
 REASON: Final = re.compile(
     r"Compliance report sealed by the issuer; (PAdES-B-B|PAdES-B-LTA); [a-z' ]+; no change permitted"
 )
@@ -49,9 +51,26 @@ class TimeAuthority:
         """An authority by URL. Its root certificates are configuration: what the answer brings along proves nothing."""
         from pyhanko.sign.timestamps import HTTPTimeStamper
 
+        from governance.evidence.time_tokens import CanonicalTimeStamper
+
         if not roots:
             raise SealError(f"The time stamp authority {url} needs at least one trusted root certificate")
-        return cls(timestamper=HTTPTimeStamper(url), roots=roots)
+        return cls(timestamper=CanonicalTimeStamper(HTTPTimeStamper(url)), roots=roots)
+
+    def ask(self) -> None:
+        """Whether it answers now; what it answers is kept for the size of the stamps to come.
+
+        Raises:
+            SealUnavailable: it does not.
+        """
+        import asyncio
+
+        from pyhanko.sign.timestamps import TimestampRequestError
+
+        try:
+            asyncio.run(self.timestamper.async_dummy_response("sha256"))
+        except (TimestampRequestError, OSError, ValueError) as error:
+            raise SealUnavailable(f"The time stamp authority does not answer as it should: {error}") from error
 
 
 def reason(level: str) -> str:
@@ -64,7 +83,8 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
     """Seals the bytes of `pdf.render`; the result begins with exactly these bytes.
 
     Raises:
-        SealError: the file has no seal field, the certificate has expired, or pyHanko or the authority refused.
+        SealUnavailable: the authority, the token or the key service cannot be had now.
+        SealError: the file has no seal field, the certificate has expired, or pyHanko refused.
     """
     from pyhanko.pdf_utils.content import ImportedPdfPage
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -75,17 +95,19 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
     from pyhanko.stamp import StaticStampStyle
     from pyhanko_certvalidator.errors import PathError
 
-    from governance.evidence.time_tokens import CanonicalTimeStamper
+    from governance.evidence.signing import HouseSigner
+    from governance.evidence.time_tokens import in_one_form
 
+    check_valid(key.certificate)
     level = LEVEL_LTA if authority else LEVEL_B
     width, height = _field_size(base)
     with tempfile.TemporaryDirectory(prefix="lethe-seal-") as folder:
         stamp = Path(folder) / "stamp.pdf"
-        stamp.write_bytes(_stamp(_organisation(key.certificate), level, width, height))
+        stamp.write_bytes(_stamp(_organisation(key.certificate), level, width, height, development=key.development))
         signer = signers.PdfSigner(
             _metadata(level, key, authority),
-            signer=key.signer(),
-            timestamper=CanonicalTimeStamper(authority.timestamper) if authority else None,
+            signer=HouseSigner(key),
+            timestamper=in_one_form(authority.timestamper) if authority else None,
             stamp_style=StaticStampStyle(
                 border_width=0,
                 background=ImportedPdfPage(str(stamp)),
@@ -99,7 +121,9 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
                 existing_fields_only=True,
                 bytes_reserved=None if authority else 2 * CONTENTS_BYTES,
             ).getvalue()
-        except (PdfError, SigningError, TimestampRequestError, PathError, ValueError, OSError) as error:
+        except TimestampRequestError as error:
+            raise SealUnavailable(f"The time stamp authority did not answer as it should: {error}") from error
+        except (PdfError, SigningError, PathError, ValueError, OSError) as error:
             raise SealError(f"The report could not be sealed at level {level}: {error}") from error
     if authority:
         sealed = sealed[: _end_of_last_stamp(sealed)]
@@ -183,12 +207,14 @@ def _field_size(base: bytes) -> tuple[float, float]:
     return right - left, high - low
 
 
-def _stamp(organisation: str, level: str, width: float, height: float) -> bytes:
+def _stamp(organisation: str, level: str, width: float, height: float, *, development: bool) -> bytes:
     """A PDF of exactly the field's size. Fonts are embedded, which pyHanko's own text stamps do not do."""
-    values = {"organisation": organisation, "level": level.replace("PAdES-", "PAdES "), "outside": level == LEVEL_LTA}
+    values = {"organisation": organisation, "level": level.replace("PAdES-", "PAdES "), "outside": level == LEVEL_LTA,
+              "development": development}  # fmt: skip
     style = (rendering.TEMPLATES / "report" / "stamp.css").read_text()
-    sized = f"@page {{ size: {width:.2f}pt {height:.2f}pt; }}\n{style}"
-    laid_out = rendering.lay_out(rendering.page("report/stamp.html", values), sized, variant="pdf/a-3b")
-    if len(laid_out.pages) != 1:
-        raise SealError(f"The stamp does not fit its field: the organisation's name is too long ({organisation})")
-    return rendering.write(laid_out, identifier=b"lethe stamp 0001", variant="pdf/a-3b")
+    for size in STAMP_SIZES:
+        sized = f"@page {{ size: {width:.2f}pt {height:.2f}pt; }}\n{style}\nhtml {{ font-size: {size}px; }}"
+        laid_out = rendering.lay_out(rendering.page("report/stamp.html", values), sized, variant="pdf/a-3b")
+        if len(laid_out.pages) == 1:
+            return rendering.write(laid_out, identifier=b"lethe stamp 0001", variant="pdf/a-3b")
+    raise SealError(f"The stamp does not fit its field: the organisation's name is too long ({organisation})")

@@ -107,3 +107,8 @@ class CanonicalTimeStamper(TimeStamper):
         if imprint["hashed_message"].native != message_digest or imprint["hash_algorithm"]["algorithm"].native != asked:
             raise TimestampRequestError("The time stamp authority stamped something else than it was asked to.")
         return token
+
+
+def in_one_form(stamper: TimeStamper) -> CanonicalTimeStamper:
+    """The stamper itself where it already gives the one form, else one around it."""
+    return stamper if isinstance(stamper, CanonicalTimeStamper) else CanonicalTimeStamper(stamper)

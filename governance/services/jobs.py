@@ -29,6 +29,8 @@ Handler = Callable[..., Any]
 #: A message that nobody has taken for this many leases is taken for lost.
 UNCLAIMED_LEASES = 6
 SWEEP = 100
+#: Until a job whose key or authority was missing is tried again.
+WAIT = timedelta(seconds=60)
 
 
 def _lease() -> dict[str, Any]:
@@ -80,9 +82,22 @@ def job_run(*, job_id: str, attempt: int, handlers: Mapping[str, Handler]) -> No
     try:
         handlers[job.kind](job=job)
     except GovernanceError as error:
-        job_fail(job_id=job_id, attempt=attempt, error=_refusal(error))
+        if error.waits:
+            job_wait(job_id=job_id, attempt=attempt, error=_refusal(error))
+        else:
+            job_fail(job_id=job_id, attempt=attempt, error=_refusal(error))
     else:
         _end(job_id, attempt, state=Job.State.SUCCEEDED)
+
+
+def job_wait(*, job_id: str, attempt: int, error: dict[str, Any]) -> bool:
+    """What the job needs cannot be had now: it is queued again as the same attempt, with the reason, for `WAIT`.
+
+    The sweeper publishes it when its time has come, however often: waiting uses up no attempt.
+    """
+    due = timezone.now() + WAIT - timedelta(seconds=settings.JOB_LEASE_SECONDS * UNCLAIMED_LEASES)
+    mine = Job.objects.filter(pk=job_id, attempt=attempt, state=Job.State.RUNNING)
+    return bool(mine.update(state=Job.State.QUEUED, error={**error, "waits": True}, lease_until=due))
 
 
 def job_succeed(

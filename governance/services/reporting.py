@@ -6,20 +6,16 @@ Runs in the signing worker, the only process that has the keys. Rendering and se
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from django.conf import settings
 from django.db import transaction
 
 from governance import dispatch
-from governance.errors import Unfit
-from governance.evidence import bundle, identity, ledger, pdf, schema, seal, sentences
+from governance.evidence import bundle, ledger, pdf, schema, seal, sentences
 from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerOpening, Report, Status
 from governance.policies import Actor
-from governance.services import checkpoints, dossier
+from governance.services import checkpoints, dossier, seals
 
 SYSTEM = Actor.system("reporting")
 
@@ -29,10 +25,10 @@ def report_write(*, job: Job) -> Report:
 
     Raises:
         Unfit: this worker was given no seal.
+        SealUnavailable: key or time stamp authority cannot be had now; the report waits, nothing was written.
         DocumentError: the facts contradict each other; nothing is printed.
     """
-    if not settings.SEAL_FOLDER:
-        raise Unfit("This worker has no seal: set LETHE_SEAL_FOLDER for the signing worker alone.")
+    seals.folder()
     case = job.load_case()
     report = Report.objects.filter(case=case).first() or _sealed(case)
     # Only an entry that is durable is signed: the checkpoint comes after the transaction that wrote it.
@@ -46,10 +42,13 @@ def report_write(*, job: Job) -> Report:
 
 def _sealed(case: Case) -> Report:
     """The report, sealed and in the ledger by the digests of all files that a bundle holds."""
+    # Asked for first: a report that has to wait leaves no entry in the ledger for each time that it was tried.
+    key, authority = seals.seal_open(), seals.time_authority()
+    if authority:
+        authority.ask()
     evidence = _evidence(case)
     document = schema.parse(evidence)
-    key = identity.load_seal(Path(settings.SEAL_FOLDER))
-    sealed = seal.seal(pdf.render(evidence), key=key, authority=_time_authority())
+    sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
     files = {"pdf": sealed, "evidence": evidence, "readme": bundle.readme(document)}
     refs = {name: dispatch.put_bytes(data) for name, data in files.items()}
     with transaction.atomic():
@@ -75,14 +74,6 @@ def _bundle_proofs(report: Report) -> bytes:
         entry=proofs["entries"][0],
         consistency=ledger.tree(new).consistency_proof(old),
     )
-
-
-def _time_authority() -> seal.TimeAuthority | None:
-    """The configured RFC 3161 authority; without one the report says that its time is the issuer's own."""
-    if not settings.TSA_URL:
-        return None
-    roots = x509.load_pem_x509_certificates(Path(settings.TSA_ROOTS).read_bytes())
-    return seal.TimeAuthority.at(settings.TSA_URL, tuple(roots))
 
 
 def _evidence(case: Case) -> bytes:

@@ -41,6 +41,9 @@ def progress_of(job: Job, linked: bool) -> dict[str, Any]:
         parts.append(_("%(done)s of %(total)s") % {"done": done, "total": total})
     if job.state == Job.State.QUEUED:
         parts = [_("waiting for a worker")]
+        if job.error.get("waits"):
+            why = " ".join(str(one) for one in job.error.get("messages", []))
+            parts = [_("waits and is tried again every minute: %(why)s") % {"why": why}]
     return {
         "label": title(job),
         "done": min(done, total) if total else 0,

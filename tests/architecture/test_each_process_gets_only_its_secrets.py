@@ -17,6 +17,8 @@ GIVEN = {
     "LETHE_SECRETS": "secrets",
     "LETHE_SMTP_PASSWORD_FILE": "password",
     "LETHE_SEAL_FOLDER": "seal",
+    "LETHE_PKCS11_PIN_FILE": "pin",
+    "LETHE_KMS_CREDENTIALS_FILE": "credentials",
     "LETHE_BROKER": "redis://broker",
     "LETHE_ARTIFACTS": "s3://artefacts",
 }
@@ -47,7 +49,9 @@ def test_there_is_one_process_for_each_part() -> None:
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_only_the_signer_gets_the_seal(name: str, environment_of: EnvironmentOf) -> None:
-    assert ("LETHE_SEAL_FOLDER" in environment_of(name)) == (name == "signer")
+    given = environment_of(name)
+    for variable in ("LETHE_SEAL_FOLDER", "LETHE_PKCS11_PIN_FILE", "LETHE_KMS_CREDENTIALS_FILE"):
+        assert (variable in given) == (name == "signer"), variable
 
 
 def test_the_engine_gets_broker_and_store_but_no_database_and_no_secret(environment_of: EnvironmentOf) -> None:

@@ -6,6 +6,7 @@ import functools
 import json
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.core.cache import cache
 
 from governance import dispatch
 from governance.kinds import rule
+from governance.management.commands.bootstrap import make_seal
 from governance.models import (
     AiModel,
     Case,
@@ -249,3 +251,30 @@ def _verify(case: Case, verdict: str) -> None:
 
 
 TODAY = date.today()
+
+
+@pytest.fixture
+def house(settings: Any, tmp_path: Path) -> Path:
+    """An installation with a seal and a ledger key of its own."""
+    settings.ORGANISATION, settings.SEAL_FOLDER = "House of Lumen", str(tmp_path)
+    settings.SEAL_CERTIFICATE, settings.LEDGER_VERIFIER = tmp_path / "seal.crt.pem", tmp_path / "ledger.vkey"
+    make_seal(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def decided(walk: Callable[..., Any], people: dict[Role, Actor]) -> Callable[[], Case]:
+    """A case whose requests were refused by two people: its report is next."""
+
+    def one() -> Case:
+        case = walk(file_case(), Status.DECISION)
+        refuse = decision.Proposal(
+            choice=Decision.Choice.REFUSE, ground="licence", reason="A licence is on file.", exception="licensed"
+        )
+        proposals = {match.pk: refuse for match in case.matches.all()}
+        decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])
+        decision.decision_approve(case=case, actor=people[Role.APPROVER])
+        case.refresh_from_db()
+        return case
+
+    return one

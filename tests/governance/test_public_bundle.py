@@ -6,55 +6,23 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from governance import dispatch
 from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
-from governance.management.commands.bootstrap import make_seal
-from governance.models import Case, Decision, Job, LedgerEntry, Report, Role, Status
-from governance.policies import Actor
-from governance.services import bundles, decision, reporting
+from governance.models import Case, Job, LedgerEntry, Report, Role, Status
+from governance.services import bundles, reporting
 from governance.tokens import link_token
 from lethe_verify import Outcome, judge, trust
 from lethe_verify.judge import Known
-from tests.governance.conftest import file_case
 from tests.governance.staff import member
 from tests.verifier.corpus import archives
 from tests.verifier.example import genuine
-
-
-@pytest.fixture
-def house(settings: Any, tmp_path: Path) -> Path:
-    """An installation with a seal and a ledger key of its own."""
-    settings.ORGANISATION, settings.SEAL_FOLDER = "House of Lumen", str(tmp_path)
-    settings.SEAL_CERTIFICATE, settings.LEDGER_VERIFIER = tmp_path / "seal.crt.pem", tmp_path / "ledger.vkey"
-    make_seal(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def decided(walk: Callable[..., Any], people: dict[Role, Actor]) -> Callable[[], Case]:
-    """A case whose requests were refused by two people: its report is next."""
-
-    def one() -> Case:
-        case = walk(file_case(), Status.DECISION)
-        refuse = decision.Proposal(
-            choice=Decision.Choice.REFUSE, ground="licence", reason="A licence is on file.", exception="licensed"
-        )
-        proposals = {match.pk: refuse for match in case.matches.all()}
-        decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])
-        decision.decision_approve(case=case, actor=people[Role.APPROVER])
-        case.refresh_from_db()
-        return case
-
-    return one
 
 
 def write(case: Case) -> Report:

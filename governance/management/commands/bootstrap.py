@@ -13,8 +13,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from governance.evidence.checkpoint import verifier_key
-from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint, create_seal_identity
+from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
 from governance.secrets import home
+from governance.services import seals
 from governance.services.checkpoints import LEDGER_KEY, ledger_key
 
 
@@ -45,7 +46,7 @@ def told() -> list[str]:
 def make_seal(folder: Path) -> None:
     """The issuer's seal and the ledger's key, for the signing worker alone; a copy of the certificate for everybody."""
     if not (folder / CERTIFICATE_FILE).exists():
-        create_seal_identity(folder, settings.ORGANISATION)
+        seals.seal_make(folder)
     if not (folder / LEDGER_KEY).exists():
         pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         with os.fdopen(os.open(folder / LEDGER_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
