@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from governance.errors import NotAllowed
 from governance.kinds import rule
-from governance.models import Case, Claimant, Decision, Disposition, Interest, Relation, Role, User
+from governance.models import Case, Claimant, Decision, Disposition, Interest, Relation, Role, Status, User
 from governance.tokens import email_mark
 
 if TYPE_CHECKING:
@@ -196,6 +196,22 @@ def demand(actor: Actor, *permissions: Permission) -> None:
 def proof_unlocks_weights(case: Case) -> bool:
     """Whether a recorded proof allows a change of weights for this kind of case."""
     return case.proofs.filter(level__in=rule(case.kind).weights_levels).exists()
+
+
+#: Where a case comes only when something was found.
+TELLING = frozenset({Status.PLANNING, Status.UNLEARNING, Status.VERIFICATION, Status.RELEASE})
+
+
+def findings_told(case: Case) -> bool:
+    """Whether whoever holds the private link may learn what was found. Whether we hold data about a person is personal
+    data itself: it is told once identity is proven at the level of an erasure, whatever else has happened."""
+    return not rule(case.kind).personal or proof_unlocks_weights(case)
+
+
+def disposition_told(case: Case) -> str:
+    """How the case ended, as far as its end tells nothing that `findings_told` withholds; else empty."""
+    withheld = case.disposition != Disposition.WITHDRAWN and not findings_told(case)
+    return "" if withheld else case.disposition
 
 
 #: Lowest proof level that unlocks the quarantine of matched records and their place on a filter list (`law.md`).

@@ -119,7 +119,12 @@ class StandingSerializer(serializers.Serializer[Any]):
     number = serializers.CharField()
     kind = serializers.ChoiceField(choices=Kind.choices)
     status = serializers.ChoiceField(choices=Status.choices)
-    disposition = serializers.ChoiceField(choices=Disposition.choices, allow_blank=True, help_text="empty while open")
+    disposition = serializers.ChoiceField(
+        choices=Disposition.choices, allow_blank=True, help_text="empty while open, and while `findings_told` is false"
+    )
+    findings_told = serializers.BooleanField(
+        help_text="false until identity is proven in a request about a person: what was found is not told before"
+    )
     received_on = serializers.DateField()
     due_on = serializers.DateField()
     closed_at = serializers.DateTimeField(allow_null=True)

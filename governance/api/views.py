@@ -25,8 +25,8 @@ from governance.api.serializers import (
     SendFileSerializer,
     StandingSerializer,
 )
-from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Upload
-from governance.policies import CLAIMANT
+from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Status, Upload
+from governance.policies import CLAIMANT, TELLING, disposition_told, findings_told
 from governance.services import uploads
 from governance.services.agents import mandate_of
 from governance.services.batches import file_for
@@ -98,7 +98,7 @@ class Filing(Open):
     @staticmethod
     def _row(row: AgentCase) -> dict[str, Any]:
         names = ("number", "kind", "status", "disposition", "received_on", "due_on")
-        facts = {name: getattr(row.case, name) for name in names}
+        facts = {name: getattr(row.case, name) for name in names} | _told(row.case)
         return dict(FiledSerializer({**facts, "mandate": row.mandate.public_id, **links(row.case)}).data)
 
 
@@ -107,6 +107,14 @@ def _case(token: str) -> Case:
     if case is None:
         raise NotFound("No case has this private link. Copy it whole from the letter.")
     return case
+
+
+def _told(case: Case) -> dict[str, Any]:
+    """Status, outcome and report as far as they may be told: see `policies.findings_told`."""
+    told, ended = findings_told(case), disposition_told(case)
+    signed = case.report.number if told and hasattr(case, "report") else ""
+    status = case.status if told or case.status not in TELLING else str(Status.DECISION)
+    return {"status": status, "disposition": ended, "report": signed, "findings_told": told}
 
 
 class Standing(Open):
@@ -125,7 +133,7 @@ class Standing(Open):
             "due_on": case.due_on,
             "closed_at": case.closed_at,
             "email_confirmed": case.claimant.email_confirmed_at is not None,
-            "report": case.report.number if hasattr(case, "report") else "",
+            **_told(case),
             **links(case),
         }
         return Response(StandingSerializer(answer).data)

@@ -8,7 +8,15 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance, child_open
 from governance.models import Case, CaseLink, Channel, ClaimedItem, Disposition, Relation, Status
-from governance.policies import CLAIMANT, Actor, Permission, demand, demand_impartial, demand_other_than_filer
+from governance.policies import (
+    CLAIMANT,
+    Actor,
+    Permission,
+    demand,
+    demand_impartial,
+    demand_other_than_filer,
+    findings_told,
+)
 from governance.services import containment
 from governance.services.notification import letter_send
 
@@ -29,9 +37,12 @@ def follow_ups(case: Case) -> list[Relation]:
     """What may follow this case now. A complaint may be about a case that is still open, too."""
     waiting = set(case.children.exclude(status=Status.CLOSED).values_list("relation", flat=True))
     possible = [Relation.COMPLAINT]
-    if not case.is_open and case.disposition in _APPEALABLE:
+    told = findings_told(case)
+    # Before identity is proven, what may follow must not tell how the case ended.
+    appealable = case.disposition in (_APPEALABLE if told else frozenset(Disposition) - {Disposition.WITHDRAWN})
+    if not case.is_open and appealable:
         possible.insert(0, Relation.APPEAL)
-    if not case.is_open and case.disposition in _HELD and case.quarantines.filter(ended_at=None).exists():
+    if told and not case.is_open and case.disposition in _HELD and case.quarantines.filter(ended_at=None).exists():
         possible.append(Relation.RETURN)
     return [relation for relation in possible if relation.value not in waiting]
 

@@ -18,7 +18,7 @@ from governance import dispatch
 from governance.errors import KeyDestroyed
 from governance.kinds import rule
 from governance.models import Case, Status
-from governance.policies import CLAIMANT
+from governance.policies import CLAIMANT, findings_told
 from governance.services import bundles, children, intake, retention
 from governance.tokens import link_token, token_hash
 from governance.web import languages, recipient_words, standing
@@ -208,7 +208,7 @@ def report_bundle(request: HttpRequest, case: Case, token: str) -> HttpResponseB
 @_private
 def recipients_csv(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
     """Who received the data, as the claimant may ask (GDPR Art. 19, second sentence)."""
-    if not hasattr(case, "release") or case.release.released_at is None:
+    if not findings_told(case) or not hasattr(case, "release") or case.release.released_at is None:
         raise Http404
     return csv_response(f"{case.number}-recipients", recipient_words.sheet_rows(case))
 

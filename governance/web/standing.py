@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from governance.clocks import LAWS, rows
 from governance.kinds import rule
 from governance.models import Case, Decision, Disposition, Plan, Recheck, Relation, Report, Status
-from governance.policies import Permission
+from governance.policies import TELLING, Permission, disposition_told, findings_told
 from governance.services import children
 from governance.transitions import TRANSITIONS
 from governance.web import case_words
@@ -29,6 +29,11 @@ def _privacy(case: Case) -> bool:
     return rule(case.kind).personal
 
 
+def _withheld() -> str:
+    """What stands in the place of findings until identity is proven."""
+    return _("What we find, or that we find nothing, is told only once it is shown that you are the person concerned.")
+
+
 def _planning(case: Case) -> Words:
     if case.plans.filter(state__in=[Plan.State.FAILED, Plan.State.INCONCLUSIVE]).exists():
         return (
@@ -39,6 +44,8 @@ def _planning(case: Case) -> Words:
 
 
 def _decision(case: Case) -> Words:
+    if not findings_told(case):
+        return _("Two people decide."), _withheld()
     hits = case.matches.count()
     if not hits:
         return _("We found no record that matches."), _("A second person confirms this.")
@@ -90,6 +97,8 @@ _OPEN: dict[Status, Callable[[Case], Words]] = {
 
 def _ended(case: Case) -> Words:
     """Headline and sentence of a closed case; where a report is signed, its own headline is the sentence."""
+    if not disposition_told(case):
+        return _("Your case is closed."), _withheld()
     report = report_of(case)
     said = f"{report.headline}." if report else ""
     limit = _("What is suppressed may be recoverable; the report says what was measured.")
@@ -117,7 +126,9 @@ def _ended(case: Case) -> Words:
 
 
 def report_of(case: Case) -> Report | None:
-    """The signed report, once there is one."""
+    """The signed report, once there is one and its findings may be told."""
+    if not findings_told(case):
+        return None
     return Report.objects.filter(case=case).first()
 
 
@@ -126,11 +137,15 @@ def words(case: Case) -> Words:
     status = S(case.status)
     if status == S.CLOSED or (status == S.NOTIFICATION and case.disposition == Disposition.WITHDRAWN):
         return _ended(case)
+    if status in TELLING and not findings_told(case):
+        return _decision(case)
     return _OPEN[status](case)
 
 
 def found(case: Case) -> list[str]:
     """What was found and decided. Decisions are told once both people have signed."""
+    if not findings_told(case):
+        return []
     return [*_decided(case), *_came_back(case)]
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from governance.kinds import rule
 from governance.models import Case, Channel, Disposition, LedgerOpening, Plan, Status
 from governance.notifications.languages import SOURCE
+from governance.policies import TELLING, disposition_told, findings_told
 
 S = Status
 
@@ -105,7 +106,8 @@ def way(case: Case) -> list[dict[str, Any]]:
     opened = case.channel == Channel.HOUSE
     first = _("We opened the case again") if opened else _("We received your request")
     steps = [_step("done", first, f"{day(case.received_on)}, {_CHANNELS[Channel(case.channel)]}")]
-    legs = (_FIRST, _proof(case), *_REST)
+    rest = _REST if findings_told(case) else tuple(leg for leg in _REST if not leg.of & TELLING)
+    legs = (_FIRST, _proof(case), *rest)
     moved, current = _moves(case), S(case.return_to or case.status)
     at = next((place for place, leg in enumerate(legs) if current in leg.of), len(legs))
     for place, leg in enumerate(legs):
@@ -141,8 +143,9 @@ def _now(case: Case, leg: Leg) -> dict[str, Any]:
 
 def _last(case: Case) -> list[dict[str, Any]]:
     if case.closed_at:
-        outcome = Disposition(case.disposition).label
-        return [_step("done", _("The case was closed"), f"{day(case.closed_at)}. {outcome}")]
+        told = disposition_told(case)
+        note = f"{day(case.closed_at)}. {Disposition(told).label}" if told else day(case.closed_at)
+        return [_step("done", _("The case was closed"), note)]
     if case.status == S.NOTIFICATION:
         return [_step("now", _("We write to you"))]
     return []

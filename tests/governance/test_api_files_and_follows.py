@@ -65,6 +65,10 @@ def test_the_private_link_tells_where_the_case_stands_and_no_name(client: Client
     assert (data["status"], data["disposition"], data["email_confirmed"], data["report"]) == ("received", "", False, "")
     assert "Ada" not in answer.content.decode() and "example.org" not in answer.content.decode()
     Case.objects.update(status=Status.CLOSED, disposition="no_data_found")
+    withheld = client.get(path).json()
+    assert (withheld["disposition"], withheld["findings_told"]) == ("", False)
+    case = Case.objects.get()
+    case.proofs.create(subject=case.claimant.subject, level=5, note="Known channel.")
     assert client.get(path).json()["disposition"] == "no_data_found"
 
 
