@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from unlearning_engine import runner
+from unlearning_engine import runner, storing
 from unlearning_engine.artifacts import ENVIRONMENT, Store
 from unlearning_engine.catalog import METHODS
 from unlearning_engine.contracts import EXIT_CODE, SCORE_CACHE, Outcome, Result
@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     lineage_cli.add(verbs)
     patch_cli.add(verbs)
     planner_cli.add(verbs)
+    storing.add(verbs)
     methods = verbs.add_parser("methods", help="list the unlearning methods and what each can promise")
     methods.add_argument("--json", action="store_true", help="as JSON")
     return top
@@ -81,6 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return lineage_cli.run(arguments)
     if arguments.verb == "patch":
         return patch_cli.run(arguments)
+    if arguments.verb == "put":
+        return storing.run(arguments)
     if arguments.verb == "plan":
         return planner_cli.run(arguments)
     if arguments.watch_stdin:

@@ -105,7 +105,7 @@ def _version_page(request: HttpRequest, public_id: uuid.UUID, revision: int) -> 
     return lineage_view.page(found, select.deletions(found.model))
 
 
-def _save(request: HttpRequest, form: Any) -> int:
+def save(request: HttpRequest, form: Any) -> int:
     """Save a valid form; the status of the page that shows its errors, or 0 when it was saved."""
     if not form.is_valid():
         return 422
@@ -123,7 +123,7 @@ def _save(request: HttpRequest, form: Any) -> int:
 def models_register(request: HttpRequest) -> HttpResponseBase:
     """Register stored weights as the next version of a model."""
     form = VersionForm(request.POST)
-    status = _save(request, form)
+    status = save(request, form)
     return _models_page(request, form, status) if status else redirect("models")
 
 
@@ -133,7 +133,7 @@ def _register_of_model(kind: type[Any]) -> Callable[..., HttpResponseBase]:
     def view(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
         found = _fetch_model(request, public_id)
         form = kind(found, request.POST)
-        status = _save(request, form)
+        status = save(request, form)
         return _model_page(request, found, form, status) if status else redirect("model", public_id=public_id)
 
     return view
@@ -166,7 +166,7 @@ def _datasets_page(request: HttpRequest, form: forms.Form | None = None, status:
 def datasets_register(request: HttpRequest) -> HttpResponseBase:
     """Register a stored JSONL dataset."""
     form = DatasetForm(request.POST)
-    status = _save(request, form)
+    status = save(request, form)
     return _datasets_page(request, form, status) if status else redirect("datasets")
 
 

@@ -89,6 +89,7 @@ DOORS: dict[str, Door] = {
     "case_lift_ask": Door(to=(P.HOLD,), args="case", post=True, decide=True),
     "case_lift": Door(to=(P.HOLD,), args="case", post=True, decide=True),
     "models": Door(to=(P.SEE_MODELS,)),
+    "register_guide": Door(to=(P.REGISTER_MODELS,)),
     "models_register": Door(to=(P.REGISTER_MODELS,), post=True),
     "model": Door(to=(P.SEE_MODELS,), args="model"),
     "version": Door(to=(P.SEE_MODELS,), args="version"),
