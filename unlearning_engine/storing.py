@@ -1,7 +1,7 @@
 """The sub-command `put`: a model's folder or a dataset into the artefact store, checked first. Standard library only.
 
-A dataset is kept as the JSONL that every verb reads: columns renamed as asked, ids made where there are none. The digest
-that it prints is the name by which everything else finds it.
+A dataset is kept as the JSONL that every verb reads: columns renamed as asked, ids made where there are none. The
+digest that it prints is the name by which everything else finds it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def add(verbs: Any) -> None:
     text = "Put a model's folder or a dataset into the artefact store, checked; prints the digest to register."
     put = verbs.add_parser("put", help=text, description=text)
     put.add_argument(
-        "path", metavar="PATH", help="folder of a model (config.json), or JSONL, Parquet or a dataset's folder"
+        "path", metavar="PATH", help="a model's folder (config.json), or JSONL, Parquet, a dataset's folder"
     )
     put.add_argument("--store", default="", metavar="URL", help=f"artefact store (default: ${ENVIRONMENT})")
     put.add_argument(
@@ -42,9 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         store = Store(arguments.store or os.environ.get(ENVIRONMENT, ""))
         path = Path(arguments.path)
-        told = (
-            put_model(path, store) if (path / "config.json").is_file() else put_dataset(path, store, arguments.columns)
-        )
+        is_model = (path / "config.json").is_file()
+        told = put_model(path, store) if is_model else put_dataset(path, store, arguments.columns)
     except EngineError as error:
         sys.stderr.write("".join(f"{message}\n" for message in error.messages))
         return BAD_INPUT if isinstance(error, ConfigError | DataError) else FAILED

@@ -179,7 +179,8 @@ def test_lines_are_judged_one_by_one(format: str, data: bytes, expected: list[st
 
 @pytest.mark.parametrize(
     "part",
-    [b"", b"\n\r\n \n{}\n", b"\xef\xbb\xbf{}\n\xef\xbb\xbf\n", b"\xff\xfe\n\xc3\n{}", "\u2028\n\u00a0\n{}\x85{}".encode(), b"[]\n1\nx"],
+    [b"", b"\n\r\n \n{}\n", b"\xef\xbb\xbf{}\n\xef\xbb\xbf\n", b"\xff\xfe\n\xc3\n{}",
+     "\u2028\n\u00a0\n{}\x85{}".encode(), b"[]\n1\nx"],
     ids=["empty", "blanks", "marks", "no UTF-8", "other blanks", "no objects"],
 )  # fmt: skip
 @pytest.mark.parametrize("format", ["jsonl", "csv"])
