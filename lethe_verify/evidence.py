@@ -12,6 +12,8 @@ from lethe_verify import jcs, merkle, note
 from lethe_verify.errors import Refused
 
 SCHEMA: Final = "lethe-evidence/1"
+#: Letters, statements and registers: they rest on no run.
+PAPER: Final = "lethe-paper/1"
 HEX64 = re.compile(r"[0-9a-f]{64}")
 _LEAF: Final = {
     "at": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
@@ -51,11 +53,11 @@ def read(data: bytes) -> dict[str, Any]:
     """The document from its canonical bytes, with every digest in it that can be computed again."""
     document = jcs.parse(data, "The evidence document")
     try:
-        if document["schema"] != SCHEMA:
+        if document["schema"] not in (SCHEMA, PAPER):
             raise Refused(
                 "evidence", f"The evidence is of a kind that this version does not know: {document['schema']}."
             )
-        policy, attempts = document["policy"], document["attempts"]
+        policy, attempts = _judged(document)
         texts = [(policy["text"], policy["digest"])] if policy else []
         texts += [(one["config"], one["config_digest"]) for one in attempts]
         if any(digest(said.encode()) != told for said, told in texts):
@@ -69,6 +71,15 @@ def read(data: bytes) -> dict[str, Any]:
     return document
 
 
+def _judged(document: dict[str, Any]) -> tuple[Any, Any]:
+    """The policy and the attempts; a paper that has either is none of ours."""
+    if document["schema"] == PAPER:
+        if "policy" in document or "attempts" in document:
+            raise Refused("evidence", "The evidence mixes two kinds of document.")
+        return None, []
+    return document["policy"], document["attempts"]
+
+
 def check_ledger(document: dict[str, Any], key: str = "") -> Proved:
     """The proofs inside of the document: it, and the thresholds that it names, are entries of the ledger."""
     if not isinstance(document["ledger"], dict):
@@ -78,7 +89,7 @@ def check_ledger(document: dict[str, Any], key: str = "") -> Proved:
     if not any(one.action == "evidence.recorded" and one.body.get("evidence") == core for one in proved.entries):
         raise Refused("ledger", "No entry of the ledger commits to this evidence.")
     known = {one.index: one.body for one in proved.entries}
-    for one in document["attempts"]:
+    for one in _judged(document)[1]:
         body = known.get(one["thresholds_recorded"]["index"])
         if body is None or one["policy_digest"] not in body.values():
             raise Refused("ledger", "The ledger does not hold the thresholds that the evidence says were fixed before.")

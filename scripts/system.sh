@@ -19,6 +19,7 @@ LIBRARIES=$(PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null || true)
 has_library() { case "$LIBRARIES" in *"$1"*) true ;; *) false ;; esac; }
 has_command() { command -v "$1"; }
 has_fonts() { [ -n "$(fc-list 2>/dev/null | head -n 1)" ]; }
+has_east_asian_font() { [ -n "$(fc-list 'Droid Sans Fallback' 2>/dev/null)" ]; }
 has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
 has_jaxb() { compgen -G '/usr/share/java/jaxb-*.jar'; }
 has_java() { command -v java && command -v javac; }
@@ -34,6 +35,7 @@ check_runtime_libraries() {
     need libharfbuzz-subset0 "HarfBuzz subset (without it reports are not reproducible)" has_library libharfbuzz-subset.so.0
     need fontconfig "fontconfig" has_command fc-list
     need fonts-dejavu-core "at least one font" has_fonts
+    need fonts-droid-fallback "the letters of East Asia in reports" has_east_asian_font
 }
 
 check_test_tools() {

@@ -17,7 +17,8 @@ from pikepdf import Array, Dictionary, Name, String
 
 from governance.evidence import rendering, schema
 from governance.evidence.errors import RenderError
-from governance.evidence.report import context
+from governance.evidence.glyphs import printable
+from governance.evidence.report_kinds import KINDS, kind_of
 
 FIELD: Final = "Seal"
 ATTACHMENT: Final = "evidence.json"
@@ -50,15 +51,25 @@ def render(evidence: bytes) -> bytes:
         DocumentError: the evidence is not a valid document. RenderError: it could not be set faithfully.
     """
     document = schema.parse(evidence)
+    kind = KINDS[kind_of(document)]
     with translation.override(document["report"]["language"]):
-        source = rendering.page("report/report.html", context(document, schema.digest(evidence)))
-    style = (rendering.TEMPLATES / "report" / "report.css").read_text()
+        source = rendering.page(kind.template, kind.context(document, schema.digest(evidence)))
+        style = _style(document, right_to_left=translation.get_language_bidi())
+    source = printable(source)
     laid_out = rendering.lay_out(source, style, variant=VARIANT)
     rect, page = _seal_place(laid_out)
     data = rendering.write(
         laid_out, identifier=identifier(evidence), variant=VARIANT, attachments=[_attachment(evidence, document)]
     )
     return add_seal_field(data, page=page, rect=rect, label=f"Digital seal of {document['report']['issuer']}")
+
+
+def _style(document: dict[str, Any], *, right_to_left: bool) -> str:
+    letter = document["report"].get("size") == "Letter"
+    names = ["report.css", *(["rtl.css"] if right_to_left else [])]
+    if letter:
+        names.append("letter-size-rtl.css" if right_to_left else "letter-size.css")
+    return "\n".join((rendering.TEMPLATES / "report" / name).read_text() for name in names)
 
 
 def identifier(evidence: bytes) -> bytes:

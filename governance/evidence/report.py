@@ -6,63 +6,39 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from typing import Any
 
-from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.evidence import error_rates, figures, schema, wording
 from governance.evidence import outcomes as outcomes_said
 from governance.evidence.figures import percent
+from governance.evidence.printing import common, day, grouped, moment, short
+from governance.evidence.printing import ledger as ledger_of
 from governance.evidence.sentences import statement
 
 Document = Mapping[str, Any]
 #: Characters of "Asked" and "Done" above which the first page runs over; what follows then needs no page of its own.
-FIRST_PAGE = 950
+FIRST_PAGE = {"A4": 950, "Letter": 500}
 #: Titles of the claimant's works on the first page; the evidence has all.
 NAMED = 4
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-def day(text: str) -> str:
-    """`2 November 2026` from a date or a time."""
-    return format_date(date.fromisoformat(text[:10]), "j F Y")
-
-
-def moment(text: str, pattern: str = "j F Y, H:i") -> str:
-    """`2 November 2026, 08:51 UTC`."""
-    return format_date(datetime.fromisoformat(text).astimezone(UTC), pattern) + " UTC"
-
-
-def grouped(text: str) -> str:
-    """The hex digits of a digest in groups of eight, so that two people can compare it aloud."""
-    digits = text.rpartition(":")[2]
-    return " ".join(digits[i : i + 8] for i in range(0, len(digits), 8))
-
-
-def short(text: str) -> str:
-    """The first and last eight hex digits; the full digest stands on the last page."""
-    digits = text.rpartition(":")[2]
-    return f"{digits[:4]} {digits[4:8]} … {digits[-8:-4]} {digits[-4:]}"
 
 
 def context(document: Document, evidence_digest: str) -> dict[str, Any]:
     """Everything that the template prints. `evidence_digest` is `sha256:<hex>` of the attached file."""
     final = schema.final_attempt(document)
     return {
-        "document": document,
-        "report": document["report"],
+        **common(document, evidence_digest),
         "case": document["case"],
         "said": statement(schema.facts(document)),
         "glyph": figures.glyph(schema.facts(document).verdict),
-        "issued": moment(document["report"]["issued_at"]),
         "received": day(document["case"]["received_on"]),
         "confidence": f"{schema.confidence(document):.0%}",
         "asked": _asked(document),
         "done": _done(document),
-        "crowded": sum(map(len, [*_asked(document), *_done(document)])) > FIRST_PAGE,
+        "crowded": sum(map(len, [*_asked(document), *_done(document)])) > FIRST_PAGE[size_of(document)],
         "found": _found(final, schema.confidence(document)),
         "rates": _rates(document),
         "attempts": [_attempt(one, final) for one in document["attempts"]],
@@ -77,10 +53,46 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "recipients": [{**one, "told": moment(one["told_at"]) if one["told_at"] else "", "got": day(one["received_on"])}
                        for one in document["recipients"]],
         "digests": _digests(document, evidence_digest),
-        "ledger": _ledger(document),
         "policy": document["policy"] and {**document["policy"], "when": moment(document["policy"]["recorded"]["at"])},
-        "versions": [*sorted(document["software"].items()), *((name, "") for name in sorted(document["fonts"]))],
+        "clocks": [_clock(one, document) for one in document["case"].get("clocks", ())],
+        "under_policy": under_policy(document),
     }  # fmt: skip
+
+
+def size_of(document: Document) -> str:
+    """The sheet: A4, or Letter where that is asked for."""
+    return str(document["report"].get("size", "A4"))
+
+
+def under_policy(document: Document) -> bool:
+    """Whether no law is cited that demands what was asked: an opt-out is then done under the house's own policy."""
+    laws = document["case"]["laws"]
+    if any("policy_only" in law for law in laws):
+        return all(law.get("policy_only") for law in laws)
+    return bool(document["case"]["kind"] == "copyright")
+
+
+def _clock(one: Mapping[str, Any], document: Document) -> dict[str, Any]:
+    """A clock of the case: its dates, what moved them, and whether this report came inside."""
+    last = one["extended_due"] or one["due"]
+    moved = []
+    if one["extended_due"]:
+        moved.append(_("extended from %(day)s: %(why)s") % {"day": day(one["due"]), "why": one["extended_why"] or "–"})
+    if one["pauses"]:
+        moved.append(
+            ngettext("paused once, %(days)d days", "paused %(n)d times, %(days)d days together", one["pauses"])
+            % {"n": one["pauses"], "days": one["paused_days"]}
+        )
+    if one["ended_because"]:
+        moved.append(_("ended: %(why)s") % {"why": one["ended_because"]})
+    inside = document["report"]["issued_at"][:10] <= last
+    return {
+        "law": one["law"],
+        "received": day(one["received_on"]),
+        "due": day(last),
+        "moved": "; ".join(moved),
+        "kept": _("inside the clock") if inside else _("late"),
+    }
 
 
 def _asked(document: Document) -> list[str]:
@@ -264,7 +276,7 @@ def _identity(document: Document, evidence_digest: str) -> list[tuple[str, str]]
         rows.append((_("Lineage"), _("before %(before)s, now %(after)s") % words))
     rows.append((_("Evidence"), f"sha256 {short(evidence_digest)}"))
     if document["ledger"]:
-        ledger = _ledger(document)
+        ledger = ledger_of(document)
         rows.append((_("Ledger"), _("entry %(index)d of %(size)d") % ledger if ledger else ""))
     return rows
 
@@ -276,9 +288,21 @@ def _matching(document: Document) -> dict[str, Any]:
     return {
         **counts,
         "searched": document["matching"]["searched"],
+        "data_sets": document["matching"].get("data_sets", []),
+        "near": counts_near(document),
         "methods": "; ".join(f"{wording.match_words(m)}: {n}" for m, n in sorted(methods.items())),
         "grounds": "; ".join(f"{ground}: {n}" for ground, n in sorted(grounds.items())),
     }
+
+
+def counts_near(document: Document) -> str:
+    """The lowest and highest similarity of what was matched without being a copy; empty where nothing was."""
+    scores = [one["score"] for one in document["matching"]["records"] if one["score"] not in (None, 1.0)]
+    return (
+        _("similarity %(low)s to %(high)s") % {"low": f"{min(scores):.2f}", "high": f"{max(scores):.2f}"}
+        if scores
+        else ""
+    )
 
 
 def _disposal(one: Mapping[str, Any]) -> dict[str, str]:
@@ -309,16 +333,3 @@ def _digests(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
         if one["verification"]:
             rows.append((_("Plan %(n)d, verification") % {"n": one["number"]}, one["verification"]["document_digest"]))
     return [(label, grouped(value)) for label, value in rows]
-
-
-def _ledger(document: Document) -> dict[str, Any] | None:
-    ledger = document["ledger"]
-    if not ledger:
-        return None
-    entries = [entry["leaf"] for entry in ledger["entries"]]
-    own = next(leaf for leaf in entries if leaf["action"] == schema.EVIDENCE_ACTION)
-    origin, size, root = ledger["checkpoint"].split("\n")[:3]
-    return {
-        "index": own["index"], "size": int(size), "origin": origin, "root": root, "key": ledger["verifier_key"],
-        "entries": [{**leaf, "when": moment(leaf["at"])} for leaf in entries],
-    }  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import jsonschema
 
+from governance.evidence import paper_schema
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import ContradictionError, DocumentError, ProofError
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
@@ -56,10 +57,13 @@ def validate(document: Document) -> None:
     Raises:
         DocumentError: with one message per problem, each with its place.
     """
-    errors = sorted(_validator().iter_errors(dict(document)), key=lambda e: list(map(str, e.absolute_path)))
+    paper = document.get("schema") == paper_schema.SCHEMA
+    validator = paper_schema.validator() if paper else _validator()
+    errors = sorted(validator.iter_errors(dict(document)), key=lambda e: list(map(str, e.absolute_path)))
     problems = [f"evidence.{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
     if not problems:
-        problems = [f"evidence.{text}" for text in _incoherent(document)]
+        found = _incoherent_paper(document) if paper else _incoherent(document)
+        problems = [f"evidence.{text}" for text in found]
     if problems:
         raise DocumentError(problems)
 
@@ -162,6 +166,11 @@ def confidence(document: Document) -> float:
     return float(value) if isinstance(value, int | float) and 0 < value < 1 else 0.95
 
 
+def _incoherent_paper(document: Document) -> Iterator[str]:
+    yield from paper_schema.incoherent(document)
+    yield from _incoherent_ledger(document)
+
+
 def _incoherent(document: Document) -> Iterator[str]:
     yield from _incoherent_case(document)
     yield from _incoherent_attempts(document)
@@ -175,6 +184,8 @@ def _incoherent(document: Document) -> Iterator[str]:
 
 def _incoherent_case(document: Document) -> Iterator[str]:
     case, matching = document["case"], document["matching"]
+    if document["report"].get("kind") == "no_data" and case["disposition"] != "no_data_found":
+        yield f"report.kind: no_data, but the case is {case['disposition']}"
     if case["items"] and document["report"]["audience"] != "claimant":
         yield "case.items: titles are the claimant's own and go into the claimant's report only"
     if len(case["items"]) > case["items_count"]:
@@ -310,4 +321,4 @@ def verify_ledger(document: Document, verifier_key: str | None = None) -> int:
 
 def _recorded(document: Document) -> dict[int, str]:
     """Index of the entry that recorded thresholds -> digest of the policy that it must hold."""
-    return {one["thresholds_recorded"]["index"]: one["policy_digest"] for one in document["attempts"]}
+    return {one["thresholds_recorded"]["index"]: one["policy_digest"] for one in document.get("attempts", ())}

@@ -60,7 +60,7 @@ def test_every_font_file_is_there_with_its_licence():
     for face in FACES:
         source = re.search(r'url\("\.\./(fonts/[^"]+)"\)', face)
         assert source and (ROOT / "static" / source[1]).is_file()
-    assert len(list((ROOT / "static/fonts").glob("LICENSE-*.txt"))) == 3
+    assert len(list((ROOT / "static/fonts").glob("LICENSE-*.txt"))) == 4
 
 
 @pytest.mark.parametrize("name", ["static/css/tokens.css", "templates/report/report.css", "templates/report/stamp.css"])

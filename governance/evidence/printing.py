@@ -1,0 +1,77 @@
+"""How dates, digests and names are printed; the parts that every kind of report has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from django.utils.dateformat import format as format_date
+from django.utils.formats import get_format
+from django.utils.translation import get_language, get_language_bidi
+
+from governance.evidence import schema, seal_class
+
+Document = Mapping[str, Any]
+_ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+
+
+def _form() -> str:
+    return "j F Y" if (get_language() or "en").startswith("en") else str(get_format("DATE_FORMAT"))
+
+
+def day(text: str) -> str:
+    """`2 November 2026` from a date or a time, in the language of the page."""
+    return format_date(date.fromisoformat(text[:10]), _form())
+
+
+def moment(text: str, pattern: str = "") -> str:
+    """`2 November 2026, 08:51 UTC`."""
+    return format_date(datetime.fromisoformat(text).astimezone(UTC), pattern or f"{_form()}, H:i") + " UTC"
+
+
+def grouped(text: str) -> str:
+    """The hex digits of a digest in groups of eight, so that two people can compare it aloud."""
+    digits = text.rpartition(":")[2]
+    return " ".join(digits[i : i + 8] for i in range(0, len(digits), 8))
+
+
+def short(text: str) -> str:
+    """The first and last eight hex digits; the full digest stands on the last page."""
+    digits = text.rpartition(":")[2]
+    return f"{digits[:4]} {digits[4:8]} … {digits[-8:-4]} {digits[-4:]}"
+
+
+def apart(text: object) -> str:
+    """A name or number within a sentence: where the sentence runs from the right, kept in an order of its own."""
+    return f"{_ISOLATE}{text}{_END}" if get_language_bidi() else str(text)
+
+
+def ledger(document: Document) -> dict[str, Any] | None:
+    """The document's own entry in the ledger and the entries that it rests on."""
+    found = document["ledger"]
+    if not found:
+        return None
+    entries = [entry["leaf"] for entry in found["entries"]]
+    own = next(leaf for leaf in entries if leaf["action"] == schema.EVIDENCE_ACTION)
+    origin, size, root = found["checkpoint"].split("\n")[:3]
+    return {
+        "index": own["index"], "size": int(size), "origin": origin, "root": root, "key": found["verifier_key"],
+        "entries": [{**leaf, "when": moment(leaf["at"])} for leaf in entries],
+    }  # fmt: skip
+
+
+def common(document: Document, evidence_digest: str) -> dict[str, Any]:
+    """What the frame of every kind prints."""
+    report = document["report"]
+    return {
+        "document": document,
+        "report": report,
+        "right_to_left": get_language_bidi(),
+        "issued": moment(report["issued_at"]),
+        "evidence_digest": grouped(evidence_digest),
+        "core_digest": grouped(schema.core_digest(document)),
+        "ledger": ledger(document),
+        "seal_words": seal_class.words(report["seal"]) if report.get("seal") else [],
+        "versions": [*sorted(document["software"].items()), *((name, "") for name in sorted(document["fonts"]))],
+    }

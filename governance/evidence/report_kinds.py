@@ -1,0 +1,46 @@
+"""Every kind of report: what it is printed from, its template, the prefix of its number.
+
+One way for all: a document (`schema`) becomes a context, a page, a PDF (`pdf.render`), a sealed file (`seal.seal`). A
+new kind is a row here, a template, and, where it is about no case, a part of `paper-1.schema.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from governance.evidence import certificate, letter_paper, register_paper, report, statement_paper
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportKind:
+    """`context` takes the document and the digest of its bytes. `translated`: in its reader's language."""
+
+    template: str
+    prefix: str
+    context: Callable[[Document, str], dict[str, Any]]
+    translated: bool = False
+
+
+KINDS: Mapping[str, ReportKind] = MappingProxyType(
+    {
+        "compliance": ReportKind(template="report/report.html", prefix="LR", context=report.context),
+        "no_data": ReportKind(template="report/no_data.html", prefix="LR", context=report.context),
+        "certificate": ReportKind(
+            template="report/certificate.html", prefix="LC", context=certificate.context, translated=True
+        ),
+        "letter": ReportKind(template="report/letter.html", prefix="LL", context=letter_paper.context, translated=True),
+        "statement": ReportKind(template="report/statement.html", prefix="LS", context=statement_paper.context),
+        "register": ReportKind(template="report/register.html", prefix="LA", context=register_paper.context),
+    }
+)
+SIZES = ("A4", "Letter")
+
+
+def kind_of(document: Document) -> str:
+    """The kind that a document is printed as; a document from before there were kinds is a compliance report."""
+    return str(document["report"].get("kind", "compliance"))

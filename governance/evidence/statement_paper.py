@@ -1,0 +1,155 @@
+"""The statement of compliance of a period: its figures in words, tables and a chart, and what they do not say."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django.utils.dateformat import format as format_date
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from governance.evidence import statement_words
+from governance.evidence.figures import percent, picture
+from governance.evidence.printing import common, day, moment
+
+#: Figures of the first page, in this order; all others follow in the table.
+FIRST = ("received", "closed", "kept", "missed", "answer_median", "answer_p90", "proof_median", "open", "late")
+Figure = Mapping[str, Any]
+
+
+def context(document: Mapping[str, Any], evidence_digest: str) -> dict[str, Any]:
+    """What `report/statement.html` prints."""
+    content = document["content"]
+    found = {one["code"]: one for one in content["figures"]}
+    titles = {one["key"]: one["title"] for one in content["regimes"]}
+    drawn = [_table(one, titles) for one in content["tables"] if one["code"] not in ("weeks", "laws")]
+    laws = next((_table(one, titles) for one in content["tables"] if one["code"] == "laws"), None)
+    weeks = next((one for one in content["tables"] if one["code"] == "weeks" and one["rows"]), None)
+    return {
+        **common(document, evidence_digest),
+        "content": content,
+        "period": period_words(content["start"], content["end"]),
+        "start": day(content["start"]),
+        "end": day(content["end"]),
+        "counted": moment(content["counted_at"]),
+        "headline": _headline(found),
+        "first": [_figure(found[code]) for code in FIRST if code in found],
+        "all": [_figure(one) for one in content["figures"]],
+        "laws": laws,
+        "tables": drawn,
+        "weeks": _weeks(weeks) if weeks else None,
+    }
+
+
+def period_words(start: str, end: str) -> str:
+    """`3rd quarter of 2026`, or the days where they are no quarter."""
+    first, last = date.fromisoformat(start), date.fromisoformat(end)
+    whole = last.day == calendar.monthrange(last.year, last.month)[1] and first.day == 1 and first.year == last.year
+    if whole and first.month % 3 == 1 and last.month == first.month + 2:
+        names = (_("First quarter"), _("Second quarter"), _("Third quarter"), _("Fourth quarter"))
+        return _("%(quarter)s of %(year)d") % {"quarter": names[first.month // 3], "year": first.year}
+    return _("%(start)s to %(end)s") % {"start": day(start), "end": day(end)}
+
+
+def _headline(found: Mapping[str, Figure]) -> str:
+    kept = found.get("kept")
+    if not kept or kept["value"] is None or not kept["of"]:
+        return _("No request was answered in this time")
+    if kept["value"] == kept["of"]:
+        return _("Every one of the %(n)d requests answered was answered inside its clock") % {"n": kept["of"]}
+    late = kept["of"] - kept["value"]
+    return _("%(late)d of the %(n)d requests answered were answered late") % {"late": late, "n": kept["of"]}
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def _figure(one: Figure) -> dict[str, str]:
+    unit = statement_words.unit(one["unit"])
+    value = f"{_number(one['value'])} {unit}".strip() if one["value"] is not None else _("nothing to measure")
+    notes = []
+    if one["of"] and one["unit"] != "days" and one["value"] is not None:
+        notes.append(_("of %(n)s, %(share)s") % {"n": _number(one["of"]), "share": percent(one["value"] / one["of"])})
+    elif one["of"]:
+        notes.append(_("n = %(n)s") % {"n": _number(one["of"])})
+    if one["low"] is not None and one["high"] is not None:
+        notes.append(_("between %(low)s and %(high)s") % {"low": _number(one["low"]), "high": _number(one["high"])})
+    if one["estimate"]:
+        notes.append(_("an estimate"))
+    return {
+        "label": statement_words.figure(one["code"]),
+        "value": value,
+        "number": _number(one["value"]),
+        "unit": unit,
+        "note": ", ".join(notes),
+        "before": _number(one["before"]),
+    }
+
+
+def _table(one: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "title": statement_words.table(one["code"]),
+        "first": statement_words.first_column(one["code"]),
+        "columns": [statement_words.column(code) for code in one["columns"]],
+        "rows": [
+            {
+                "key": titles.get(row["key"]) or statement_words.key(row["key"]),
+                "cells": list(map(_number, row["values"])),
+            }
+            for row in one["rows"]
+        ],
+    }
+
+
+def _weeks(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Requests received and answered by week, as bars side by side with the numbers in a sentence."""
+    places = {code: place for place, code in enumerate(one["columns"])}
+    pairs = [
+        (row["key"], row["values"][places["received"]] or 0, row["values"][places["closed"]] or 0)
+        for row in one["rows"]
+    ]
+    return {"picture": _bars(pairs), "first": day(pairs[0][0]), "last": day(pairs[-1][0])}
+
+
+def _bars(pairs: list[tuple[str, float, float]], width: int = 640, height: int = 130) -> SafeString:
+    top = max(1.0, *(max(a, b) for _week, a, b in pairs))
+    step = (width - 30) / len(pairs)
+    scale = (height - 34) / top
+    bars = format_html_join(
+        "",
+        '<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>',
+        (
+            (f"{30 + i * step + offset * step * 0.42:.1f}", f"{height - 18 - value * scale:.1f}", f"{step * 0.36:.1f}",
+             f"{value * scale:.1f}", colour)
+            for i, (_week, a, b) in enumerate(pairs)
+            for offset, value, colour in ((0, a, "#111C1B"), (1, b, "#7FB2B6"))
+        ),
+    )  # fmt: skip
+    said = _("Received and answered by week: %(pairs)s") % {
+        "pairs": "; ".join(f"{week}: {_number(a)}, {_number(b)}" for week, a, b in pairs)
+    }
+    labels = format_html_join(
+        "",
+        '<text x="{}" y="{}" font-size="11" fill="#3E4B48" font-family="IBM Plex Sans">{}</text>',
+        (
+            (f"{30 + i * step:.1f}", height - 4, format_date(date.fromisoformat(week), "j M"))
+            for i, (week, _a, _b) in enumerate(pairs)
+            if i % max(1, len(pairs) // 7) == 0
+        ),
+    )
+    return picture(
+        format_html(
+            '<svg width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" aria-label="{said}"><text x="0" y="12" '
+            'font-size="11" fill="#3E4B48" font-family="IBM Plex Sans">{top}</text><path d="M30 {base}H{w}" '
+            'stroke="#111C1B" stroke-width="1"/>{bars}{labels}</svg>',
+            w=width, h=height, said=said, top=_number(top), base=height - 17.5, bars=bars, labels=labels,
+        ),
+        css="bars",
+    )  # fmt: skip
