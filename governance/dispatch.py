@@ -129,6 +129,7 @@ HOUSE_JOBS = {
     "verify": "default",
     "notify": "default",
     "report": "signing",
+    "attest": "signing",
 }
 ENGINE_TASK = "engine.run"
 HOUSE_TASK = "governance.run_job"

@@ -242,6 +242,8 @@ LEDGER_ORIGIN = env.text("LETHE_LEDGER_ORIGIN", "lethe.localhost/ledger")
 LEDGER_VERIFIER = Path(env.text("LETHE_LEDGER_VERIFIER", str(HOME / "ledger.vkey")))
 #: Whether everybody may read the leaves (commitments, kinds of action, times); the hashes above them are public anyway.
 LEDGER_ENTRIES = env.flag("LETHE_LEDGER_ENTRIES", default=True)
+#: Public key of the statements about models, beside the certificate.
+MODEL_VERIFIER = Path(env.text("LETHE_MODEL_VERIFIER", str(HOME / "models.pub.pem")))
 #: Where the seal's key lies: a file (for development), a token, a key service. PIN and credentials: the signer alone.
 SEAL_KIND = env.choice("LETHE_SEAL", ("file", "pkcs11", "kms"))
 PKCS11_MODULE = env.text("LETHE_PKCS11_MODULE")

@@ -7,6 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from governance.services import (
+    attestations,
     auditor_bundles,
     batches,
     containment,
@@ -41,6 +42,7 @@ HOUSE: dict[str, jobs.Handler] = {
     "verify": verification.verification_start,
     "report": reporting.report_write,
     "notify": notification.case_close,
+    attestations.KIND: attestations.attestation_make,
 }
 DONE: dict[str, jobs.Handler] = {
     "engine.match": matching.matching_finish,
@@ -98,7 +100,7 @@ def worker_seen(name: str, queues: list[str], every: float, machine: dict[str, A
 def sweep_jobs() -> int:
     """Lost messages, lost workers; earlier cases that a later version has yet to be asked about."""
     swept = batches.batches_sweep() + jobs.jobs_sweep(then=FAILED) + containment.sweep() + recipients.notices_sweep()
-    return swept + regressions.rechecks_plan() + regressions.recheck_next()
+    return swept + regressions.rechecks_plan() + regressions.recheck_next() + attestations.attestations_sweep()
 
 
 @shared_task(name="governance.send_messages")

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lethe_verify import bundle
+from lethe_verify import bundle, statements
 from lethe_verify.errors import Refused
 from lethe_verify.judge import Known, judge
 from lethe_verify.trust import Trust, TrustError, load
@@ -31,14 +31,18 @@ never from the file that you check."""
 def main(arguments: list[str] | None = None) -> int:
     """Read, judge, tell."""
     parser = argparse.ArgumentParser(
-        prog="lethe_verify", description="Check a sealed report or bundle, offline.", epilog=EPILOG,
+        prog="lethe_verify", epilog=EPILOG,
+        description="Check a sealed report, a bundle, or statements about a model, offline.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("file", type=Path, help="the PDF or the bundle (ZIP)")
+    parser.add_argument("file", type=Path, help="the PDF, the bundle (ZIP) or a folder of statements about a model")
     parser.add_argument("--trust", metavar="FILE|FINGERPRINT", action="append", default=[],
                         help="whose seal and whose time stamps you believe; may be given several times")  # fmt: skip
     parser.add_argument(
         "--at", type=_day, metavar="DATE", help="judge as if on this day (2036-01-31); today without it"
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="the model or patch that a folder of statements is of"
     )
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint of the ledger that you kept")
     parser.add_argument("--consistency", type=Path, metavar="FILE", help="the issuer's proof between the checkpoints")
@@ -48,13 +52,18 @@ def main(arguments: list[str] | None = None) -> int:
         trust = Trust()
         for given in chosen.trust:
             trust |= load(given)
+        if chosen.file.is_dir():
+            return _told(statements.judge(chosen.file, trust, model=chosen.model), chosen.json)
         data = read(chosen.file, bundle.MAX)
         known = _known(chosen.checkpoint, chosen.consistency)
     except (OSError, TrustError, Refused, UnicodeDecodeError) as error:
         sys.stderr.write(f"lethe_verify: {error}\n")
         return 2
-    verdict = judge(data, trust, known=known, at=chosen.at)
-    sys.stdout.write(json.dumps(verdict.to_json(), indent=1) + "\n" if chosen.json else words(verdict))
+    return _told(judge(data, trust, known=known, at=chosen.at), chosen.json)
+
+
+def _told(verdict: Verdict, as_json: bool) -> int:
+    sys.stdout.write(json.dumps(verdict.to_json(), indent=1) + "\n" if as_json else words(verdict))
     return EXIT[verdict.outcome]
 
 
@@ -87,7 +96,8 @@ def words(verdict: Verdict) -> str:
         if texts:
             lines += [f"{head}:", *(f"  - {text}" for text in texts), ""]
     facts = {
-        "Report": verdict.report.get("number", ""), "Issuer, as it says": verdict.report.get("issuer", ""),
+        "Report" if verdict.kind != "statements" else "Model": verdict.report.get("number", ""),
+        "Issuer, as it says": verdict.report.get("issuer", ""),
         "Sealed, by its own clock": verdict.sealed_at, "Sealed at the latest, by time stamp": verdict.stamped_at,
         "SHA-256 of the file": verdict.sha256,
         "Fingerprint of the seal": verdict.fingerprint, "Key of the ledger": verdict.ledger_key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ from lethe_verify.errors import Refused
 
 FORMATS = ("lethe-trust/1", "lethe-trust/2")
 #: What each form may say. What is not known here may be a warning: it is not passed over.
-MEMBERS = {"format", "seals", "ledgers", "time_authorities", "ended"}
+MEMBERS = {"format", "seals", "ledgers", "time_authorities", "ended", "models", "feeds"}
 #: Why a seal ended: given up in order, or its key may be in other hands.
 REASONS = ("retired", "compromised")
 MAX = 1024 * 1024
+_PUBLIC = re.compile(r"-----BEGIN PUBLIC KEY-----\s(.+?)-----END PUBLIC KEY-----", re.S)
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s(.+?)-----END CERTIFICATE-----", re.S)
 
 
@@ -46,6 +48,7 @@ class Trust:
         roots: their certificates (DER), where given whole.
         own: those of them that are the issuer's own: they prove nothing to others.
         ended: fingerprint of a seal -> since when, and why, it is used no more.
+        models: fingerprints of the keys that sign statements about models.
     """
 
     seals: frozenset[str] = field(default=frozenset())
@@ -54,6 +57,7 @@ class Trust:
     roots: tuple[bytes, ...] = ()
     own: frozenset[str] = field(default=frozenset())
     ended: dict[str, Ended] = field(default_factory=dict)
+    models: frozenset[str] = field(default=frozenset())
 
     def __or__(self, other: Trust) -> Trust:
         """Both. Where both know that a seal ended, the worse of the two counts."""
@@ -62,7 +66,7 @@ class Trust:
             known = ended.get(name, one)
             ended[name] = Ended(min(known.at, one.at), min(known.reason, one.reason))
         return Trust(self.seals | other.seals, self.ledgers | other.ledgers, self.authorities | other.authorities,
-                     (*self.roots, *other.roots), self.own | other.own, ended)  # fmt: skip
+                     (*self.roots, *other.roots), self.own | other.own, ended, self.models | other.models)  # fmt: skip
 
 
 def fingerprint(text: str) -> str:
@@ -89,6 +93,8 @@ def load(given: str) -> Trust:
 
 def read(text: str) -> Trust:
     """From the text of a trust file, certificates or fingerprints (one a line, `#` for remarks)."""
+    if "-----BEGIN PUBLIC KEY-----" in text:
+        return Trust(models=frozenset(_key(found) for found in _PUBLIC.findall(text)))
     if "-----BEGIN" in text:
         together = Trust()
         for found in _PEM.findall(text):
@@ -104,8 +110,15 @@ def read(text: str) -> Trust:
 
 
 def _pins(found: list[str]) -> Trust:
-    """A fingerprint is of a seal or of an authority; no certificate is fit for both (see `cms.holder_of`)."""
-    return Trust(frozenset(found), authorities=frozenset(found))
+    """A fingerprint is of a seal, of an authority or of a key; nothing is fit for two of them (see `cms.holder_of`)."""
+    return Trust(frozenset(found), authorities=frozenset(found), models=frozenset(found))
+
+
+def _key(encoded: str) -> str:
+    try:
+        return hashlib.sha256(base64.b64decode("".join(encoded.split()), validate=True)).hexdigest()
+    except binascii.Error as error:
+        raise TrustError(f"the key cannot be read ({error})") from error
 
 
 def _document(document: dict[str, Any]) -> Trust:
@@ -129,7 +142,8 @@ def _document(document: dict[str, Any]) -> Trust:
         if moment.tzinfo is None:
             raise TrustError(f"{entry['at']!r} has no time zone")
         ended[fingerprint(entry["seal"])] = Ended(moment, entry["reason"])
-    return together | Trust(ended=ended)
+    models = frozenset(fingerprint(one) for one in document.get("models", []))
+    return together | Trust(ended=ended, models=models)
 
 
 def _parsed(raw: bytes) -> x509.Certificate:

@@ -72,9 +72,10 @@ def consistency_file(*, old: int, new: int, proof: list[bytes]) -> bytes:
     return canonical({"format": CONSISTENCY, "old": old, "new": new, "proof": [node.hex() for node in proof]})
 
 
-def trust_file(*, seal: str, ledger: str) -> bytes:
-    """What a stranger takes from outside: fingerprint of the seal and verifier key of the ledger."""
-    return canonical({"format": TRUST, "seals": [seal], "ledgers": [ledger]})
+def trust_file(*, seal: str, ledger: str, models: list[str], feeds: list[str]) -> bytes:
+    """What a stranger takes from outside: fingerprint of the seal, verifier key of the ledger, fingerprints of the keys
+    of statements about models, and keys of the feeds (base64)."""
+    return canonical({"format": TRUST, "seals": [seal], "ledgers": [ledger], "models": models, "feeds": feeds})
 
 
 def pack(*, readme: bytes, pdf: bytes, evidence: bytes, ledger: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from governance.models.abuse import AbuseFinding
 from governance.models.agent import Agent, AgentCase, ApiKey, Batch, BatchItem, BatchPart, Mandate, StoredAnswer
+from governance.models.attestation import AttestationSet
 from governance.models.case import (
     Capacity,
     Case,
@@ -53,6 +54,7 @@ from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
+    "AttestationSet",
     "CaseFact",
     "StatementMail",
     "Tally",

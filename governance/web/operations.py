@@ -21,7 +21,16 @@ from governance.selectors import catalogue as select
 from governance.selectors import jobs as select_jobs
 from governance.selectors import queue_forecast
 from governance.services import jobs as job_service
-from governance.web import containment, job_compare, job_curves, job_view, lineage_view, register_view, worker_view
+from governance.web import (
+    containment,
+    job_compare,
+    job_curves,
+    job_view,
+    lineage_view,
+    register_view,
+    statement_pages,
+    worker_view,
+)
 from governance.web.guards import staff
 from governance.web.register_forms import DatasetForm, DeploymentForm, RecipientForm, VersionForm
 from governance.web.sheets import csv_response
@@ -102,7 +111,7 @@ def _version_page(request: HttpRequest, public_id: uuid.UUID, revision: int) -> 
         found = select.version_get(Actor.of(request.user), public_id, revision)
     except ModelVersion.DoesNotExist as error:
         raise Http404 from error
-    return lineage_view.page(found, select.deletions(found.model))
+    return {**lineage_view.page(found, select.deletions(found.model)), **statement_pages.part(found)}
 
 
 def save(request: HttpRequest, form: Any) -> int:

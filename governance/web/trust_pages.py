@@ -12,10 +12,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from governance.evidence import bundle, tiles
+from governance.evidence import bundle, dsse, tiles
 from governance.evidence.errors import SealError
 from governance.evidence.identity import certificate_fingerprint
-from governance.services import bundles, checkpoints
+from governance.services import bundles, checkpoints, opt_out_feed
 from governance.web.limits import limited
 
 #: Longer than any ledger's size.
@@ -26,12 +26,14 @@ _TILE = re.compile(r"((?:x[0-9]{3}/){0,4}[0-9]{3})(?:\.p/([1-9][0-9]?|1[0-9]{2}|
 
 @require_safe
 def trust(request: HttpRequest) -> HttpResponseBase:
-    """Fingerprint of our seal and key of our ledger, in the form that `lethe_verify --trust` reads."""
+    """Our seal, and the keys of ledger, feeds and statements about models, as `lethe_verify --trust` reads them."""
     try:
         seal, key = certificate_fingerprint(settings.SEAL_CERTIFICATE), settings.LEDGER_VERIFIER.read_text().strip()
     except (SealError, OSError) as error:
         raise Http404 from error
-    return _answer(bundle.trust_file(seal=seal, ledger=key), "application/json")
+    models = [dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())] if settings.MODEL_VERIFIER.exists() else []
+    feeds = [opt_out_feed.public_key()]
+    return _answer(bundle.trust_file(seal=seal, ledger=key, models=models, feeds=feeds), "application/json")
 
 
 @require_safe

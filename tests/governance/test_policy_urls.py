@@ -13,7 +13,19 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from governance import urls
-from governance.models import AuditorBundle, Erasure, Job, LedgerEntry, Patch, Release, Report, Role, Status, User
+from governance.models import (
+    AttestationSet,
+    AuditorBundle,
+    Erasure,
+    Job,
+    LedgerEntry,
+    Patch,
+    Release,
+    Report,
+    Role,
+    Status,
+    User,
+)
 from governance.policies import GRANTS, Actor, Permission
 from governance.services import fingerprints, orders, organisation
 from governance.services.jobs import job_fail
@@ -93,6 +105,7 @@ DOORS: dict[str, Door] = {
     "models_register": Door(to=(P.REGISTER_MODELS,), post=True),
     "model": Door(to=(P.SEE_MODELS,), args="model"),
     "version": Door(to=(P.SEE_MODELS,), args="version"),
+    "version_statements": Door(to=(P.SEE_MODELS,), args="statements"),
     "version_cost": Door(to=(P.SEE_MODELS,), args="version"),
     "model_place": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
     "model_recipient": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
@@ -179,6 +192,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
     fingerprints.filter_list_make(actor=people[Role.LEGAL])
     order = orders.withdrawal_propose(version=released, reason="Nothing is left to try.", actor=Actor.system("test"))
     assert order
+    statements = AttestationSet.objects.create(version=released, job=job, artifact=put_lineage()["lineage"])
     signed = Release.objects.create(case=file_case(), version=released)
     patch = Patch.objects.create(release=signed, job=job)
     erasure = Erasure.objects.create(claimant=case.claimant, mode="people", due_on=case.received_on, rule="house")
@@ -195,6 +209,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "case": [case.public_id],
         "model": [released.model.public_id],
         "version": [released.model.public_id, released.revision],
+        "statements": [released.model.public_id, released.revision, statements.pk],
         "dataset": [catalogue["data"].public_id],
         "policy": [proposal.version],
         "job": [job.pk],

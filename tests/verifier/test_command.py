@@ -30,7 +30,8 @@ def files(tmp_path: Path) -> dict[str, str]:
     one = genuine()
     wanted = {"report.pdf": one.pdf, "bundle.zip": one.bundle, "forged.zip": forged().bundle,
               "seal.pem": sealed().key.certificate.public_bytes(Encoding.PEM),
-              "trust.json": bundle.trust_file(seal=one.fingerprint, ledger=one.ledger_key)}  # fmt: skip
+              "trust.json": bundle.trust_file(seal=one.fingerprint, ledger=one.ledger_key, models=[], feeds=[]),
+              }  # fmt: skip
     for name, data in wanted.items():
         (tmp_path / name).write_bytes(data)
     return {name: str(tmp_path / name) for name in wanted}

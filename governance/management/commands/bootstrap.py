@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from governance.evidence import dsse
 from governance.evidence.checkpoint import verifier_key
 from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
 from governance.secrets import home
@@ -39,7 +40,8 @@ def told() -> list[str]:
     return [
         f"Fingerprint of the seal: sha256:{certificate_fingerprint(settings.SEAL_CERTIFICATE)}",
         f"Key of the ledger: {settings.LEDGER_VERIFIER.read_text().strip()}",
-        f"Strangers find both at {settings.BASE_URL}/verify/ and {settings.BASE_URL}/.well-known/lethe-trust.json",
+        f"Key of statements about models: sha256:{dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())}",
+        f"Strangers find them at {settings.BASE_URL}/verify/ and {settings.BASE_URL}/.well-known/lethe-trust.json",
     ]
 
 
@@ -57,3 +59,7 @@ def make_seal(folder: Path) -> None:
         settings.LEDGER_VERIFIER.write_text(
             verifier_key(settings.LEDGER_ORIGIN, ledger_key(folder).public_key()) + "\n"
         )
+    if not (folder / dsse.KEY_FILE).exists():
+        dsse.create_key(folder)
+    if not settings.MODEL_VERIFIER.exists():
+        settings.MODEL_VERIFIER.write_bytes(dsse.public_pem(dsse.FileSigner(folder).public_key))
