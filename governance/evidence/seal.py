@@ -109,12 +109,10 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
             signer=HouseSigner(key),
             timestamper=in_one_form(authority.timestamper) if authority else None,
             stamp_style=StaticStampStyle(
-                border_width=0,
-                background=ImportedPdfPage(str(stamp)),
-                background_opacity=1,
+                border_width=0, background=ImportedPdfPage(str(stamp)), background_opacity=1,
                 background_layout=_whole_field(),
             ),
-        )
+        )  # fmt: skip
         try:
             sealed: bytes = signer.sign_pdf(
                 IncrementalPdfFileWriter(io.BytesIO(base)),
