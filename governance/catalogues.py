@@ -19,7 +19,7 @@ from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 from governance.secrets import BASE_DIR
 
 LOCALES = BASE_DIR / "locale"
-_WEB = ("claimant", "claimant_files", "filing", "filing_words", "forms", "kind_forms", "languages", "limits",
+_WEB = ("about", "claimant", "claimant_files", "filing", "filing_words", "forms", "kind_forms", "languages", "limits",
         "proof_pages", "proof_words", "standing", "steps", "uploads", "verify", "way", "work_forms",
         "work_lists")  # fmt: skip
 #: Python files whose texts stand on everybody's pages.
@@ -27,6 +27,7 @@ PUBLIC = (
     *(f"governance/web/{name}.py" for name in _WEB),
     "governance/validators.py",
     "governance/registry_numbers.py",
+    "governance/glossary.py",
     "governance/templatetags/scales.py",
 )
 #: Texts of files that serve staff too: only these of them are public.

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from governance.api import urls as api
 from governance.models import Kind
 from governance.web import (
+    about,
     administration,
     auditor,
     batch_progress,
@@ -46,6 +47,7 @@ public: list[URLPattern | URLResolver] = [
     path("draft/<slug:token>/save/", filing.save, name="draft_save"),
     path("draft/<slug:token>/discard/", filing.discard, name="draft_discard"),
     path("draft/<slug:token>/<slug:name>/", filing.step, name="draft_step"),
+    path("unlearning/", about.about, name="about"),
     path("receipt/", claimant.receipt, name="receipt"),
     path("confirm/<slug:token>/", claimant.confirm, name="confirm"),
     path("status/<slug:token>/", claimant.status, name="status"),

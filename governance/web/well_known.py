@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from governance.selectors import organisation
 from governance.services import opt_out_feed
 from governance.web.limits import limited
+from governance.web.reserving import reserved
 
 #: A statement on security contacts ends, so that an old one is not trusted (RFC 9116, 2.5.5).
 SECURITY_DAYS = 90
@@ -23,10 +24,6 @@ PRIVATE = ("/status/", "/confirm/", "/receipt/")
 
 def _text(text: str) -> HttpResponse:
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
-
-
-def _reserved() -> bool:
-    return bool(settings.SITE_TRAINING == "reserved")
 
 
 @require_safe
@@ -48,7 +45,7 @@ def security(request: HttpRequest) -> HttpResponseBase:
 def tdmrep(request: HttpRequest) -> HttpResponseBase:
     """What we reserve in our own pages (TDMRep), with the way to the policy in words."""
     policy = settings.TDM_POLICY or settings.BASE_URL + reverse("ai_txt")
-    rule = {"location": "/", "tdm-reservation": int(_reserved()), "tdm-policy": policy}
+    rule = {"location": "/", "tdm-reservation": int(reserved()), "tdm-policy": policy}
     return JsonResponse([rule], safe=False)
 
 
@@ -59,8 +56,8 @@ def ai_txt(request: HttpRequest) -> HttpResponseBase:
         "# What may be done with the pages of this site. Opt-outs of others that we read:",
         f"# {settings.BASE_URL}{reverse('opt_out_feed')}",
         "User-Agent: *",
-        "Disallow: /" if _reserved() else "Allow: /",
-        f"Training: {'deny' if _reserved() else 'allow'}",
+        "Disallow: /" if reserved() else "Allow: /",
+        f"Training: {'deny' if reserved() else 'allow'}",
         *([f"Contact: {organisation.current().contact}"] if organisation.current().contact else []),
     ]
     return _text("\n".join(" ".join(line.split()) for line in lines) + "\n")
@@ -68,9 +65,9 @@ def ai_txt(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponseBase:
-    """Private links are not for crawlers; the rest may be fetched, and what may be done with it is said (AIPREF)."""
-    said = f"train-ai={'n' if _reserved() else 'y'}"
-    lines = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE), f"Content-Usage: / {said}"]
+    """Private links are not for crawlers; the rest may be fetched, and what may be done with it is said."""
+    said = f"ai-train={'no' if reserved() else 'yes'}"
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in PRIVATE), f"Content-Signal: {said}"]
     return _text("\n".join(lines) + "\n")
 
 

@@ -99,7 +99,8 @@ def test_our_own_files_say_what_our_adapters_read(client: Client, settings: Any,
         answer = client.get(path)
         assert answer.status_code == 200, path
         files[path] = Answer(url=f"https://house.example{path}", status=200, headers=(), body=answer.content)
-    page = Answer(url="https://house.example/opt-out/", status=200, headers=(), body=b"")
+    told = tuple(client.get("/opt-out/").headers.items())
+    page = Answer(url="https://house.example/opt-out/", status=200, headers=told, body=b"")
     findings = read(Site(page=page, files=files))
     assert overall(findings)[Use.TRAIN] == stance
     assert {one.standard for one in findings} >= {"AIPREF", "TDMRep", "ai.txt"}
