@@ -22,6 +22,11 @@ app.conf.beat_schedule = {
     "watch deadlines": {"task": "governance.watch_deadlines", "schedule": 3600.0},
     "read reservations again": {"task": "governance.recheck_reservations", "schedule": 900.0},
     "discard auditors' bundles": {"task": "governance.discard_bundles", "schedule": 3600.0},
+    "sign the ledger": {
+        "task": "governance.sign_ledger",
+        "schedule": 60.0,
+        "options": {"queue": app.conf.lethe_queues["signing"], "expires": 60.0},
+    },
     "dispose of old weights": {"task": "governance.dispose", "schedule": 3600.0},
 }
 app.autodiscover_tasks(["governance"])

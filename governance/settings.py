@@ -257,6 +257,10 @@ if SEAL_KIND == "pkcs11" and not (PKCS11_MODULE and PKCS11_TOKEN):
     raise ImproperlyConfigured("LETHE_SEAL=pkcs11 needs LETHE_PKCS11_MODULE and LETHE_PKCS11_TOKEN.")
 if SEAL_KIND == "kms" and not KMS_REGION:
     raise ImproperlyConfigured("LETHE_SEAL=kms needs LETHE_KMS_REGION.")
+#: Who outside of the house signs our checkpoints: verifier key and address, one witness a line, in the file named.
+WITNESSES = env.file_text("LETHE_WITNESSES")
+#: How many of them a report's bundle waits for.
+WITNESS_QUORUM = env.number("LETHE_WITNESS_QUORUM", 0)
 TSA_URL = env.text("LETHE_TSA_URL")
 #: PEM file with the root certificates under which the authority's answers are trusted.
 TSA_ROOTS = env.text("LETHE_TSA_ROOTS")

@@ -32,6 +32,7 @@ from governance.services import (
     uploads,
     verification,
     webhooks,
+    witnesses,
     workers,
 )
 
@@ -151,3 +152,9 @@ def run_batch(pk: int) -> None:
 def discard_bundles() -> int:
     """Auditors' bundles whose days are over."""
     return auditor_bundles.bundles_discard()
+
+
+@shared_task(name="governance.sign_ledger")
+def sign_ledger() -> list[str]:
+    """A checkpoint of what was added, its outside time, and the witnesses' signatures; what went wrong."""
+    return witnesses.ledger_sign()

@@ -104,7 +104,7 @@ def check_entries(ledger: dict[str, Any], key: str = "") -> Proved:
             raise Refused("ledger_key", "The checkpoint is by another key than the ledger's that is trusted.")
         if not isinstance(entries, list) or not 0 < len(entries) <= MAX_ENTRIES:
             raise Refused("ledger", "The ledger's entries are missing.")
-        checkpoint = note.verify(ledger["checkpoint"], used)
+        checkpoint = note.verify(ledger["checkpoint"], used, ledger.get("witnesses", ()))
         return Proved(used, checkpoint, tuple(_entry(one, checkpoint) for one in entries))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Refused("ledger", "A proof from the ledger has not the form that it should have.") from error

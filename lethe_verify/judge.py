@@ -14,7 +14,9 @@ from lethe_verify.trust import Trust
 from lethe_verify.verdict import Finding, Outcome, Verdict
 
 MAX_PDF: Final = bundle.LIMITS[bundle.REPORT]
-BUNDLE: Final = "lethe-bundle/1"
+#: The forms of bundles, and the members of each one's ledger file.
+_MEMBERS: Final = {"format", "verifier_key", "checkpoint", "entries", "consistency"}
+BUNDLES: Final = {"lethe-bundle/1": _MEMBERS, "lethe-bundle/2": {*_MEMBERS, "witnesses"}}
 CONSISTENCY: Final = "lethe-consistency/1"
 #: What reading hostile bytes may raise beside `Refused`. Each means that the file is not what was sealed.
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
@@ -70,7 +72,9 @@ def _whole(verdict: Verdict, trust: Trust) -> None:
 
 
 def _report(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
-    return _pdf(data, verdict, trust, at)[0]
+    proved = _pdf(data, verdict, trust, at)[0]
+    _witnessed(verdict, proved, trust)
+    return proved
 
 
 def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evidence.Proved, bytes]:
@@ -98,8 +102,6 @@ def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evi
     size = proved.checkpoint.size
     verdict.proved("ledger", f"The evidence and its thresholds are entries of a ledger of {size} entries.")
     when.judge(verdict, sealed, trust, at)
-    text = "No witness outside of the issuer signed the checkpoint: the ledger is whole, but there may be a second one."
-    verdict.open("witness", f"{text} Keep this checkpoint and compare it with a later one.")
     verdict.open("truth", "The measurements are the issuer's own: a seal proves who states them.")
     return proved, sealed.evidence
 
@@ -109,7 +111,7 @@ def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> eviden
     files = bundle.read(data)
     inner, inside = _pdf(files[bundle.REPORT], verdict, trust, at)
     ledger = jcs.parse(files[bundle.LEDGER], "The bundle's ledger file")
-    if set(ledger) != {"format", "verifier_key", "checkpoint", "entries", "consistency"} or ledger["format"] != BUNDLE:
+    if set(ledger) != BUNDLES.get(str(ledger.get("format"))):
         raise Refused("bundle", "The bundle is of a kind that this version does not know.")
     if inside != files[bundle.EVIDENCE]:
         raise Refused("bundle", "The evidence beside the report is not the one inside of it.")
@@ -120,7 +122,28 @@ def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> eviden
     _grew(inner.checkpoint, proved.checkpoint, proof)
     verdict.proved("consistency", f"Between evidence and bundle the ledger only grew, from {inner.checkpoint.size} to "
                                   f"{proved.checkpoint.size} entries.")  # fmt: skip
+    _witnessed(verdict, proved, trust)
     return proved
+
+
+def _witnessed(verdict: Verdict, proved: evidence.Proved, trust: Trust) -> None:
+    """Who outside of the issuer saw this checkpoint: a second ledger would have to be shown to none of them."""
+    believed = [one for one in proved.checkpoint.seen if one.witness in trust.witnesses]
+    if len(believed) < trust.quorum:
+        raise Refused("witness", f"You demand {trust.quorum} of your witnesses; {len(believed)} of them signed.")
+    for one in believed:
+        name, day = one.witness.split("+", 1)[0], datetime.fromtimestamp(one.at, UTC).isoformat()
+        verdict.proved("witness", f"The witness {name}, whose key you trust, saw this ledger on {day}, and that it "
+                                  f"only grew since it saw it first.")  # fmt: skip
+    if believed:
+        return
+    if proved.checkpoint.seen:
+        names = ", ".join(one.witness.split("+", 1)[0] for one in proved.checkpoint.seen)
+        text = f"The checkpoint is signed by {names}, of whom you named no key as trusted: anybody can be a witness."
+    else:
+        text = "No witness outside of the issuer signed the checkpoint."
+    verdict.open("witness", f"{text} The ledger is whole, but there may be a second one. Keep this checkpoint and "
+                            f"compare it with a later one.")  # fmt: skip
 
 
 def _entry_of_file(files: dict[str, bytes], proved: evidence.Proved) -> None:
@@ -140,7 +163,7 @@ def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None) -> No
     if known is None:
         verdict.open("earlier", "No earlier checkpoint was given to compare the ledger with.")
         return
-    earlier = note.verify(known.checkpoint, proved.key)
+    earlier = note.verify(known.checkpoint, proved.key, strict=False)
     proof: list[bytes] = []
     if known.consistency:
         given: dict[str, Any] = jcs.parse(known.consistency, "The proof of consistency")

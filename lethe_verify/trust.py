@@ -17,7 +17,7 @@ from lethe_verify.errors import Refused
 
 FORMATS = ("lethe-trust/1", "lethe-trust/2")
 #: What each form may say. What is not known here may be a warning: it is not passed over.
-MEMBERS = {"format", "seals", "ledgers", "time_authorities", "ended", "models", "feeds"}
+MEMBERS = {"format", "seals", "ledgers", "time_authorities", "ended", "models", "feeds", "witnesses", "quorum"}
 #: Why a seal ended: given up in order, or its key may be in other hands.
 REASONS = ("retired", "compromised")
 MAX = 1024 * 1024
@@ -47,6 +47,8 @@ class Trust:
         authorities: fingerprints of roots (or certificates) of time stamp authorities.
         roots: their certificates (DER), where given whole.
         own: those of them that are the issuer's own: they prove nothing to others.
+        witnesses: verifier keys of witnesses outside of the issuer.
+        quorum: how many of them must have signed the checkpoint of a bundle; fewer are refused.
         ended: fingerprint of a seal -> since when, and why, it is used no more.
         models: fingerprints of the keys that sign statements about models.
     """
@@ -58,6 +60,8 @@ class Trust:
     own: frozenset[str] = field(default=frozenset())
     ended: dict[str, Ended] = field(default_factory=dict)
     models: frozenset[str] = field(default=frozenset())
+    witnesses: frozenset[str] = field(default=frozenset())
+    quorum: int = 0
 
     def __or__(self, other: Trust) -> Trust:
         """Both. Where both know that a seal ended, the worse of the two counts."""
@@ -66,7 +70,8 @@ class Trust:
             known = ended.get(name, one)
             ended[name] = Ended(min(known.at, one.at), min(known.reason, one.reason))
         return Trust(self.seals | other.seals, self.ledgers | other.ledgers, self.authorities | other.authorities,
-                     (*self.roots, *other.roots), self.own | other.own, ended, self.models | other.models)  # fmt: skip
+                     (*self.roots, *other.roots), self.own | other.own, ended, self.models | other.models,
+                     self.witnesses | other.witnesses, max(self.quorum, other.quorum))  # fmt: skip
 
 
 def fingerprint(text: str) -> str:
@@ -103,6 +108,8 @@ def read(text: str) -> Trust:
     if text.lstrip().startswith("{"):
         try:
             return _document(json.loads(text))
+        except Refused as error:
+            raise TrustError(f"the trust file cannot be read ({error})") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrustError(f"the trust file cannot be read ({error})") from error
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
@@ -130,6 +137,12 @@ def _document(document: dict[str, Any]) -> Trust:
                      frozenset(str(one) for one in document["ledgers"]))  # fmt: skip
     for one in together.ledgers:
         note.key(one)
+    witnesses, quorum = frozenset(str(one) for one in document.get("witnesses", [])), document.get("quorum", 0)
+    for one in witnesses:
+        note.key(one, note.WITNESS)
+    if type(quorum) is not int or not 0 <= quorum <= len(witnesses):
+        raise TrustError(f"the quorum {quorum!r} is not a number from 0 to {len(witnesses)}, the witnesses named")
+    together |= Trust(witnesses=witnesses, quorum=quorum)
     for entry in document.get("time_authorities", []):
         raw = base64.b64decode(entry["certificate"], validate=True)
         found = frozenset({_parsed(raw).fingerprint})

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from governance.evidence.leaf import canonical
 
-FORMAT: Final = "lethe-bundle/1"
+FORMAT: Final = "lethe-bundle/2"
+#: Without witnesses; those that were made so stay good.
+FIRST_FORMAT: Final = "lethe-bundle/1"
 CONSISTENCY: Final = "lethe-consistency/1"
-TRUST: Final = "lethe-trust/1"
+TRUST: Final = "lethe-trust/2"
 SEALED_ACTION: Final = "report.sealed"
 #: Of every entry, so that the same files give the same bytes.
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -54,8 +56,18 @@ def readme(document: Mapping[str, Any]) -> bytes:
     return _README.format(number=report["number"], issuer=report["issuer"], trust_at=trust_at).encode()
 
 
-def ledger_file(*, verifier_key: str, checkpoint: str, entry: Mapping[str, Any], consistency: list[bytes]) -> bytes:
-    """`ledger.json`: the entry `report.sealed`, and the proof from the evidence's checkpoint to this one."""
+def ledger_file(
+    *,
+    verifier_key: str,
+    checkpoint: str,
+    entry: Mapping[str, Any],
+    consistency: list[bytes],
+    witnesses: Sequence[str] = (),
+) -> bytes:
+    """`ledger.json`: the entry `report.sealed`, and the proof from the evidence's checkpoint to this one.
+
+    `witnesses` are the verifier keys of those whose lines stand under the checkpoint, in their order.
+    """
     return canonical(
         {
             "format": FORMAT,
@@ -63,6 +75,7 @@ def ledger_file(*, verifier_key: str, checkpoint: str, entry: Mapping[str, Any],
             "checkpoint": checkpoint,
             "entries": [dict(entry)],
             "consistency": [node.hex() for node in consistency],
+            "witnesses": list(witnesses),
         }
     )
 
@@ -72,10 +85,13 @@ def consistency_file(*, old: int, new: int, proof: list[bytes]) -> bytes:
     return canonical({"format": CONSISTENCY, "old": old, "new": new, "proof": [node.hex() for node in proof]})
 
 
-def trust_file(*, seal: str, ledger: str, models: list[str], feeds: list[str]) -> bytes:
-    """What a stranger takes from outside: fingerprint of the seal, verifier key of the ledger, fingerprints of the keys
-    of statements about models, and keys of the feeds (base64)."""
-    return canonical({"format": TRUST, "seals": [seal], "ledgers": [ledger], "models": models, "feeds": feeds})
+def trust_file(
+    *, seal: str, ledger: str, models: Sequence[str] = (), feeds: Sequence[str] = (), witnesses: Sequence[str] = ()
+) -> bytes:
+    """What a stranger takes from outside: fingerprint of the seal, verifier keys of the ledger and of its witnesses,
+    fingerprints of the keys of statements about models, and keys of the feeds (base64)."""
+    return canonical({"format": TRUST, "seals": [seal], "ledgers": [ledger], "models": list(models),
+                      "feeds": list(feeds), "witnesses": list(witnesses)})  # fmt: skip
 
 
 def pack(*, readme: bytes, pdf: bytes, evidence: bytes, ledger: bytes) -> bytes:

@@ -7,7 +7,7 @@ import json
 import zipfile
 from typing import Any, Final
 
-from governance.evidence import bundle
+from governance.evidence import bundle, cosignature
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import DocumentError, ProofError
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
@@ -53,10 +53,13 @@ def check_files(files: dict[str, bytes], evidence: dict[str, Any], ledger_key: s
         raise ProofError("The evidence beside the report is not the one inside of it.")
     try:
         told = json.loads(files["ledger.json"])
-        if canonical(told) != files["ledger.json"] or told["format"] != bundle.FORMAT or len(told) != 5:
+        witnesses = told["witnesses"] if told["format"] == bundle.FORMAT else []
+        known = told["format"] in (bundle.FORMAT, bundle.FIRST_FORMAT)
+        if canonical(told) != files["ledger.json"] or not known or len(told) != 5 + ("witnesses" in told):
             raise DocumentError("The bundle's proofs have not the form of ours.")
         [entry] = told["entries"]
         checkpoint = verify_checkpoint(told["checkpoint"], ledger_key)
+        cosignature.verify_all(told["checkpoint"], witnesses)
         leaf, proof = parse_leaf(entry["leaf"]), [bytes.fromhex(node) for node in entry["proof"]]
         verify_inclusion(leaf=leaf_hash(leaf.to_bytes()), index=leaf.index, size=checkpoint.size, proof=proof,
                          root=checkpoint.root)  # fmt: skip

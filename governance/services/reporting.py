@@ -8,14 +8,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from governance import dispatch
+from governance.errors import Unfit
 from governance.evidence import bundle, ledger, pdf, schema, seal, sentences
 from governance.lifecycle import advance
-from governance.models import Case, Job, LedgerOpening, Report, Status
+from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, Status
 from governance.policies import Actor
-from governance.services import checkpoints, dossier, seals
+from governance.services import checkpoints, dossier, seals, witnesses
 
 SYSTEM = Actor.system("reporting")
 
@@ -65,14 +67,20 @@ def _sealed(case: Case) -> Report:
 def _bundle_proofs(report: Report) -> bytes:
     """The proof of the report's own entry, and that the ledger only grew since its evidence was entered."""
     opening = LedgerOpening.objects.get(case=report.case, entry__action=bundle.SEALED_ACTION, body__pdf=report.pdf)
-    proofs = _proofs([opening.entry_id])
+    signed = checkpoints.checkpoint_make()
+    problems = witnesses.witnesses_ask(signed)
+    seen = list(signed.cosignatures.all())
+    if len(seen) < settings.WITNESS_QUORUM:
+        waiting = f"{len(seen)} of {settings.WITNESS_QUORUM} witnesses signed; try again when they answer."
+        raise Unfit([waiting, *problems])
     told = schema.parse(dispatch.read_bytes(report.evidence))["ledger"]["checkpoint"]
-    old, new = (int(note.split("\n")[1]) for note in (told, proofs["checkpoint"]))
+    proofs = _proofs([opening.entry_id], signed)
     return bundle.ledger_file(
         verifier_key=proofs["verifier_key"],
-        checkpoint=proofs["checkpoint"],
+        checkpoint=checkpoints.cosigned(signed),
         entry=proofs["entries"][0],
-        consistency=ledger.tree(new).consistency_proof(old),
+        consistency=ledger.tree(signed.size).consistency_proof(int(told.split("\n")[1])),
+        witnesses=[one.witness for one in seen],
     )
 
 
@@ -85,13 +93,12 @@ def _evidence(case: Case) -> bytes:
             action=schema.EVIDENCE_ACTION, actor=SYSTEM, case=case, body={"evidence": schema.core_digest(document)}
         )
     rests_on = [attempt["thresholds_recorded"]["index"] for attempt in document["attempts"]]
-    document["ledger"] = _proofs([*rests_on, entry.index])
+    document["ledger"] = _proofs([*rests_on, entry.index], checkpoints.checkpoint_make())
     return schema.build(document)
 
 
-def _proofs(indexes: list[int]) -> dict[str, Any]:
-    """A checkpoint over the ledger as it is, and each entry with its opening and inclusion proof."""
-    signed = checkpoints.checkpoint_make()
+def _proofs(indexes: list[int], signed: LedgerCheckpoint) -> dict[str, Any]:
+    """A checkpoint of the ledger, and each entry with its opening and inclusion proof."""
     tree = ledger.tree(signed.size)
     openings = LedgerOpening.objects.select_related("entry").filter(entry_id__in=indexes).order_by("entry_id")
     return {

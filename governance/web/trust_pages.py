@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 from governance.evidence import bundle, dsse, tiles
 from governance.evidence.errors import SealError
 from governance.evidence.identity import certificate_fingerprint
-from governance.services import bundles, checkpoints, opt_out_feed
+from governance.models import LedgerCheckpoint
+from governance.services import bundles, checkpoints, opt_out_feed, witnesses
 from governance.web.limits import limited
 
 #: Longer than any ledger's size.
@@ -32,8 +33,9 @@ def trust(request: HttpRequest) -> HttpResponseBase:
     except (SealError, OSError) as error:
         raise Http404 from error
     models = [dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())] if settings.MODEL_VERIFIER.exists() else []
-    feeds = [opt_out_feed.public_key()]
-    return _answer(bundle.trust_file(seal=seal, ledger=key, models=models, feeds=feeds), "application/json")
+    feeds, seen_by = [opt_out_feed.public_key()], [one.key for one in witnesses.configured()]
+    told = bundle.trust_file(seal=seal, ledger=key, models=models, feeds=feeds, witnesses=seen_by)
+    return _answer(told, "application/json")
 
 
 @require_safe
@@ -45,6 +47,28 @@ def checkpoint(request: HttpRequest) -> HttpResponseBase:
     response = _answer(checkpoints.cosigned(signed).encode(), "text/plain; charset=utf-8")
     response["Cache-Control"] = "public, max-age=5"
     return response
+
+
+@require_safe
+def checkpoint_of(request: HttpRequest, size: int) -> HttpResponseBase:
+    """The checkpoint of so many entries, with its cosignatures."""
+    return _answer(checkpoints.cosigned(_signed(size)).encode(), "text/plain; charset=utf-8")
+
+
+@require_safe
+def checkpoint_time(request: HttpRequest, size: int) -> HttpResponseBase:
+    """When an outside authority saw that checkpoint: an RFC 3161 token over the note as the ledger alone signed it."""
+    token = bytes(_signed(size).time)
+    if not token:
+        raise Http404
+    return _answer(token, "application/timestamp-token")
+
+
+def _signed(size: int) -> LedgerCheckpoint:
+    found = checkpoints.last_signed(size) if size < 10**DIGITS else None
+    if found is None or found.size != size:
+        raise Http404
+    return found
 
 
 @require_safe
@@ -95,6 +119,8 @@ def _answer(data: bytes, kind: str) -> HttpResponse:
 patterns: list[URLPattern] = [
     path(".well-known/lethe-trust.json", trust, name="trust"),
     path("ledger/checkpoint", checkpoint, name="ledger_checkpoint"),
+    path("ledger/checkpoint/<int:size>", checkpoint_of, name="ledger_checkpoint_of"),
+    path("ledger/checkpoint/<int:size>.tst", checkpoint_time, name="ledger_checkpoint_time"),
     path("ledger/tile/<str:level>/<path:number>", tile, name="ledger_tile"),
     path("ledger/consistency.json", consistency, name="ledger_consistency"),
 ]

@@ -15,7 +15,6 @@ from django.test.utils import CaptureQueriesContext
 
 from governance.errors import Unfit
 from governance.evidence import checkpoint, leaf, ledger, merkle, tiles
-from governance.management.commands.bootstrap import make_seal
 from governance.models import LedgerCheckpoint, LedgerEntry, LedgerTile
 from governance.models.triggers import drop
 from governance.policies import Actor
@@ -44,14 +43,6 @@ def filled(count: int) -> merkle.Tree:
     for end in range(tiles.WIDTH, count + 1, tiles.WIDTH):
         tiles.complete(end - 1)
     return merkle.Tree(merkle.leaf_hash(one) for one in data)
-
-
-@pytest.fixture
-def keys(settings: Any, tmp_path: Path) -> Path:
-    settings.SEAL_FOLDER, settings.LEDGER_VERIFIER = str(tmp_path), tmp_path / "ledger.vkey"
-    settings.SEAL_CERTIFICATE = tmp_path / "seal.crt.pem"
-    make_seal(tmp_path)
-    return tmp_path
 
 
 def test_it_agrees_with_the_definition_at_every_size_around_a_tile() -> None:
@@ -89,14 +80,14 @@ def test_an_entry_that_completes_a_tile_writes_it() -> None:
     assert bytes(row.root) == whole.root() and bytes(row.hashes)[-32:] == bytes(entry.hash)
 
 
-def test_a_stranger_builds_the_signed_root_again_from_tiles_and_entries(client: Client, keys: Path) -> None:
+def test_a_stranger_builds_the_signed_root_again_from_tiles_and_entries(client: Client, house: Path) -> None:
     assert client.get("/ledger/checkpoint").status_code == client.get("/ledger/tile/0/000").status_code == 404
     filled(600)
     checkpoints.checkpoint_make()
     write(1)
     answer = client.get("/ledger/checkpoint")
     assert answer["Content-Type"] == "text/plain; charset=utf-8"
-    told = checkpoint.verify_checkpoint(answer.content.decode(), (keys / "ledger.vkey").read_text().strip())
+    told = checkpoint.verify_checkpoint(answer.content.decode(), (house / "ledger.vkey").read_text().strip())
     assert told.size == 600
     hashes = b""
     for path in ("000", "001", "002.p/88"):
@@ -116,7 +107,7 @@ def test_a_stranger_builds_the_signed_root_again_from_tiles_and_entries(client: 
         assert client.get(f"/ledger/tile/{path}").status_code == 404, path
 
 
-def test_a_house_that_shows_no_entries_still_shows_the_tree(client: Client, keys: Path, settings: Any) -> None:
+def test_a_house_that_shows_no_entries_still_shows_the_tree(client: Client, house: Path, settings: Any) -> None:
     write(3)
     checkpoints.checkpoint_make()
     settings.LEDGER_ENTRIES = False
@@ -124,7 +115,7 @@ def test_a_house_that_shows_no_entries_still_shows_the_tree(client: Client, keys
     assert len(client.get("/ledger/tile/0/000.p/3").content) == 96
 
 
-def test_what_is_not_durable_is_not_signed(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_durable_is_not_signed(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(1)
     assert checkpoints.commits_are_durable() == ""
     monkeypatch.setattr(checkpoints, "commits_are_durable", lambda: "synchronous_commit=on")
@@ -133,7 +124,7 @@ def test_what_is_not_durable_is_not_signed(keys: Path, monkeypatch: pytest.Monke
     assert not LedgerCheckpoint.objects.exists()
 
 
-def test_a_rewritten_ledger_gets_no_signature(keys: Path) -> None:
+def test_a_rewritten_ledger_gets_no_signature(house: Path) -> None:
     write(5)
     first = checkpoints.checkpoint_make()
     assert checkpoints.checkpoint_make() == first

@@ -17,6 +17,8 @@ from governance.evidence import bundle, identity, pdf, schema, seal
 from governance.evidence.checkpoint import make_checkpoint, verifier_key
 from governance.evidence.leaf import Leaf, commit_body
 from governance.evidence.merkle import Tree, leaf_hash
+from lethe_witness.__main__ import State, Witness
+from lethe_witness.__main__ import verifier_key as witness_key
 from tests.governance import evidence_example as make
 from tests.governance.evidence_sealed import sealed
 
@@ -48,6 +50,14 @@ class Example:
         return make_checkpoint(origin=make.ORIGIN, size=size, root=self.tree.root(size), key=self.key)
 
 
+def witness_of(issuer: Ed25519PrivateKey) -> Witness:
+    """The witness of an issuer: the genuine one's is outside of it, a forger brings another of the same name."""
+    seed = hashlib.sha256(b"witness" + (b"" if issuer is make.LEDGER_KEY else issuer.private_bytes_raw())).digest()
+    return Witness(name="witness.example/w1", key=Ed25519PrivateKey.from_private_bytes(seed), logs=[],
+                   state=State(Path(tempfile.mkdtemp(prefix="lethe-witness-")) / "state"),
+                   clock=lambda: 1_795_000_000.0)  # fmt: skip
+
+
 def bundled(document: dict[str, Any], data: bytes, fingerprint: str, key: Ed25519PrivateKey) -> Example:
     """The bundle of a sealed file whose evidence is `document`; six more entries come between it and its own."""
     evidence = schema.build(document)
@@ -61,9 +71,12 @@ def bundled(document: dict[str, Any], data: bytes, fingerprint: str, key: Ed2551
                 body=commit_body(body, SALT))  # fmt: skip
     tree.append(leaf_hash(leaf.to_bytes()))
     verifier = verifier_key(make.ORIGIN, key.public_key())
+    note = make_checkpoint(origin=make.ORIGIN, size=len(tree), root=tree.root(), key=key)
+    witness = witness_of(key)
     ledger = bundle.ledger_file(
         verifier_key=verifier,
-        checkpoint=make_checkpoint(origin=make.ORIGIN, size=len(tree), root=tree.root(), key=key),
+        checkpoint=note + witness._sign(note.partition("\n\n")[0].encode() + b"\n"),
+        witnesses=[witness_key(witness.name, witness.key)],
         entry=make.opened((leaf, SALT, body), tree),
         consistency=tree.consistency_proof(8),
     )
