@@ -23,6 +23,7 @@ from governance.services import (
     recipients,
     regressions,
     release,
+    renewals,
     reporting,
     rescans,
     reservations,
@@ -146,6 +147,12 @@ def recheck_reservations() -> int:
 def run_batch(pk: int) -> None:
     """A batch of works."""
     batches.batch_run(pk, pieces=batches.AT_ONCE)
+
+
+@shared_task(name=renewals.TASK)
+def renew_stamps() -> int:
+    """Reports whose time stamp comes near its end."""
+    return renewals.stamps_renew()
 
 
 @shared_task(name="governance.discard_bundles")

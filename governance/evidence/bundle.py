@@ -85,13 +85,9 @@ def consistency_file(*, old: int, new: int, proof: list[bytes]) -> bytes:
     return canonical({"format": CONSISTENCY, "old": old, "new": new, "proof": [node.hex() for node in proof]})
 
 
-def trust_file(
-    *, seal: str, ledger: str, models: Sequence[str] = (), feeds: Sequence[str] = (), witnesses: Sequence[str] = ()
-) -> bytes:
-    """What a stranger takes from outside: fingerprint of the seal, verifier keys of the ledger and of its witnesses,
-    fingerprints of the keys of statements about models, and keys of the feeds (base64)."""
-    return canonical({"format": TRUST, "seals": [seal], "ledgers": [ledger], "models": list(models),
-                      "feeds": list(feeds), "witnesses": list(witnesses)})  # fmt: skip
+def trust_file(told: Mapping[str, Any]) -> bytes:
+    """What a stranger takes from outside (`services.seal_ends.trusted`)."""
+    return canonical(dict(told))
 
 
 def pack(*, readme: bytes, pdf: bytes, evidence: bytes, ledger: bytes) -> bytes:

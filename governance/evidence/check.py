@@ -15,7 +15,7 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -53,6 +53,7 @@ class Outcome(StrEnum):
     UNKNOWN_SIGNER = "unknown_signer"
     NOT_A_REPORT = "not_a_report"
     TOO_LARGE = "too_large"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,7 @@ class _Run:
     rerender: bool
     timestamp_roots: tuple[x509.Certificate, ...] = ()
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
     stamped_at: datetime | None = None
     findings: list[Finding] = field(default_factory=list)
     fingerprint: str = ""
@@ -119,6 +121,7 @@ def check(
     rerender: bool = False,
     timestamp_roots: Collection[x509.Certificate] = (),
     at: datetime | None = None,
+    ended: Mapping[str, tuple[datetime, str]] | None = None,
 ) -> CheckResult:
     """Says what the file is. Never raises on any bytes.
 
@@ -129,9 +132,19 @@ def check(
         rerender: set the report again from its evidence and compare every byte before the seal.
         timestamp_roots: roots of the time stamp authorities that are believed, for files of level B-LTA.
         at: judge as if at this moment; now without it.
+        ended: fingerprint of a seal -> since when it is used no more, and why (`retired`, `compromised`).
     """
     pins = frozenset(_pin(one) for one in trusted)
-    run = _Run(pdf_bytes, pins, known_sha256, ledger_key, rerender, tuple(timestamp_roots), at or datetime.now(UTC))
+    run = _Run(
+        pdf_bytes,
+        pins,
+        known_sha256,
+        ledger_key,
+        rerender,
+        tuple(timestamp_roots),
+        at or datetime.now(UTC),
+        ended or {},
+    )
     try:
         outcome = _outcome(run)
     except _Refused as refusal:
@@ -172,8 +185,22 @@ def _outcome(run: _Run) -> Outcome:
         text = "The file is whole, but whoever sealed it is not among the trusted signers."
         run.findings.append(Finding(code="signer", good=False, text=text))
         return Outcome.UNKNOWN_SIGNER
+    if run.fingerprint in run.ended:
+        _check_ended(run, *run.ended[run.fingerprint])
     run.good("signer", "Sealed by the trusted certificate.")
     return Outcome.GENUINE
+
+
+def _check_ended(run: _Run, since: datetime, reason: str) -> None:
+    """A seal that is used no more: what was sealed before stays, as far as its time is proved."""
+    stated = datetime.fromisoformat(run.sealed_at) if run.sealed_at else since
+    if max(stated, run.stamped_at or stated) >= since:
+        text = f"It was sealed after the seal had ended ({reason}, {since.isoformat()})."
+        raise _Refused(Outcome.ALTERED, "revoked", text)
+    if run.stamped_at is None and reason != "retired":
+        text = f"The seal's key may be in other hands since {since.isoformat()}, and only its own clock says otherwise."
+        raise _Refused(Outcome.ENDED, "revoked", text)
+    run.good("revoked", f"The seal ended later ({reason}, {since.isoformat()}).")
 
 
 def _guard(code: str, text: str, step: Callable[[], Any]) -> Any:

@@ -86,13 +86,11 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
         SealUnavailable: the authority, the token or the key service cannot be had now.
         SealError: the file has no seal field, the certificate has expired, or pyHanko refused.
     """
-    from pyhanko.pdf_utils.content import ImportedPdfPage
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.pdf_utils.misc import PdfError
     from pyhanko.sign import signers
     from pyhanko.sign.general import SigningError
     from pyhanko.sign.timestamps import TimestampRequestError
-    from pyhanko.stamp import StaticStampStyle
     from pyhanko_certvalidator.errors import PathError
 
     from governance.evidence.signing import HouseSigner
@@ -108,11 +106,8 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
             _metadata(level, key, authority),
             signer=HouseSigner(key),
             timestamper=in_one_form(authority.timestamper) if authority else None,
-            stamp_style=StaticStampStyle(
-                border_width=0, background=ImportedPdfPage(str(stamp)), background_opacity=1,
-                background_layout=_whole_field(),
-            ),
-        )  # fmt: skip
+            stamp_style=_style(stamp),
+        )
         try:
             sealed: bytes = signer.sign_pdf(
                 IncrementalPdfFileWriter(io.BytesIO(base)),
@@ -140,6 +135,14 @@ def _end_of_last_stamp(sealed: bytes) -> int:
 
     _, _, start, length = PdfFileReader(io.BytesIO(sealed)).embedded_timestamp_signatures[-1].byte_range
     return int(start) + int(length)
+
+
+def _style(stamp: Path) -> Any:
+    from pyhanko.pdf_utils.content import ImportedPdfPage
+    from pyhanko.stamp import StaticStampStyle
+
+    page = ImportedPdfPage(str(stamp))
+    return StaticStampStyle(border_width=0, background=page, background_opacity=1, background_layout=_whole_field())
 
 
 def _whole_field() -> Any:

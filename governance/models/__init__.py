@@ -32,7 +32,7 @@ from governance.models.desk import Hold, Interest, Note, SavedFilter
 from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
-from governance.models.evidence import AuditorBundle, Letter, Report
+from governance.models.evidence import AuditorBundle, EarlierReport, Letter, Report, Seal
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification, Worker
 from governance.models.ledger import (
     LedgerCheckpoint,
@@ -122,6 +122,8 @@ __all__ = [
     "Relation",
     "Release",
     "Report",
+    "EarlierReport",
+    "Seal",
     "ReservationCheck",
     "ReservedAddress",
     "Role",

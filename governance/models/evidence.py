@@ -7,6 +7,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from governance.models.case import Case
 from governance.models.vault import SealedText
@@ -24,10 +25,54 @@ class Report(models.Model):
     readme = models.CharField(max_length=71, blank=True)
     proofs = models.CharField(max_length=71, blank=True)
     headline = models.CharField(max_length=240)
+    #: When its last time stamp is to be renewed; none where it carries none.
+    renew_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return self.number
+
+
+class EarlierReport(models.Model):
+    """A report's file as it was before its time stamp was renewed: genuine still, and still in people's hands."""
+
+    report = models.ForeignKey(Report, on_delete=models.PROTECT, related_name="earlier")
+    pdf = models.CharField(max_length=71, unique=True)
+    proofs = models.CharField(max_length=71, blank=True)
+    replaced_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.report_id}: {self.pdf}"
+
+
+class Seal(models.Model):
+    """A certificate that reports are or were sealed with: what strangers are told, and until when it holds."""
+
+    class Reason(models.TextChoices):
+        """Why it is used no more."""
+
+        RETIRED = "retired", _("Retired")
+        COMPROMISED = "compromised", _("Compromised")
+
+    fingerprint = models.CharField(max_length=64, unique=True)
+    certificate = models.TextField()
+    #: Where its key lies or lay: file, pkcs11, kms.
+    kind = models.CharField(max_length=8)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=12, choices=Reason.choices, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ended_at=None, reason="")
+                | (models.Q(ended_at__isnull=False) & ~models.Q(reason="")),
+                name="seal_ends_for_a_reason",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint
 
 
 class AuditorBundle(models.Model):

@@ -13,11 +13,11 @@ from django.db import transaction
 
 from governance import dispatch
 from governance.errors import Unfit
-from governance.evidence import bundle, ledger, pdf, schema, seal, sentences
+from governance.evidence import bundle, ledger, pdf, renewal, schema, seal, sentences
 from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, Status
 from governance.policies import Actor
-from governance.services import checkpoints, dossier, seals, witnesses
+from governance.services import checkpoints, dossier, seal_ends, seals, witnesses
 
 SYSTEM = Actor.system("reporting")
 
@@ -34,7 +34,7 @@ def report_write(*, job: Job) -> Report:
     case = job.load_case()
     report = Report.objects.filter(case=case).first() or _sealed(case)
     # Only an entry that is durable is signed: the checkpoint comes after the transaction that wrote it.
-    proofs = dispatch.put_bytes(_bundle_proofs(report))
+    proofs = dispatch.put_bytes(bundle_proofs(report))
     with transaction.atomic():
         Report.objects.filter(pk=report.pk).update(proofs=proofs)
         advance(case=case, to=Status.NOTIFICATION, actor=SYSTEM, reason="Report signed")
@@ -45,6 +45,7 @@ def report_write(*, job: Job) -> Report:
 def _sealed(case: Case) -> Report:
     """The report, sealed and in the ledger by the digests of all files that a bundle holds."""
     # Asked for first: a report that has to wait leaves no entry in the ledger for each time that it was tried.
+    seal_ends.check_current()
     key, authority = seals.seal_open(), seals.time_authority()
     if authority:
         authority.ask()
@@ -54,17 +55,19 @@ def _sealed(case: Case) -> Report:
     files = {"pdf": sealed, "evidence": evidence, "readme": bundle.readme(document)}
     refs = {name: dispatch.put_bytes(data) for name, data in files.items()}
     with transaction.atomic():
+        seal_ends.seal_register(key.certificate)
         report = Report.objects.create(
             case=case,
             number=document["report"]["number"],
             headline=sentences.statement(schema.facts(document)).headline[:240],
+            renew_at=renewal.due_at(sealed) if authority else None,
             **refs,
         )
         ledger.append(action=bundle.SEALED_ACTION, actor=SYSTEM, case=case, body=refs)
     return report
 
 
-def _bundle_proofs(report: Report) -> bytes:
+def bundle_proofs(report: Report) -> bytes:
     """The proof of the report's own entry, and that the ledger only grew since its evidence was entered."""
     opening = LedgerOpening.objects.get(case=report.case, entry__action=bundle.SEALED_ACTION, body__pdf=report.pdf)
     signed = checkpoints.checkpoint_make()

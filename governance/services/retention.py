@@ -168,7 +168,8 @@ def finish(erasure: Erasure) -> None:
     subject_destroy(erasure.claimant.subject)
     for report in Report.objects.filter(case__claimant=erasure.claimant):
         closed = report.auditor_bundles.values_list("archive", flat=True)
-        for ref in (report.pdf, report.evidence, report.readme, report.proofs, *closed):
+        before = [ref for pair in report.earlier.values_list("pdf", "proofs") for ref in pair]
+        for ref in (report.pdf, report.evidence, report.readme, report.proofs, *before, *closed):
             if ref:
                 dispatch.discard(ref)
 

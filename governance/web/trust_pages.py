@@ -14,9 +14,8 @@ from django.views.decorators.http import require_safe
 
 from governance.evidence import bundle, dsse, tiles
 from governance.evidence.errors import SealError
-from governance.evidence.identity import certificate_fingerprint
 from governance.models import LedgerCheckpoint
-from governance.services import bundles, checkpoints, opt_out_feed, witnesses
+from governance.services import bundles, checkpoints, opt_out_feed, seal_ends, witnesses
 from governance.web.limits import limited
 
 #: Longer than any ledger's size.
@@ -27,15 +26,15 @@ _TILE = re.compile(r"((?:x[0-9]{3}/){0,4}[0-9]{3})(?:\.p/([1-9][0-9]?|1[0-9]{2}|
 
 @require_safe
 def trust(request: HttpRequest) -> HttpResponseBase:
-    """Our seal, and the keys of ledger, feeds and statements about models, as `lethe_verify --trust` reads them."""
+    """Our seals and which ended, roots of our time stamps, keys of ledger, feeds, witnesses and model statements."""
     try:
-        seal, key = certificate_fingerprint(settings.SEAL_CERTIFICATE), settings.LEDGER_VERIFIER.read_text().strip()
+        told = seal_ends.trusted()
     except (SealError, OSError) as error:
         raise Http404 from error
     models = [dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())] if settings.MODEL_VERIFIER.exists() else []
-    feeds, seen_by = [opt_out_feed.public_key()], [one.key for one in witnesses.configured()]
-    told = bundle.trust_file(seal=seal, ledger=key, models=models, feeds=feeds, witnesses=seen_by)
-    return _answer(told, "application/json")
+    told["models"], told["feeds"] = models, [opt_out_feed.public_key()]
+    told["witnesses"] = [one.key for one in witnesses.configured()]
+    return _answer(bundle.trust_file(told), "application/json")
 
 
 @require_safe

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_http_methods
 
 from governance.evidence.errors import SealError
 from governance.evidence.identity import certificate_fingerprint
-from governance.models import Report
 from governance.secrets import BASE_DIR
+from governance.services import renewals, seal_ends
 from governance.web.forms import ReportForm
 from governance.web.limits import limited
 
@@ -55,19 +55,20 @@ def _judge(data: bytes) -> dict[str, Any]:
     if checked is None:
         return _words("unreadable", {})
     outcome = str(checked["outcome"])
-    if outcome == "genuine" and not Report.objects.filter(pdf=f"sha256:{checked['sha256']}").exists():
+    if outcome == "genuine" and not renewals.is_registered(f"sha256:{checked['sha256']}"):
         outcome = "unregistered"
     return _words(outcome, checked)
 
 
 def _trusted() -> list[str]:
-    """What a stranger is told by another way than the file: the seal's fingerprint and the ledger's key."""
-    return [certificate_fingerprint(settings.SEAL_CERTIFICATE), settings.LEDGER_VERIFIER.read_text().strip()]
+    """What a stranger is told by another way than the file: our seals, and which of them ended; the ledger's key."""
+    told = seal_ends.trusted()
+    return [json.dumps({name: told[name] for name in ("seals", "ended")}), told["ledgers"][0]]
 
 
 def _told() -> list[dict[str, Any]]:
     try:
-        seal, key = _trusted()
+        seal, key = certificate_fingerprint(settings.SEAL_CERTIFICATE), _trusted()[1]
     except (SealError, OSError):
         return []
     return [
@@ -120,6 +121,11 @@ _OUTCOMES: dict[str, Callable[[], tuple[str, str, str]]] = {
         "inconclusive",
         _("This report was sealed by somebody else."),
         _("The file is whole, but the seal is not ours. Ask the issuer that the report names."),
+    ),
+    "ended": lambda: (
+        "inconclusive",
+        _("The seal of this report was withdrawn."),
+        _("Its key may be in other hands, and no outside time shows that the report is older. Ask us for a new one."),
     ),
     "not_a_report": lambda: (
         "inconclusive",

@@ -1,4 +1,4 @@
-"""The process that reads a stranger's PDF or bundle: `-m governance.web.verify_child SEAL LEDGER_KEY ROOTS < FILE`.
+"""The process that reads a stranger's PDF or bundle: `-m governance.web.verify_child SEALS LEDGER_KEY ROOTS < FILE`.
 
 No settings, no database, no secret; bounds on memory and processor time, since a small file may unpack to a huge one.
 """
@@ -9,6 +9,7 @@ import hashlib
 import json
 import resource
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,12 @@ CPU_SECONDS = 30
 
 
 def judge(data: bytes, trusted: str, ledger_key: str, roots: str) -> dict[str, Any]:
-    """The result of the check as plain values. `roots`: PEM file of the time stamp authority's roots, or empty."""
+    """The result of the check as plain values.
+
+    Args:
+        trusted: JSON: `seals` by fingerprint, and those that `ended` (seal, at, reason).
+        roots: PEM file of the time stamp authority's roots, or empty.
+    """
     from governance.evidence.check import check
 
     authority = load_pem_x509_certificates(Path(roots).read_bytes()) if roots else []
@@ -33,7 +39,11 @@ def judge(data: bytes, trusted: str, ledger_key: str, roots: str) -> dict[str, A
             files = unpack(data)
         except EvidenceError as error:
             return _refused(data, error)
-    result = check(files.get("report.pdf", data), [trusted], ledger_key=ledger_key, timestamp_roots=authority)
+    told = json.loads(trusted)
+    ended = {one["seal"]: (datetime.fromisoformat(one["at"]), one["reason"]) for one in told["ended"]}
+    result = check(
+        files.get("report.pdf", data), told["seals"], ledger_key=ledger_key, timestamp_roots=authority, ended=ended
+    )
     findings = [{"code": one.code, "good": one.good, "text": one.text} for one in result.findings]
     outcome = result.outcome.value
     if files and result.genuine:

@@ -28,10 +28,10 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
     one = genuine()
+    told = {"format": bundle.TRUST, "seals": [one.fingerprint], "ledgers": [one.ledger_key]}
     wanted = {"report.pdf": one.pdf, "bundle.zip": one.bundle, "forged.zip": forged().bundle,
               "seal.pem": sealed().key.certificate.public_bytes(Encoding.PEM),
-              "trust.json": bundle.trust_file(seal=one.fingerprint, ledger=one.ledger_key, models=[], feeds=[]),
-              }  # fmt: skip
+              "trust.json": bundle.trust_file(told)}  # fmt: skip
     for name, data in wanted.items():
         (tmp_path / name).write_bytes(data)
     return {name: str(tmp_path / name) for name in wanted}

@@ -1,0 +1,79 @@
+"""Reports whose time stamp comes near its end are stamped anew: by the signing worker, daily, oldest first.
+
+The file that people hold stays genuine and known; the new one begins with its very bytes and has an entry of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import GovernanceError
+from governance.evidence import bundle, ledger, renewal
+from governance.evidence.errors import SealUnavailable
+from governance.models import EarlierReport, Report
+from governance.policies import Actor
+from governance.services import reporting, seals
+
+log = logging.getLogger(__name__)
+SYSTEM = Actor.system("reporting")
+TASK = "governance.renew_stamps"
+#: In one run of the task, so that reports to be sealed need not wait behind it for long.
+BATCH = 200
+
+
+def stamps_renew() -> int:
+    """Stamp anew what is due; returns how many. What cannot be done now is due again tomorrow."""
+    due = Report.objects.filter(renew_at__lte=timezone.now(), case__claimant__erasure=None).order_by("renew_at", "pk")
+    done = 0
+    for report in Report.objects.filter(renew_at__isnull=False, proofs="", case__claimant__erasure=None)[:BATCH]:
+        try:
+            _prove(report)
+        except GovernanceError as error:
+            log.warning("report %s has no proofs yet: %s", report.number, error)
+    for report in due[:BATCH]:
+        try:
+            report_renew(report)
+        except SealUnavailable as error:
+            log.warning("time stamps wait to be renewed: %s", error)
+            break
+        except GovernanceError as error:
+            log.error("report %s was not stamped anew: %s", report.number, error)
+            continue
+        done += 1
+    return done
+
+
+def report_renew(report: Report) -> None:
+    """One time stamp more over a report's file.
+
+    Raises:
+        Unfit: this worker has no seal's folder, or no authority is configured.
+        SealUnavailable, SealError: see `renewal.renew`.
+    """
+    seals.folder()
+    authority = seals.time_authority()
+    if authority is None:
+        raise SealUnavailable("No time stamp authority is configured: set LETHE_TSA_URL.")
+    renewed = renewal.renew(dispatch.read_bytes(report.pdf), authority=authority)
+    refs = {"pdf": dispatch.put_bytes(renewed), "evidence": report.evidence, "readme": report.readme}
+    with transaction.atomic():
+        EarlierReport.objects.create(report=report, pdf=report.pdf, proofs=report.proofs)
+        Report.objects.filter(pk=report.pk).update(pdf=refs["pdf"], proofs="", renew_at=renewal.due_at(renewed))
+        ledger.append(action=bundle.SEALED_ACTION, actor=SYSTEM, case=report.case, body=refs)
+    _prove(report)
+
+
+def _prove(report: Report) -> None:
+    """The proofs of the new file's entry; they come after its transaction and may have to wait for witnesses."""
+    report.refresh_from_db()
+    proofs = dispatch.put_bytes(reporting.bundle_proofs(report))
+    Report.objects.filter(pk=report.pk).update(proofs=proofs)
+
+
+def is_registered(digest: str) -> bool:
+    """Whether a file of this digest was ever handed out as a report."""
+    return Report.objects.filter(pdf=digest).exists() or EarlierReport.objects.filter(pdf=digest).exists()
