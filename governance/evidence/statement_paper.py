@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from governance.evidence import statement_words
+from governance.evidence import figure_words, statement_words
 from governance.evidence.figures import percent, picture
 from governance.evidence.printing import common, day, moment
 
@@ -73,7 +73,8 @@ def _number(value: float | None) -> str:
 
 def _figure(one: Figure) -> dict[str, str]:
     unit = statement_words.unit(one["unit"])
-    value = f"{_number(one['value'])} {unit}".strip() if one["value"] is not None else _("nothing to measure")
+    number = figure_words.number(one["value"], one["unit"])
+    value = f"{number} {unit}".strip() if one["value"] is not None else _("nothing to measure")
     notes = []
     if one["of"] and one["unit"] != "days" and one["value"] is not None:
         notes.append(_("of %(n)s, %(share)s") % {"n": _number(one["of"]), "share": percent(one["value"] / one["of"])})
@@ -86,10 +87,10 @@ def _figure(one: Figure) -> dict[str, str]:
     return {
         "label": statement_words.figure(one["code"]),
         "value": value,
-        "number": _number(one["value"]),
+        "number": number,
         "unit": unit,
         "note": ", ".join(notes),
-        "before": _number(one["before"]),
+        "before": figure_words.number(one["before"], one["unit"]),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -35,8 +37,8 @@ from governance.web.probes import share
 from governance.web.sheets import csv_response
 
 P = Permission
-#: The page is drawn anew after so many seconds, and whenever the sums have changed.
-FRESH = 15
+#: The page is drawn anew after so many seconds, and whenever the sums have changed; meanwhile nobody sees an older one.
+FRESH, STALE = 15, 25
 CHOICES = ("30d", "90d", "365d", "quarter", "last_quarter", "year", "last_year")
 
 
@@ -49,14 +51,30 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     select.demand_dashboard(actor)
     period = _period(request, today)
     sees = f"{may(actor, P.SEE_CASES):d}{may(actor, P.SEE_LEDGER):d}"
-    stand = statements.state()
-    days = f"{today}:{period.code}:{period.start}:{period.end}"
-    key = f"dashboard:{stand.version}:{stand.asked_at is not None:d}:{days}:{get_language()}:{sees}"
-    drawn = cache.get(key)
-    if drawn is None:
-        drawn = _drawn(actor, period, today)
-        cache.set(key, drawn, FRESH)
+    key = f"dashboard:{today}:{period.code}:{period.start}:{period.end}:{get_language()}:{sees}"
+    drawn = _fresh(key, lambda: _drawn(actor, period, today))
     return render(request, "executive/dashboard.html", {**drawn, **_periods(period)})
+
+
+def _fresh(key: str, draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What was drawn for these sums within the last seconds; else drawn anew by one of those who ask.
+
+    The others get the drawing before it meanwhile, where that is no older than `STALE` seconds.
+    """
+    stand, now = statements.state(), time.monotonic()
+    mark = (stand.version, stand.asked_at is not None)
+    held = cache.get(key)
+    if held and (held[0] == mark and now - held[1] < FRESH):
+        return dict(held[2])
+    mine = cache.add(f"{key}:drawing", 1, STALE)
+    if held and not mine and now - held[1] < STALE:
+        return dict(held[2])
+    try:
+        drawn = draw()
+        cache.set(key, (mark, now, drawn), 2 * STALE)
+    finally:
+        cache.delete(f"{key}:drawing")
+    return drawn
 
 
 def _drawn(actor: Actor, period: Period, today: date) -> dict[str, Any]:

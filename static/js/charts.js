@@ -164,12 +164,39 @@
     });
   }
 
+  // The chart as a picture, on the paper of the present theme.
+  function picture(canvas) {
+    const sheet = document.createElement("canvas");
+    sheet.width = canvas.width;
+    sheet.height = canvas.height;
+    const context = sheet.getContext("2d");
+    context.fillStyle = token("paper");
+    context.fillRect(0, 0, sheet.width, sheet.height);
+    context.drawImage(canvas, 0, 0);
+    return sheet.toDataURL("image/png");
+  }
+
+  function offerPicture(figure) {
+    const note = document.createElement("p");
+    const link = document.createElement("a");
+    note.className = "chart__note no-print";
+    link.textContent = figure.dataset.picture;
+    link.href = "#";
+    link.download = figure.dataset.chart.replace("-data", "") + ".png";
+    link.addEventListener("click", function () {
+      link.href = picture(figure.querySelector("canvas"));
+    });
+    note.append(link);
+    figure.append(note);
+  }
+
   function redraw() {
     charts.splice(0).forEach((chart) => chart.destroy());
     document.querySelectorAll("figure[data-chart]").forEach((figure) => charts.push(draw(figure)));
   }
 
   document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("figure[data-picture]").forEach(offerPicture);
     document.fonts.ready.then(redraw);
     document.addEventListener("lethe:theme", redraw);
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from django.utils import timezone
 
 from governance.errors import NotAllowed
 from governance.evidence import figure_words as words
+from governance.evidence import statement_paper
 from governance.models import Case, Kind, Role, Status, User
 from governance.policies import Actor
 from governance.selectors import drill
@@ -138,6 +140,8 @@ def test_a_figure_is_the_same_on_the_page_in_its_table_in_the_csv_and_in_the_sta
         assert row(page, code) == words.shown(f), code
         if code in on_page:
             assert figure(page, code) == words.number(f.value, f.unit), code
+        printed = statement_paper._figure(dataclasses.asdict(f))
+        assert (printed["number"], printed["before"]) == (words.number(f.value, f.unit), words.number(f.before, f.unit))
     assert (told["kept"].value, told["kept"].of, told["answer_median"].value) == (3, 4, 8)
     assert (told["kept"].before, told["kept"].before_of) == (1, 2)
 
