@@ -20,7 +20,7 @@ from governance.secrets import BASE_DIR
 
 LOCALES = BASE_DIR / "locale"
 _WEB = ("about", "claimant", "claimant_files", "filing", "filing_words", "forms", "kind_forms", "languages", "limits",
-        "proof_pages", "proof_words", "standing", "steps", "uploads", "verify", "way", "work_forms",
+        "link_pages", "proof_pages", "proof_words", "standing", "steps", "uploads", "verify", "way", "work_forms",
         "work_lists")  # fmt: skip
 #: Python files whose texts stand on everybody's pages.
 PUBLIC = (

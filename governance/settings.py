@@ -200,6 +200,7 @@ REST_FRAMEWORK = {
         "filing": env.text("LETHE_FILING_RATE", "20/hour"),
         "filing_plain": env.text("LETHE_FILING_PLAIN_RATE", "10/hour"),
         "status": "120/hour",
+        "links": "6/hour",
         "pages": "240/hour",
         "verify": "60/hour",
         "agents": env.text("LETHE_AGENT_RATE", "1200/min"),

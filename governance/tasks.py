@@ -15,6 +15,7 @@ from governance.services import (
     drafts,
     idempotency,
     jobs,
+    links,
     matching,
     notification,
     outbox,
@@ -109,7 +110,7 @@ def sweep_jobs() -> int:
 def send_messages() -> int:
     """Letters and events that wait; files that no scanner has seen yet."""
     webhooks.webhooks_publish()
-    return outbox.outbox_sweep() + uploads.uploads_sweep()
+    return links.asked_sweep(notification.letter_send) + outbox.outbox_sweep() + uploads.uploads_sweep()
 
 
 @shared_task(name="governance.watch_deadlines")

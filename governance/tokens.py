@@ -10,9 +10,10 @@ import uuid
 from governance.secrets import read_secret
 
 
-def link_token(public_id: uuid.UUID, purpose: str) -> str:
-    """The secret part of a private link (160 bits, URL-safe)."""
-    mac = hmac.new(read_secret("tokens.key"), f"{purpose}:{public_id}".encode(), hashlib.sha256).digest()
+def link_token(public_id: uuid.UUID, purpose: str, turn: int = 0) -> str:
+    """The secret part of a private link (160 bits, URL-safe). `turn`: how often it was changed."""
+    named = f"{purpose}:{public_id}" + (f":{turn}" if turn else "")
+    mac = hmac.new(read_secret("tokens.key"), named.encode(), hashlib.sha256).digest()
     return base64.b32encode(mac[:20]).decode().lower()
 
 

@@ -24,7 +24,6 @@ from governance.api.auth import Caller, CallerThrottle, HasScope, KeyAuthenticat
 from governance.api.serializers import ProblemSerializer
 from governance.models import Case
 from governance.services.idempotency import once
-from governance.tokens import link_token
 
 _WORDS = {
     400: "The request cannot be read, or fields of it are wrong.",
@@ -140,7 +139,7 @@ def answer_once(request: Request, do: Callable[[], tuple[int, Any]]) -> Response
 
 def links(case: Case) -> dict[str, str]:
     """The private addresses of a case."""
-    token = link_token(case.public_id, "status")
+    token = case.private_token
     return {
         "status_url": settings.BASE_URL + reverse("status", args=[token]),
         "status_api_url": settings.BASE_URL + reverse("api_status", args=[token]),

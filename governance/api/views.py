@@ -27,11 +27,11 @@ from governance.api.serializers import (
 )
 from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Status, Upload
 from governance.policies import CLAIMANT, TELLING, disposition_told, findings_told
+from governance.services import links as links_service
 from governance.services import uploads
 from governance.services.agents import mandate_of
 from governance.services.batches import file_for
 from governance.services.intake import case_file, case_withdraw
-from governance.tokens import token_hash
 
 TOKEN = OpenApiParameter("token", str, OpenApiParameter.PATH, description="the secret part of the private link")
 
@@ -103,9 +103,9 @@ class Filing(Open):
 
 
 def _case(token: str) -> Case:
-    case = Case.objects.select_related("claimant", "report").filter(status_token=token_hash(token)).first()
+    case = links_service.case_of(token)
     if case is None:
-        raise NotFound("No case has this private link. Copy it whole from the letter.")
+        raise NotFound("This private link opens no case. Copy it whole from the newest letter, or ask for a new one.")
     return case
 
 

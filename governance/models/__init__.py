@@ -41,6 +41,7 @@ from governance.models.ledger import (
     LedgerOpening,
     LedgerTile,
 )
+from governance.models.link import LinkAsked
 from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
 from governance.models.order import VersionOrder
 from governance.models.organisation import HouseProfile
@@ -106,6 +107,7 @@ __all__ = [
     "Letter",
     "LetterDraft",
     "LetterReview",
+    "LinkAsked",
     "Match",
     "Message",
     "ModelVersion",

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from governance.models.vault import SealedText
-from governance.tokens import email_mark
+from governance.tokens import email_mark, link_token
 
 #: Crockford's alphabet: no I, L, O, U, so that a number survives being read out.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -218,6 +218,11 @@ class Case(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def private_token(self) -> str:
+        """The secret part of the link to the private page, as it is now."""
+        return link_token(self.public_id, "status", self.link_round)
 
     @property
     def is_open(self) -> bool:

@@ -21,7 +21,7 @@ from governance.notifications.languages import LANGUAGES, SOURCE, nearest
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
 from governance.selectors.letters import readers
-from governance.services import outbox
+from governance.services import links, outbox
 from governance.services.codes import exception_words
 from governance.tokens import link_token
 
@@ -47,7 +47,8 @@ class Composed:
 
 def private_link(case: Case, purpose: str) -> str:
     """The claimant's link to `status` or `confirm`."""
-    return settings.BASE_URL + reverse(purpose, args=[link_token(case.public_id, purpose)])
+    token = case.private_token if purpose == "status" else link_token(case.public_id, purpose)
+    return settings.BASE_URL + reverse(purpose, args=[token])
 
 
 def letter_name(case: Case, template: str) -> str:
@@ -171,6 +172,7 @@ def letter_send(*, case: Case, template: str, text: str = "") -> Letter:
     Raises:
         LetterIncomplete: a merge field or a passage is missing; nothing is kept and nothing sent.
     """
+    links.link_renew(case)
     made = compose(case, template, text=text)
     letter = Letter.objects.create(
         case=case,

@@ -171,6 +171,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     ),
     "letter.ordered": lambda b: _("wrote to the claimant (%(name)s)") % {"name": b.get("template", "")},
     "letter.drafted": lambda b: _("prepared words for a letter (%(name)s)") % {"name": b.get("template", "")},
+    "link.replaced": lambda b: _("replaced the private link"),
     "letter.language": lambda b: _("set the language of letters to %(code)s") % {"code": b.get("language", "")},
     "message.again": lambda b: _("had a letter sent again (%(name)s)") % {"name": b.get("template", "")},
     "clock.extended": lambda b: _("extended the clock to %(day)s") % {"day": _day(b["due_on"])},

@@ -19,9 +19,8 @@ from governance.errors import KeyDestroyed
 from governance.kinds import rule
 from governance.models import Case, Status
 from governance.policies import CLAIMANT, findings_told
-from governance.services import bundles, children, intake, retention
-from governance.tokens import link_token, token_hash
-from governance.web import languages, recipient_words, standing
+from governance.services import bundles, children, intake, letters, links, retention
+from governance.web import languages, link_pages, recipient_words, standing
 from governance.web.containment import attachment
 from governance.web.filing_words import mask_address
 from governance.web.follow_up import ContestForm
@@ -30,6 +29,8 @@ from governance.web.limits import limited, spend
 from governance.web.sheets import csv_response
 from governance.web.standing import report_of
 
+#: Seconds during which whoever has just confirmed an address is led to the page of the case.
+CONFIRMED_SHOWN = 15 * 60
 View = Callable[..., HttpResponseBase]
 
 
@@ -62,7 +63,7 @@ def receipt(request: HttpRequest) -> HttpResponseBase:
         "claimant/receipt.html",
         {
             "number": case.number,
-            "status_url": request.build_absolute_uri(reverse("status", args=[link_token(case.public_id, "status")])),
+            "status_url": request.build_absolute_uri(reverse("status", args=[case.private_token])),
             "mail_masked": mask_address(case.claimant.email),
             "clock": standing.clock(case),
             "next_steps": [
@@ -83,9 +84,9 @@ def _private(view: View) -> View:
     @limited("status", methods=("GET", "HEAD", "POST"))
     @wraps(view)
     def guarded(request: HttpRequest, token: str, **more: Any) -> HttpResponseBase:
-        case = Case.objects.select_related("claimant").filter(status_token=token_hash(token)).first()
+        case = links.case_of(token)
         if case is None:
-            raise Http404
+            return link_pages.gone(request)
         with languages.of_case(request, case):
             response = view(request, case, token, **more)
         response["X-Robots-Tag"] = "noindex"
@@ -99,11 +100,13 @@ def _private(view: View) -> View:
 @limited("status", methods=("GET", "HEAD", "POST"))
 def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
     """The link of the letter. GET asks, POST confirms: mail programs open links by themselves."""
-    case = Case.objects.filter(confirm_token=token_hash(token)).first()
+    case = links.case_to_confirm(token)
     if case is None:
-        raise Http404
+        return link_pages.gone(request)
     if request.method == "POST":
-        intake.email_confirm(token=token)
+        if case.claimant.email_confirmed_at is None:
+            intake.email_confirm(token=token)
+            request.session["confirmed"] = {"case": case.pk, "until": time.time() + CONFIRMED_SHOWN}
         return redirect("confirm", token=token)
     with languages.of_case(request, case):
         return _confirm_page(request, Case.objects.select_related("claimant").get(pk=case.pk))
@@ -112,8 +115,12 @@ def confirm(request: HttpRequest, token: str) -> HttpResponseBase:
 def _confirm_page(request: HttpRequest, case: Case) -> HttpResponseBase:
     done = case.claimant.email_confirmed_at is not None
     context: dict[str, Any] = {"number": case.number, "state": "confirmed" if done else "ask"}
+    mine = request.session.get("confirmed") or {}
     if done:
-        context["status_url"] = reverse("status", args=[link_token(case.public_id, "status")])
+        context["ask_url"] = reverse("link_ask")
+    # Whoever finds the letter later must not get by it the present link of the page.
+    if done and mine.get("case") == case.pk and mine["until"] > time.time():
+        context["status_url"] = reverse("status", args=[case.private_token])
     return render(request, "claimant/confirm_email.html", context)
 
 
@@ -134,6 +141,17 @@ def resend(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
     if case.status == Status.RECEIVED:
         intake.confirmation_resend(case=case)
     return redirect("status", token=token)
+
+
+@require_POST
+@_private
+def link_new(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
+    """Another link in the place of this one, which opens nothing from now on."""
+    if refused := spend(request, "links"):
+        return refused
+    links.link_rotate(case=case, actor=CLAIMANT)
+    letters.letter_send(case=case, template="link")
+    return redirect("status", token=case.private_token)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -162,7 +180,7 @@ def follow(request: HttpRequest, case: Case, token: str, relation: str) -> HttpR
         if refused := spend(request, "filing"):
             return refused
         child = children.case_follow(case=case, relation=wanted, reason=form.cleaned_data["reason"])
-        return redirect("status", token=link_token(child.public_id, "status"))
+        return redirect("status", token=child.private_token)
     context = {
         "form": form,
         "number": case.number,

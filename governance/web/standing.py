@@ -16,7 +16,7 @@ from governance.clocks import LAWS, rows
 from governance.kinds import rule
 from governance.models import Case, Decision, Disposition, Plan, Recheck, Relation, Report, Status
 from governance.policies import TELLING, Permission, disposition_told, findings_told
-from governance.services import children
+from governance.services import children, links
 from governance.transitions import TRANSITIONS
 from governance.web import case_words
 from governance.web.way import day, way
@@ -262,6 +262,9 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "cannot": limits(case),
         "mail_confirmed": case.claimant.email_confirmed_at is not None or case.status != S.RECEIVED,
         "resend_url": reverse("resend", args=[token]),
+        "files_url": reverse("status_files", args=[token]),
+        "link_url": reverse("link_new", args=[token]),
+        "link_until": day(links.open_until(case)),
         "withdraw_url": reverse("withdraw", args=[token]) if can_withdraw(case) else "",
         "verify_url": reverse("verify"),
         "follow": [

@@ -1,0 +1,94 @@
+"""Private links of cases: until when they open, another in their place, and sending them again to the address on file.
+
+The database holds their hashes only. A link that ran out never opens again: the next letter brings another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance.errors import Conflict, KeyDestroyed, LetterIncomplete
+from governance.evidence import ledger
+from governance.models import Case, Letter, LinkAsked
+from governance.policies import Actor, Permission, demand
+from governance.tokens import email_mark, link_token, token_hash
+
+SYSTEM = Actor.system("links")
+#: How long a link opens its page after the last letter with it.
+KEPT = timedelta(days=180)
+#: To one case the link is sent once in this time, and for one address to this many of its newest cases.
+PAUSE, CASES, BATCH = timedelta(minutes=15), 5, 50
+
+
+def open_until(case: Case) -> datetime:
+    """Until when the present link opens the page."""
+    return case.link_until or case.created_at + KEPT
+
+
+def case_of(token: str) -> Case | None:
+    """The case of a link that opens its page now."""
+    case = Case.objects.select_related("claimant", "report").filter(status_token=token_hash(token)).first()
+    return case if case and open_until(case) > timezone.now() else None
+
+
+def case_to_confirm(token: str) -> Case | None:
+    """The case of a confirmation's link; one that ran out confirms nothing."""
+    case = Case.objects.select_related("claimant").filter(confirm_token=token_hash(token)).first()
+    return case if case and open_until(case) > timezone.now() else None
+
+
+def link_renew(case: Case) -> None:
+    """A letter goes out: its link lives from now on; where the old one ran out, it is another."""
+    case.refresh_from_db(fields=["link_round", "link_until"])
+    turn = case.link_round + (1 if open_until(case) <= timezone.now() else 0)
+    _keep(case, turn)
+
+
+@transaction.atomic
+def link_rotate(*, case: Case, actor: Actor) -> None:
+    """Another link; the present one opens nothing any more.
+
+    Raises:
+        NotAllowed: only the claimant may. Conflict: it was changed a moment ago.
+    """
+    demand(actor, Permission.FOLLOW_UP)
+    _keep(case, case.link_round + 1)
+    ledger.append(action="link.replaced", actor=actor, case=case, body={"turn": case.link_round})
+
+
+def _keep(case: Case, turn: int) -> None:
+    until, known = timezone.now() + KEPT, case.link_round
+    hashed = token_hash(link_token(case.public_id, "status", turn))
+    if not Case.objects.filter(pk=case.pk, link_round=known).update(
+        link_round=turn, link_until=until, status_token=hashed
+    ):
+        raise Conflict("The link was changed a moment ago; open the page by the new one.")
+    case.link_round, case.link_until, case.status_token = turn, until, hashed
+
+
+def link_ask(*, email: str) -> None:
+    """Somebody wants the link sent again. Nothing is looked up here: every answer takes the same time."""
+    LinkAsked.objects.create(mark=email_mark(email))
+
+
+def asked_sweep(send: Callable[..., Any]) -> int:
+    """Send links that were asked for to the addresses on file (`letters.letter_send`); how many were written."""
+    sent = 0
+    for asked in LinkAsked.objects.all()[:BATCH]:
+        if not LinkAsked.objects.filter(pk=asked.pk).delete()[0]:
+            continue
+        cases = Case.objects.filter(claimant__email_mark=asked.mark).select_related("claimant", "parent")
+        for case in cases.order_by("-created_at", "-id")[:CASES]:
+            if Letter.objects.filter(case=case, template="link", created_at__gt=timezone.now() - PAUSE).exists():
+                continue
+            try:
+                send(case=case, template="link")
+            except (KeyDestroyed, LetterIncomplete, Conflict):
+                continue
+            sent += 1
+    return sent
