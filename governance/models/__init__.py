@@ -46,6 +46,7 @@ from governance.models.message import Attempt, LetterDraft, LetterReview, Messag
 from governance.models.order import VersionOrder
 from governance.models.organisation import HouseProfile
 from governance.models.policy import VerificationPolicy
+from governance.models.publication import PatchPublication
 from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
 from governance.models.reservation import ReservationCheck, ReservedAddress
@@ -55,6 +56,7 @@ from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
+    "PatchPublication",
     "AttestationSet",
     "CaseFact",
     "StatementMail",

@@ -36,6 +36,11 @@ def public_key() -> str:
     return base64.b64encode(raw).decode()
 
 
+def sign(data: bytes) -> bytes:
+    """An Ed25519 signature by the feeds' key."""
+    return _key().sign(data)
+
+
 def feed(*, url: str, after: int = 0) -> dict[str, Any]:
     """One page of the feed with its signature over the canonical JSON (RFC 8785) of everything but the signature."""
     # The id of an address is the mark: unlike a time, it never stands twice.
@@ -50,7 +55,7 @@ def feed(*, url: str, after: int = 0) -> dict[str, Any]:
     }
     if len(rows) > PAGE:
         document["next_url"] = f"{url}?after={rows[PAGE - 1].pk}"
-    signature = _key().sign(dispatch.canonical_text(document).encode())
+    signature = sign(dispatch.canonical_text(document).encode())
     document["_lethe"] = {**document["_lethe"], "signature": base64.b64encode(signature).decode()}
     return document
 

@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from governance.models import Case, Disposal, Patch
+from governance.errors import Conflict
+from governance.models import Case, Disposal, Patch, PatchPublication
 from governance.policies import Actor, Permission, may
+from governance.services import patch_feed
 from governance.services import patches as service
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, Nothing, case_cell, day, perform, sheet, when
@@ -73,11 +75,37 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                 "columns": [_("Case"), _("Version"), _("For"), _("State"), _("Digest"), _("Goes")],
                 "rows": [_row(one, actor) for one in found],
                 "empty": _("No patch was made."),
-                "forms": [ask, *fetch] if may(actor, P.MAKE_PATCH) else [],
+                "forms": [*([ask, *fetch] if may(actor, P.MAKE_PATCH) else []), *_publishing(there, actor)],
             }
         ],
     }  # fmt: skip
     return sheet(request, "patches", context, status)
+
+
+def _publishing(there: list[Patch], actor: Actor) -> list[Context]:
+    """What this person may do towards publishing."""
+    known = {one.patch_id: one for one in PatchPublication.objects.filter(patch__in=there)}
+    found: list[Context] = []
+    for one in there:
+        row, number = known.get(one.pk), {"number": one.release.case.number}
+        if row is None and one.public and may(actor, P.MAKE_PATCH):
+            words, name = _("Propose to publish the patch of case %(number)s") % number, "patch_propose"
+        elif row and not row.approved_at and row.proposed_by != actor.user and may(actor, P.RELEASE_LEGAL):
+            words, name = _("Publish the patch of case %(number)s to everybody") % number, "patch_publish"
+        else:
+            continue
+        found.append({"plain": True, "form": Nothing(), "action": reverse(name, args=[one.pk]), "submit": words})
+    return found
+
+
+def _audience(patch: Patch) -> Context | str:
+    if not patch.public:
+        return _("holders of the base only")
+    row = PatchPublication.objects.filter(patch=patch).first()
+    if row is None:
+        return _("anyone")
+    said = _("published") if row.approved_at else _("publication proposed")
+    return {"text": _("anyone"), "note": said}
 
 
 def _row(patch: Patch, actor: Actor) -> list[Any]:
@@ -91,7 +119,7 @@ def _row(patch: Patch, actor: Actor) -> list[Any]:
     due = Disposal.objects.filter(what=Disposal.What.PATCH, artifact=patch.artifact).first() if patch.artifact else None
     return [
         case_cell(patch.release.case, actor), str(patch.release.version),
-        _("anyone") if patch.public else _("holders of the base only"),
+        _audience(patch),
         {**words[state], "note": words[state].get("note") or when(patch.asked_at)},
         {"digest": patch.digest} if patch.digest else "", day(due.due_on) if due else "",
     ]  # fmt: skip
@@ -108,6 +136,43 @@ def make(request: HttpRequest) -> HttpResponseBase:
         return _("The engine makes it.")
 
     return perform(request, form, do, _page, "patches")
+
+
+def _fetch(pk: int) -> Patch:
+    related = ("release__case__claimant", "release__version", "job")
+    found = Patch.objects.select_related(*related).filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_POST
+@staff(P.MAKE_PATCH, decide=True)
+def propose(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Propose to publish a patch."""
+    found = _fetch(pk)
+
+    def do() -> str:
+        patch_feed.publication_propose(patch=found, actor=Actor.of(request.user))
+        return _("Proposed. Legal or an approver now decides.")
+
+    return perform(request, Nothing(request.POST), do, _page, "patches")
+
+
+@require_POST
+@staff(P.RELEASE_LEGAL, decide=True)
+def publish(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Approve that a patch is published."""
+    found = _fetch(pk)
+
+    def do() -> str:
+        row = PatchPublication.objects.select_related("patch", "proposed_by").filter(patch=found).first()
+        if row is None:
+            raise Conflict("Nobody proposed to publish this patch.")
+        patch_feed.publication_approve(publication=row, actor=Actor.of(request.user))
+        return _("Published: it stands in the feed.")
+
+    return perform(request, Nothing(request.POST), do, _page, "patches")
 
 
 @require_POST

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import uuid
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
+from governance.models import PatchPublication
 from governance.selectors import organisation
-from governance.services import opt_out_feed
+from governance.services import opt_out_feed, patch_feed
 from governance.web.limits import limited
 from governance.web.reserving import reserved
 
@@ -85,6 +88,47 @@ def feed(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+@require_safe
+@limited("feed", methods=("GET", "HEAD"))
+def patches(request: HttpRequest) -> HttpResponseBase:
+    """The signed feed of published patches."""
+    after = request.GET.get("after", "0")
+    if not (after.isascii() and after.isdecimal()) or len(after) > 18:
+        raise Http404
+    document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"), after=int(after))
+    response = HttpResponse(json.dumps(document, indent=1), content_type="application/feed+json; charset=utf-8")
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@require_safe
+@limited("feed", methods=("GET", "HEAD"))
+def patches_atom(request: HttpRequest) -> HttpResponseBase:
+    """The same for feed readers. It is not signed: whoever applies a patch reads the JSON feed."""
+    document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"))
+    feed = Atom1Feed(
+        document["title"], settings.BASE_URL, "Signed: /feeds/patches.json", feed_guid=document["feed_url"]
+    )
+    for item in document["items"]:
+        moment = datetime.fromisoformat(item["date_published"])
+        feed.add_item(
+            item["title"], item["url"], f"{item['content_text']} {item['_lethe']['patch']}", unique_id=item["id"],
+            pubdate=moment, updateddate=moment,
+        )  # fmt: skip
+    return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
+
+
+@require_safe
+@limited("pages", methods=("GET", "HEAD"))
+def patch_file(request: HttpRequest, public_id: uuid.UUID, name: str) -> HttpResponseBase:
+    """A file of a published patch, in pieces."""
+    found = PatchPublication.objects.select_related("patch__job").filter(public_id=public_id).first()
+    stream = patch_feed.published_file(found, name) if found else None
+    if stream is None:
+        raise Http404
+    return FileResponse(stream, as_attachment=True, filename=name)
+
+
 patterns: list[URLPattern] = [
     path("robots.txt", robots, name="robots_txt"),
     path("ai.txt", ai_txt, name="ai_txt"),
@@ -92,4 +136,7 @@ patterns: list[URLPattern] = [
     path(".well-known/security.txt", security, name="security_txt"),
     path(".well-known/tdmrep.json", tdmrep, name="tdmrep_json"),
     path("feeds/opt-outs.json", feed, name="opt_out_feed"),
+    path("feeds/patches.json", patches, name="patch_feed"),
+    path("feeds/patches.atom", patches_atom, name="patch_feed_atom"),
+    path("patches/public/<uuid:public_id>/<str:name>", patch_file, name="patch_file"),
 ]

@@ -49,6 +49,8 @@ DUTIES: dict[str, dict[str, object]] = {
     "case_zip": {"to": (P.EXPORT_CASE,), "args": "case", "post": True, "decide": True},
     "patches": {"to": (P.SEE_DUTIES,)},
     "patch_make": {"to": (P.MAKE_PATCH,), "post": True, "decide": True},
+    "patch_propose": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True, "decide": True},
+    "patch_publish": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
     "patch_zip": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True},
     "versions": {"to": (P.SEE_DUTIES,)},
     "version_withdraw": {"to": (P.PROPOSE_ORDER,), "post": True, "decide": True},

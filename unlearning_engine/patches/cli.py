@@ -47,7 +47,18 @@ def add(verbs: Any) -> None:
     verify.add_argument("--base", default="", metavar="DIR", help="the model before: try it, without writing")
     verify.add_argument("--result", default="", metavar="DIR", help="the model after: try the way back")
     verify.add_argument("--digest", default="", metavar="SHA256", help="the patch's digest as it was published")
-    for action in (make, apply, rollback, verify):
+    fetch = actions.add_parser("fetch-apply", help="fetch a published patch from a signed feed, verify and apply it")
+    fetch.add_argument("url", metavar="URL", help="the publisher's feed: https://.../feeds/patches.json")
+    fetch.add_argument(
+        "--trust", required=True, metavar="FILE|KEY", help="the publisher's trust file, or its feed's key"
+    )
+    fetch.add_argument("--model", required=True, metavar="DIR", help="your copy of the model before")
+    fetch.add_argument("--out", required=True, metavar="DIR", help="new folder of the model")
+    fetch.add_argument(
+        "--patch", default="", metavar="SHA256", help="which one, where there are several for your model"
+    )
+    fetch.add_argument("--limit", type=int, default=64 * 2**30, metavar="BYTES", help="most bytes to fetch (64 GiB)")
+    for action in (make, apply, rollback, verify, fetch):
         action.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -59,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
                 document, code = _make(arguments, report), 0
             elif arguments.action == "verify":
                 document, code = _verify(arguments, report)
+            elif arguments.action == "fetch-apply":
+                document, code = _fetch(arguments, report), 0
             else:
                 document, code = _move(arguments, report), 0
     except EngineError as error:
@@ -113,6 +126,20 @@ def _move(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
     back = arguments.action == "rollback"
     done = apply(arguments.model, arguments.patch, arguments.out, back=back, report=report)
     return {"model": arguments.out, **dataclasses.asdict(done)}
+
+
+def _fetch(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
+    from unlearning_engine.patches.fetching import fetch_apply
+
+    return fetch_apply(
+        arguments.url,
+        arguments.trust,
+        arguments.model,
+        arguments.out,
+        patch=arguments.patch,
+        limit=arguments.limit,
+        report=report,
+    )
 
 
 def _verify(arguments: argparse.Namespace, report: Report) -> tuple[dict[str, Any], int]:

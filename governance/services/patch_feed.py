@@ -1,0 +1,133 @@
+"""Patches that were published, and the signed feed by which those who hold the base learn of them."""
+
+from __future__ import annotations
+
+import base64
+from typing import IO, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import Conflict, NotAllowed, Unfit
+from governance.evidence import ledger
+from governance.kinds import rule
+from governance.models import Patch, PatchPublication
+from governance.policies import Actor, Permission, demand
+from governance.services import opt_out_feed, orders, patches
+
+KIND = "unlearning-patches"
+PAGE = 200
+FILES = ("manifest.json", "patch.safetensors")
+
+
+def _problems(patch: Patch) -> list[str]:
+    problems = []
+    if not patch.public:
+        problems.append("This patch is confidential; have it made again, marked as fit for anyone.")
+    if any(rule(one.kind).personal for one in orders.undone_by(patch.release.version)):
+        problems.append("The patch of a case about personal data is never published.")
+    if patches.patch_state(patch) != "there":
+        problems.append("This patch is not there: it is not made yet, or was deleted with the weights of before.")
+    return problems
+
+
+@transaction.atomic
+def publication_propose(*, patch: Patch, actor: Actor) -> PatchPublication:
+    """Propose to let everybody have a patch.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Unfit: with every reason. Conflict: it is proposed already.
+    """
+    demand(actor, Permission.MAKE_PATCH)
+    if problems := _problems(patch):
+        raise Unfit(problems)
+    if actor.user is None or PatchPublication.objects.filter(patch=patch).exists():
+        raise Conflict("Its publication is proposed already.")
+    files = dispatch.store().list_tree(patch.artifact) or {}
+    manifest = dispatch.read_json(files["manifest.json"])
+    if manifest["confidential"] or manifest["digest"] != patch.digest:
+        raise Unfit("The patch's manifest says that it is confidential, or is that of another patch.")
+    row = PatchPublication.objects.create(
+        patch=patch, base=manifest["base"]["weights"], result=manifest["result"]["weights"], proposed_by=actor.user
+    )
+    _record(row, "patch.publication_proposed", actor)
+    return row
+
+
+@transaction.atomic
+def publication_approve(*, publication: PatchPublication, actor: Actor) -> PatchPublication:
+    """Approve it, as another person: from now on it stands in the feed.
+
+    Raises:
+        NotAllowed: the policy, or whoever proposed. Conflict: approved already. Unfit: what it needs holds no longer.
+    """
+    demand(actor, Permission.RELEASE_LEGAL)
+    if actor.user is None or actor.user == publication.proposed_by:
+        raise NotAllowed("You proposed this; the approval is another person's.")
+    if problems := _problems(publication.patch):
+        raise Unfit(problems)
+    waiting = PatchPublication.objects.filter(pk=publication.pk, approved_by=None)
+    if not waiting.update(approved_by=actor.user, approved_at=timezone.now()):
+        raise Conflict("This patch is published already.")
+    publication.refresh_from_db()
+    _record(publication, "patch.published", actor)
+    return publication
+
+
+def _record(row: PatchPublication, action: str, actor: Actor) -> None:
+    body = {"patch": row.patch.digest, "base": row.base, "result": row.result, "publication": str(row.public_id)}
+    ledger.append(action=action, actor=actor, body=body)
+
+
+def feed(*, url: str, after: int = 0) -> dict[str, Any]:
+    """One page of the JSON feed, newest last, signed like that of opt-outs (RFC 8785, Ed25519)."""
+    rows = PatchPublication.objects.filter(approved_at__isnull=False, pk__gt=after).order_by("id")
+    found = list(rows.select_related("patch__release__version__model", "patch__release__version__parent")[: PAGE + 1])
+    document: dict[str, Any] = {
+        "version": opt_out_feed.VERSION,
+        "title": f"Unlearning patches published by {settings.ORGANISATION}",
+        "home_page_url": settings.BASE_URL,
+        "feed_url": url if not after else f"{url}?after={after}",
+        "items": [_item(row) for row in found[:PAGE] if dispatch.exists(row.patch.artifact)],
+        "_lethe": {
+            "algorithm": "Ed25519",
+            "public_key": opt_out_feed.public_key(),
+            "kind": KIND,
+            "issued_at": timezone.now().isoformat(timespec="seconds"),
+        },
+    }
+    if len(found) > PAGE:
+        document["next_url"] = f"{url}?after={found[PAGE - 1].pk}"
+    signature = opt_out_feed.sign(dispatch.canonical_text(document).encode())
+    document["_lethe"] = {**document["_lethe"], "signature": base64.b64encode(signature).decode()}
+    return document
+
+
+def _item(row: PatchPublication) -> dict[str, Any]:
+    version = row.patch.release.version
+    place = f"{settings.BASE_URL}/patches/public/{row.public_id}"
+    return {
+        "id": f"urn:uuid:{row.public_id}",
+        "url": f"{place}/{FILES[0]}",
+        "title": f"{version.parent} to {version}",
+        "content_text": "Apply it to your copy of the model before. It does not show that anything was forgotten.",
+        "date_published": row.approved_at.isoformat() if row.approved_at else "",
+        "_lethe": {
+            "patch": row.patch.digest,
+            "base": row.base,
+            "result": row.result,
+            "bytes": row.patch.size,
+            "manifest_url": f"{place}/{FILES[0]}",
+            "payload_url": f"{place}/{FILES[1]}",
+        },
+    }
+
+
+def published_file(row: PatchPublication, name: str) -> IO[bytes] | None:
+    """A file of a published patch, from disk and in pieces; None where there is none."""
+    if row.approved_at is None or name not in FILES or patches.patch_state(row.patch) != "there":
+        return None
+    ref = (dispatch.store().list_tree(row.patch.artifact) or {}).get(name)
+    return dispatch.store().open(ref) if ref else None
