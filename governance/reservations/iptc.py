@@ -1,6 +1,6 @@
 """IPTC's property Data Mining (PLUS, `plus:DataMining`) in the XMP packet of a file (IPTC Photo Metadata 2023.1).
 
-The packet is looked for in the bytes of any kind of file. A compressed one is not seen; then nothing is known.
+Where packets stand in a file is known by `xmp`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from governance.reservations.base import Adapter, Finding, Site, Stance, Use, quote
+from governance.reservations.xmp import packets
 
 NAME = "IPTC data mining"
 NAMESPACE = "http://ns.useplus.org/ldf/xmp/1.0/"
@@ -23,20 +24,18 @@ VALUES: dict[str, tuple[tuple[Use, Stance], ...]] = {
     "DMI-PROHIBITED-SEEEMBEDDEDRIGHTSEXPR": ((Use.MINE, Stance.RESERVED),),
     "DMI-PROHIBITED-SEELINKEDRIGHTSEXPR": ((Use.MINE, Stance.RESERVED),),
 }
-_PACKET = re.compile(rb"<(?:x:xmpmeta|rdf:RDF)\b.{0,1000000}?</(?:x:xmpmeta|rdf:RDF)>", re.DOTALL)
 _PREFIX = re.compile(r"xmlns:([A-Za-z_][\w.-]*)\s*=\s*[\"']" + re.escape(NAMESPACE) + r"[\"']")
 
 
 def read(site: Site) -> list[Finding]:
     """Every packet in the file."""
     found = []
-    for packet in _PACKET.findall(site.page.body):
-        for value in _values(packet.decode("utf-8", "replace")):
-            code = value.rstrip("/").rpartition("/")[2].upper()
-            stances = VALUES.get(code, ((Use.MINE, Stance.UNKNOWN),))
-            for use, stance in stances:
-                words = quote(f"plus:DataMining {value}")
-                found.append(Finding(standard=NAME, use=use, stance=stance, quote=words, where=site.page.url))
+    # The same packet may be read twice, as a whole and by its inner part.
+    for value in sorted({value for packet in packets(site.page.body) for value in _values(packet)}):
+        code = value.rstrip("/").rpartition("/")[2].upper()
+        for use, stance in VALUES.get(code, ((Use.MINE, Stance.UNKNOWN),)):
+            words = quote(f"plus:DataMining {value}")
+            found.append(Finding(standard=NAME, use=use, stance=stance, quote=words, where=site.page.url))
     return found
 
 

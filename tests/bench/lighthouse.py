@@ -32,6 +32,8 @@ from tests.services.servers import free_port
 VERSION = "13.5.0"
 BAR = 95
 #: Pages behind a private link, and the staff's, ask not to be found: their SEO is not judged.
+#: A picture, and what follows a filing for a quarter of an hour.
+NO_PAGES = ("logo", "receipt")
 CATEGORIES = ("performance", "accessibility", "best-practices")
 
 
@@ -72,6 +74,14 @@ def measure(url: str, path: str, *, found: bool, cookie: str = "") -> Score:
         raise RuntimeError(f"{path} led to {told['finalDisplayedUrl']}; is the session's role allowed there?")
     points = {name: round(100 * told["categories"][name]["score"]) for name in categories}
     return Score(path, points, round(told["audits"]["total-byte-weight"]["numericValue"] / 1000), _costs(told))
+
+
+def retried(url: str, path: str, *, found: bool, cookie: str) -> Score:
+    """The browser's record of a load is sometimes lost, above all on a busy machine: then once more."""
+    try:
+        return measure(url, path, found=found, cookie=cookie)
+    except RuntimeError:
+        return measure(url, path, found=found, cookie=cookie)
 
 
 def _costs(told: dict[str, Any]) -> list[str]:
@@ -131,7 +141,7 @@ def public_pages() -> list[tuple[str, bool]]:
     from governance.services.intake import Item, case_file
     from governance.tokens import link_token
 
-    names = [one for one in urls.public if not getattr(one.pattern, "converters", {}) and one.name != "receipt"]  # type: ignore[union-attr]
+    names = [one for one in urls.public if not getattr(one.pattern, "converters", {}) and one.name not in NO_PAGES]  # type: ignore[union-attr]
     open_ = [(f"/{one.pattern}", True) for one in names]
     who = {"who": {"name": "Ada Quill", "email": "ada@example.org", "capacity": "self"}}
     draft = drafts.draft_begin(kind=Kind.COPYRIGHT, step="who", answers=who["who"])
@@ -169,9 +179,9 @@ def run(options: argparse.Namespace, url: str) -> list[Score]:
         cookie = session(options.role) if options.role else cookie
     scores = []
     for path, found in pages or [("/", True)]:
-        tries = [measure(url, path, found=found, cookie=cookie)]
+        tries = [retried(url, path, found=found, cookie=cookie)]
         if tries[0].below():
-            tries.append(measure(url, path, found=found, cookie=cookie))
+            tries.append(retried(url, path, found=found, cookie=cookie))
         best = max(tries, key=lambda one: sum(one.points.values()))
         scores.append(best)
         for cost in best.costs if best.below() else []:
