@@ -1,6 +1,6 @@
 # Every target is one line of intent; the work is in scripts/. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint format bench zoo verifier clean-demo
+.PHONY: help setup demo serve test lint format bench zoo verifier screenshots clean-demo
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -45,6 +45,10 @@ bench: ## measurements (tests/bench)
 zoo: ## honest models and cheats before the verdict (TRIALS=42 WORKERS=2 MINUTES=45 FAMILIES=...; goes on where it stopped)
 	@scripts/setup.sh --dev
 	@.venv/bin/python -m tests.zoo --trials $(TRIALS) --workers $(WORKERS) --minutes $(MINUTES) --families "$(FAMILIES)" --publish
+
+screenshots: ## draw the pictures of README and docs anew from the demonstration, in both themes
+	@scripts/setup.sh --dev
+	@.venv/bin/python -m tests.e2e.screenshots --seed $(SEED) --port $(PORT)
 
 clean-demo: ## delete the demo installation (var/): database, keys, models, reports
 	@scripts/clean-demo.sh

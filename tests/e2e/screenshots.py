@@ -1,4 +1,4 @@
-"""The pictures of the README, from the demonstration's installation: `python -m tests.e2e.screenshots --seed 1`.
+"""The pictures of README and docs, from the demonstration's installation: `make screenshots`.
 
 Runs the demonstration once where that was not done yet, starts its processes, and writes docs/screenshots/*.png. Staff
 are signed in by session, since their passwords were printed once and are kept nowhere. Needs Chromium and pdftoppm.
@@ -7,12 +7,14 @@ are signed in by session, since their passwords were printed once and are kept n
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import django
+from PIL import Image
 
 from governance.secrets import BASE_DIR
 from tests.e2e.browser import PHONE, WIDE, Window, chromium
@@ -57,30 +59,49 @@ def main() -> None:
         sys.exit(f"Pictures above {LIMIT_BYTES} bytes: {', '.join(too_big)}")
 
 
-def draw(base_url: str) -> None:
-    """The pages, each as the person sees whose page it is."""
-    from governance.models import Case, Channel, Role, Status
+def pages() -> list[tuple[str, str | None, str, tuple[int, int]]]:
+    """Name, whose page it is, address, size: one row a picture, taken in both themes."""
+    from governance.models import Case, Channel, Job, Role, Status
     from governance.tokens import link_token
 
     worked = Case.objects.filter(channel=Channel.FORM, status=Status.CLOSED).order_by("created_at").first()
     waiting = Case.objects.filter(status=Status.DECISION).order_by("created_at").first()
-    if worked is None or waiting is None:
+    run = Job.objects.filter(kind="engine.unlearn", state=Job.State.SUCCEEDED).order_by("created_at").first()
+    if worked is None or waiting is None or run is None:
         sys.exit("The demonstration's case was not worked to its end; run `python manage.py demo --once` first.")
-    pages = (
-        ("dashboard-light", Role.EXECUTIVE, "/dashboard/", WIDE),
+    return [
+        ("dashboard", Role.EXECUTIVE, "/dashboard/", WIDE),
+        ("queue", Role.LEGAL, "/cases/", WIDE),
         ("case", Role.LEGAL, f"/cases/{waiting.public_id}/", WIDE),
         ("verification", Role.ENGINEER, f"/cases/{worked.public_id}/verification/", WIDE),
+        ("job", Role.ENGINEER, f"/jobs/{run.pk}/", WIDE),
+        ("jobs", Role.ENGINEER, "/jobs/", WIDE),
+        ("ledger", Role.AUDITOR, "/ledger/", WIDE),
+        ("set-up", Role.ADMINISTRATOR, "/set-up/", WIDE),
+        ("opt-out-phone", None, "/opt-out/", PHONE),
         ("status-phone", None, f"/status/{link_token(worked.public_id, 'status')}/", PHONE),
-    )
+    ]
+
+
+def draw(base_url: str) -> None:
+    """The pages, each as the person sees whose page it is, by day and by night."""
     with chromium() as browser:
-        for name, role, path, size in pages:
+        for name, role, path, size in pages():
             window = Window(browser, size)
             if role:
                 window.context.add_cookies([{"name": "sessionid", "value": session(role), "url": base_url}])
-            window.page.goto(base_url + path)
-            window.page.wait_for_load_state("networkidle")
-            window.page.screenshot(path=FOLDER / f"{name}.png")
+            for theme in ("light", "dark"):
+                window.page.emulate_media(color_scheme=theme)
+                window.page.goto(base_url + path)
+                window.page.wait_for_load_state("networkidle")
+                shrink(window.page.screenshot(), FOLDER / f"{name}-{theme}.png")
             window.context.close()
+
+
+def shrink(picture: bytes, path: Path) -> None:
+    """A picture of a page has few colours: 128 of them, named once, take a quarter of the bytes."""
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, "PNG", optimize=True)
 
 
 def session(role: str) -> str:
@@ -96,8 +117,8 @@ def session(role: str) -> str:
 
 def report(pdf: Path) -> None:
     """The first page of the signed report."""
-    target = FOLDER / "report-page-1"
-    subprocess.run(["pdftoppm", "-png", "-r", "90", "-f", "1", "-l", "1", "-singlefile", pdf, target], check=True)
+    drawn = ["pdftoppm", "-png", "-r", "90", "-f", "1", "-l", "1", "-singlefile", pdf]
+    shrink(subprocess.run(drawn, check=True, capture_output=True).stdout, FOLDER / "report-page-1.png")
 
 
 if __name__ == "__main__":
