@@ -16,6 +16,7 @@ KINDS = {
     "verify": "The verification is prepared",
     "report": "The report is written and signed",
     "notify": "The claimant is told",
+    "attest": "The files of a version are signed",
     "engine.match": "Comparing works with records",
     "engine.unlearn": "Unlearning",
     "engine.verify": "Verifying",
