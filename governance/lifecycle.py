@@ -119,7 +119,7 @@ def _copy(parent: Case, child: Case) -> None:
             text=item.text,
             replacement=item.replacement,
         )
-    for proof in parent.proofs.all():
+    for proof in parent.proofs.counting():
         child.proofs.create(
             subject=child.claimant.subject,
             level=proof.level,

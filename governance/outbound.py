@@ -163,22 +163,30 @@ class Answer:
 
 
 def get(
-    url: str, *, networks: Sequence[str] = (), limit: int = PAGE_BYTES, headers: Mapping[str, str] | None = None
+    url: str,
+    *,
+    networks: Sequence[str] = (),
+    limit: int = PAGE_BYTES,
+    headers: Mapping[str, str] | None = None,
+    hops: int = HOPS,
+    plain: bool = True,
 ) -> Answer:
     """Read an address, over a few redirects, each of which is resolved and judged anew.
+
+    With `plain` false only https is read, save from `networks`: where it matters who answers.
 
     Raises:
         CallFailed: no answer, an address that is not allowed, or more redirects than are followed.
     """
-    for _hop in range(HOPS + 1):
-        target = check(url, networks=networks, plain=True)
+    for _hop in range(hops + 1):
+        target = check(url, networks=networks, plain=plain)
         answer, body = _call("GET", target, None, headers or {}, limit + 1)
         where = answer.getheader("Location")
         if answer.status not in (301, 302, 303, 307, 308) or not where:
             pairs = tuple(answer.getheaders())
             return Answer(url=url, status=answer.status, headers=pairs, body=body[:limit], cut=len(body) > limit)
         url = urljoin(url, where)
-    raise CallFailed(f"More than {HOPS} redirects.", permanent=True)
+    raise CallFailed(f"More than {hops} redirects.", permanent=True)
 
 
 def _call(

@@ -23,6 +23,7 @@ class Permission(enum.Enum):
     REVEAL_PERSON = "read a claimant's name and address"
     ENTER_CASE = "enter a request for somebody"
     RECORD_PROOF = "record proof"
+    SHOW_PROOF = "show a proof by oneself"
     REVIEW = "review a request"
     PROPOSE = "propose a decision"
     APPROVE = "approve a decision"
@@ -143,7 +144,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
-CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.WITHDRAW, P.FOLLOW_UP})
+CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.SHOW_PROOF, P.WITHDRAW, P.FOLLOW_UP})
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def demand(actor: Actor, *permissions: Permission) -> None:
 
 def proof_unlocks_weights(case: Case) -> bool:
     """Whether a recorded proof allows a change of weights for this kind of case."""
-    return case.proofs.filter(level__in=rule(case.kind).weights_levels).exists()
+    return case.proofs.counting().filter(level__in=rule(case.kind).weights_levels).exists()
 
 
 #: Where a case comes only when something was found.
@@ -220,7 +221,7 @@ CONTAINMENT_LEVEL = 2
 
 def proof_unlocks_containment(case: Case) -> bool:
     """Whether a recorded proof allows what reaches beyond future training, and can be taken back."""
-    return case.proofs.filter(level__gte=CONTAINMENT_LEVEL).exists()
+    return case.proofs.counting().filter(level__gte=CONTAINMENT_LEVEL).exists()
 
 
 def disposition_allows(case: Case, disposition: Disposition) -> bool:

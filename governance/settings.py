@@ -188,6 +188,9 @@ WEBHOOK_NETWORKS = env.networks("LETHE_WEBHOOK_NETWORKS")
 
 #: The same for what is read: reservations, proofs on a claimant's domain.
 OUTBOUND_NETWORKS = env.networks("LETHE_OUTBOUND_NETWORKS")
+#: Name servers that are asked for a claimant's TXT record, `address` or `address:port`; all must agree. Empty: the
+#: system's.
+DNS_SERVERS = [one for one in env.text("LETHE_DNS_SERVERS", "").replace(",", " ").split() if one]
 
 TRUSTED_PROXIES = 1 if env.flag("LETHE_BEHIND_PROXY") else 0
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
@@ -206,6 +209,7 @@ REST_FRAMEWORK = {
         "agents": env.text("LETHE_AGENT_RATE", "1200/min"),
         "feed": "600/hour",
         "uploads": "60/hour",
+        "proof": "60/hour",
     },
     # Whom the throttles count: the address that the last trusted proxy saw, never one that a caller claims.
     "NUM_PROXIES": TRUSTED_PROXIES,

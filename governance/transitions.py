@@ -42,7 +42,7 @@ class Transition:
 
 
 def _has_proof(case: Case) -> str:
-    return "" if case.proofs.exists() else "Record a proof first: at least the link in the e-mail."
+    return "" if case.proofs.counting().exists() else "Record a proof first: at least the link in the e-mail."
 
 
 def _all_approved(case: Case) -> str:
@@ -106,7 +106,12 @@ TRANSITIONS: Mapping[tuple[Status, Status], Transition] = MappingProxyType(
             by=(P.CONFIRM_EMAIL, P.RECORD_PROOF),
             evidence=("proof.recorded",),
         ),
-        (S.PROOF, S.REVIEW): Transition(event=_("the proof is accepted"), by=(P.RECORD_PROOF,), guard=PROOF),
+        (S.PROOF, S.REVIEW): Transition(
+            event=_("the proof is accepted by a person, or shown by a challenge that suffices"),
+            by=(P.RECORD_PROOF, P.RUN_MACHINE),
+            guard=PROOF,
+            evidence=("proof.recorded",),
+        ),
         (S.PROOF, S.INFORMATION): Transition(event=_("the claimant is asked"), by=(P.REVIEW,), evidence=_LETTER),
         (S.REVIEW, S.INFORMATION): Transition(event=_("the claimant is asked"), by=(P.REVIEW,), evidence=_LETTER),
         (S.INFORMATION, S.PROOF): Transition(event=_("the answer came"), by=(P.REVIEW, P.RECORD_PROOF)),

@@ -26,6 +26,7 @@ from governance.models.catalogue import (
     Recipient,
     Record,
 )
+from governance.models.challenge import Challenge, IdentityDoubt
 from governance.models.clock import CaseClock, ClockAlarm, ClockExtension, ClockPause
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
@@ -58,6 +59,8 @@ from governance.models.vault import SubjectKey
 __all__ = [
     "PatchPublication",
     "AttestationSet",
+    "Challenge",
+    "IdentityDoubt",
     "CaseFact",
     "StatementMail",
     "Tally",

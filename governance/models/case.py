@@ -291,6 +291,14 @@ class ClaimedItem(models.Model):
         return f"item {self.position}"
 
 
+class ProofQuerySet(models.QuerySet["Proof"]):
+    """Proofs; those that a person refused later stay in the record and count no more."""
+
+    def counting(self) -> ProofQuerySet:
+        """Those that nobody refused."""
+        return self.filter(refused_at=None)
+
+
 class Proof(models.Model):
     """Evidence of ownership or identity, at a level of `law.md` (P1 to P5)."""
 
@@ -309,6 +317,12 @@ class Proof(models.Model):
     note = SealedText()
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(default=timezone.now)
+    #: Since when it counts no more, by whose word, and why.
+    refused_at = models.DateTimeField(null=True)
+    refused_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    refusal = SealedText(default=b"")
+
+    objects = ProofQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"P{self.level}"

@@ -76,6 +76,19 @@ def let_go(case: Case) -> int:
 
 
 @transaction.atomic
+def reconsider(case: Case) -> int:
+    """A proof was refused: what was held before any decision, and no other proof allows to hold, goes back."""
+    if proof_unlocks_containment(case):
+        return 0
+    lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None, cause=_C.MATCHED), "The proof was refused")
+    if lifted:
+        ledger.append(
+            action="records.released", actor=SYSTEM, case=case, body={"records": lifted, "why": "proof refused"}
+        )
+    return lifted
+
+
+@transaction.atomic
 def give_back(case: Case, actor: Actor) -> int:
     """The claimant gives the works free again, and two people agreed: nothing of the case is held any more."""
     lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None), "Given back at the claimant's word", actor)

@@ -89,7 +89,7 @@ def _final(case: Case, plans: list[Plan]) -> Plan | None:
 
 def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
     law = LAWS[case.law]
-    levels = sorted(set(case.proofs.values_list("level", flat=True)))
+    levels = sorted(set(case.proofs.counting().values_list("level", flat=True)))
     items = [item.title for item in case.items.exclude(form=ClaimedItem.Form.CONTEXT)]
     return {
         "number": case.number,

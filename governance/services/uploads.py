@@ -69,6 +69,17 @@ def _bytes(row: Upload, ref: str) -> bytes:
     return bytes_unseal(row.subject, dispatch.read_bytes(ref), _context(row))
 
 
+def upload_bytes(upload: Upload) -> bytes:
+    """The bytes of a file that was taken, for a check by the machine.
+
+    Raises:
+        Conflict: held, not taken or deleted.
+    """
+    if upload.state != State.CLEAN or not upload.artifact:
+        raise Conflict("The file is not there to be read.")
+    return _bytes(upload, upload.artifact)
+
+
 def upload_scan(*, upload: Upload, data: bytes | None = None) -> Upload:
     """Ask the scanner, where one is configured, and settle the file; without an answer it stays held."""
     data = _bytes(upload, upload.artifact) if data is None else data

@@ -15,7 +15,7 @@ from governance.clocks import LAWS
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
 from governance.services import clocks, decision, intake, planning, proof, recipients, release, review
-from governance.web import abuse_actions, clock_forms, desk_forms, follow_up, recipient_forms
+from governance.web import abuse_actions, clock_forms, desk_forms, follow_up, proof_actions, recipient_forms
 from governance.web import desk_actions as desk
 from governance.web import staff_forms as forms
 from governance.web.propose_form import ProposeForm
@@ -152,6 +152,10 @@ _RELEASERS = (P.RELEASE_MODEL, P.RELEASE_LEGAL)
 ACTIONS: Mapping[str, Action] = MappingProxyType(
     {
         "proof": Action(permissions=(P.RECORD_PROOF,), form=forms.ProofForm, perform=_proof),
+        **{
+            name: Action(permissions=(P.RECORD_PROOF,), form=form, perform=perform)
+            for name, (form, perform) in proof_actions.ACTIONS.items()
+        },
         "review": Action(permissions=(P.REVIEW,), form=forms.ReviewForm, perform=_review),
         "answer": Action(permissions=(P.REVIEW, P.RECORD_PROOF), form=forms.ConfirmForm, perform=_answer),
         "propose": Action(permissions=(P.PROPOSE,), form=ProposeForm, perform=_propose),

@@ -123,6 +123,15 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "policy.returned": lambda b: (
         _("returned verification policy %(n)s: %(why)s") % {"n": b["version"], "why": b.get("why", "")}
     ),
+    "proof.begun": lambda b: _("began to show proof, level P%(n)s") % {"n": b.get("level", "")},
+    "proof.tried": lambda b: _("tried a proof, level P%(n)s: not shown") % {"n": b.get("level", "")},
+    "proof.settled": lambda b: _("proof of level P%(level)s: %(state)s") % b,
+    "proof.refused": lambda b: _("refused a proof, level P%(n)s") % {"n": b.get("level", "")},
+    "doubt.recorded": lambda b: _("recorded a doubt about who asks"),
+    "doubt.answered": lambda b: _("sent a document in answer to the doubt"),
+    "doubt.settled": lambda b: (
+        _("settled the doubt; the document is deleted") if b.get("document_deleted") else _("settled the doubt")
+    ),
     "proof.recorded": lambda b: _("recorded proof, level P%(n)s") % {"n": b.get("level", "")},
     "matching.finished": lambda b: _("searched a dataset and found %(records)s") % {"records": _records(b["hits"])},
     **duty_words.WORDS,

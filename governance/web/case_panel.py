@@ -18,7 +18,7 @@ from governance.policies import Actor, Permission, may, proof_unlocks_weights
 from governance.services import children
 from governance.services.clocks import refusal_to_extend
 from governance.transitions import TRANSITIONS
-from governance.web import case_words
+from governance.web import case_words, proof_actions
 from governance.web.case_actions import ACTIONS
 from governance.web.case_history import counts_words, method_title
 from governance.web.guards import roles_with
@@ -293,6 +293,11 @@ def _extras(desk: Desk) -> list[Panel]:
         extras.append({"title": _("Ask the claimant first"), **desk.ask("review", _("Send the question"))})
     if case.status in (S.REVIEW, S.MATCHING, S.DECISION, S.PLANNING) and may(desk.actor, Permission.RECORD_PROOF):
         extras.append({"title": _("Record a further proof"), **desk.ask("proof", _("Record"))})
+    if case.is_open and may(desk.actor, Permission.RECORD_PROOF):
+        extras += [
+            {"title": title, "note": note, **desk.ask(name, submit)}
+            for name, title, note, submit in proof_actions.offered(case)
+        ]
     if case.is_open and may(desk.actor, Permission.EXTEND):
         extras += _clock_extras(desk)
     extras += _follow_extras(desk)

@@ -19,7 +19,7 @@ from governance.errors import KeyDestroyed
 from governance.models import Capacity, Case, ClaimedItem, Deployment, Disposal, Match, Plan, Release, Report, Status
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
-from governance.web import case_desk, case_matches, message_tabs, plan_view, recipient_words
+from governance.web import case_desk, case_matches, message_tabs, plan_view, proof_actions, recipient_words
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
@@ -91,12 +91,12 @@ def _proof(look: Look) -> Context:
     rows = [
         [
             {"text": f"P{p.level}", "strong": True, "note": p.get_level_display()},
-            p.note if reads and p.note else {"text": _("sealed") if p.note else ""},
-            str(p.recorded_by or _("the claimant, by link")),
+            proof_actions.told(p, reads),
+            str(p.recorded_by or _("the claimant")),
             when(p.recorded_at),
         ]
         for p in look.case.proofs.select_related("recorded_by").order_by("recorded_at", "id")
-    ]
+    ] + [[*cells[:3], when(cells[3])] for cells in proof_actions.pending(look.case, look.actor)]
     return {
         "tab_template": "casework/_tab_plain.html",
         "tab_title": _("Proof"),

@@ -148,7 +148,7 @@ def _page(
 
 def head(found: Case, actor: Actor) -> dict[str, Any]:
     """The line below the case's title."""
-    levels = sorted(set(found.proofs.values_list("level", flat=True)))
+    levels = sorted(set(found.proofs.counting().values_list("level", flat=True)))
     facts = [
         {"label": "", "value": case_words.law_words(found)},
         {"label": _("Received"), "value": date_format(found.received_on, "j F Y")},
