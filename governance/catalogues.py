@@ -29,6 +29,8 @@ PUBLIC = (
     "governance/registry_numbers.py",
     "governance/glossary.py",
     "governance/templatetags/scales.py",
+    "governance/evidence/certificate.py",
+    "governance/evidence/seal_class.py",
 )
 #: Texts of files that serve staff too: only these of them are public.
 SHARED = (
@@ -40,7 +42,8 @@ SHARED = (
     "Parts are coming in", "Waiting to be filed", "Being filed", "Filed", "Stopped: the mandate ended",
     "Why?", "In your own words, at least one whole sentence.", "Write why, so that somebody can look into it.",
 )  # fmt: skip
-TEMPLATES = ("claimant/*.html", "forms/**/*.html", "base_public.html", "components/theme_choice.html",
+TEMPLATES = ("claimant/*.html", "report/certificate.html", "report/letter.html", "forms/**/*.html",
+             "base_public.html", "components/theme_choice.html",
              "components/path.html", "components/digest.html", "components/clock_block.html",
              "components/guard.html", "4*.html", "500.html", "refused.html")  # fmt: skip
 

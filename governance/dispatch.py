@@ -129,6 +129,7 @@ HOUSE_JOBS = {
     "verify": "default",
     "notify": "default",
     "report": "signing",
+    "paper": "signing",
     "attest": "signing",
 }
 ENGINE_TASK = "engine.run"
@@ -240,9 +241,9 @@ def queue_name(queue: str) -> str:
     return str(current_app.conf.lethe_queues[queue])
 
 
-def enqueue(*, kind: str, key: str, case: Case | None = None, plan: Plan | None = None) -> Job:
-    """A job of the house. The same key never makes a second one."""
-    return _create(kind=kind, key=key, queue=HOUSE_JOBS[kind], case=case, plan=plan)
+def enqueue(*, kind: str, key: str, case: Case | None = None, plan: Plan | None = None, spec: str = "") -> Job:
+    """A job of the house; `spec` is the digest of what it is told. The same key never makes a second one."""
+    return _create(kind=kind, key=key, queue=HOUSE_JOBS[kind], case=case, plan=plan, spec=spec)
 
 
 def enqueue_engine(*, spec: Spec, key: str, case: Case | None = None, plan: Plan | None = None, kind: str = "") -> Job:

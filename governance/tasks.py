@@ -19,6 +19,7 @@ from governance.services import (
     matching,
     notification,
     outbox,
+    papers,
     patches,
     planning,
     recipients,
@@ -44,6 +45,7 @@ HOUSE: dict[str, jobs.Handler] = {
     "unlearn": unlearning.unlearning_start,
     "verify": verification.verification_start,
     "report": reporting.report_write,
+    "paper": papers.paper_write,
     "notify": notification.case_close,
     attestations.KIND: attestations.attestation_make,
 }

@@ -164,9 +164,7 @@ def _means(outcome: str) -> str:
             "In the tests, the version in use stays within limits that were fixed before. That is a measurement, not a "
             "proof: a determined attempt may bring back what is hidden."
         ),
-        "unsettled": _(
-            "The tests can be read both ways, so we conclude nothing from them. The full report lists each."
-        ),
+        "unsettled": _("The tests settle nothing, so we conclude nothing from them. The full report lists each."),
         "not_replaced": _("Until the version before is replaced everywhere, it may still give what you named."),
         "excluded": _(
             "Future training will not read these records. No model was changed: what was trained before may still know "

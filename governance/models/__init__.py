@@ -33,7 +33,7 @@ from governance.models.desk import Hold, Interest, Note, SavedFilter
 from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
-from governance.models.evidence import AuditorBundle, EarlierReport, Letter, Report, Seal
+from governance.models.evidence import AuditorBundle, EarlierReport, Letter, Paper, Report, Seal
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification, Worker
 from governance.models.ledger import (
     LedgerCheckpoint,
@@ -128,6 +128,7 @@ __all__ = [
     "Record",
     "Relation",
     "Release",
+    "Paper",
     "Report",
     "EarlierReport",
     "Seal",

@@ -75,6 +75,43 @@ class Seal(models.Model):
         return self.fingerprint
 
 
+class Paper(models.Model):
+    """A sealed paper that is no full report: of a case (certificate, letter) or of the house (statement, register)."""
+
+    class Kind(models.TextChoices):
+        """What it is."""
+
+        CERTIFICATE = "certificate", _("Certificate")
+        LETTER = "letter", _("Letter")
+        STATEMENT = "statement", _("Statement of compliance")
+        REGISTER = "register", _("Register of processing")
+
+    job = models.OneToOneField("governance.Job", on_delete=models.PROTECT, related_name="paper")
+    case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="papers")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    number = models.CharField(max_length=40, unique=True)
+    language = models.CharField(max_length=8)
+    size = models.CharField(max_length=8)
+    #: First and last day of a statement, `2026-07-01/2026-09-30`.
+    period = models.CharField(max_length=21, blank=True)
+    pdf = models.CharField(max_length=71)
+    evidence = models.CharField(max_length=71)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind__in=["certificate", "letter"], case__isnull=False)
+                | models.Q(kind__in=["statement", "register"], case__isnull=True),
+                name="paper_of_case_or_house",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
 class AuditorBundle(models.Model):
     """What an auditor needs to replay a case, closed by a passphrase that nobody here keeps, for a few days."""
 

@@ -40,7 +40,7 @@ from governance.models import (
 from governance.models.vault import commitment_key
 from governance.secrets import BASE_DIR
 from governance.selectors import organisation
-from governance.services import recipients
+from governance.services import dossier_parts, recipients
 
 FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
@@ -62,6 +62,8 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
             "audience": "claimant",
             "issuer": organisation.current().name,
             "verify_at": settings.BASE_URL + reverse("verify"),
+            "kind": "no_data" if case.disposition == Disposition.NO_DATA else "compliance",
+            "size": dossier_parts.sheet(case),
         },
         "case": _case(case, plans),
         "matching": _matching(case),
@@ -75,8 +77,13 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         **({"error_rates": rates} if (rates := error_rates.measured()) else {}),
         "ledger": None,
         "software": {name: version(name) for name in SOFTWARE},
-        "fonts": {path.stem: dispatch.bytes_digest(path.read_bytes()) for path in sorted(FONTS.rglob("*.woff2"))},
+        "fonts": font_digests(),
     }
+
+
+def font_digests() -> dict[str, str]:
+    """Every font that travels with the program, by digest."""
+    return {path.stem: dispatch.bytes_digest(path.read_bytes()) for path in sorted(FONTS.rglob("*.woff2"))}
 
 
 def _final(case: Case, plans: list[Plan]) -> Plan | None:
@@ -100,17 +107,19 @@ def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
         "laws": [_law(clock) for clock in rows.active(case) or [rows.first_of(case)]],
         "asked": " ".join([rule(case.kind).asked, *([POLICY_ONLY] if law.policy_only else [])]),
         "proof": [{"level": f"P{level}", "shown": str(Proof.Level(level).label)} for level in levels],
+        "clocks": dossier_parts.clocks(case),
         "items_count": len(items),
         "items": [{"title": title} for title in items if title],
     }
 
 
-def _law(clock: CaseClock) -> dict[str, str]:
+def _law(clock: CaseClock) -> dict[str, Any]:
     """A law of the case, in the version that was in force on receipt."""
     return {
         "citation": rows.rule_of(clock).citation,
         "title": LAWS[clock.law].title,
         "version": f"{clock.law} {clock.version}",
+        "policy_only": LAWS[clock.law].policy_only,
     }
 
 
@@ -167,7 +176,13 @@ def _matching(case: Case) -> dict[str, Any]:
     counts = Counter(row["decision"] for row in rows)
     searched = Record.objects.filter(dataset__purpose="training").count()
     choices = ("erase", "exclude", "refuse", "undecided")
-    return {"searched": searched, "records": rows, "counts": {"found": len(rows), **{c: counts[c] for c in choices}}}
+    sets = dossier_parts.data_sets()
+    return {
+        "searched": searched,
+        "data_sets": sets,
+        "records": rows,
+        "counts": {"found": len(rows), **{c: counts[c] for c in choices}},
+    }
 
 
 def _recorded(plan: Plan) -> dict[str, Any]:

@@ -87,14 +87,28 @@ def compose(case: Case, template: str, *, text: str = "", language: str = "", ma
     return Composed(template=found, title=written.title, body=body, reviewed=reviewed)
 
 
+def text_reviewed(digest: str, language: str) -> bool:
+    """Whether the text that a letter was made from was read by everybody who has to."""
+    return readers(digest) >= {str(reader) for reader in readers_needed(language)}
+
+
+def remedies(case: Case, language: str) -> list[str]:
+    """What the claimant can do, by every law whose clock runs on the case."""
+    return [files.passage(f"remedies.{word}", language) for word in dict.fromkeys(_remedies(case))]
+
+
+def _remedies(case: Case) -> tuple[str, ...]:
+    laws = [case.law, *(clock.law for clock in rows.active(case) if clock.law != case.law)]
+    return tuple(_remedies_words(case, law) for law in laws)
+
+
 def _choices(case: Case) -> files.Choices:
     """Which passage of each group fits the case; remedies of every law whose clock runs on it."""
-    laws = [case.law, *(clock.law for clock in rows.active(case) if clock.law != case.law)]
     words = _law_words(case, case.law)
     return {
         **{group: str(case.kind) for group in ("about", "done", "partly")},
         **dict.fromkeys(("term", "verification"), words),
-        "remedies": tuple(_remedies_words(case, law) for law in laws),
+        "remedies": _remedies(case),
         "clock": "paused" if case.paused_on else "running",
         "report": "present" if hasattr(case, "report") else "absent",
         "page": "status",

@@ -7,6 +7,7 @@ from django.db import transaction
 from governance.lifecycle import advance
 from governance.models import Case, Disposition, Job, Status
 from governance.policies import Actor
+from governance.services import papers
 from governance.services.letters import letter_send, private_link
 
 __all__ = ["case_close", "letter_send", "private_link"]
@@ -25,4 +26,6 @@ def case_close(*, job: Job) -> Case:
     case = job.load_case()
     if not _told_already(case):
         letter_send(case=case, template="closed")
-    return advance(case=case, to=Status.CLOSED, actor=SYSTEM, reason="Claimant notified")
+    closed = advance(case=case, to=Status.CLOSED, actor=SYSTEM, reason="Claimant notified")
+    papers.case_papers_order(closed)
+    return closed

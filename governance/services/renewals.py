@@ -14,7 +14,7 @@ from governance import dispatch
 from governance.errors import GovernanceError
 from governance.evidence import bundle, ledger, renewal
 from governance.evidence.errors import SealUnavailable
-from governance.models import EarlierReport, Report
+from governance.models import EarlierReport, Paper, Report
 from governance.policies import Actor
 from governance.services import reporting, seals
 
@@ -75,5 +75,5 @@ def _prove(report: Report) -> None:
 
 
 def is_registered(digest: str) -> bool:
-    """Whether a file of this digest was ever handed out as a report."""
-    return Report.objects.filter(pdf=digest).exists() or EarlierReport.objects.filter(pdf=digest).exists()
+    """Whether a file of this digest was ever handed out as a report, certificate, letter, statement or register."""
+    return any(kind.objects.filter(pdf=digest).exists() for kind in (Report, EarlierReport, Paper))

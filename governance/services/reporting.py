@@ -49,7 +49,7 @@ def _sealed(case: Case) -> Report:
     key, authority = seals.seal_open(), seals.time_authority()
     if authority:
         authority.ask()
-    evidence = _evidence(case)
+    evidence = _evidence(case, seals.described(key.certificate))
     document = schema.parse(evidence)
     sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
     files = {"pdf": sealed, "evidence": evidence, "readme": bundle.readme(document)}
@@ -77,7 +77,7 @@ def bundle_proofs(report: Report) -> bytes:
         waiting = f"{len(seen)} of {settings.WITNESS_QUORUM} witnesses signed; try again when they answer."
         raise Unfit([waiting, *problems])
     told = schema.parse(dispatch.read_bytes(report.evidence))["ledger"]["checkpoint"]
-    proofs = _proofs([opening.entry_id], signed)
+    proofs = proofs_of([opening.entry_id], signed)
     return bundle.ledger_file(
         verifier_key=proofs["verifier_key"],
         checkpoint=checkpoints.cosigned(signed),
@@ -87,20 +87,21 @@ def bundle_proofs(report: Report) -> bytes:
     )
 
 
-def _evidence(case: Case) -> bytes:
+def _evidence(case: Case, sealed_by: dict[str, str]) -> bytes:
     """The evidence document with its own entry in the ledger and the proofs of all entries that it rests on."""
     document = dossier.document(case, number="LR-" + case.number.removeprefix("LT-"), issued_at=datetime.now(UTC))
+    document["report"]["seal"] = sealed_by
     schema.validate(document)
     with transaction.atomic():
         entry = ledger.append(
             action=schema.EVIDENCE_ACTION, actor=SYSTEM, case=case, body={"evidence": schema.core_digest(document)}
         )
     rests_on = [attempt["thresholds_recorded"]["index"] for attempt in document["attempts"]]
-    document["ledger"] = _proofs([*rests_on, entry.index], checkpoints.checkpoint_make())
+    document["ledger"] = proofs_of([*rests_on, entry.index], checkpoints.checkpoint_make())
     return schema.build(document)
 
 
-def _proofs(indexes: list[int], signed: LedgerCheckpoint) -> dict[str, Any]:
+def proofs_of(indexes: list[int], signed: LedgerCheckpoint) -> dict[str, Any]:
     """A checkpoint of the ledger, and each entry with its opening and inclusion proof."""
     tree = ledger.tree(signed.size)
     openings = LedgerOpening.objects.select_related("entry").filter(entry_id__in=indexes).order_by("entry_id")

@@ -21,7 +21,7 @@ from governance import dispatch
 from governance.clocks import LAWS
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
-from governance.models import Case, Claimant, Erasure, Report
+from governance.models import Case, Claimant, Erasure, Paper, Report
 from governance.models.vault import subject_destroy, subject_readable
 from governance.policies import Actor, Permission, demand, demand_impartial
 
@@ -172,6 +172,9 @@ def finish(erasure: Erasure) -> None:
         for ref in (report.pdf, report.evidence, report.readme, report.proofs, *before, *closed):
             if ref:
                 dispatch.discard(ref)
+    for paper in Paper.objects.filter(case__claimant=erasure.claimant):
+        for ref in (paper.pdf, paper.evidence):
+            dispatch.discard(ref)
 
 
 def retention_run() -> int:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from governance.errors import Unfit
-from governance.evidence import identity, seal
+from governance.evidence import identity, seal, seal_class
 from governance.evidence.errors import SealError
 
 FILE, TOKEN, SERVICE = "file", "pkcs11", "kms"
@@ -153,3 +153,8 @@ def time_roots() -> tuple[x509.Certificate, ...]:
         return tuple(x509.load_pem_x509_certificates(Path(settings.TSA_ROOTS).read_bytes()))
     except (OSError, ValueError) as error:
         raise SealError(f"LETHE_TSA_ROOTS cannot be read ({error}).") from error
+
+
+def described(certificate: x509.Certificate) -> dict[str, str]:
+    """Class of the seal and worth of its time, as the evidence keeps it and a report prints it."""
+    return seal_class.described(certificate, url=settings.TSA_URL, roots=time_roots())

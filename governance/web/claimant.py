@@ -203,6 +203,17 @@ def report_pdf(request: HttpRequest, case: Case, token: str) -> HttpResponseBase
 
 @require_safe
 @_private
+def paper_pdf(request: HttpRequest, case: Case, token: str, kind: str) -> HttpResponseBase:
+    """The certificate, or the letter that closed the case, sealed."""
+    found = next((one for one in standing.papers_of(case) if one.kind == kind), None)
+    if found is None:
+        raise Http404
+    _readable(case)
+    return _download(found.pdf, f"{found.number}.pdf", "application/pdf")
+
+
+@require_safe
+@_private
 def report_evidence(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
     """The report's evidence as JSON."""
     report = report_of(case)

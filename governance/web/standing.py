@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from governance.clocks import LAWS, rows
 from governance.kinds import rule
-from governance.models import Case, Decision, Disposition, Plan, Recheck, Relation, Report, Status
+from governance.models import Case, Decision, Disposition, Paper, Plan, Recheck, Relation, Report, Status
 from governance.policies import TELLING, Permission, disposition_told, findings_told
 from governance.services import children, links
 from governance.transitions import TRANSITIONS
@@ -272,7 +272,26 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
             {"url": reverse("follow", args=[token, relation.value]), "text": FOLLOW[relation]["title"]}
             for relation in children.follow_ups(case)
         ],
-        "reports": [_report(report, token)] if report else [],
+        "reports": [*([_report(report, token)] if report else []), *(_paper(one, token) for one in papers_of(case))],
+    }
+
+
+def papers_of(case: Case) -> list[Paper]:
+    """Certificate and letter, once they are sealed and what they say may be told."""
+    return list(case.papers.order_by("kind", "id")) if findings_told(case) else []
+
+
+def _paper(paper: Paper, token: str) -> dict[str, str]:
+    title = (
+        _("Certificate %(number)s, signed (PDF)")
+        if paper.kind == Paper.Kind.CERTIFICATE
+        else _("Letter %(number)s, signed (PDF)")
+    )
+    return {
+        "title": title % {"number": paper.number},
+        "url": reverse("status_paper", args=[token, paper.kind]),
+        "digest": paper.pdf,
+        "date": day(paper.created_at),
     }
 
 

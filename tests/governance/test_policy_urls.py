@@ -12,13 +12,14 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from governance import urls
+from governance import dispatch, urls
 from governance.models import (
     AttestationSet,
     AuditorBundle,
     Erasure,
     Job,
     LedgerEntry,
+    Paper,
     Patch,
     Release,
     Report,
@@ -131,6 +132,9 @@ DOORS: dict[str, Door] = {
     "figures_recount": Door(to=(P.SEE_DASHBOARD,), post=True),
     "figure_cases": Door(to=(P.SEE_DASHBOARD,), args="figure"),
     "reports": Door(to=(P.SEE_REPORTS,)),
+    "papers": Door(to=(P.SEE_REPORTS,)),
+    "paper": Door(to=(P.SEE_REPORTS,), args="paper"),
+    "paper_order": Door(to=(P.SEE_DASHBOARD,), post=True),
     "report": Door(to=(P.SEE_REPORTS,), args="report"),
     "report_bundle": Door(to=(P.SEE_REPORTS,), args="report"),
     "replay": Door(to=(P.REPLAY_CASE,), args="report"),
@@ -219,12 +223,20 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "job": [job.pk],
         "figures": [NAMES[0]],
         "figure": ["late"],
-        "report": [report.number],
+        **{"report": [report.number], "paper": [_paper().number]},
         "replay": [closed.public_id],
         "entry": [LedgerEntry.objects.latest("index").index],
         "profile": [_profile(people).pk],
         "person": [member("person.url@house.example", role=Role.AUDITOR).pk],
     }
+
+
+def _paper() -> Paper:
+    """A register that was sealed."""
+    job = Job.objects.create(key="paper:register:doors", kind="paper", queue="signing")
+    ref = dispatch.put_bytes(b"%PDF-")
+    return Paper.objects.create(job=job, kind="register", number="LA-20261129-1", size="A4", language="en",
+                                pdf=ref, evidence=ref)  # fmt: skip
 
 
 def _profile(people: dict[Role, Actor]) -> Any:

@@ -1,0 +1,98 @@
+"""Certificate, letter, statement and register: ordered, sealed, told only to whom they concern, rebuilt to the byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from governance import dispatch
+from governance.errors import NotAllowed, Unfit
+from governance.evidence import schema
+from governance.evidence.check import check
+from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
+from governance.models import Case, Job, LedgerEntry, Paper, Role
+from governance.policies import Actor
+from governance.services import notification, papers, reporting
+from governance.tokens import link_token
+from tests.governance.staff import member
+
+
+def closed(case: Case) -> Case:
+    """What the signing worker, then the default worker do."""
+    reporting.report_write(job=Job.objects.filter(case=case, kind="report").latest("created_at"))
+    return notification.case_close(job=Job.objects.filter(case=case, kind="notify").latest("created_at"))
+
+
+def sealed_all() -> list[Paper]:
+    return [papers.paper_write(job=job) for job in Job.objects.filter(kind="paper").order_by("created_at")]
+
+
+def genuine(paper: Paper, house: Path) -> dict[str, Any]:
+    found = check(dispatch.read_bytes(paper.pdf), [certificate_fingerprint(house / CERTIFICATE_FILE)], rerender=True)
+    assert found.genuine, found.findings
+    return schema.parse(dispatch.read_bytes(paper.evidence))
+
+
+def test_the_claimant_gets_certificate_and_letter_in_their_language(
+    client: Client, decided: Any, house: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = decided()
+    Case.objects.filter(pk=case.pk).update(language="ar")
+    case = closed(Case.objects.get(pk=case.pk))
+    made = {one.kind: one for one in sealed_all()}
+    assert set(made) == {"certificate", "letter"}
+    certificate, letter = genuine(made["certificate"], house), genuine(made["letter"], house)
+    assert certificate["report"]["language"] == letter["report"]["language"] == "ar"
+    assert certificate["report"]["full"] == case.report.number and certificate["case"]["remedies"]
+    assert certificate["report"]["seal"]["class"] == "self_issued" and certificate["report"]["seal"]["time"] == "none"
+    assert case.claimant.name not in dispatch.read_bytes(made["certificate"].evidence).decode()
+    assert letter["content"]["body"] == case.letters.order_by("-id").first().body
+    assert sealed_all() == [papers.paper_write(job=one.job) for one in Paper.objects.order_by("created_at")]
+    assert LedgerEntry.objects.filter(action=papers.SEALED_ACTION).count() == 2
+    token = link_token(case.public_id, "status")
+    page = client.get(reverse("status", args=[token])).content.decode()
+    for kind in ("certificate", "letter"):
+        address = reverse("status_paper", args=[token, kind])
+        assert address in page and client.get(address).content.startswith(b"%PDF-")
+    assert client.get(reverse("status_paper", args=[token, "statement"])).status_code == 404
+    client.force_login(member("paper.auditor@house.example", role=Role.AUDITOR))
+    assert client.get(reverse("paper", args=[made["letter"].number])).status_code == 404
+    call_command("report", rebuild=[])
+    assert capsys.readouterr().out.count("the same to the last byte") == 3
+
+
+def test_executives_order_a_statement_of_the_quarter_and_the_register(client: Client, house: Path) -> None:
+    client.force_login(member("paper.executive@house.example", role=Role.EXECUTIVE))
+    for order in (
+        {"kind": "statement", "period": "last_quarter", "size": "Letter"},
+        {"kind": "register", "size": "A4"},
+    ):
+        assert client.post(reverse("paper_order"), order).status_code == 302
+    assert "2 papers are being sealed" in client.get(reverse("papers")).content.decode()
+    statement, register = (genuine(one, house) for one in sealed_all())
+    assert statement["report"]["size"] == "Letter" and statement["content"]["end"] < statement["report"]["issued_at"]
+    assert {one["code"] for one in statement["content"]["figures"]} >= {"received", "kept", "answer_median"}
+    assert register["content"]["controller"]["name"] == register["report"]["issuer"]
+    page = client.get(reverse("papers")).content.decode()
+    for one in Paper.objects.all():
+        assert reverse("paper", args=[one.number]) in page
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ({"kind": "letter", "size": "A4"}, "no paper that can be ordered"),
+        ({"kind": "register", "size": "A5"}, "no size of paper"),
+        ({"kind": "statement", "size": "A4"}, "needs a first and a last day"),
+    ],
+)
+def test_an_order_that_cannot_be_met_is_refused_with_its_reason(order: dict[str, str], words: str) -> None:
+    with pytest.raises(Unfit, match=words):
+        papers.paper_order(**order, actor=Actor.of(member("paper.boss@house.example", role=Role.EXECUTIVE)))
+    with pytest.raises(NotAllowed):
+        papers.paper_order(**order, actor=Actor.of(member("paper.engineer@house.example", role=Role.ENGINEER)))
