@@ -18,7 +18,7 @@ from governance.evidence import ledger
 from governance.models import Case, Decision, Disposition, Kind, Letter, LetterDraft, LetterReview, Relation
 from governance.notifications import letters as files
 from governance.notifications.languages import LANGUAGES, SOURCE, nearest
-from governance.policies import Actor, Permission, demand
+from governance.policies import Actor, Permission, demand, findings_told
 from governance.selectors import organisation
 from governance.selectors.letters import readers
 from governance.services import links, outbox
@@ -52,8 +52,15 @@ def private_link(case: Case, purpose: str) -> str:
 
 
 def letter_name(case: Case, template: str) -> str:
-    """The template's name; `closed` stands for the letter of the case's disposition."""
-    return str(case.disposition) or "message" if template == "closed" else template
+    """The template's name; `closed` stands for the letter of the case's disposition.
+
+    Before it is shown who asks, a letter tells no more than the private page: whoever files in another's name has the
+    address to which it goes. What was taken back or refused tells nothing of what was found.
+    """
+    if template != "closed" or not case.disposition:
+        return "message" if template == "closed" else template
+    silent = {Disposition.WITHDRAWN, Disposition.REFUSED}
+    return str(case.disposition) if case.disposition in silent or findings_told(case) else "untold"
 
 
 def readers_needed(language: str) -> tuple[LetterReview.Reader, ...]:

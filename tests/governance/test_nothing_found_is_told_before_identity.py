@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from governance.models import Case, Claimant, Disposition, Kind, Match, Record, Status
 from governance.policies import findings_told
+from governance.services import letters
 from governance.services.children import follow_ups
 from governance.tokens import link_token
 from tests.governance.conftest import file_case
@@ -98,3 +99,13 @@ def test_downloads_stay_closed(client: Client, about_a_person: Case) -> None:
 def test_a_request_about_works_is_told_at_once(client: Client, case: Case) -> None:
     put(case, Status.CLOSED, Disposition.NO_DATA)
     assert findings_told(case) and "No data found" in seen(client, case)
+
+
+def test_the_closing_letter_tells_no_more_than_the_page() -> None:
+    case = file_case(Kind.PRIVACY)
+    Case.objects.filter(pk=case.pk).update(status=Status.CLOSED, disposition=Disposition.NO_DATA)
+    case.refresh_from_db()
+    letter = letters.compose(case, "closed")
+    assert letter.template.name == "untold" and "no record" not in letter.body
+    case.proofs.create(subject=case.claimant.subject, level=5, note="Known account.")
+    assert letters.letter_name(case, "closed") == Disposition.NO_DATA
