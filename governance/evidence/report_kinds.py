@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from governance.evidence import certificate, letter_paper, register_paper, report, statement_paper
+from governance.evidence import certificate, letter_paper, register_paper, report
 
 Document = Mapping[str, Any]
 
@@ -26,6 +26,13 @@ class ReportKind:
     translated: bool = False
 
 
+def _statement(document: Document, evidence_digest: str) -> dict[str, Any]:
+    """Imported late: its words need the models, and a report of a case is set again where there are none."""
+    from governance.evidence import statement_paper
+
+    return statement_paper.context(document, evidence_digest)
+
+
 KINDS: Mapping[str, ReportKind] = MappingProxyType(
     {
         "compliance": ReportKind(template="report/report.html", prefix="LR", context=report.context),
@@ -34,7 +41,7 @@ KINDS: Mapping[str, ReportKind] = MappingProxyType(
             template="report/certificate.html", prefix="LC", context=certificate.context, translated=True
         ),
         "letter": ReportKind(template="report/letter.html", prefix="LL", context=letter_paper.context, translated=True),
-        "statement": ReportKind(template="report/statement.html", prefix="LS", context=statement_paper.context),
+        "statement": ReportKind(template="report/statement.html", prefix="LS", context=_statement),
         "register": ReportKind(template="report/register.html", prefix="LA", context=register_paper.context),
     }
 )

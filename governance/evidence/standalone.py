@@ -14,7 +14,5 @@ def prepare() -> None:
     """Configures Django for rendering alone, unless it is configured already. No secret, no database, no app."""
     if settings.configured or os.environ.get("DJANGO_SETTINGS_MODULE"):
         return
-    settings.configure(
-        USE_I18N=True, USE_TZ=True, LANGUAGE_CODE="en", LOCALE_PATHS=[str(ROOT / "governance" / "locale")]
-    )
+    settings.configure(USE_I18N=True, USE_TZ=True, LANGUAGE_CODE="en", LOCALE_PATHS=[str(ROOT / "locale")])
     django.setup()
