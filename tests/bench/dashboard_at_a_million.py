@@ -96,13 +96,18 @@ def signed_in(person: Any) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
-def main() -> None:
-    """Fill, count, ask, tell; the last line is JSON."""
+def options_of() -> argparse.Namespace:
+    """How many cases, how many people, for how long."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=40)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Fill, count, ask, tell; the last line is JSON."""
+    options = options_of()
     with tempfile.TemporaryDirectory(prefix="lethe-bench-") as folder:
         settle(Path(folder), servers.postgresql())
         port = servers.free_port()
