@@ -32,6 +32,7 @@ app.conf.beat_schedule = {
         "schedule": 86_400.0,
         "options": {"queue": app.conf.lethe_queues["signing"]},
     },
+    "mail figures": {"task": "governance.mail_figures", "schedule": 3600.0},
     "dispose of old weights": {"task": "governance.dispose", "schedule": 3600.0},
 }
 app.autodiscover_tasks(["governance"])

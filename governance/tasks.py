@@ -13,6 +13,7 @@ from governance.services import (
     containment,
     deadlines,
     drafts,
+    figure_mails,
     idempotency,
     jobs,
     links,
@@ -131,6 +132,12 @@ def count_figures() -> int:
 def recount_figures() -> int:
     """Every case once a day, so that a difference is seen and put right."""
     return tallies.tallies_recount()
+
+
+@shared_task(name="governance.mail_figures")
+def mail_figures() -> int:
+    """Figures for those of the staff who asked for them."""
+    return figure_mails.mails_send()
 
 
 @shared_task(name="governance.dispose")

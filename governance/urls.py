@@ -167,6 +167,7 @@ staff: list[URLPattern | URLResolver] = [
     path("dashboard/", executive.dashboard, name="dashboard"),
     path("dashboard/recount/", executive.recount, name="figures_recount"),
     path("dashboard/cases/<slug:code>/", executive.figure_cases, name="figure_cases"),
+    path("dashboard/mail/", executive.mail_wish, name="figures_mail"),
     path("dashboard/<slug:name>.csv", executive.figures_csv, name="figures_csv"),
     path("reports/", auditor.reports, name="reports"),
     path("reports/papers/", papers.papers, name="papers"),

@@ -23,14 +23,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance.evidence import figure_words as words
 from governance.evidence.wording import outcome_word
-from governance.models import AiModel, CaseFact
+from governance.models import AiModel, CaseFact, StatementMail
 from governance.policies import Actor, Permission, may
 from governance.selectors import drill, running
 from governance.selectors import figures as select
 from governance.selectors import ledger as select_ledger
 from governance.selectors import statement as statements
 from governance.selectors.statement import Period, Statement
-from governance.services import tallies
+from governance.services import figure_mails, tallies
 from governance.web import case_words, figures
 from governance.web.guards import staff
 from governance.web.probes import share
@@ -53,7 +53,17 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     sees = f"{may(actor, P.SEE_CASES):d}{may(actor, P.SEE_LEDGER):d}"
     key = f"dashboard:{today}:{period.code}:{period.start}:{period.end}:{get_language()}:{sees}"
     drawn = _fresh(key, lambda: _drawn(actor, period, today))
-    return render(request, "executive/dashboard.html", {**drawn, **_periods(period)})
+    return render(request, "executive/dashboard.html", {**drawn, **_periods(period), **_mail(actor)})
+
+
+def _mail(actor: Actor) -> dict[str, Any]:
+    """What of the page is the reader's own: how often the figures come by e-mail, and the way to signed statements."""
+    wish = StatementMail.objects.filter(person=actor.user).values_list("every", flat=True).first() or ""
+    choices = [("", _("never")), *StatementMail.Every.choices]
+    return {
+        "mail": [{"value": value, "label": label, "selected": value == wish} for value, label in choices],
+        "papers_url": reverse("papers"),
+    }
 
 
 def _fresh(key: str, draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -236,6 +246,16 @@ def _evidence(actor: Actor, size: str) -> list[dict[str, str]]:
         {"title": _("Check it yourself"), "text": _("Anybody can have a report verified, without an account."),
          "url": reverse("verify"), "link": _("Verify a report")},
     ]  # fmt: skip
+
+
+@require_POST
+@staff(P.SEE_DASHBOARD)
+def mail_wish(request: HttpRequest) -> HttpResponseBase:
+    """Whether the reader is mailed the figures, and how often."""
+    wish = figure_mails.wish_set(every=request.POST.get("every", ""), actor=Actor.of(request.user))
+    told = _("The figures come by e-mail %(when)s.") % {"when": wish.get_every_display()} if wish else ""
+    messages.success(request, told or _("The figures no longer come by e-mail."))
+    return redirect("dashboard")
 
 
 @require_safe

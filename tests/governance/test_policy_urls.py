@@ -128,6 +128,7 @@ DOORS: dict[str, Door] = {
     "job_cancel": Door(to=(P.CANCEL_JOB,), args="job", post=True),
     "job_retry": Door(to=(P.CANCEL_JOB,), args="job", post=True),
     "dashboard": Door(to=(P.SEE_DASHBOARD,)),
+    "figures_mail": Door(to=(P.SEE_DASHBOARD,), post=True),
     "figures_csv": Door(to=(P.SEE_DASHBOARD,), args="figures"),
     "figures_recount": Door(to=(P.SEE_DASHBOARD,), post=True),
     "figure_cases": Door(to=(P.SEE_DASHBOARD,), args="figure"),
