@@ -46,6 +46,7 @@ class Permission(enum.Enum):
     PROPOSE_POLICY = "propose a verification policy"
     APPROVE_POLICY = "approve a verification policy"
     CONFIRM_EMAIL = "confirm an e-mail address"
+    ANSWER = "answer a question"
     RUN_MACHINE = "move a case as the machine"
     REOPEN = "open a case anew after a regression"
     FOLLOW_UP = "appeal, complain or take works back after the end"
@@ -144,7 +145,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
-CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.SHOW_PROOF, P.WITHDRAW, P.FOLLOW_UP})
+CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.ANSWER, P.SHOW_PROOF, P.WITHDRAW, P.FOLLOW_UP})
 
 
 @dataclass(frozen=True)

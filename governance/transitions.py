@@ -114,8 +114,8 @@ TRANSITIONS: Mapping[tuple[Status, Status], Transition] = MappingProxyType(
         ),
         (S.PROOF, S.INFORMATION): Transition(event=_("the claimant is asked"), by=(P.REVIEW,), evidence=_LETTER),
         (S.REVIEW, S.INFORMATION): Transition(event=_("the claimant is asked"), by=(P.REVIEW,), evidence=_LETTER),
-        (S.INFORMATION, S.PROOF): Transition(event=_("the answer came"), by=(P.REVIEW, P.RECORD_PROOF)),
-        (S.INFORMATION, S.REVIEW): Transition(event=_("the answer came"), by=(P.REVIEW, P.RECORD_PROOF)),
+        (S.INFORMATION, S.PROOF): Transition(event=_("the answer came"), by=(P.REVIEW, P.RECORD_PROOF, P.ANSWER)),
+        (S.INFORMATION, S.REVIEW): Transition(event=_("the answer came"), by=(P.REVIEW, P.RECORD_PROOF, P.ANSWER)),
         (S.REVIEW, S.MATCHING): Transition(
             event=_("the request is admitted"), by=(P.REVIEW,), guard=TO_MATCHING, job="match"
         ),

@@ -2,6 +2,7 @@
 
 from governance.models.abuse import AbuseFinding
 from governance.models.agent import Agent, AgentCase, ApiKey, Batch, BatchItem, BatchPart, Mandate, StoredAnswer
+from governance.models.answer import Answer
 from governance.models.attestation import AttestationSet
 from governance.models.case import (
     Capacity,
@@ -57,6 +58,7 @@ from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
+    "Answer",
     "PatchPublication",
     "AttestationSet",
     "Challenge",

@@ -91,6 +91,7 @@ def _case(case: Case) -> dict[str, Any]:
         "person": {"name": case.claimant.name, "email": case.claimant.email, "acts_for": case.claimant.principal},
         "capacity": case.capacity,
         "items": [{"form": i.form, "title": i.title, "text": i.text} for i in case.items.all()],
+        "answers": [{"text": one.text, "at": one.given_at} for one in case.answers.all()],
         "proofs": [
             {"level": p.level, "note": p.note, "recorded_by": str(p.recorded_by or ""), "at": p.recorded_at}
             for p in case.proofs.select_related("recorded_by").order_by("id")

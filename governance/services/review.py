@@ -6,11 +6,15 @@ from django.db import transaction
 
 from governance.clocks import rows
 from governance.errors import Conflict, Unfit
+from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Case, Disposition, Status
-from governance.policies import Actor, demand_impartial
+from governance.models import Answer, Case, Disposition, Status
+from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.services import clocks
 from governance.services.notification import letter_send
+
+#: Characters of an answer.
+MAX_ANSWER = 20_000
 
 
 @transaction.atomic
@@ -85,3 +89,26 @@ def information_receive(*, case: Case, actor: Actor) -> Case:
         return_to="",
         **(rows.settle(case) if resumed else {}),
     )
+
+
+@transaction.atomic
+def information_answer(*, case: Case, text: str, actor: Actor) -> Case:
+    """The claimant answers by the private page: the words are kept sealed, and the clock runs on from this moment.
+
+    A pause that went on until somebody read the answer would be longer than the law allows.
+
+    Raises:
+        NotAllowed: the policy refuses the actor.
+        Unfit: nothing was written, or too much.
+        Conflict: no question is open.
+    """
+    demand(actor, Permission.ANSWER)
+    words = text.strip()
+    if not words:
+        raise Unfit("Write your answer.")
+    if len(words) > MAX_ANSWER:
+        raise Unfit(f"{len(words):,} characters are more than {MAX_ANSWER:,}; send the rest as a file.")
+    moved = information_receive(case=case, actor=actor)
+    Answer.objects.create(case=moved, subject=moved.claimant.subject, text=words)
+    ledger.append(action="answer.given", actor=actor, case=moved, body={"characters": len(words)})
+    return moved

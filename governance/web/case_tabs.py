@@ -16,7 +16,19 @@ from django.utils.translation import gettext_lazy
 
 from governance import dispatch
 from governance.errors import KeyDestroyed
-from governance.models import Capacity, Case, ClaimedItem, Deployment, Disposal, Match, Plan, Release, Report, Status
+from governance.models import (
+    Answer,
+    Capacity,
+    Case,
+    ClaimedItem,
+    Deployment,
+    Disposal,
+    Match,
+    Plan,
+    Release,
+    Report,
+    Status,
+)
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
 from governance.web import case_desk, case_matches, message_tabs, plan_view, proof_actions, recipient_words
@@ -68,8 +80,19 @@ def _request(look: Look) -> Context:
     return {
         "tab_template": "casework/_tab_request.html",
         "request_facts": facts,
-        "works": [_work(look, item) for item in case.items.all()],
+        "works": [_work(look, item) for item in case.items.all()] + [_answer(look, one) for one in case.answers.all()],
     }
+
+
+def _answer(look: Look, answer: Answer) -> Context:
+    title = _("Answer to our question, %(when)s") % {"when": when(answer.given_at)}
+    if not case_matches.may_read(look.case, look.actor):
+        return {
+            "title": title,
+            "note": _("Read by legal officers and approvers only."),
+            "text": "[[" + _("fact") + "]]",
+        }
+    return {"title": title, "note": "", "text": case_matches.masked(look.case, answer.text)}
 
 
 def _work(look: Look, item: ClaimedItem) -> Context:

@@ -19,12 +19,12 @@ from governance.errors import KeyDestroyed
 from governance.kinds import rule
 from governance.models import Case, Status
 from governance.policies import CLAIMANT, findings_told
-from governance.services import bundles, children, intake, letters, links, retention
+from governance.services import bundles, children, intake, letters, links, retention, review
 from governance.web import languages, link_pages, recipient_words, standing
 from governance.web.containment import attachment
 from governance.web.filing_words import mask_address
 from governance.web.follow_up import ContestForm
-from governance.web.forms import WithdrawForm
+from governance.web.forms import AnswerForm, WithdrawForm
 from governance.web.limits import limited, spend
 from governance.web.sheets import csv_response
 from governance.web.standing import report_of
@@ -166,6 +166,22 @@ def withdraw(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
         return redirect("status", token=token)
     context = {"form": form, "number": case.number, "back_url": reverse("status", args=[token])}
     return render(request, "claimant/withdraw.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_private
+def answer(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
+    """The answer to our question; where none is open any more, back to the page of the case."""
+    if case.status != Status.INFORMATION:
+        return redirect("status", token=token)
+    form = AnswerForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        if refused := spend(request, "filing"):
+            return refused
+        review.information_answer(case=case, text=form.cleaned_data["text"], actor=CLAIMANT)
+        return redirect("status", token=token)
+    context = {"form": form, "number": case.number, "back_url": reverse("status", args=[token])}
+    return render(request, "claimant/answer.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from governance.forms_renderer import ChoiceCards
 from governance.models import Capacity, Kind
 from governance.services.intake import Acts
+from governance.services.review import MAX_ANSWER
 from governance.validators import NAME_LENGTH, one_line
 from governance.web.uploads import REPORT_BYTES, size_words
 
@@ -137,4 +138,15 @@ class WithdrawForm(forms.Form):
     sure = forms.BooleanField(
         label=gettext_lazy("Yes, I take my request back. Nothing more is done about it."),
         error_messages={"required": gettext_lazy("Tick the box if you want to take the request back.")},
+    )
+
+
+class AnswerForm(forms.Form):
+    """The claimant's answer to a question."""
+
+    text = forms.CharField(
+        label=gettext_lazy("Your answer"),
+        max_length=MAX_ANSWER,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        error_messages={"required": gettext_lazy("Write your answer.")},
     )

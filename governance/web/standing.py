@@ -68,7 +68,7 @@ _OPEN: dict[Status, Callable[[Case], Words]] = {
     S.REVIEW: lambda case: (_("A person is reading your request."), _("Nothing is decided by a machine.")),
     S.INFORMATION: lambda case: (
         _("We asked you a question and wait for your answer."),
-        _("It stands in our last letter. Answer that letter; name your case number."),
+        _("It stands in our last letter. Answer here, or answer that letter."),
     ),
     S.MATCHING: lambda case: (
         _("We are looking for these facts in our training data.")
@@ -265,6 +265,7 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "files_url": reverse("status_files", args=[token]),
         "link_url": reverse("link_new", args=[token]),
         "link_until": day(links.open_until(case)),
+        "answer_url": reverse("status_answer", args=[token]) if case.status == S.INFORMATION else "",
         "withdraw_url": reverse("withdraw", args=[token]) if can_withdraw(case) else "",
         "verify_url": reverse("verify"),
         "proof_url": reverse("proof", args=[token]) if case.is_open else "",

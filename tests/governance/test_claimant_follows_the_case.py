@@ -11,9 +11,12 @@ from django.test import Client
 
 from governance import dispatch
 from governance.logs import MaskLinks
-from governance.models import Case, Disposition, Kind, Report, Status
+from governance.models import Case, Disposition, Kind, Report, Role, Status
+from governance.policies import Actor
+from governance.services import review
 from governance.tokens import link_token
 from tests.governance.conftest import Walk, file_case
+from tests.governance.staff import sign_in_to_decide
 
 
 def link(case: Case, purpose: str, rest: str = "") -> str:
@@ -158,3 +161,25 @@ def test_a_step_that_was_skipped_by_withdrawal_does_not_count_as_done(client: Cl
     text = page(client, case)
     assert "You confirmed your address" in text
     assert "You showed that the works are yours" not in text and "You receive a signed report" not in text
+
+
+@pytest.mark.parametrize("kind", [Kind.COPYRIGHT, Kind.PRIVACY])
+def test_a_question_is_answered_on_the_page_and_the_clock_runs_on(
+    client: Client, kind: Kind, people: dict[Role, Actor]
+) -> None:
+    case = file_case(kind)
+    door = link(case, "status", "answer/")
+    assert client.get(door).status_code == 302
+    client.post(link(case, "confirm"))
+    case.refresh_from_db()
+    asked = review.information_ask(case=case, actor=people[Role.LEGAL], question="Which book?", pauses_clock=False)
+    assert "Answer our question" in page(client, asked)
+    wrong = client.post(door, {"text": "  "})
+    assert wrong.status_code == 422 and "Write your answer." in wrong.content.decode()
+    assert client.post(door, {"text": "The second edition \u202e <b>of 1999</b>"}).status_code == 302
+    case.refresh_from_db()
+    assert case.status == Status.PROOF and "1999" in case.answers.get().text
+    assert client.post(door, {"text": "Again"}).status_code == 302 and case.answers.count() == 1
+    sign_in_to_decide(client, people[Role.LEGAL].user)  # type: ignore[arg-type]
+    text = client.get(f"/cases/{case.public_id}/?tab=request").content.decode()
+    assert "Answer to our question" in text and "<b>of 1999" not in text
