@@ -19,6 +19,7 @@ from governance.errors import KeyDestroyed
 from governance.kinds import rule
 from governance.models import Case, Status
 from governance.policies import CLAIMANT, findings_told
+from governance.selectors import organisation
 from governance.services import bundles, children, intake, letters, links, retention, review
 from governance.web import languages, link_pages, recipient_words, standing
 from governance.web.containment import attachment
@@ -45,6 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "privacy_url": reverse("privacy"),
             "verify_url": reverse("verify"),
             "sign_in_url": reverse("desk"),
+            "logo_url": reverse("logo") if organisation.current().has_logo else "",
         },
     )
 

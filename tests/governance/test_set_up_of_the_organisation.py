@@ -104,6 +104,8 @@ def test_a_logo_is_drawn_anew_and_served_only_when_signed(admins: tuple[Actor, A
     answer = client.get(reverse("logo"))
     with Image.open(io.BytesIO(answer.content)) as drawn:
         assert (drawn.format, drawn.size) == ("PNG", (480, 120))
+    select.forget()
+    assert reverse("logo") in client.get("/").content.decode()
     with pytest.raises(Unfit, match="pixels"):
         service.logo_of(picture((7000, 10), "PNG"))
     with pytest.raises(Unfit, match="MiB"):
