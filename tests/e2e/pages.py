@@ -140,7 +140,7 @@ class Member(Visitor):
         self.page.get_by_label("Password").fill(self.password)
         self.press("Sign in")
         if self.secret:
-            expect(self.page.locator("h1")).to_contain_text("code from your authenticator")
+            expect(self.page.locator("h1")).to_contain_text("second factor")
             self.look("second factor")
             self.page.get_by_label(re.compile("code", re.I)).fill(totp(self.secret))
             self.press("Sign in")
