@@ -54,17 +54,20 @@ class Meter:
         self._packages, self._device = packages(root), device_millijoules()
 
     def read(self) -> dict[str, Any]:
-        """`wh` since the beginning, `source` of the number, and `cpu_seconds` of this process."""
+        """`wh` since the beginning, its `source`, `estimated` where no counter told it all, and `cpu_seconds`."""
         seconds = time.process_time() - self._cpu
-        after = packages(self._root)
+        after, estimated = packages(self._root), False
         if self._packages and set(after) == set(self._packages):
             joules = sum((after[n][0] - was) % (most + 1) for n, (was, most) in self._packages.items()) / 1e6
             source = "processor counters (RAPL), the whole machine"
         else:
+            estimated = True
             joules, source = seconds * WATTS_PER_CORE, f"estimate, {WATTS_PER_CORE:g} W for each busy core"
         now = device_millijoules()
         if now is not None:
             # A device that was first used during the run has no earlier reading: what it drew before is not counted.
             joules += (now - (self._device if self._device is not None else now)) / 1e3
             source += "; device counter (NVML)" if self._device is not None else "; device not counted"
-        return {"wh": round(joules / 3600, 6), "source": source, "cpu_seconds": round(seconds, 3)}
+            estimated = estimated or self._device is None
+        wh, cpu = round(joules / 3600, 6), round(seconds, 3)
+        return {"wh": wh, "source": source, "estimated": estimated, "cpu_seconds": cpu}

@@ -9,7 +9,8 @@ each output, and tells on queue `default`, by name (`broker`):
     governance.job_progress(job_id, attempt, events)    at most two a second, at least one every 5 s
     governance.job_finished(job_id, attempt, result, summary)
         result: name of result.json in the store, its `outputs` naming stored blobs and trees
-        summary: {"verb", "seconds", "outputs", "energy", "log"}; `log` names the stored end of its log
+        summary: {"verb", "seconds", "outputs", "energy", "log"}; `energy` numbers alone, `log` names the
+        stored end of its log
     governance.job_failed(job_id, attempt, error)
         error: {"type", "retryable", "problems", "detail", "log"}; `detail` names a stored {"type", "messages", ...}
 
@@ -159,8 +160,9 @@ class Job:
     def _store(self, store: Store) -> dict[str, Any]:
         """Store outputs and result; returns what `job_finished` tells, which a later attempt can tell again."""
         result = stored_result(self.folder / "out", store.put)
-        told = ("verb", "seconds", "outputs", "energy")
-        summary = {name: result[name] for name in told if name in result}
+        summary = {name: result[name] for name in ("verb", "seconds", "outputs")}
+        if metered := result.get("energy"):  # how it was read is a text, and stays in the result
+            summary["energy"] = {name: value for name, value in metered.items() if name != "source"}
         summary["log"] = self._log(store)
         known = {"spec": self.spec, "result": store.put_json(result), "summary": summary}
         _replace(self._done, json.dumps(known))

@@ -33,17 +33,19 @@ _HELD = frozenset({Disposition.FULFILLED, Disposition.PARTLY, Disposition.EXCLUD
 MIN_REASON, MAX_REASON = 20, 20_000
 
 
-def follow_ups(case: Case) -> list[Relation]:
-    """What may follow this case now. A complaint may be about a case that is still open, too."""
+def follow_ups(case: Case, *, claimant: bool) -> list[Relation]:
+    """What may follow this case now. A complaint may be about a case that is still open, too.
+
+    To the `claimant`, before identity is proven, what may follow must not tell how the case ended.
+    """
     waiting = set(case.children.exclude(status=Status.CLOSED).values_list("relation", flat=True))
     possible = [Relation.COMPLAINT]
-    told = findings_told(case)
-    # Before identity is proven, what may follow must not tell how the case ended.
-    appealable = case.disposition in (_APPEALABLE if told else frozenset(Disposition) - {Disposition.WITHDRAWN})
-    if not case.is_open and appealable:
-        possible.insert(0, Relation.APPEAL)
-    if told and not case.is_open and case.disposition in _HELD and case.quarantines.filter(ended_at=None).exists():
-        possible.append(Relation.RETURN)
+    if not case.is_open:
+        told = not claimant or findings_told(case)
+        if case.disposition in (_APPEALABLE if told else frozenset(Disposition) - {Disposition.WITHDRAWN}):
+            possible.insert(0, Relation.APPEAL)
+        if told and case.disposition in _HELD and case.quarantines.filter(ended_at=None).exists():
+            possible.append(Relation.RETURN)
     return [relation for relation in possible if relation.value not in waiting]
 
 
@@ -63,7 +65,7 @@ def case_follow(
     text = reason.strip()
     if not MIN_REASON <= len(text) <= MAX_REASON:
         raise Unfit(f"Write your reasons in at least one full sentence, and in at most {MAX_REASON:,} characters.")
-    if relation not in follow_ups(case):
+    if relation not in follow_ups(case, claimant=actor is CLAIMANT):
         if case.children.filter(relation=relation).exclude(status=Status.CLOSED).exists():
             raise Conflict(f"One of the kind is open already for case {case.number}; add to it instead.")
         raise Unfit(f"{relation.label} is not possible for case {case.number} as it stands.")

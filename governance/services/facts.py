@@ -18,8 +18,6 @@ T = Tally.Topic
 COLUMNS = tuple(field.name for field in CaseFact._meta.concrete_fields)
 #: What of a case's runs is summed; the names of `Tally.word` under the topic `runs`.
 SUMS = ("runs", "milliseconds", "milliwatthours", "estimated", "unmetered")
-#: How the meter begins what it did not read from a counter (`unlearning_engine.energy`).
-ESTIMATE = "estimate"
 Cell = tuple[str, Any, str, str, str, str, int]
 
 
@@ -79,7 +77,7 @@ def _runs(cases: QuerySet[Case]) -> dict[int, dict[str, int]]:
         sums["runs"] += 1
         sums["milliseconds"] += round(1000 * float(summary.get("seconds") or 0))
         sums["milliwatthours"] += round(1000 * float(energy.get("wh") or 0))
-        sums["estimated"] += str(energy.get("source", "")).startswith(ESTIMATE)
+        sums["estimated"] += bool(energy.get("estimated"))
         sums["unmetered"] += not energy
     return found
 

@@ -56,9 +56,8 @@ def answer(case: Case, form: AbuseSecondForm, actor: Actor) -> str:
     return _("Found by two. The claimant is being told, and how to object.")
 
 
-def offers(case: Case, actor: Actor) -> list[tuple[str, str, str]]:
+def offers(case: Case, row: AbuseFinding | None, actor: Actor) -> list[tuple[str, str, str]]:
     """Name, title and button of the step that this person may make now."""
-    row = service.finding_of(case)
     if row is None and case.is_open and may(actor, Permission.PROPOSE_ABUSE):
         return [("abuse", _("Propose to find abuse"), _("Sign first"))]
     waits = row is not None and row.approved_at is None and row.proposed_by != actor.user
@@ -67,9 +66,8 @@ def offers(case: Case, actor: Actor) -> list[tuple[str, str, str]]:
     return []
 
 
-def notice(case: Case) -> dict[str, Any] | None:
+def notice(row: AbuseFinding | None) -> dict[str, Any] | None:
     """The mark of the case."""
-    row = service.finding_of(case)
     if row is None:
         return None
     ground = row.get_ground_display()

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from governance.errors import KeyDestroyed
-from governance.models import Case, CaseLink, Hold, Note
+from governance.models import AbuseFinding, Case, CaseLink, Hold, Note
 from governance.policies import Actor, Permission, may
 from governance.selectors import cases as select
 from governance.services.holds import hold_of
@@ -27,7 +27,7 @@ def readable(row: Any, name: str) -> str:
         return ERASED
 
 
-def extras(desk: Desk) -> list[Panel]:
+def extras(desk: Desk, finding: AbuseFinding | None) -> list[Panel]:
     """Steps beside the one that is due: each a form that opens below the panel."""
     found: list[Panel] = []
 
@@ -41,7 +41,7 @@ def extras(desk: Desk) -> list[Panel]:
         offer("note", _("Write an internal note"), _("Keep the note"))
     if may(actor, Permission.HOLD):
         _hold(desk, hold_of(case), offer)
-    for name, title, submit in abuse_actions.offers(case, actor):
+    for name, title, submit in abuse_actions.offers(case, finding, actor):
         offer(name, title, submit)
     declared = any(one.person == actor.user for one in select.interests(case))
     if may(actor, Permission.DECLARE) and case.is_open and not declared:
@@ -58,7 +58,7 @@ def _hold(desk: Desk, hold: Hold | None, offer: Any) -> None:
         offer("lift", _("Lift the legal hold"), _("Sign second and lift it"))
 
 
-def notices(case: Case, actor: Actor, partial: str) -> list[dict[str, str]]:
+def notices(case: Case, finding: AbuseFinding | None, actor: Actor, partial: str) -> list[dict[str, str]]:
     """What everybody at the case must know first: a hold, declared interests, one's own part in it."""
     found = []
     if case.held_at:
@@ -71,7 +71,7 @@ def notices(case: Case, actor: Actor, partial: str) -> list[dict[str, str]]:
             text = f"{text} {asked % {'name': hold.lift_asked_by}}"
         title = _("Legal hold since %(day)s") % {"day": date_format(case.held_at, "j F Y")}
         found.append({"kind": "at_risk", "title": title, "text": text})
-    if mark := abuse_actions.notice(case):
+    if mark := abuse_actions.notice(finding):
         found.append(mark)
     if partial:
         found.append({"kind": "info", "title": _("You decide nothing in this case"), "text": partial})

@@ -15,7 +15,6 @@ from django.utils.translation import ngettext
 
 from governance.models import Case, Deployment, Disposition, Match, Plan, Relation, Release, Status, User
 from governance.policies import Actor, Permission, may, proof_unlocks_weights
-from governance.services import children
 from governance.services.clocks import refusal_to_extend
 from governance.transitions import TRANSITIONS
 from governance.web import case_words, proof_actions
@@ -313,8 +312,10 @@ def _extras(desk: Desk) -> list[Panel]:
 def _follow_extras(desk: Desk) -> list[Panel]:
     """What came after the answer; another case that belongs to this one."""
     extras = []
-    if may(desk.actor, Permission.FOLLOW_UP) and children.follow_ups(desk.case):
-        extras.append({"title": _("Appeal, complaint or giving back"), **desk.ask("follow", _("Open the case"))})
+    if may(desk.actor, Permission.FOLLOW_UP):
+        asked = desk.ask("follow", _("Open the case"))
+        if asked.get("why_not") or asked["form"].fields["relation"].choices:
+            extras.append({"title": _("Appeal, complaint or giving back"), **asked})
     if may(desk.actor, Permission.REVIEW):
         extras.append({"title": _("Link another case"), **desk.ask("link", _("Link"))})
     return extras

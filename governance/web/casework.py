@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -24,7 +25,7 @@ from governance.policies import Actor, Permission, may, partial
 from governance.selectors import cases as select
 from governance.selectors import jobs as select_jobs
 from governance.selectors import queue as select_queue
-from governance.services import intake, retention
+from governance.services import abuse, intake, retention
 from governance.services.privacy import Person, person_reveal
 from governance.tokens import email_mark
 from governance.web import (
@@ -38,6 +39,7 @@ from governance.web import (
     erased_case,
     follow_up,
     probes,
+    proof_actions,
     queue,
     verdict_words,
 )
@@ -112,10 +114,12 @@ def _page(
 ) -> HttpResponse:
     """The case's page: head, clock, parts, panel, history. `bound` holds a form that was sent with errors."""
     actor, today, hits = Actor.of(request.user), timezone.localdate(), select.hits(found)
+    prefetch_related_objects([found], "proofs")
     party = partial(found, actor)
     desk = case_panel.Desk(case=found, actor=actor, hits=hits, bound=bound or {}, partial=party)
     panel = case_panel.panel(desk)
-    panel["extras"] += case_desk.extras(desk)
+    finding = abuse.finding_of(found)
+    panel["extras"] += case_desk.extras(desk, finding)
     openings = select.history(found)
     tab = case_tabs.current(found, request.GET.get("tab", ""))
     look = case_tabs.Look(
@@ -128,7 +132,7 @@ def _page(
         "crumbs": [{"label": _("Cases"), "url": reverse("cases")}, {"label": found.number}],
         "case": head(found, actor),
         "person": person,
-        "notices": case_desk.notices(found, actor, party),
+        "notices": case_desk.notices(found, finding, actor, party),
         "next_url": reverse("case", args=[onward.public_id]) if onward else "",
         "print_url": reverse("case_print", args=[found.public_id]),
         "export_url": reverse("case_zip", args=[found.public_id]) if may(actor, P.EXPORT_CASE) else "",
@@ -148,7 +152,7 @@ def _page(
 
 def head(found: Case, actor: Actor) -> dict[str, Any]:
     """The line below the case's title."""
-    levels = sorted(set(found.proofs.counting().values_list("level", flat=True)))
+    levels = sorted({one.level for one in proof_actions.counting(found)})
     facts = [
         {"label": "", "value": case_words.law_words(found)},
         {"label": _("Received"), "value": date_format(found.received_on, "j F Y")},
@@ -207,7 +211,7 @@ def case_print(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
                 {"label": _("File")},
             ],
             "case": head(found, actor),
-            "notices": case_desk.notices(found, actor, ""),
+            "notices": case_desk.notices(found, abuse.finding_of(found), actor, ""),
             "clock": case_words.clock(found, today, whole=True),
             **clock_view.context(found, actor, today),
             "parts": case_tabs.parts(look),

@@ -190,7 +190,7 @@ def answer(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
 @_private
 def follow(request: HttpRequest, case: Case, token: str, relation: str) -> HttpResponseBase:
     """Appeal, complain, or give the works free again: a case of its own, which has another reviewer."""
-    wanted = next((one for one in children.follow_ups(case) if one == relation), None)
+    wanted = next((one for one in children.follow_ups(case, claimant=True) if one == relation), None)
     if wanted is None:
         return redirect("status", token=token)
     form = ContestForm(request.POST if request.method == "POST" else None)

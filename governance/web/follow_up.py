@@ -21,10 +21,6 @@ NOTES = {
 }
 
 
-def _choices(case: Case) -> list[tuple[str, Any]]:
-    return [(relation.value, relation.label) for relation in children.follow_ups(case)]
-
-
 class FollowForm(CaseForm):
     """What came by post or telephone about a case that has an answer."""
 
@@ -39,7 +35,8 @@ class FollowForm(CaseForm):
 
     def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
         super().__init__(case, *args, **kwargs)
-        field, offered = self.fields["relation"], _choices(case)
+        field = self.fields["relation"]
+        offered = [(one.value, one.label) for one in children.follow_ups(case, claimant=False)]
         field.widget = ChoiceCards(cards=False, choices=offered, notes={r.value: note for r, note in NOTES.items()})
         field.choices = offered  # type: ignore[attr-defined]
 

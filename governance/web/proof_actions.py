@@ -49,6 +49,11 @@ class JudgeForm(CaseForm):
         field.label_from_instance = lambda one: f"P{one.level}: {one.get_method_display()}"
 
 
+def counting(case: Case) -> list[Proof]:
+    """The proofs that nobody refused, from those that were fetched with the case where they were."""
+    return [one for one in case.proofs.all() if one.refused_at is None]
+
+
 class RefuseForm(CaseForm):
     """A recorded proof that does not count."""
 
@@ -61,7 +66,8 @@ class RefuseForm(CaseForm):
         super().__init__(case, *args, **kwargs)
         field: Any = self.fields["proof"]
         field.queryset = case.proofs.counting()
-        field.label_from_instance = lambda one: f"P{one.level}: {one.get_level_display()}"
+        # Named once: the page that holds this form has the proofs already, and a field would ask anew for each look.
+        field.choices = [(one.pk, f"P{one.level}: {one.get_level_display()}") for one in counting(case)]
 
 
 class DoubtForm(CaseForm):

@@ -271,7 +271,7 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "proof_url": reverse("proof", args=[token]) if case.is_open else "",
         "follow": [
             {"url": reverse("follow", args=[token, relation.value]), "text": FOLLOW[relation]["title"]}
-            for relation in children.follow_ups(case)
+            for relation in children.follow_ups(case, claimant=True)
         ],
         "reports": [*([_report(report, token)] if report else []), *(_paper(one, token) for one in papers_of(case))],
     }

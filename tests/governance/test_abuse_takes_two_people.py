@@ -44,7 +44,7 @@ def test_two_signatures_end_an_early_case_tell_the_claimant_and_can_be_appealed(
     assert "abuse.proposed" in actions and "abuse.found" in actions
     Case.objects.filter(pk=case.pk).update(status=Status.CLOSED)
     case.refresh_from_db()
-    assert Relation.APPEAL in children.follow_ups(case)
+    assert Relation.APPEAL in children.follow_ups(case, claimant=True)
     assert not [one for one in signatures.audit().findings if "abuse" in one.lower()]
 
 

@@ -94,7 +94,7 @@ def test_what_cannot_follow_is_refused(refused: Case, relation: Relation, reason
 
 
 def test_an_open_case_is_complained_about_but_not_appealed(case: Case) -> None:
-    assert children.follow_ups(case) == [R.COMPLAINT]
+    assert children.follow_ups(case, claimant=True) == [R.COMPLAINT]
     with pytest.raises(Unfit, match="not possible"):
         children.case_follow(case=case, relation=R.APPEAL, reason=WHY)
     assert children.case_follow(case=case, relation=R.COMPLAINT, reason=WHY).parent == case

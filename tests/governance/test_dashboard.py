@@ -282,7 +282,7 @@ def test_more_cases_ask_no_more_queries(client: Client, executive: User) -> None
     tallies.tallies_run(), cache.clear()
     with CaptureQueriesContext(connection) as many:
         client.get("/dashboard/")
-    assert len(many) <= len(few) and len(many) < 45
+    assert len(many) <= len(few) and len(many) < 40
 
 
 def test_the_figures_ask_the_policy_themselves() -> None:

@@ -58,7 +58,7 @@ def by_hand() -> Counter[tuple[Any, ...]]:
             "runs": len(runs),
             "milliseconds": sum(round(run["seconds"] * 1000) for run in runs),
             "milliwatthours": sum(round(run["energy"]["wh"] * 1000) for run in runs if "energy" in run),
-            "estimated": sum("estimate" in run.get("energy", {}).get("source", "") for run in runs),
+            "estimated": sum(bool(run.get("energy", {}).get("estimated")) for run in runs),
             "unmetered": sum("energy" not in run for run in runs),
         }.items():
             found["runs", day, *who, word, 0] += amount
@@ -126,7 +126,7 @@ class History:
     def run(self) -> None:
         case = self.any()
         job = Job.objects.create(key=uuid.uuid4().hex, kind="engine.unlearn", queue="gpu", case=case)
-        meters = ({"wh": 1.5, "source": "NVML"}, {"wh": 0.25, "source": "estimate, 10 W for each busy core"})
+        meters = ({"wh": 1.5, "estimated": False}, {"wh": 0.25, "estimated": True})
         energy = self.chance.choice([{}, *({"energy": meter} for meter in meters)])
         Job.objects.filter(pk=job.pk).update(state="succeeded", summary={"seconds": self.chance.random(), **energy})
 

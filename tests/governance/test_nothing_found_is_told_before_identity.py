@@ -83,10 +83,10 @@ def test_the_person_learns_it_once_identity_is_proven(client: Client, about_a_pe
 def test_what_may_follow_does_not_tell_that_records_are_held(about_a_person: Case, catalogue: dict[str, Any]) -> None:
     put(about_a_person, Status.CLOSED, Disposition.EXCLUDED)
     about_a_person.refresh_from_db()
-    before = follow_ups(about_a_person)
+    before = follow_ups(about_a_person, claimant=True)
     hit(about_a_person, catalogue)
     about_a_person.quarantines.create(record=Record.objects.get(record_id="r1"), cause="decided")
-    assert follow_ups(about_a_person) == before
+    assert follow_ups(about_a_person, claimant=True) == before
 
 
 def test_downloads_stay_closed(client: Client, about_a_person: Case) -> None:
