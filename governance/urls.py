@@ -58,6 +58,7 @@ public: list[URLPattern | URLResolver] = [
     path("status/<slug:token>/link/", claimant.link_new, name="link_new"),
     path("link/", link_pages.ask, name="link_ask"),
     path("link/sent/", link_pages.sent, name="link_sent"),
+    path("status/<slug:token>/texts/delete/", claimant.texts_delete, name="status_texts_delete"),
     path("status/<slug:token>/answer/", claimant.answer, name="status_answer"),
     path("status/<slug:token>/withdraw/", claimant.withdraw, name="withdraw"),
     path("status/<slug:token>/follow/<slug:relation>/", claimant.follow, name="follow"),

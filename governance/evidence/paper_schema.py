@@ -41,4 +41,5 @@ def incoherent(document: Document) -> Iterator[str]:
     for place, one in enumerate(content["tables"]):
         for row in one["rows"]:
             if len(row["values"]) != len(one["columns"]):
-                yield f"content.tables.{place} ({one['code']}), {row['key']}: {len(row['values'])} numbers for {len(one['columns'])} columns"  # noqa: E501
+                where = f"content.tables.{place} ({one['code']}), {row['key']}"
+                yield f"{where}: {len(row['values'])} numbers for {len(one['columns'])} columns"

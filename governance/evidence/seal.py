@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from governance.evidence import pdf, rendering
 from governance.evidence.errors import SealError, SealUnavailable
 from governance.evidence.identity import SealSigner, check_valid
+from governance.evidence.seal_class import organisation, time_class
 
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
@@ -28,6 +29,8 @@ LEVEL_B: Final = "PAdES-B-B"
 LEVEL_LTA: Final = "PAdES-B-LTA"
 OWN_TIME: Final = "time is the issuer's own statement"
 OUTSIDE_TIME: Final = "time by an outside authority"
+HOUSE_TIME: Final = "time by the issuer's own authority"
+_TIMES: Final = {"none": OWN_TIME, "own": HOUSE_TIME, "outside": OUTSIDE_TIME}
 #: Bytes kept free for a CMS without a time stamp; with one pyHanko estimates.
 CONTENTS_BYTES: Final = 4096
 #: Of the visible seal's words, the largest that fits (CSS px).
@@ -45,6 +48,8 @@ class TimeAuthority:
     roots: tuple[x509.Certificate, ...]
     others: tuple[x509.Certificate, ...] = field(default=())
     fetch_revocation: bool = True
+    #: Where it answers; empty where it is asked in this process.
+    url: str = ""
 
     @classmethod
     def at(cls, url: str, roots: tuple[x509.Certificate, ...]) -> TimeAuthority:
@@ -55,7 +60,7 @@ class TimeAuthority:
 
         if not roots:
             raise SealError(f"The time stamp authority {url} needs at least one trusted root certificate")
-        return cls(timestamper=CanonicalTimeStamper(HTTPTimeStamper(url)), roots=roots)
+        return cls(timestamper=CanonicalTimeStamper(HTTPTimeStamper(url)), roots=roots, url=url)
 
     def ask(self) -> None:
         """Whether it answers now; what it answers is kept for the size of the stamps to come.
@@ -73,10 +78,16 @@ class TimeAuthority:
             raise SealUnavailable(f"The time stamp authority does not answer as it should: {error}") from error
 
 
-def reason(level: str) -> str:
+def reason(level: str, time: str) -> str:
     """The signed reason; `check` reads the promised level from it."""
-    time = OUTSIDE_TIME if level == LEVEL_LTA else OWN_TIME
-    return f"Compliance report sealed by the issuer; {level}; {time}; no change permitted"
+    return f"Compliance report sealed by the issuer; {level}; {_TIMES[time]}; no change permitted"
+
+
+def _time(key: SealSigner, authority: TimeAuthority | None) -> str:
+    """Whose time the seal bears: an authority of the issuer's own proves nothing to others, and the seal says so."""
+    if authority is None:
+        return "none"
+    return time_class(authority.url or "in-process", authority.roots, organisation(key.certificate.subject))
 
 
 def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None) -> bytes:
@@ -101,7 +112,7 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
     width, height = _field_size(base)
     with tempfile.TemporaryDirectory(prefix="lethe-seal-") as folder:
         stamp = Path(folder) / "stamp.pdf"
-        stamp.write_bytes(_stamp(_organisation(key.certificate), level, width, height, development=key.development))
+        stamp.write_bytes(_stamp(key, level, _time(key, authority), width, height))
         signer = signers.PdfSigner(
             _metadata(level, key, authority),
             signer=HouseSigner(key),
@@ -165,7 +176,7 @@ def _metadata(level: str, key: SealSigner, authority: TimeAuthority | None) -> A
         field_name=pdf.FIELD,
         md_algorithm="sha256",
         subfilter=SigSeedSubFilter.PADES,
-        reason=reason(level),
+        reason=reason(level, _time(key, authority)),
         certify=True,
         docmdp_permissions=MDPPerm.NO_CHANGES,
         embed_validation_info=authority is not None,
@@ -191,12 +202,6 @@ def _trust(key: SealSigner, authority: TimeAuthority) -> Any:
     )
 
 
-def _organisation(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
-    names = names or certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
-
-
 def _field_size(base: bytes) -> tuple[float, float]:
     """Width and height of the empty seal field in pt."""
     try:
@@ -208,14 +213,15 @@ def _field_size(base: bytes) -> tuple[float, float]:
     return right - left, high - low
 
 
-def _stamp(organisation: str, level: str, width: float, height: float, *, development: bool) -> bytes:
+def _stamp(key: SealSigner, level: str, time: str, width: float, height: float) -> bytes:
     """A PDF of exactly the field's size. Fonts are embedded, which pyHanko's own text stamps do not do."""
-    values = {"organisation": organisation, "level": level.replace("PAdES-", "PAdES "), "outside": level == LEVEL_LTA,
-              "development": development}  # fmt: skip
+    name = organisation(key.certificate.subject)
+    values = {"organisation": name, "level": level.replace("PAdES-", "PAdES "), "time": time,
+              "development": key.development}  # fmt: skip
     style = (rendering.TEMPLATES / "report" / "stamp.css").read_text()
     for size in STAMP_SIZES:
         sized = f"@page {{ size: {width:.2f}pt {height:.2f}pt; }}\n{style}\nhtml {{ font-size: {size}px; }}"
         laid_out = rendering.lay_out(rendering.page("report/stamp.html", values), sized, variant="pdf/a-3b")
         if len(laid_out.pages) == 1:
             return rendering.write(laid_out, identifier=b"lethe stamp 0001", variant="pdf/a-3b")
-    raise SealError(f"The stamp does not fit its field: the organisation's name is too long ({organisation})")
+    raise SealError(f"The stamp does not fit its field: the organisation's name is too long ({name})")

@@ -197,6 +197,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "case.assigned": lambda b: (
         _("gave the case to account %(n)s") % {"n": b["person"]} if b.get("person") else _("put the case back")
     ),
+    "texts.deleted": lambda b: _("deleted the texts that they had sent"),
     "answer.given": lambda b: _("answered our question"),
     "note.written": lambda b: _("wrote an internal note"),
     "note.struck": lambda b: _("struck an internal note"),

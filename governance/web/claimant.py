@@ -20,12 +20,12 @@ from governance.kinds import rule
 from governance.models import Case, Status
 from governance.policies import CLAIMANT, findings_told
 from governance.selectors import organisation
-from governance.services import bundles, children, intake, letters, links, retention, review
+from governance.services import bundles, children, intake, letters, links, retention, review, texts
 from governance.web import languages, link_pages, recipient_words, standing
 from governance.web.containment import attachment
 from governance.web.filing_words import mask_address
 from governance.web.follow_up import ContestForm
-from governance.web.forms import AnswerForm, WithdrawForm
+from governance.web.forms import AnswerForm, DeleteTextsForm, WithdrawForm
 from governance.web.limits import limited, spend
 from governance.web.sheets import csv_response
 from governance.web.standing import report_of
@@ -168,6 +168,21 @@ def withdraw(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
         return redirect("status", token=token)
     context = {"form": form, "number": case.number, "back_url": reverse("status", args=[token])}
     return render(request, "claimant/withdraw.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_private
+def texts_delete(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
+    """Delete the texts of a closed case, after a page that says what stays."""
+    _readable(case)
+    if not texts.deletable(case):
+        return redirect("status", token=token)
+    form = DeleteTextsForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        texts.texts_delete(case=case, actor=CLAIMANT)
+        return redirect("status", token=token)
+    context = {"form": form, "number": case.number, "back_url": reverse("status", args=[token])}
+    return render(request, "claimant/texts_delete.html", context, status=422 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

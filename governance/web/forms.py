@@ -141,6 +141,15 @@ class WithdrawForm(forms.Form):
     )
 
 
+class DeleteTextsForm(forms.Form):
+    """Delete the texts of a closed case."""
+
+    sure = forms.BooleanField(
+        label=gettext_lazy("Yes, delete the texts that I sent."),
+        error_messages={"required": gettext_lazy("Tick the box if you want to delete the texts.")},
+    )
+
+
 class AnswerForm(forms.Form):
     """The claimant's answer to a question."""
 

@@ -11,10 +11,8 @@ from django.utils.translation import gettext as _
 from governance import dispatch
 from governance.models import Job, JobPoint
 from governance.templatetags.glyphs import WORDS
-from governance.web.case_history import method_title
 from governance.web.job_curves import DRAWN
 from governance.web.job_view import STATES, seconds_words
-from governance.web.job_words import title
 
 Context = dict[str, Any]
 NOT_SAID = "–"
@@ -38,6 +36,7 @@ def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]]) -> Context:
                 _("Job"),
                 *({"text": str(job.pk)[:8], "url": reverse("job", args=[job.pk]), "mono": True} for job in jobs),
             ],
+            [_("Case"), *(job.case.number if job.case else NOT_SAID for job in jobs)],
             [_("State"), *({"state": STATES[job.state], "text": job.get_state_display()} for job in jobs)],
             [_("Verdict"), *(_verdict(job) for job in jobs)],
             [_("Time"), *(seconds_words(job) for job in jobs)],
@@ -49,11 +48,8 @@ def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]]) -> Context:
 
 
 def _name(job: Job) -> str:
-    if job.plan is None:
-        return title(job)
-    return _("%(method)s, try %(n)d of %(case)s") % {
-        "method": method_title(job.plan.method), "n": job.plan.attempt,
-        "case": job.case.number if job.case else ""}  # fmt: skip
+    """Short, since it stands at the end of a line and over a column."""
+    return f"{job.plan.method} {job.plan.attempt}" if job.plan else str(job.pk)[:8]
 
 
 def _verdict(job: Job) -> Any:

@@ -54,7 +54,7 @@ def _page(request: HttpRequest, forms: dict[str, Any], model: AiModel | None, st
     done = sum(bool(count) for count in counts.values())
     context = {
         "crumbs": [{"label": _("Models"), "url": reverse("models")}, {"label": _("Register your own")}],
-        "conclusion": _("Your model is registered") if done == len(STEPS)
+        "conclusion": _("Data, weights and a place are registered") if done == len(STEPS)
         else _("Register your own model: %(n)d of 3 steps done") % {"n": done},
         "steps": [
             _step("dataset", _("What it was trained on"), "python -m unlearning_engine put DATA.jsonl", forms, counts,

@@ -16,7 +16,7 @@ from governance.clocks import LAWS, rows
 from governance.kinds import rule
 from governance.models import Case, Decision, Disposition, Paper, Plan, Recheck, Relation, Report, Status
 from governance.policies import TELLING, Permission, disposition_told, findings_told
-from governance.services import children, links
+from governance.services import children, links, texts
 from governance.transitions import TRANSITIONS
 from governance.web import case_words
 from governance.web.way import day, way
@@ -266,6 +266,7 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "link_url": reverse("link_new", args=[token]),
         "link_until": day(links.open_until(case)),
         "answer_url": reverse("status_answer", args=[token]) if case.status == S.INFORMATION else "",
+        "texts_url": reverse("status_texts_delete", args=[token]) if texts.deletable(case) else "",
         "withdraw_url": reverse("withdraw", args=[token]) if can_withdraw(case) else "",
         "verify_url": reverse("verify"),
         "proof_url": reverse("proof", args=[token]) if case.is_open else "",

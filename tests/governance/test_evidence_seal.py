@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import stat
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pikepdf
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from governance.evidence import identity, seal
+from governance.evidence import identity, pdf, seal
 from governance.evidence.check import Outcome, check
 from governance.evidence.errors import SealError
 from tests.governance.evidence_sealed import sealed
@@ -77,7 +81,8 @@ def test_without_an_authority_the_time_is_the_issuers_own_statement() -> None:
     result = check(sealed().data, [sealed().fingerprint])
     assert result.level == seal.LEVEL_B
     assert any("the issuer's own statement" in finding.text for finding in result.findings)
-    assert seal.OWN_TIME in seal.reason(seal.LEVEL_B) and seal.OWN_TIME not in seal.reason(seal.LEVEL_LTA)
+    assert seal.OWN_TIME in seal.reason(seal.LEVEL_B, "none")
+    assert seal.OWN_TIME not in seal.reason(seal.LEVEL_LTA, "outside")
 
 
 def test_only_a_rendered_report_can_be_sealed() -> None:
@@ -142,3 +147,20 @@ def test_with_an_authority_the_file_is_b_lta_and_cutting_it_back_is_noticed() ->
     for place in [*range(100, len(data), len(data) // 40), *range(stamp, stamp + 3000, 60)]:
         changed = data[:place] + bytes([data[place] ^ 2]) + data[place + 1 :]
         assert not check(changed, [sealed().fingerprint], timestamp_roots=[root]).genuine, place
+
+
+@pytest.mark.parametrize(("url", "words"), [("http://localhost:3161", seal.HOUSE_TIME), ("", seal.OUTSIDE_TIME)])
+def test_the_time_of_an_authority_of_ones_own_is_never_called_an_outside_one(
+    url: str, words: str, tmp_path: Path
+) -> None:
+    time = dataclasses.replace(authority()[0], url=url)
+    data = seal.seal(sealed().base, key=sealed().key, authority=time)
+    with pikepdf.open(io.BytesIO(data)) as document:
+        seals = [field.V for field in document.Root.AcroForm.Fields if str(field.get("/T")) == pdf.FIELD]
+        assert words in str(seals[0].Reason)
+    path = tmp_path / "sealed.pdf"
+    path.write_bytes(data)
+    text = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True, check=True).stdout
+    text = " ".join(text.split())
+    own = "Time by the issuer’s own authority"
+    assert (own in text) == bool(url) and ("Time by an outside authority" in text) != bool(url)

@@ -31,4 +31,4 @@ def test_three_steps_register_a_model(client: Client, tmp_path: Path, capsys: py
     version = ModelVersion.objects.get()
     client.post(page, {"step": "place", "version": version.pk, "place": "api"})
     assert Deployment.objects.get().version == version
-    assert "Your model is registered" in client.get(page).content.decode()
+    assert "Data, weights and a place are registered" in client.get(page).content.decode()
