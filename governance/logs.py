@@ -1,4 +1,4 @@
-"""What must not stand in a log: the secret part of a private link."""
+"""What must not stand in a log, nor in what is shown to others: the secret part of a private link."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ import re
 _SECRET = re.compile(r"/(status|confirm|requests|draft)/[^/\s\"']+")
 
 
+def without_secrets(text: str) -> str:
+    """The text with every private link cut short."""
+    return _SECRET.sub(r"/\1/…", text)
+
+
 class MaskLinks(logging.Filter):
     """Cuts the secret out of addresses in a record's text and arguments."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True: the record stays, the secret goes."""
         text = record.getMessage()
-        masked = _SECRET.sub(r"/\1/…", text)
+        masked = without_secrets(text)
         if masked != text:
             record.msg, record.args = masked, None
         return True

@@ -20,6 +20,7 @@ from governance.clocks import LAWS
 from governance.errors import NotAllowed, Unfit
 from governance.evidence import leaf, ledger, pdf, schema, seal
 from governance.evidence.report_kinds import KINDS, SIZES
+from governance.logs import without_secrets
 from governance.models import Case, Job, Paper, User
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
@@ -137,7 +138,8 @@ def _letter(order: Order, case: Case | None) -> dict[str, Any]:
     content = {
         "case": case.number, "disposition": case.disposition, "received_on": case.received_on.isoformat(),
         "template": found.template, "version": found.version, "text": found.digest, "title": found.title,
-        "body": found.body, "written_at": leaf.timestamp(found.created_at),
+        # Whoever is shown the paper must not thereby hold the key to the page.
+        "body": without_secrets(found.body), "written_at": leaf.timestamp(found.created_at),
         "reviewed": letters.text_reviewed(found.digest, found.language),
     }  # fmt: skip
     return _paper({**order, "language": found.language}, _number("letter", case, order), "claimant", content)

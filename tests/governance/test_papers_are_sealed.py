@@ -15,6 +15,7 @@ from governance.errors import NotAllowed, Unfit
 from governance.evidence import schema
 from governance.evidence.check import check
 from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
+from governance.logs import without_secrets
 from governance.models import Case, Job, LedgerEntry, Paper, Role
 from governance.policies import Actor
 from governance.services import notification, papers, reporting
@@ -51,7 +52,9 @@ def test_the_claimant_gets_certificate_and_letter_in_their_language(
     assert certificate["report"]["full"] == case.report.number and certificate["case"]["remedies"]
     assert certificate["report"]["seal"]["class"] == "self_issued" and certificate["report"]["seal"]["time"] == "none"
     assert case.claimant.name not in dispatch.read_bytes(made["certificate"].evidence).decode()
-    assert letter["content"]["body"] == case.letters.order_by("-id").first().body
+    sent = case.letters.order_by("-id").first().body
+    assert letter["content"]["body"] == without_secrets(sent) and link_token(case.public_id, "status") in sent
+    assert link_token(case.public_id, "status") not in letter["content"]["body"]
     assert sealed_all() == [papers.paper_write(job=one.job) for one in Paper.objects.order_by("created_at")]
     assert LedgerEntry.objects.filter(action=papers.SEALED_ACTION).count() == 2
     token = link_token(case.public_id, "status")
