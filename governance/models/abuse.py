@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from governance.models.case import Case
+from governance.models.two_people import Proposal, by_two
 from governance.models.vault import SealedText
 
 
-class AbuseFinding(models.Model):
+class AbuseFinding(Proposal):
     """What was signed is final (`models.triggers`); an appeal that succeeds is a case of its own, not a change here."""
 
     class Ground(models.TextChoices):
@@ -29,24 +28,11 @@ class AbuseFinding(models.Model):
     ground = models.CharField(max_length=14, choices=Ground.choices)
     #: In words that the claimant reads.
     reasons = SealedText()
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField(default=timezone.now)
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    approved_at = models.DateTimeField(null=True)
-    returned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    returned_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(approved_by=None) | ~Q(approved_by=F("proposed_by")), name="abuse_four_eyes"
-            ),
-            models.CheckConstraint(
-                condition=Q(approved_by=None, approved_at=None)
-                | Q(approved_by__isnull=False, approved_at__isnull=False, returned_at=None),
-                name="abuse_answered_once",
-            ),
+            *by_two("abuse"),
             models.UniqueConstraint(
                 fields=["case"], condition=Q(approved_at=None, returned_at=None), name="abuse_one_open"
             ),

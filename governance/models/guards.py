@@ -15,6 +15,7 @@ SIGNERS = {
     "release_legal": ("legal", "approver"),
     "policy": ("legal", "approver", "engineer"),
     "grant": ("administrator",),
+    "publication": ("engineer", "release"),
     "erasure": ("legal",),
     "erasure_approval": ("approver",),
     "abuse": ("legal",),
@@ -77,7 +78,7 @@ _ENTRY, _OPENING, _CASE = "governance_ledgerentry", "governance_ledgeropening", 
 _TILE, _HEAD, _COSIGNED = "governance_ledgertile", "governance_ledgercheckpoint", "governance_ledgercosignature"
 _ORDER, _PLACES = "governance_versionorder", "governance_placestate"
 _ERASURE, _ABUSE = "governance_erasure", "governance_abusefinding"
-_HOUSE = "governance_houseprofile"
+_HOUSE, _PUBLICATION = "governance_houseprofile", "governance_patchpublication"
 _STEP = "a second signature is a step of its own"
 _FINAL = "what was signed is never changed"
 _ROLE = "the role of this person does not sign here"
@@ -277,6 +278,18 @@ GUARDS: tuple[Guard, ...] = (
         f"{_set('approved_by_id')} AND NOT {_signed('NEW.approved_by_id', 'policy')}", _ROLE,
     ),
     Guard("policy_delete", _POLICY, "DELETE", "", "policies are append-only"),
+    # Patches that everybody may have
+    Guard("publication_insert", _PUBLICATION, "INSERT", "NEW.approved_by_id IS NOT NULL", _STEP),
+    Guard("publication_proposer", _PUBLICATION, "INSERT", f"NOT {_signed('NEW.proposed_by_id', 'publication')}", _ROLE),
+    Guard(
+        "publication_fixed", _PUBLICATION, "UPDATE",
+        "OLD.approved_by_id IS NOT NULL OR " + _changed("patch_id", "base", "result", "proposed_by_id", "proposed_at"),
+        _FINAL,
+    ),
+    Guard(
+        "publication_approver", _PUBLICATION, "UPDATE",
+        f"{_set('approved_by_id')} AND NOT {_signed('NEW.approved_by_id', 'release_legal')}", _ROLE,
+    ),
     # What the house says of itself
     Guard("house_insert", _HOUSE, "INSERT", "NEW.approved_at IS NOT NULL", _STEP),
     Guard("house_proposer", _HOUSE, "INSERT", f"NOT {_signed('NEW.proposed_by_id', 'grant')}", _ROLE),

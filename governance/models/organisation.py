@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models import Q
+
+from governance.models.two_people import Proposal, by_two
 
 
-class HouseProfile(models.Model):
+class HouseProfile(Proposal):
     """One version of who is responsible, as privacy notices, letters, reports and the register of processing name it.
 
     The newest approved version holds; before the first, the settings do. What was proposed never changes.
@@ -27,24 +27,11 @@ class HouseProfile(models.Model):
     languages = models.JSONField()
     #: A PNG that this house drew itself from what was sent; empty without one.
     logo = models.BinaryField(default=bytes, blank=True)
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField(default=timezone.now)
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    approved_at = models.DateTimeField(null=True)
-    returned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    returned_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(approved_by=None) | ~Q(approved_by=F("proposed_by")), name="house_four_eyes"
-            ),
-            models.CheckConstraint(
-                condition=Q(approved_by=None, approved_at=None)
-                | Q(approved_by__isnull=False, approved_at__isnull=False, returned_at=None),
-                name="house_answered_once",
-            ),
+            *by_two("house"),
             models.UniqueConstraint(
                 models.Value(1), condition=Q(approved_at=None, returned_at=None), name="house_one_open"
             ),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+
+from governance.models.two_people import Proposal
 
 
-class VerificationPolicy(models.Model):
+class VerificationPolicy(Proposal):
     """One version of the thresholds. Version 0 is the engine's own and has no row.
 
     What was proposed never changes; the answer of a second person is written once (`0004_policies_and_rechecks`).
@@ -21,12 +21,6 @@ class VerificationPolicy(models.Model):
     before = models.JSONField()
     digest = models.CharField(max_length=71, unique=True)
     reason = models.TextField()
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField(default=timezone.now)
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    approved_at = models.DateTimeField(null=True)
-    returned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    returned_at = models.DateTimeField(null=True)
     returned_reason = models.TextField(blank=True)
 
     class Meta:

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from governance.models.two_people import Proposal, by_two
 
 
 class Role(models.TextChoices):
@@ -60,7 +61,7 @@ class User(AbstractUser):
         return self.get_full_name() or self.email
 
 
-class RoleGrant(models.Model):
+class RoleGrant(Proposal):
     """A role that one administrator proposes for somebody and another signs.
 
     The database gives a role only where an approved grant waits for it, and notes when it was used (migration 0007);
@@ -70,28 +71,15 @@ class RoleGrant(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="grants")
     role = models.CharField(max_length=16, choices=Role.choices)
     before = models.CharField(max_length=16, choices=Role.choices)
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField(default=timezone.now)
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    approved_at = models.DateTimeField(null=True)
-    returned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    returned_at = models.DateTimeField(null=True)
     applied_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(approved_by=None) | ~Q(approved_by=F("proposed_by")), name="grant_four_eyes"
-            ),
+            *by_two("grant"),
             models.CheckConstraint(
                 condition=~Q(proposed_by=F("person")) & (Q(approved_by=None) | ~Q(approved_by=F("person"))),
                 name="grant_not_to_oneself",
-            ),
-            models.CheckConstraint(
-                condition=Q(approved_by=None, approved_at=None)
-                | Q(approved_by__isnull=False, approved_at__isnull=False, returned_at=None),
-                name="grant_answered_once",
             ),
             models.UniqueConstraint(
                 fields=["person"], condition=Q(approved_at=None, returned_at=None), name="grant_one_open"

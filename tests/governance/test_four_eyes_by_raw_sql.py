@@ -63,6 +63,7 @@ def test_the_roles_that_sign_are_those_of_the_policy() -> None:
         "release_legal": Permission.RELEASE_LEGAL,
         "policy": Permission.APPROVE_POLICY,
         "grant": Permission.MANAGE_USERS,
+        "publication": Permission.MAKE_PATCH,
         "erasure": Permission.ERASE_ASK,
         "erasure_approval": Permission.ERASE_APPROVE,
         "abuse": Permission.PROPOSE_ABUSE,

@@ -13,8 +13,10 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import numpy as np
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from safetensors.numpy import save_file
 
 from governance import dispatch
@@ -142,3 +144,17 @@ def test_whatever_was_changed_on_the_way_is_refused(
     assert "does not name" in downstream(settings, tmp_path, *other)[1]["error"]["messages"][0]
     wrong = ("--trust", opt_out_feed.public_key(), "--model", str(tmp_path / "after"))
     assert "has no patch for the weights" in downstream(settings, tmp_path, *wrong)[1]["error"]["messages"][0]
+
+
+@pytest.mark.database
+def test_the_database_takes_a_publication_only_from_the_roles_that_sign(patch: Patch, people: People) -> None:
+    row = patch_feed.publication_propose(patch=patch, actor=people[Role.ENGINEER])
+    auditor, legal = people[Role.AUDITOR].user, people[Role.LEGAL].user
+    rows, now = PatchPublication.objects.filter(pk=row.pk), timezone.now()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rows.update(approved_by=auditor, approved_at=now)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PatchPublication.objects.create(patch=patch, base=row.base, result=row.result, proposed_by=auditor)
+    rows.update(approved_by=legal, approved_at=now)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rows.update(result="sha256:" + "0" * 64)
