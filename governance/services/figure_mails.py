@@ -10,7 +10,6 @@ import logging
 from datetime import date, timedelta
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +18,8 @@ from django.utils.translation import gettext as _
 from governance.errors import NotAllowed, Unfit
 from governance.evidence import figure_words as words
 from governance.models import StatementMail, User
+from governance.notifications import mail
+from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand, may
 from governance.selectors import organisation, statement
 
@@ -69,8 +70,8 @@ def _send(row: StatementMail, day: date) -> bool:
         return False
     title, text = letter(row, actor, day)
     try:
-        send_mail(title, text, settings.DEFAULT_FROM_EMAIL, [row.person.email])
-    except OSError:
+        mail.send(mail.Mail(key=f"figures-{row.pk}-{before}", to=row.person.email, title=title, body=text))
+    except SendFailed:
         StatementMail.objects.filter(pk=row.pk).update(next_on=before)
         log.warning("The figures for account %s were not taken by the mail server; they go out later.", row.person_id)
         return False

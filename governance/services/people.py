@@ -5,6 +5,7 @@ The ledger learns who acted, on which account (its number) and with which role; 
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from allauth.account.forms import default_token_generator
@@ -14,7 +15,6 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
@@ -24,6 +24,8 @@ from django.utils import timezone
 from governance.errors import Conflict, NotAllowed, Unavailable, Unfit
 from governance.evidence import ledger
 from governance.models import Role, RoleGrant, User
+from governance.notifications import mail
+from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
 from governance.validators import one_line
@@ -94,8 +96,8 @@ def invitation_send(*, person: User, actor: Actor) -> None:
         title = render_to_string("account/email/invitation_subject.txt", context).strip()
         text = render_to_string("account/email/invitation_message.txt", context)
         try:
-            send_mail(title, text, settings.DEFAULT_FROM_EMAIL, [found.email])
-        except OSError as error:  # smtplib's errors are OSErrors
+            mail.send(mail.Mail(key=str(uuid.uuid4()), to=found.email, title=title, body=text))
+        except SendFailed as error:
             raise Unavailable(
                 "The mail server did not take the invitation. The account is made; send the invitation again later."
             ) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from anymail.exceptions import AnymailAPIError
 from django.core import mail
 from django.test import Client
 
@@ -95,10 +96,10 @@ def test_a_mail_server_that_refuses_loses_nothing(admin: Actor, monkeypatch: pyt
     made = service.person_create(**NEW, actor=admin)
 
     def refuse(*args: Any, **kwargs: Any) -> None:
-        raise ConnectionRefusedError
+        raise AnymailAPIError
 
     with monkeypatch.context() as patch:
-        patch.setattr(service, "send_mail", refuse)
+        patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
         with pytest.raises(Unavailable, match="send the invitation again"):
             service.invitation_send(person=made, actor=admin)
     assert User.objects.filter(pk=made.pk).exists() and "people.invited" not in dict(told())
