@@ -223,6 +223,8 @@ def main() -> int:
             sender.start()
             trouble.start()
             answers = rush(made, options.claims)
+            sys.stdout.write(json.dumps(_times(answers)) + "\n")  # told now: the batch may take much longer
+            sys.stdout.flush()
             sender.join()
             trouble.join()
             waited = wait_for_batch(made, options.patience)
@@ -239,9 +241,17 @@ def _tenths(answers: list[Any]) -> list[float]:
     return [round(times[int(len(times) * 0.95) - 1], 3) for times in found]
 
 
+def _times(answers: list[Any]) -> dict[str, Any]:
+    """How long claimants waited for their acknowledgement."""
+    times = sorted(seconds for seconds, _status, _number in answers)
+    return {
+        "p50_s": round(statistics.median(times), 3), "p95_s": round(times[int(len(times) * 0.95) - 1], 3),
+        "worst_s": round(times[-1], 3), "p95_by_tenth_s": _tenths(answers), "bar_s": BAR_SECONDS,
+    }  # fmt: skip
+
+
 def report(options: Any, answers: list[Any], batch: list[float], waited: float, found: dict[str, Any]) -> int:
     """One JSON line, and whether anything was lost or doubled."""
-    times = sorted(seconds for seconds, _status, _number in answers)
     numbers = sorted(number for _seconds, status, number in answers if status == 201)
     lost, unknown = set(numbers) - set(found["numbers"]), set(found["numbers"]) - set(numbers)
     works = [found["results"], found["positions"], found["batch_works"], found["batch"][-1]]
@@ -252,8 +262,7 @@ def report(options: Any, answers: list[Any], batch: list[float], waited: float, 
     )  # fmt: skip
     line = {
         "claims": options.claims, "works": options.works, "acknowledged": len(numbers), "lost": len(lost),
-        "p50_s": round(statistics.median(times), 3), "p95_s": round(times[int(len(times) * 0.95) - 1], 3),
-        "worst_s": round(times[-1], 3), "p95_by_tenth_s": _tenths(answers), "bar_s": BAR_SECONDS,
+        **_times(answers),
         "batch_taken_s": round(batch[0], 1) if batch else None, "batch_filed_after_s": round(waited, 1),
         "found": {name: value for name, value in found.items() if name != "numbers"}, "sound": sound,
     }  # fmt: skip
