@@ -26,6 +26,8 @@ _WEB = ("about", "claimant", "claimant_files", "filing", "filing_words", "forms"
 PUBLIC = (
     *(f"governance/web/{name}.py" for name in _WEB),
     "governance/validators.py",
+    "governance/file_words.py",
+    "governance/services/work_reading.py",
     "governance/registry_numbers.py",
     "governance/glossary.py",
     "governance/templatetags/scales.py",

@@ -1,6 +1,6 @@
 """What a file really is, by its bytes, and whether it is safe to keep: no name is believed and nothing is executed.
 
-Every refusal is a sentence for whoever sent the file. What is shown of a picture is a new one, drawn from its pixels:
+Every refusal is a code of `file_words`. What is shown of a picture is a new one, drawn from its pixels:
 nothing that rides along (EXIF, places, comments, trailing bytes) comes with it.
 """
 
@@ -65,7 +65,7 @@ _RIFF = {b"WEBP": "webp", b"WAVE": "wav"}
 
 @dataclass(frozen=True)
 class Judgement:
-    """The kind of a file, empty where it is none that is taken, and why it is not taken, empty where it is."""
+    """The kind of a file, empty where it is none that is taken; the code of why it is not, empty where it is taken."""
 
     kind: str
     why: str = ""
@@ -74,12 +74,12 @@ class Judgement:
 def judge(data: bytes) -> Judgement:
     """What the bytes are and whether they are taken."""
     if not data:
-        return Judgement("", "The file is empty: 0 bytes. Choose it again.")
+        return Judgement("", "empty")
     if len(data) > FILE_BYTES:
-        return Judgement("", f"The file is larger than {FILE_BYTES // 2**20} MB. Name its address instead.")
+        return Judgement("", "too_large")
     kind = kind_of(data)
     if not kind:
-        return Judgement("", f"This is {_foreign(data)}, which is not taken here.")
+        return Judgement("", _foreign(data))
     if kind in PICTURES:
         return Judgement(kind, _picture(data))
     return Judgement(kind, _archive(data) if kind == "zip" else "")
@@ -104,12 +104,12 @@ def _is_text(data: bytes) -> bool:
 
 
 def _foreign(data: bytes) -> str:
-    """A name for what is not taken."""
+    """What is not taken, by its name where it has one."""
     try:
         names = [found.name for found in puremagic.magic_string(data) if found.name]
     except (puremagic.PureError, ValueError):
         names = []
-    return f"a file of the kind “{names[0][:60]}”" if names else "a file of an unknown kind"
+    return f"foreign:{names[0][:60]}" if names else "unknown"
 
 
 def _picture(data: bytes) -> str:
@@ -121,12 +121,12 @@ def _picture(data: bytes) -> str:
                 pixels = picture.width * picture.height
                 frames = int(getattr(picture, "n_frames", 1))
     except Image.DecompressionBombError:
-        return f"The picture has more than {PIXELS // 10**6} million pixels. Send a smaller copy."
+        return "pixels"
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, zlib.error):
-        return "The picture is damaged: it cannot be read."
+        return "damaged_picture"
     if pixels > PIXELS:
-        return f"The picture has more than {PIXELS // 10**6} million pixels. Send a smaller copy."
-    return f"The picture moves through more than {FRAMES} frames." if frames > FRAMES else ""
+        return "pixels"
+    return "frames" if frames > FRAMES else ""
 
 
 def _archive(data: bytes) -> str:
@@ -135,22 +135,22 @@ def _archive(data: bytes) -> str:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
             if len(members) > MEMBERS:
-                return f"The archive holds more than {MEMBERS} files."
+                return "members"
             if any(member.flag_bits & 1 for member in members):
-                return "The archive is locked with a password, so nobody can look into it."
+                return "locked"
             total = 0
             for member in members:
                 with archive.open(member) as inner:
                     head = inner.read(8)
                     if kind_of(head) == "zip":
-                        return "The archive holds another archive. Unpack it first."
+                        return "nested"
                     total += len(head)
                     while chunk := inner.read(_CHUNK):
                         total += len(chunk)
                         if total > UNPACKED_BYTES or total > RATIO * len(data) + _CHUNK:
-                            return "The archive unpacks to far more than it is. Send its files one by one."
+                            return "unpacks"
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, ValueError, EOFError):
-        return "The archive is damaged, or packed in a way that cannot be read."
+        return "damaged_archive"
     return ""
 
 

@@ -151,7 +151,8 @@ class FileSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=Upload.State.choices)
-    why = serializers.CharField(allow_blank=True, help_text="why it was not taken, or still waits")
+    code = serializers.CharField(allow_blank=True, help_text="why it was not taken, or still waits, for programs")
+    why = serializers.CharField(allow_blank=True, help_text="the same in English")
     kind = serializers.CharField(allow_blank=True, help_text="what it is by its bytes")
     size = serializers.IntegerField()
     digest = serializers.CharField()

@@ -25,6 +25,7 @@ from governance.api.serializers import (
     SendFileSerializer,
     StandingSerializer,
 )
+from governance.file_words import words
 from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Status, Upload
 from governance.policies import CLAIMANT, TELLING, disposition_told, findings_told
 from governance.services import links as links_service
@@ -198,8 +199,9 @@ class OneFile(Open):
 
 
 def _file(row: Upload) -> dict[str, Any]:
-    names = ("state", "why", "kind", "size", "digest", "received_at")
-    return dict(FileSerializer({"id": row.public_id, **{name: getattr(row, name) for name in names}}).data)
+    names = ("state", "kind", "size", "digest", "received_at")
+    told = {"id": row.public_id, "code": row.why.partition(":")[0], "why": words(row.why)}
+    return dict(FileSerializer({**told, **{name: getattr(row, name) for name in names}}).data)
 
 
 @csrf_exempt

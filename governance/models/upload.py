@@ -37,7 +37,7 @@ class Upload(models.Model):
     #: Sealed bytes in the store, and the picture that may be shown in their place; empty where there are none.
     artifact = models.CharField(max_length=71, blank=True)
     shown = models.CharField(max_length=71, blank=True)
-    #: Why it was not taken, or why it still waits.
+    #: Why it was not taken, or why it still waits: a code of `file_words`, with what it carries behind a colon.
     why = models.CharField(max_length=200, blank=True)
     scanner = models.CharField(max_length=20, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)

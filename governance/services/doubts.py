@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
+from governance.file_words import words
 from governance.kinds import rule
 from governance.models import Case, IdentityDoubt, Status, Upload
 from governance.policies import CLAIMANT, Actor, Permission, demand
@@ -60,13 +61,13 @@ def document_take(*, case: Case, name: str, data: bytes) -> Upload:
     """
     doubt = open_doubt(case)
     if doubt is None:
-        raise Conflict("Nobody asked for a document in this case; do not send one.")
+        raise Conflict(words("unasked"))
     upload = uploads.upload_take(case=case, name=name, data=data)
     if upload.state in _THERE and upload.kind not in KINDS:
         uploads.upload_delete(upload=upload, actor=CLAIMANT)
-        raise Unfit("Send a photograph, a scan or a PDF.")
+        raise Unfit(words("document"))
     if upload.state not in _THERE:
-        raise Unfit(upload.why or "The file was not taken.")
+        raise Unfit(words(upload.why or "nothing"))
     with transaction.atomic():
         before = doubt.upload
         if not IdentityDoubt.objects.filter(pk=doubt.pk, settled_at=None).update(upload=upload):

@@ -14,6 +14,7 @@ from django.utils import timezone
 from governance import clamd, dispatch, screening
 from governance.errors import Conflict, KeyDestroyed, Unfit
 from governance.evidence import ledger
+from governance.file_words import words
 from governance.models import Case, Upload
 from governance.models.vault import bytes_seal, bytes_unseal, subject_readable
 from governance.policies import CLAIMANT, Actor, Permission, demand
@@ -25,7 +26,7 @@ MAX_FILES = 50
 BATCH = 20
 #: A scanner that does not answer is asked again after 1, 2, 4 ... minutes, and hourly in the end.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
-UNREACHABLE = "The scanner does not answer; the file waits and is scanned later."
+UNREACHABLE = "unreachable"
 
 
 def upload_take(*, case: Case, name: str, data: bytes, actor: Actor = CLAIMANT) -> Upload:
@@ -38,13 +39,13 @@ def upload_take(*, case: Case, name: str, data: bytes, actor: Actor = CLAIMANT) 
     if actor is not CLAIMANT:
         demand(actor, Permission.ENTER_CASE)
     if not case.is_open:
-        raise Conflict(f"Case {case.number} is closed; nothing can be added to it.")
+        raise Conflict(words(f"closed:{case.number}"))
     digest = dispatch.bytes_digest(data)
     kept = case.uploads.filter(digest=digest, state__in=(State.HELD, State.CLEAN)).first()
     if kept:
         return kept
     if case.uploads.exclude(state=State.DELETED).count() >= MAX_FILES:
-        raise Unfit(f"A case holds at most {MAX_FILES} files. Delete one, or name addresses instead.")
+        raise Unfit(words(f"files:{MAX_FILES}"))
     judged = screening.judge(data)
     row = Upload(case=case, subject=case.claimant.subject, kind=judged.kind, size=len(data), digest=digest)
     row.name = tidy(name)[:TITLE_LENGTH] or "file"
@@ -95,7 +96,7 @@ def upload_scan(*, upload: Upload, data: bytes | None = None) -> Upload:
     picture = screening.shown(data) if upload.kind in screening.PICTURES and not found else b""
     with transaction.atomic():
         if found:
-            upload.state, upload.why = State.INFECTED, f"The scanner found {found}."
+            upload.state, upload.why = State.INFECTED, f"found:{found}"
         else:
             upload.state, upload.why = State.CLEAN, ""
             if picture:
@@ -114,7 +115,7 @@ def _settle(upload: Upload, actor: Actor) -> None:
     upload.settled_at = timezone.now()
     names = ("state", "why", "scanner", "artifact", "shown", "settled_at", "deleted_by_id")
     if not Upload.objects.filter(pk=upload.pk, state__in=before).update(**{n: getattr(upload, n) for n in names}):
-        raise Conflict("Somebody else settled this file in the meantime; load it again.")
+        raise Conflict(words("settled"))
     body = {"upload": str(upload.public_id), "state": upload.state, "scanner": upload.scanner}
     ledger.append(action="upload.settled", actor=actor, case=upload.case, body=body)
     transaction.on_commit(lambda: [dispatch.discard(ref) for ref in gone])
@@ -130,7 +131,7 @@ def upload_delete(*, upload: Upload, actor: Actor) -> Upload:
     if actor is not CLAIMANT:
         demand(actor, Permission.RECORD_PROOF)
     if upload.case.held_at is not None:
-        raise Conflict("A legal hold keeps everything of this case; it can be deleted when the hold is lifted.")
+        raise Conflict(words("hold"))
     upload.state, upload.why, upload.deleted_by = State.DELETED, "", actor.user
     _settle(upload, actor)
     return upload
@@ -145,7 +146,7 @@ def upload_read(*, upload: Upload, actor: Actor, shown: bool = False) -> bytes:
     demand(actor, Permission.REVEAL_PERSON)
     ref = upload.shown if shown else upload.artifact
     if upload.state != State.CLEAN or not ref:
-        raise Conflict(upload.why or "There is nothing to be read of this file.")
+        raise Conflict(words(upload.why or "nothing"))
     return _bytes(upload, ref)
 
 

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from governance import screening
 from governance.errors import GovernanceError
+from governance.file_words import words
 from governance.models import Case, Upload
 from governance.policies import CLAIMANT
 from governance.services import uploads as service
+from governance.services.work_reading import size_words
 from governance.web.claimant import _private as private
 from governance.web.forms import ManyFiles
 from governance.web.limits import spend
-from governance.web.uploads import size_words
 
 STATES = {"held": "waiting", "clean": "pass", "refused": "refused", "infected": "refused", "deleted": "info"}
 
@@ -79,7 +80,7 @@ def _row(upload: Upload, token: str) -> dict[str, Any]:
         "what": f"{upload.kind.upper()}, {size_words(upload.size)}" if upload.kind else size_words(upload.size),
         "state": STATES[upload.state],
         "word": upload.get_state_display(),
-        "why": upload.why,
+        "why": words(upload.why),
         "delete_url": reverse("status_file_delete", args=[token, upload.public_id]) if deletable else "",
     }
 

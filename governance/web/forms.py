@@ -14,8 +14,9 @@ from governance.forms_renderer import ChoiceCards
 from governance.models import Capacity, Kind
 from governance.services.intake import Acts
 from governance.services.review import MAX_ANSWER
+from governance.services.work_reading import size_words
 from governance.validators import NAME_LENGTH, one_line
-from governance.web.uploads import REPORT_BYTES, size_words
+from governance.web.uploads import REPORT_BYTES
 
 C = Capacity
 _WORKS = (

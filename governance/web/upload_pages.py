@@ -13,14 +13,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from governance.file_words import words
 from governance.models import Upload
 from governance.policies import Actor, Permission, may
 from governance.selectors import uploads as select
 from governance.services import uploads as service
+from governance.services.work_reading import size_words
 from governance.web.claimant_files import STATES, attachment_of
 from governance.web.duty_pages import case_cell, perform, sheet, when
 from governance.web.guards import staff
-from governance.web.uploads import size_words
 
 P = Permission
 SHOWN = 50
@@ -68,7 +69,7 @@ def _delete(upload: Upload) -> dict[str, Any]:
 
 def _row(actor: Actor, upload: Upload) -> list[Any]:
     what = f"{upload.kind.upper()}, {size_words(upload.size)}" if upload.kind else size_words(upload.size)
-    state = {"state": STATES[upload.state], "text": upload.get_state_display(), "note": upload.why}
+    state = {"state": STATES[upload.state], "text": upload.get_state_display(), "note": words(upload.why)}
     links: list[Any] = ["", ""]
     if upload.state == Upload.State.CLEAN:
         args = [upload.public_id]

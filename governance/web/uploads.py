@@ -1,143 +1,19 @@
-"""Uploads are never trusted: bounded before they are read, judged by their bytes, never stored under their name."""
+"""Uploads are bounded before they are read: what announces too much is refused by its size alone."""
 
 from __future__ import annotations
 
-import codecs
-import hashlib
 from collections.abc import Callable
-from pathlib import PurePath
-from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
-from governance.services.intake import Item
-from governance.validators import TITLE_LENGTH, tidy
+from governance.services.work_reading import size_words
 
-TEXT_BYTES = 2 * 2**20
 REPORT_BYTES = 25 * 2**20
-SUFFIXES = {".txt", ".md"}
-#: What no model of ours reads: a file of a name like this is kept as its digest alone, if its bytes are of that kind.
-MEDIA = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".webp": "WebP", ".tif": "TIFF",
-         ".tiff": "TIFF", ".pdf": "PDF", ".mp3": "MP3", ".flac": "FLAC", ".ogg": "Ogg", ".wav": "WAV"}  # fmt: skip
-MEDIA_BYTES = 20 * 2**20
-ACCEPTED = ",".join([*sorted(SUFFIXES), "text/plain", "text/markdown", *MEDIA])
 #: What a form adds around its files.
 MARGIN = 2**20
-
-#: First bytes of what is often handed in under a wrong name.
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "ZIP"),
-    (b"PK\x05\x06", "ZIP"),
-    (b"%PDF-", "PDF"),
-    (b"\x89PNG", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"\x1f\x8b", "gzip"),
-    (b"7z\xbc\xaf\x27\x1c", "7z"),
-    (b"Rar!", "RAR"),
-    (b"MZ", "Windows"),
-    (b"\x7fELF", "ELF"),
-    (b"\xd0\xcf\x11\xe0", "Microsoft Office"),
-    (b"{\\rtf", "RTF"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
-    (b"ID3", "MP3"),
-    (b"\xff\xfb", "MP3"),
-    (b"fLaC", "FLAC"),
-    (b"OggS", "Ogg"),
-)
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-
-
-def size_words(size: int) -> str:
-    """`2 MB`: binary megabytes, as file managers count them."""
-    return f"{size / 2**20:.1f}".removesuffix(".0") + " MB"
-
-
-def title_of(upload: UploadedFile[Any]) -> str:
-    """A title from the file's name: shown, never used as a path."""
-    return tidy(PurePath(upload.name or "").stem)[:TITLE_LENGTH] or _("Untitled file")
-
-
-def text_of(upload: UploadedFile[Any]) -> str:
-    """The text of an uploaded file, UTF-8 or UTF-16 with its mark.
-
-    Raises:
-        ValidationError: with the file's name, what is wrong with it and what to do.
-    """
-    name = tidy(upload.name or "") or _("A file without a name")
-    if (upload.size or 0) > TEXT_BYTES:
-        raise ValidationError(
-            _("“%(name)s” has %(size)s; a text may have %(limit)s. Split it, or send the passages that matter.")
-            % {"name": name, "size": size_words(upload.size or 0), "limit": size_words(TEXT_BYTES)}
-        )
-    data = upload.read()
-    if kind := _binary_kind(data):
-        raise ValidationError(
-            _("“%(name)s” is a %(kind)s file, whatever its name says. Send plain text (.txt or .md).")
-            % {"name": name, "kind": kind}
-        )
-    if PurePath(name).suffix.lower() not in SUFFIXES:
-        raise ValidationError(_("“%(name)s”: only plain text can be read, as .txt or .md.") % {"name": name})
-    text = decode(data)
-    if text is None:
-        raise ValidationError(
-            _("“%(name)s” is no plain text, or in an old encoding. Save it as UTF-8 text, then choose it again.")
-            % {"name": name}
-        )
-    if not data:
-        raise ValidationError(_("“%(name)s” is empty: 0 bytes. Choose the file again.") % {"name": name})
-    if not text.strip():
-        raise ValidationError(_("“%(name)s” holds no text.") % {"name": name})
-    return text
-
-
-def item_of(upload: UploadedFile[Any]) -> Item:
-    """A file as a work: its text, or of a picture, a recording or a PDF the digest, by which the very file is known.
-
-    Raises:
-        ValidationError: with the file's name, what is wrong with it and what to do.
-    """
-    name = tidy(upload.name or "")
-    expected = MEDIA.get(PurePath(name).suffix.lower())
-    if expected is None:
-        return Item(form="file", title=title_of(upload), text=text_of(upload))
-    if (upload.size or 0) > MEDIA_BYTES:
-        raise ValidationError(
-            _("“%(name)s” has %(size)s; a file may have %(limit)s. Name its address instead.")
-            % {"name": name, "size": size_words(upload.size or 0), "limit": size_words(MEDIA_BYTES)}
-        )
-    data = upload.read()
-    if not data:
-        raise ValidationError(_("“%(name)s” is empty: 0 bytes. Choose the file again.") % {"name": name})
-    if _binary_kind(data) != expected:
-        raise ValidationError(
-            _("“%(name)s” is no %(kind)s file, whatever its name says.") % {"name": name, "kind": expected}
-        )
-    mark = f"sha256:{hashlib.sha256(data).hexdigest()} ({expected}, {len(data)} bytes)"
-    return Item(form="digest", title=title_of(upload), text=mark)
-
-
-def _binary_kind(data: bytes) -> str:
-    if data[:4] == b"RIFF":
-        return {b"WEBP": "WebP", b"WAVE": "WAV"}.get(data[8:12], "RIFF")
-    return next((kind for mark, kind in _SIGNATURES if data.startswith(mark)), "")
-
-
-def decode(data: bytes) -> str | None:
-    """UTF-8, or UTF-16 with its mark, with line ends of one kind; None where it is neither."""
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-    return None if "\x00" in text else text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 class UploadLimitMiddleware:

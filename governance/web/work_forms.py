@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from governance.registry_numbers import registry_number
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
+from governance.services.work_reading import ACCEPTED, WorkFile, item_of
 from governance.validators import (
     ADDRESS_LENGTH,
     TITLE_LENGTH,
@@ -21,7 +22,6 @@ from governance.validators import (
     web_address,
 )
 from governance.web.forms import ManyFiles
-from governance.web.uploads import ACCEPTED, item_of
 from governance.web.work_lists import ListError, items_of_list
 
 #: Of many wrong lines so many are named.
@@ -39,7 +39,7 @@ class WorkFiles(forms.FileField):
         items, errors = [], []
         for upload in uploads:
             try:
-                items.append(item_of(upload))
+                items.append(item_of(WorkFile(name=upload.name or "", data=upload.read())))
             except ValidationError as error:
                 errors.append(error)
         return items, errors

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from governance.registry_numbers import registry_number
 from governance.services.intake import MAX_ITEMS, Item
+from governance.services.work_reading import TEXT_BYTES, decode, size_words
 from governance.validators import ADDRESS_LENGTH, TITLE_LENGTH, tidy, web_address
-from governance.web.uploads import TEXT_BYTES, decode, size_words
 
 TOLD = 5
 

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from PIL import Image
 
 from governance import clamd, dispatch, screening
 from governance.errors import Conflict, KeyDestroyed, NotAllowed, Unfit
+from governance.file_words import WHY, words
 from governance.models import Case, LedgerEntry, Role, Upload
 from governance.models.vault import subject_destroy
 from governance.policies import CLAIMANT, Actor
@@ -111,7 +113,7 @@ def test_what_is_taken_is_known_by_its_bytes(data: bytes, kind: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_taken_is_refused_with_a_sentence(data: bytes, why: str) -> None:
-    assert why in screening.judge(data).why
+    assert why in words(screening.judge(data).why)
 
 
 def test_a_flood_of_pixels_is_refused_before_it_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +124,7 @@ def test_a_flood_of_pixels_is_refused_before_it_is_drawn(monkeypatch: pytest.Mon
 
     tiny[29:33] = struct.pack("!I", zlib.crc32(bytes(tiny[12:29])))
     monkeypatch.setattr(Image.Image, "load", lambda *_a: pytest.fail("it was drawn"))
-    assert "million pixels" in screening.judge(bytes(tiny)).why
+    assert screening.judge(bytes(tiny)).why == "pixels"
 
 
 @given(st.binary(max_size=2000))
@@ -150,8 +152,26 @@ def test_the_bytes_lie_sealed_and_end_with_their_person(case: Case, people: dict
 
 def test_a_refused_file_stays_in_the_list_with_its_reason_and_without_its_bytes(case: Case) -> None:
     row = uploads.upload_take(case=case, name="x.exe", data=b"MZ\x90\x00" + b"\x00" * 60)
-    assert (row.state, row.artifact) == (S.REFUSED, "") and "not taken" in row.why
+    assert (row.state, row.artifact) == (S.REFUSED, "") and "not taken" in words(row.why)
     assert LedgerEntry.objects.latest("index").action == "upload.received"
+
+
+def test_why_a_file_was_not_taken_is_told_in_the_claimants_language(case: Case, client: Client) -> None:
+    uploads.upload_take(case=case, name="x.exe", data=b"MZ\x90\x00" + b"\x00" * 60)
+    old = uploads.upload_take(case=case, name="y.bin", data=b"\x00\x01\x02")
+    Upload.objects.filter(pk=old.pk).update(why="A sentence of old, by hand.")
+    page = client.get(reverse("status_files", args=[case.private_token]) + "?language=de").content.decode()
+    assert "sie wird hier nicht angenommen" in page and "A sentence of old, by hand." in page
+
+
+def test_sentences_that_were_kept_become_codes_and_are_never_lost() -> None:
+    code_of = import_module("governance.migrations.0039_reasons_of_files").code_of
+    assert code_of("The picture has more than 60 million pixels. Send a smaller copy.") == "pixels"
+    assert code_of("The scanner found Eicar-Test-Signature.") == "found:Eicar-Test-Signature"
+    assert code_of("Something else.") == "Something else."
+    assert {code for _pattern, code in import_module("governance.migrations.0039_reasons_of_files").SENTENCES} < set(
+        WHY
+    )
 
 
 def test_a_scanner_that_finds_something_is_believed(case: Case, settings: Any) -> None:
