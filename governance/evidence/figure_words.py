@@ -10,7 +10,6 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -34,12 +33,17 @@ FIGURES: Mapping[str, Words] = MappingProxyType(
             "Cases that are not closed, now. Before: received until the end of the period before, less closed until "
             "then.")),
         "late": Words(lazy("Past their last lawful day"), lazy(
-            "Open cases whose clock runs and whose last lawful day is over.")),
+            "Open cases whose clock runs and whose last lawful day is over. Before: at the end of the period before, "
+            "by the last lawful day as it is reckoned now.")),
         "at_risk": Words(lazy("At risk"), lazy(
-            "Open cases whose clock runs and whose last lawful day is today or one of the next three days.")),
+            "Open cases whose clock runs and whose last lawful day is today or one of the next three days. "
+            "Before: counted from the end of the period before.")),
         "week": Words(lazy("Due within a week"), lazy(
-            "Open cases whose clock runs and whose last lawful day is today or one of the next seven days.")),
-        "paused": Words(lazy("Paused"), lazy("Open cases whose clock lawfully stands still.")),
+            "Open cases whose clock runs and whose last lawful day is today or one of the next seven days. "
+            "Before: counted from the end of the period before.")),
+        "paused": Words(lazy("Paused"), lazy(
+            "Open cases whose clock lawfully stands still. Before: each of their clocks stood still at the end of the "
+            "period before.")),
         "kept": Words(lazy("Answered inside the clock"), lazy(
             "Cases closed in the period on or before their last lawful day, of all closed in the period. Pauses and "
             "extensions are part of that day.")),
@@ -79,7 +83,8 @@ FIGURES: Mapping[str, Words] = MappingProxyType(
             "Places not known to be replaced that answer, or may answer, from a version other than the released one; "
             "of all places in use.")),
         "old_weights": Words(lazy("Old weights past their day"), lazy(
-            "Files of replaced versions whose day of deletion is over and that are still there.")),
+            "Files of replaced versions whose day of deletion is over and that are still there. Before: that were "
+            "there at the end of the period before.")),
     }
 )  # fmt: skip
 #: Title of a table, and the word for its first column.
@@ -91,6 +96,7 @@ TABLES: Mapping[str, tuple[Any, Any]] = MappingProxyType(
         "endings": (lazy("How cases ended"), lazy("Ending")),
         "laws": (lazy("Time to an answer by law"), lazy("Law")),
         "weeks": (lazy("Week by week"), lazy("Week from")),
+        "models": (lazy("Models and old weights"), lazy("Model")),
     }
 )
 COLUMNS: Mapping[str, Any] = MappingProxyType(
@@ -106,6 +112,11 @@ COLUMNS: Mapping[str, Any] = MappingProxyType(
         "answer_p10": lazy("one in ten within, days"),
         "answer_median": lazy("median, days"),
         "answer_p90": lazy("nine in ten within, days"),
+        "applied": lazy("requests applied"),
+        "waiting": lazy("waiting"),
+        "places": lazy("places in use"),
+        "old_places": lazy("with old weights"),
+        "old_weights": lazy("files past their day"),
     }
 )
 _ENDINGS: Mapping[str, Any] = MappingProxyType(
@@ -141,23 +152,39 @@ _REGIONS: Mapping[str, Any] = MappingProxyType(
         "SI": lazy("Slovenia"), "SK": lazy("Slovakia"),
     }
 )  # fmt: skip
-#: Unit -> decimals of a value that is no count, and the word behind it.
+#: Unit -> decimals of a value that is no count, and the word behind it; any other unit is a currency.
 _UNITS: Mapping[str, tuple[int, Any]] = MappingProxyType(
-    {"days": (1, lazy("days")), "hours": (2, "h"), "kwh": (3, "kWh"), "money": (2, "")}
-)
+    {"days": (1, lazy("days")), "hours": (2, "h"), "kwh": (3, "kWh"), "money": (2, ""), "cases": (0, ""),
+     "places": (0, ""), "files": (0, ""), "runs": (0, "")}
+)  # fmt: skip
+
+
+def name(code: str) -> str:
+    """What a figure is called; a code of an older statement that is no longer counted stands as it is."""
+    return str(FIGURES[code].name) if code in FIGURES else code.replace("_", " ")
+
+
+def title(table: str) -> tuple[str, str]:
+    """The title of a table and the word for its first column."""
+    found, first = TABLES.get(table, (table.replace("_", " "), ""))
+    return str(found), str(first)
 
 
 def number(value: float | int | None, unit: str = "cases") -> str:
     """A number as it stands everywhere: counts grouped, measures with the decimals of their unit, `–` for none."""
     if value is None:
         return "–"
-    decimals = 0 if float(value).is_integer() and unit in ("cases", "days") else _UNITS.get(unit, (0, ""))[0]
+    decimals = 0 if float(value).is_integer() and unit in ("cases", "days") else _unit(unit)[0]
     return number_format(value, decimal_pos=decimals, force_grouping=True)
 
 
+def _unit(unit: str) -> tuple[int, Any]:
+    return _UNITS.get(unit, (2, unit))
+
+
 def unit_word(unit: str) -> str:
-    """The word behind a number; for money the configured currency."""
-    return str(settings.PLAN_HARDWARE["currency"]) if unit == "money" else str(_UNITS.get(unit, (0, ""))[1])
+    """The word behind a number; for money its currency."""
+    return str(_unit(unit)[1])
 
 
 def shown(figure: Figure) -> str:
@@ -176,6 +203,14 @@ def shown(figure: Figure) -> str:
     return _("%(value)s, n = %(of)s") % {"value": told, "of": number(figure.of)}
 
 
+def of(figure: Figure) -> str:
+    """What a figure is of: `of 613` of counts, `n = 613` of measures; empty where it is of nothing."""
+    if figure.of is None:
+        return ""
+    said = _("of %(n)s") if figure.unit in ("cases", "places") else _("n = %(n)s")
+    return said % {"n": number(figure.of)}
+
+
 def shown_before(figure: Figure) -> str:
     """The same of the period before; empty where that was not kept."""
     if figure.before is None:
@@ -186,7 +221,7 @@ def shown_before(figure: Figure) -> str:
 
 def column(code: str) -> str:
     """The head of a table's column."""
-    return str(COLUMNS[code])
+    return str(COLUMNS.get(code, code.replace("_", " ")))
 
 
 def unit_of(column: str) -> str:
@@ -201,12 +236,12 @@ def key(table: str, code: str) -> str:
     if table == "regions":
         return region(code)
     if table == "stages":
-        return str(Status(code).label)
+        return str(Status(code).label) if code in Status.values else code
     if table == "endings":
         return ending(code)
     if table == "laws":
         return law(code)
-    return date_format(date.fromisoformat(code), "j M Y")
+    return date_format(date.fromisoformat(code), "j M Y") if table == "weeks" else code
 
 
 def region(code: str) -> str:
@@ -214,9 +249,9 @@ def region(code: str) -> str:
     return str(_REGIONS.get(code, code)) or _("unknown")
 
 
-def law(code: str) -> str:
-    """The law, short."""
-    return str(LAWS[code].title).split(",")[0] if code in LAWS else code
+def law(code: str, title: str = "") -> str:
+    """The law, short; `title` is the one that an older statement gave it."""
+    return (title or (str(LAWS[code].title) if code in LAWS else code)).split(",")[0]
 
 
 def ending(code: str) -> str:

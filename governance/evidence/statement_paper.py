@@ -12,19 +12,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from governance.evidence import figure_words, statement_words
+from governance.evidence import figure_words as words
 from governance.evidence.figures import percent, picture
 from governance.evidence.printing import common, day, moment
+from governance.selectors.statement import Figure
 
 #: Figures of the first page, in this order; all others follow in the table.
 FIRST = ("received", "closed", "kept", "missed", "answer_median", "answer_p90", "proof_median", "open", "late")
-Figure = Mapping[str, Any]
 
 
 def context(document: Mapping[str, Any], evidence_digest: str) -> dict[str, Any]:
     """What `report/statement.html` prints."""
     content = document["content"]
-    found = {one["code"]: one for one in content["figures"]}
+    found = {one["code"]: Figure(**one) for one in content["figures"]}
     titles = {one["key"]: one["title"] for one in content["regimes"]}
     drawn = [_table(one, titles) for one in content["tables"] if one["code"] not in ("weeks", "laws")]
     laws = next((_table(one, titles) for one in content["tables"] if one["code"] == "laws"), None)
@@ -38,7 +38,7 @@ def context(document: Mapping[str, Any], evidence_digest: str) -> dict[str, Any]
         "counted": moment(content["counted_at"]),
         "headline": _headline(found),
         "first": [_figure(found[code]) for code in FIRST if code in found],
-        "all": [_figure(one) for one in content["figures"]],
+        "all": [_figure(one) for one in found.values()],
         "laws": laws,
         "tables": drawn,
         "weeks": _weeks(weeks) if weeks else None,
@@ -57,56 +57,53 @@ def period_words(start: str, end: str) -> str:
 
 def _headline(found: Mapping[str, Figure]) -> str:
     kept = found.get("kept")
-    if not kept or kept["value"] is None or not kept["of"]:
+    if not kept or kept.value is None or not kept.of:
         return _("No request was answered in this time")
-    if kept["value"] == kept["of"]:
-        return _("Every one of the %(n)d requests answered was answered inside its clock") % {"n": kept["of"]}
-    late = kept["of"] - kept["value"]
-    return _("%(late)d of the %(n)d requests answered were answered late") % {"late": late, "n": kept["of"]}
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    if kept.value == kept.of:
+        return _("Every one of the %(n)s requests answered was answered inside its clock") % {
+            "n": words.number(kept.of)
+        }
+    late = words.number(kept.of - kept.value)
+    return _("%(late)s of the %(n)s requests answered were answered late") % {"late": late, "n": words.number(kept.of)}
 
 
 def _figure(one: Figure) -> dict[str, str]:
-    unit = statement_words.unit(one["unit"])
-    number = figure_words.number(one["value"], one["unit"])
-    value = f"{number} {unit}".strip() if one["value"] is not None else _("nothing to measure")
+    """A figure as the page and its table write it, with a note of how sure it is."""
     notes = []
-    if one["of"] and one["unit"] != "days" and one["value"] is not None:
-        notes.append(_("of %(n)s, %(share)s") % {"n": _number(one["of"]), "share": percent(one["value"] / one["of"])})
-    elif one["of"]:
-        notes.append(_("n = %(n)s") % {"n": _number(one["of"])})
-    if one["low"] is not None and one["high"] is not None:
-        notes.append(_("between %(low)s and %(high)s") % {"low": _number(one["low"]), "high": _number(one["high"])})
-    if one["estimate"]:
+    if one.value is None:
+        notes.append(_("nothing to measure"))
+    elif one.share is not None and one.unit in ("cases", "places"):
+        notes.append(percent(one.share))
+    if one.estimate:
         notes.append(_("an estimate"))
     return {
-        "label": statement_words.figure(one["code"]),
-        "value": value,
-        "number": number,
-        "unit": unit,
+        "label": words.name(one.code),
+        "shown": words.shown(one),
+        "number": words.number(one.value, one.unit),
+        "unit": words.unit_word(one.unit) if one.value is not None else "",
+        "of": words.of(one),
         "note": ", ".join(notes),
-        "before": figure_words.number(one["before"], one["unit"]),
+        "before": words.shown_before(one) or "–",
     }
 
 
 def _table(one: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any]:
+    code = one["code"]
+    title, first = words.title(code)
+    units = [words.unit_of(column) for column in one["columns"]]
     return {
-        "title": statement_words.table(one["code"]),
-        "first": statement_words.first_column(one["code"]),
-        "columns": [statement_words.column(code) for code in one["columns"]],
+        "title": title,
+        "first": first,
+        "columns": [words.column(column) for column in one["columns"]],
         "rows": [
             {
-                "key": titles.get(row["key"]) or statement_words.key(row["key"]),
-                "cells": list(map(_number, row["values"])),
+                "key": words.law(row["key"], titles.get(row["key"], "")) if code == "laws"
+                else words.key(code, row["key"]),
+                "cells": [words.number(value, unit) for value, unit in zip(row["values"], units, strict=True)],
             }
             for row in one["rows"]
         ],
-    }
+    }  # fmt: skip
 
 
 def _weeks(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +131,7 @@ def _bars(pairs: list[tuple[str, float, float]], width: int = 640, height: int =
         ),
     )  # fmt: skip
     said = _("Received and answered by week: %(pairs)s") % {
-        "pairs": "; ".join(f"{week}: {_number(a)}, {_number(b)}" for week, a, b in pairs)
+        "pairs": "; ".join(f"{week}: {words.number(a)}, {words.number(b)}" for week, a, b in pairs)
     }
     labels = format_html_join(
         "",
@@ -150,7 +147,7 @@ def _bars(pairs: list[tuple[str, float, float]], width: int = 640, height: int =
             '<svg width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img" aria-label="{said}"><text x="0" y="12" '
             'font-size="11" fill="#3E4B48" font-family="IBM Plex Sans">{top}</text><path d="M30 {base}H{w}" '
             'stroke="#111C1B" stroke-width="1"/>{bars}{labels}</svg>',
-            w=width, h=height, said=said, top=_number(top), base=height - 17.5, bars=bars, labels=labels,
+            w=width, h=height, said=said, top=words.number(top), base=height - 17.5, bars=bars, labels=labels,
         ),
         css="bars",
     )  # fmt: skip

@@ -13,12 +13,14 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
-from django.db.models import Min, Q, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncWeek
+from django.utils import timezone
 
-from governance.models import Tally
+from governance.models import CaseClock, CaseFact, ClockPause, Tally
+from governance.selectors.sums import AT_RISK, WEEK
 
 T = Tally.Topic
 WEEKS, AHEAD, LEAST = 26, 4, 6
@@ -60,6 +62,42 @@ class Forecast:
     tried: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stood:
+    """How the cases that were open at the end of a day stood then."""
+
+    late: int
+    at_risk: int
+    week: int
+    paused: int
+
+
+def stood_on(day: date) -> Stood:
+    """How cases stood at the end of a day; two queries.
+
+    A case stood still when each of its clocks had a pause open. Its last lawful day is the one that is reckoned now: an
+    extension that came later has moved it.
+    """
+    opened = CaseFact.objects.filter(Q(closed_on=None) | Q(closed_on__gt=day), received_on__lte=day).order_by()
+    still = _still_at(timezone.make_aware(datetime.combine(day + timedelta(days=1), time())))
+    near = opened.filter(due_on__lte=day + WEEK).exclude(case_id__in=still)
+    counts = near.aggregate(
+        late=Count("pk", filter=Q(due_on__lt=day)),
+        at_risk=Count("pk", filter=Q(due_on__gte=day, due_on__lte=day + AT_RISK)),
+        week=Count("pk", filter=Q(due_on__gte=day)),
+    )
+    return Stood(**counts, paused=opened.filter(case_id__in=still).count())
+
+
+def _still_at(moment: datetime) -> QuerySet[CaseClock, int]:
+    """Ids of the cases whose clocks all stood still at a moment."""
+    pauses = ClockPause.objects.filter(Q(last_at=None) | Q(last_at__gt=moment), first_at__lt=moment)
+    paused = Exists(pauses.filter(clock=OuterRef("pk")))
+    clocks = CaseClock.objects.filter(ended_at=None).order_by()
+    running = clocks.filter(~paused, case=OuterRef("case"))
+    return clocks.filter(paused).exclude(Exists(running)).values_list("case_id", flat=True)
+
+
 def open_on(day: date) -> int:
     """How many cases were open at the end of a day: received until then, less closed until then."""
     sums = Tally.objects.filter(day__lte=day).aggregate(
@@ -90,10 +128,10 @@ def weeks(today: date, count: int = WEEKS) -> list[Week]:
     ]
 
 
-def forecast(today: date) -> Forecast | None:
-    """The backlog in four weeks; None before there are six full weeks."""
+def forecast(today: date, last: Sequence[Week]) -> Forecast | None:
+    """The backlog in four weeks, from the `last` weeks; None before there are six full ones."""
     monday = today - timedelta(days=today.weekday())
-    full = [week.balance for week in weeks(today, WEEKS + 1) if week.monday < monday]
+    full = [week.balance for week in last if week.monday < monday]
     if len(full) < LEAST:
         return None
     found = ahead(full)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, F
+from collections.abc import Iterable
 
-from governance.models import AiModel, Case, ClaimedItem, ModelVersion, Plan, Status, Verification
+from django.db.models import Count
+
+from governance.models import AiModel, Case, ClaimedItem, ModelVersion, Status, Verification
 from governance.policies import Actor, Permission, demand
 
 #: At most this many verifications are drawn, the newest ones.
@@ -33,22 +35,15 @@ def verifications(limit: int = DRAWN) -> list[Verification]:
     return list(rows.order_by("-created_at", "-id")[:limit])
 
 
-def in_service() -> list[AiModel]:
-    """Models with a released version."""
-    return list(AiModel.objects.filter(versions__state=ModelVersion.State.RELEASED).distinct().order_by("name"))
+def named(names: Iterable[str]) -> dict[str, AiModel]:
+    """The models of these names."""
+    return {model.name: model for model in AiModel.objects.filter(name__in=list(names))}
 
 
 def released_versions() -> dict[int, ModelVersion]:
     """Model id -> its newest released version."""
     rows = ModelVersion.objects.filter(state=ModelVersion.State.RELEASED).order_by("model", "revision")
     return {version.model_id: version for version in rows}
-
-
-def released_cases() -> dict[int, int]:
-    """Model id -> cases whose release is signed by both."""
-    rows = Plan.objects.filter(case__release__legal_at__isnull=False, case__release__released_at__isnull=False)
-    rows = rows.filter(candidate=F("case__release__version"))
-    return dict(rows.values_list("base__model").annotate(n=Count("case", distinct=True)))
 
 
 def last_verifications() -> dict[int, Verification]:

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from governance.models import Deployment, Disposal, ModelVersion
+from governance.models import AiModel, Deployment, Disposal, ModelVersion, Plan
+from governance.selectors.catalogue import RUNNING_PLANS
 from governance.selectors.sums import Sums
 
-F = TypeVar("F")
+T = TypeVar("T")
 D = Deployment.State
+RELEASED = Q(case__release__legal_at__isnull=False, case__release__released_at__isnull=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What one model was made to forget, what waits for it, and how many places and files still hold old weights.
+
+    `applied`: cases whose release two people signed. `waiting`: cases whose plan for it is proposed or running.
+    `released`: versions that are released now. `old_weights`: files past their day of deletion.
+    """
+
+    name: str
+    released: int
+    applied: int
+    waiting: int
+    places: int
+    old_places: int
+    old_weights: int
+
+
+def models() -> list[Model]:
+    """Every model of which a number is told, by name; one query."""
+    plans, today = Plan.objects.all(), timezone.localdate()
+    counts = {
+        "released": _each_of("model", ModelVersion.objects.filter(state=ModelVersion.State.RELEASED)),
+        "applied": _each_of("base__model", plans.filter(RELEASED, candidate=F("case__release__version")), "case"),
+        "waiting": _each_of("base__model", plans.filter(RUNNING_PLANS), "case"),
+        "places": _each_of("version__model", Deployment.objects.exclude(state__in=[D.REPLACED, D.WITHDRAWN])),
+        "old_places": _each_of("version__model", old_places()),
+        "old_weights": _each_of("version__model", Disposal.objects.filter(deleted_at=None, due_on__lt=today)),
+    }
+    rows = AiModel.objects.annotate(**counts).order_by("name").values("name", *counts)
+    return [Model(**row) for row in rows if any(row[name] for name in counts)]
+
+
+def _each_of(model: str, rows: QuerySet[Any], what: str = "pk") -> Coalesce:
+    """How many different `what` of these rows belong to the model of the outer row."""
+    own = rows.filter(**{model: OuterRef("pk")}).order_by().values(model)
+    return Coalesce(Subquery(own.annotate(n=Count(what, distinct=True)).values("n")), 0)
 
 
 def old_places() -> QuerySet[Deployment]:
@@ -24,16 +67,13 @@ def old_places() -> QuerySet[Deployment]:
     return rows.order_by("changed_at", "id")
 
 
-def overdue_disposals() -> QuerySet[Disposal]:
-    """Old weights, checkpoints and caches that should be deleted by now."""
-    return Disposal.objects.filter(deleted_at=None, due_on__lt=timezone.localdate()).order_by("due_on", "id")
-
-
-def places(figure: Callable[..., F]) -> Iterable[F]:
-    """The two figures of old weights."""
-    total = Deployment.objects.exclude(state__in=[D.REPLACED, D.WITHDRAWN]).count()
-    yield figure(code="old_places", value=old_places().count(), of=total, unit="places")
-    yield figure(code="old_weights", value=overdue_disposals().count(), unit="files")
+def places(found: Sequence[Model], day: date, figure: Callable[..., T]) -> Iterable[T]:
+    """The two figures of old weights, from those of the models; files also as they were at the end of `day`."""
+    total = sum(model.places for model in found)
+    yield figure(code="old_places", value=sum(model.old_places for model in found), of=total, unit="places")
+    end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time()))
+    then = Disposal.objects.filter(Q(deleted_at=None) | Q(deleted_at__gte=end), due_on__lt=day).count()
+    yield figure(code="old_weights", value=sum(model.old_weights for model in found), unit="files", before=then)
 
 
 def price(sums: Sums) -> float | None:
@@ -54,12 +94,13 @@ def energy(sums: Sums) -> float:
     return sums.amount("milliwatthours") / 1e6
 
 
-def costs(now: Sums, then: Sums, figure: Callable[..., F]) -> Iterable[F]:
+def costs(now: Sums, then: Sums, figure: Callable[..., T]) -> Iterable[T]:
     """Runs, hours, energy and money of the cases closed in the period: together, and for each that had a run."""
     rough = bool(now.amount("estimated") or now.amount("unmetered"))
     cases, before = now.with_runs(), then.with_runs()
+    currency = str(settings.PLAN_HARDWARE["currency"]) or "money"
     yield figure(code="runs", value=now.amount("runs"), unit="runs", before=then.amount("runs"), of=None)
-    for code, unit, one in (("hours", "hours", hours), ("energy", "kwh", energy), ("money", "money", price)):
+    for code, unit, one in (("hours", "hours", hours), ("energy", "kwh", energy), ("money", currency, price)):
         value, earlier = one(now), one(then)
         guess = code == "money" or (code == "energy" and rough)
         yield figure(code=code, unit=unit, value=value, before=earlier, estimate=guess)

@@ -49,8 +49,8 @@ class Period:
 class Figure:
     """One number: what it is (`code`), how much, of how many, and what it was in the period before.
 
-    `unit`: cases, days, hours, kwh, money, places, runs. `value` is None where there is nothing to measure. `low` and
-    `high` bound a forecast. `estimate`: not all of it was read from a meter or a bill.
+    `unit`: cases, days, hours, kwh, places, files, runs, or a currency. `value` is None where there is nothing to
+    measure. `low` and `high` bound a forecast. `estimate`: not all of it was read from a meter or a bill.
     """
 
     code: str
@@ -79,7 +79,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Numbers by kind, region, law, stage, ending or week; `columns` are codes, each with a word of its own."""
+    """Numbers by kind, region, law, stage, ending, week or model; `columns` are codes, each with a word of its own."""
 
     code: str
     columns: tuple[str, ...]
@@ -151,15 +151,17 @@ def statement(actor: Actor, period: Period, today: date | None = None) -> Statem
     demand(actor, Permission.SEE_DASHBOARD)
     day, stand = today or timezone.localdate(), state()
     now, then = spans(period.start, period.end, day), spans(period.before.start, period.before.end)
-    forecast = backlog.forecast(day)
+    weeks = backlog.weeks(day, backlog.WEEKS + 1)
+    forecast, models = backlog.forecast(day, weeks), running.models()
     figures = [
-        *_deadlines(now, then, backlog.open_on(period.before.end)),
+        *_deadlines(now, then, period.before.end),
         *_speed(now, then),
         *_flow(now, then, forecast),
         *running.costs(now, then, Figure),
-        *running.places(Figure),
+        *running.places(models, period.before.end, Figure),
     ]
-    tables = [_kinds(now, then), _regions(now), _stages(now), _endings(now, then), _laws(now), _weeks(day)]
+    tables = [_kinds(now, then), _regions(now), _stages(now), _endings(now, then), _laws(now),
+              _weeks(weeks[-backlog.WEEKS:]), _models(models)]  # fmt: skip
     return Statement(
         period=period, today=day, version=stand.version, counted_at=stand.counted_at, recounted_at=stand.recounted_at,
         differences=stand.differences, asked=stand.asked_at is not None, noted=TallyTouch.objects.count(),
@@ -168,13 +170,16 @@ def statement(actor: Actor, period: Period, today: date | None = None) -> Statem
     )  # fmt: skip
 
 
-def _deadlines(now: Sums, then: Sums, open_then: int) -> Iterable[Figure]:
-    total = now.open()
+def _deadlines(now: Sums, then: Sums, day: date) -> Iterable[Figure]:
+    total, open_then, stood = now.open(), backlog.open_on(day), backlog.stood_on(day)
     yield Figure(code="open", value=total, before=open_then)
-    yield Figure(code="late", value=now.due("late"), of=total)
-    yield Figure(code="at_risk", value=now.due("at_risk"), of=total)
-    yield Figure(code="week", value=now.due("at_risk", "week"), of=total)
-    yield Figure(code="paused", value=now.paused(), of=total)
+    for code, value, before in (
+        ("late", now.due("late"), stood.late),
+        ("at_risk", now.due("at_risk"), stood.at_risk),
+        ("week", now.due("at_risk", "week"), stood.week),
+        ("paused", now.paused(), stood.paused),
+    ):
+        yield Figure(code=code, value=value, of=total, before=before, before_of=open_then)
     answered, before = now.closed(), then.closed()
     yield Figure(code="kept", value=now.closed(number=1), of=answered, before=then.closed(number=1), before_of=before)
     yield Figure(code="missed", value=now.closed(number=0), of=answered, before=then.closed(number=0), before_of=before)
@@ -248,9 +253,14 @@ def _laws(now: Sums) -> Table:
     return Table(code="laws", columns=("closed", "kept", "answer_p10", "answer_median", "answer_p90"), rows=tuple(rows))
 
 
-def _weeks(today: date) -> Table:
+def _weeks(weeks: Iterable[backlog.Week]) -> Table:
     rows = [
         Row(key=week.monday.isoformat(), values=(week.received, week.kept + week.missed, week.kept, week.missed))
-        for week in backlog.weeks(today)
+        for week in weeks
     ]
     return Table(code="weeks", columns=("received", "closed", "kept", "missed"), rows=tuple(rows))
+
+
+def _models(models: Iterable[running.Model]) -> Table:
+    rows = [Row(key=m.name, values=(m.applied, m.waiting, m.places, m.old_places, m.old_weights)) for m in models]
+    return Table(code="models", columns=("applied", "waiting", "places", "old_places", "old_weights"), rows=tuple(rows))

@@ -103,7 +103,7 @@ def _drawn(actor: Actor, period: Period, today: date) -> dict[str, Any]:
         "old_places": [_place(place) for place in running.old_places()[:10]],
         "flow": figures.flow_chart(st), "kept": figures.deadlines_chart(st), "forecast": figures.forecast_words(st),
         "endings": figures.endings(st), "laws": figures.laws(st), "quality": quality,
-        "models": [_model(model, *found) for model, found in _in_service()],
+        "models": [_model(*found) for found in _models(st)], "models_csv": figures.csv_url("models", period),
         "kept_axis": {"low": 80, "high": 110, "step": 10, "unit": "%"},
         "everything": figures.everything(st), "evidence": _evidence(actor, size),
     }  # fmt: skip
@@ -192,16 +192,20 @@ def _place(place: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _in_service() -> list[tuple[AiModel, tuple[Any, ...]]]:
-    released, applied = select.released_versions(), select.released_cases()
-    last, waiting = select.last_verifications(), figures.waiting()
-    return [
-        (m, (released.get(m.pk), applied.get(m.pk, 0), waiting.get(m.pk, 0), last.get(m.pk)))
-        for m in select.in_service()
-    ]
+def _models(st: Statement) -> list[tuple[AiModel, dict[str, int], Any, Any]]:
+    """Each model of the statement: its numbers, the version that is released, the last verification of that one."""
+    found = st.tables["models"]
+    named = select.named(row.key for row in found.rows)
+    released, last = select.released_versions(), select.last_verifications()
+    rows = []
+    for row in found.rows:
+        if model := named.get(row.key):
+            counts = {column: int(value or 0) for column, value in zip(found.columns, row.values, strict=True)}
+            rows.append((model, counts, released.get(model.pk), last.get(model.pk)))
+    return rows
 
 
-def _model(model: AiModel, version: Any, applied: int, waiting: int, last: Any) -> dict[str, Any]:
+def _model(model: AiModel, counts: dict[str, int], version: Any, last: Any) -> dict[str, Any]:
     row, kept, verification = None, "", None
     if last is not None:
         worst = min(
@@ -225,8 +229,11 @@ def _model(model: AiModel, version: Any, applied: int, waiting: int, last: Any) 
         "name": model.name,
         "url": reverse("model", args=[model.public_id]),
         "serving": _("rev. %(n)d of %(day)s") % {"n": version.revision, "day": day} if version else _("none"),
-        "applied": applied,
-        "waiting": waiting,
+        "counts": {code: words.number(value) for code, value in counts.items()},
+        "files": ngettext("%(n)s file past its day", "%(n)s files past their day", counts["old_weights"])
+        % {"n": words.number(counts["old_weights"])}
+        if counts["old_weights"]
+        else "",
         "verification": verification,
         "row": row,
         "kept": kept,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -16,16 +17,18 @@ from governance import dispatch
 from governance.clocks import LAWS, Law
 from governance.evidence import figure_words as words
 from governance.models import Plan, Verification
-from governance.selectors import catalogue, drill
+from governance.selectors import drill
 from governance.selectors import figures as select
 from governance.selectors.statement import Figure, Period, Statement, Table
-from governance.web.case_history import method_inside, method_title
+from governance.web.case_history import method_inside
 
 Chart = dict[str, Any]
 Rows = list[list[Any]]
 #: Column of a table -> the figure whose cases stand behind it.
 BEHIND = {"received": "received", "closed": "closed", "open": "open", "late": "late", "kept": "kept"}
 NARROW = {"kinds": "kind", "regions": "region", "stages": "stage", "endings": "ending", "laws": "law"}
+#: So many series a chart has at most.
+SERIES = 4
 #: Names of the files with the rows behind the page.
 NAMES = ("figures", *words.TABLES, "quality")
 
@@ -34,11 +37,6 @@ def method_words(plan: Plan) -> str:
     """The method with what it promises: `retraining without the forget set, exact`."""
     entry = dispatch.METHODS.get(plan.method)
     return f"{method_inside(plan.method)}, {entry.guarantee.value}" if entry else plan.method
-
-
-def waiting() -> dict[int, int]:
-    """Model id -> cases that wait for a plan of it to end."""
-    return catalogue.waiting_cases()
 
 
 def query(period: Period, **more: str) -> str:
@@ -67,16 +65,13 @@ def change(figure: Figure) -> str:
 
 def told(figure: Figure, period: Period, **more: Any) -> dict[str, Any]:
     """A figure for the `figure` tag, with the way to its cases and to how it is counted."""
-    of = ""
-    if figure.of is not None:
-        of = (_("of %(n)s") if figure.unit in ("cases", "places") else _("n = %(n)s")) % {"n": words.number(figure.of)}
     return {
         "code": figure.code,
         "label": words.FIGURES[figure.code].name,
         "number": words.number(figure.value, figure.unit),
         "value": figure.value,
         "unit": words.unit_word(figure.unit) if figure.value is not None else "",
-        "of": of,
+        "of": words.of(figure),
         "estimate": figure.estimate and figure.value is not None,
         "before": change(figure),
         "url": cases_url(figure.code, period) if figure.value else "",
@@ -233,29 +228,35 @@ def _drawn() -> list[Verification]:
 
 
 def quality_chart(st: Statement) -> Chart | None:
-    """Forget quality against utility, by method; None where nothing was measured."""
+    """Forget quality against utility, by model; None where nothing was measured."""
     rows = _drawn()
     if not rows:
         return None
-    methods = list(dict.fromkeys(v.plan.method for v in rows))[:4]
-    series = [
-        {"name": method_title(m), "data": [
-            {"x": round(100 * v.utility, 1), "y": round(v.forget_quality, 4),
-             "label": _("%(case)s, plan %(n)d: %(verdict)s") % {
-                 "case": v.plan.case.number, "n": v.plan.attempt, "verdict": v.verdict.replace("_", " ")}}
-            for v in rows if v.plan.method == m and v.utility is not None and v.forget_quality is not None]}
-        for m in methods
-    ]  # fmt: skip
+    names = [name for name, _n in Counter(v.plan.base.model.name for v in rows).most_common()]
+    shown = names if len(names) <= SERIES else names[: SERIES - 1]
+    series = [{"name": name, "data": [_point(v) for v in rows if v.plan.base.model.name == name]} for name in shown]
+    if len(shown) < len(names):
+        others = [_point(v) for v in rows if v.plan.base.model.name not in shown]
+        series.append({"name": _("other models"), "data": others})
     passed = sum(v.verdict == "pass" for v in rows)
     said = ngettext(
         "%(k)d of %(n)d run passed all its probes.", "%(k)d of %(n)d runs passed all their probes.", len(rows)
     )
     return {
-        "id": "quality", "kind": "scatter", "title": _("Forget quality against utility"),
+        "id": "quality", "kind": "scatter", "title": _("Forget quality against utility, by model"),
         "sentence": said % {"k": passed, "n": len(rows)},
         "note": _("Right and up is better. A high p proves nothing; a low one can fail a run."),
         "x_label": _("utility kept, worst component, %"), "y_label": _("forget quality, KS p"), "y_max": 1,
         "series": series, "csv_url": csv_url("quality", st.period),
+    }  # fmt: skip
+
+
+def _point(found: Verification) -> dict[str, Any]:
+    return {
+        "x": round(100 * (found.utility or 0), 1), "y": round(found.forget_quality or 0, 4),
+        "label": _("%(model)s: %(case)s, plan %(n)d, %(method)s: %(verdict)s") % {
+            "model": found.plan.base.model.name, "case": found.plan.case.number, "n": found.plan.attempt,
+            "method": method_inside(found.plan.method), "verdict": found.verdict.replace("_", " ")},
     }  # fmt: skip
 
 
@@ -285,18 +286,17 @@ def _figure_rows(st: Statement) -> Rows:
     head = ["code", "figure", "unit", "value", "of", "low", "high", "before", "before_of", "estimate", "from", "to",
             "counted_at"]  # fmt: skip
     counted = st.counted_at.isoformat(timespec="seconds") if st.counted_at else ""
-    unit = {"money": words.unit_word("money")}
     return [head, *(
-        [f.code, str(words.FIGURES[f.code].name), unit.get(f.unit, f.unit), f.value, f.of, f.low, f.high, f.before,
+        [f.code, words.name(f.code), f.unit, f.value, f.of, f.low, f.high, f.before,
          f.before_of, int(f.estimate), st.period.start, st.period.end, counted]
         for f in st.figures.values()
     )]  # fmt: skip
 
 
 def _quality_rows() -> Rows:
-    return [["case", "plan", "method", "verdict", "forget_quality_p", "utility"],
-            *([v.plan.case.number, v.plan.attempt, v.plan.method, v.verdict, v.forget_quality, v.utility]
-              for v in _drawn())]  # fmt: skip
+    return [["model", "case", "plan", "method", "verdict", "forget_quality_p", "utility"],
+            *([v.plan.base.model.name, v.plan.case.number, v.plan.attempt, v.plan.method, v.verdict, v.forget_quality,
+               v.utility] for v in _drawn())]  # fmt: skip
 
 
 def csv_rows(name: str, st: Statement) -> Rows:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import re
 from datetime import date, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,19 +18,20 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from governance import dispatch
 from governance.errors import NotAllowed
 from governance.evidence import figure_words as words
-from governance.evidence import statement_paper
 from governance.models import Case, Kind, Role, Status, User
 from governance.policies import Actor
 from governance.selectors import drill
 from governance.selectors import figures as select
 from governance.selectors import statement as statements
-from governance.services import release, tallies
+from governance.services import papers, release, tallies
 from governance.web import executive as executive_page
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
+from tests.governance.test_evidence_pdf import text_of
 
 TODAY = date.today()
 
@@ -124,24 +125,33 @@ def busy() -> None:
     open_case(-2), open_case(-5), open_case(1), open_case(20)
 
 
-def test_a_figure_is_the_same_on_the_page_in_its_table_in_the_csv_and_in_the_statement(
-    client: Client, executive: User
+def printed(executive: User, tmp_path: Path) -> str:
+    """The text of a sealed statement of the last 90 days."""
+    period = statements.period_of("90d", TODAY)
+    order = {"kind": "statement", "size": "A4", "start": period.start, "end": period.end}
+    paper = papers.paper_write(job=papers.paper_order(**order, actor=Actor.of(executive)))
+    return text_of(dispatch.read_bytes(paper.pdf), tmp_path)
+
+
+def test_a_figure_is_the_same_on_the_page_in_its_table_in_the_csv_and_in_the_pdf(
+    client: Client, executive: User, house: Path, tmp_path: Path
 ) -> None:
     busy()
     page = text(client)
     told = statements.statement(Actor.of(executive), statements.period_of("90d", TODAY)).figures
     rows = csv.DictReader(io.StringIO(client.get(reverse("figures_csv", args=["figures"])).content.decode()))
     sheet = {line["code"]: line for line in rows}
+    paper = printed(executive, tmp_path)
     on_page = set(re.findall(r'data-figure="(\w+)"', page))
     assert {"open", "kept", "answer_median", "late", "at_risk", "hours_case"} <= on_page <= set(told)
     assert list(sheet) == list(told) == re.findall(r'data-row="(\w+)"', page)
     for code, f in told.items():
         assert sheet[code]["value"] == ("" if f.value is None else str(f.value)), code
+        assert sheet[code]["figure"] == words.name(code), code
         assert row(page, code) == words.shown(f), code
         if code in on_page:
             assert figure(page, code) == words.number(f.value, f.unit), code
-        printed = statement_paper._figure(dataclasses.asdict(f))
-        assert (printed["number"], printed["before"]) == (words.number(f.value, f.unit), words.number(f.before, f.unit))
+        assert f"{words.name(code)} {words.shown(f)} " in paper, code
     assert (told["kept"].value, told["kept"].of, told["answer_median"].value) == (3, 4, 8)
     assert (told["kept"].before, told["kept"].before_of) == (1, 2)
 
@@ -237,8 +247,10 @@ def test_a_model_in_service_shows_the_verification_of_that_very_version(
     for role in (Role.RELEASE, Role.LEGAL):
         release.release_sign(case=case, actor=people[role])
     look(client)
-    [(_model, (version, applied, _waiting, last))] = executive_page._in_service()
-    assert (applied, last.verdict, version.revision) == (1, "pass", 4)
+    st = statements.statement(Actor.of(executive), statements.period_of("90d", TODAY))
+    [(model, counts, version, last)] = executive_page._models(st)
+    assert (counts["applied"], last.verdict, version.revision) == (1, "pass", 4)
+    assert st.tables["models"].rows == (statements.Row(key=model.name, values=tuple(counts.values())),)
 
 
 def test_forget_quality_is_drawn_against_utility(client: Client, walk: Any, executive: User) -> None:
@@ -249,7 +261,7 @@ def test_forget_quality_is_drawn_against_utility(client: Client, walk: Any, exec
     page = text(client)
     assert "1 of 2 runs passed all their probes." in page
     rows = list(csv.reader(io.StringIO(client.get(reverse("figures_csv", args=["quality"])).content.decode())))
-    assert rows[1][1:] == ["2", "retrain", "pass", "0.4", "0.97"] and len(rows) == 3
+    assert rows[1][0] == "Lumen" and rows[1][2:] == ["2", "retrain", "pass", "0.4", "0.97"] and len(rows) == 3
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -113,11 +113,15 @@ class History:
 
     def clock(self) -> None:
         if case := self.any():
-            CaseClock.objects.filter(case=case).update(ended_at=timezone.now())
-            CaseClock.objects.create(
-                case=case, law=case.law, version=1, country=self.chance.choice(["DE", "FR", "US"]), zone="UTC",
-                received_at=timezone.now(), due=case.due_on,
-            )  # fmt: skip
+            self.clock_of(case)
+
+    def clock_of(self, case: Case) -> None:
+        """A clock in place of those that it has."""
+        CaseClock.objects.filter(case=case).update(ended_at=timezone.now())
+        CaseClock.objects.create(
+            case=case, law=case.law, version=1, country=self.chance.choice(["DE", "FR", "US"]), zone="UTC",
+            received_at=timezone.now(), due=case.due_on,
+        )  # fmt: skip
 
     def report(self) -> None:
         if case := self.any(report=None):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from datetime import date, timedelta
+import uuid
+from collections import Counter
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from governance.errors import NotAllowed
-from governance.models import Case, Role
+from governance.models import Case, ClockPause, Role
 from governance.policies import Actor
 from governance.selectors import backlog
 from governance.selectors import statement as select
@@ -61,6 +63,42 @@ def test_every_figure_is_that_of_a_count_by_hand(board: Actor, seed: int) -> Non
     for code, column, total in (("kinds", 0, "received"), ("kinds", 3, "open"), ("regions", 3, "late"),
                                 ("stages", 0, "open"), ("endings", 0, "closed")):  # fmt: skip
         assert sum(row.values[column] or 0 for row in tables[code].rows) == by_hand[total], (code, column)
+
+
+def _covers(pause: ClockPause, day: date) -> bool:
+    begun, ended = timezone.localdate(pause.first_at), pause.last_at
+    return begun <= day and (ended is None or timezone.localdate(ended) > day)
+
+
+@pytest.mark.parametrize("seed", [21, 23, 24])
+def test_how_cases_stood_before_is_that_of_a_count_by_hand(board: Actor, seed: int) -> None:
+    history = History(seed)
+    for _step in range(90):
+        history.step()
+    noon = timezone.make_aware(datetime.combine(START, time(12)))
+    for case in Case.objects.all():
+        history.clock_of(case)
+        for clock in case.clocks.filter(ended_at=None):
+            begun = noon + timedelta(days=history.chance.randrange(20))
+            ended = history.chance.choice([None, begun + timedelta(days=history.chance.randrange(15))])
+            if history.chance.random() < 0.7:
+                ClockPause.objects.create(clock=clock, subject=uuid.uuid4(), first_at=begun, last_at=ended)
+    tallies.tallies_run()
+    start = START + timedelta(days=14)
+    told = select.statement(board, select.Period(code="dates", start=start, end=start + timedelta(days=2)), TODAY)
+    day = start - timedelta(days=1)
+    found: Counter[str] = Counter(late=0, at_risk=0, week=0, paused=0)
+    for case in Case.objects.filter(received_on__lte=day):
+        if case.closed_at and timezone.localdate(case.closed_at) <= day:
+            continue
+        left, clocks = (case.due_on - day).days, case.clocks.filter(ended_at=None)
+        still = [any(_covers(pause, day) for pause in clock.pauses.all()) for clock in clocks]
+        if still and all(still):
+            found["paused"] += 1
+        else:
+            found.update(late=left < 0, at_risk=0 <= left <= 3, week=0 <= left <= 7)
+    assert {code: told.figures[code].before for code in found} == dict(found)
+    assert sum(found.values()) > 4 and told.figures["late"].before_of == told.figures["open"].before
 
 
 def test_an_empty_house_measures_nothing(board: Actor) -> None:
