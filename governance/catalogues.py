@@ -19,15 +19,16 @@ from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 from governance.secrets import BASE_DIR
 
 LOCALES = BASE_DIR / "locale"
-_WEB = ("about", "claimant", "claimant_files", "filing", "filing_words", "forms", "kind_forms", "languages", "limits",
-        "link_pages", "proof_pages", "proof_words", "standing", "steps", "uploads", "verify", "way", "work_forms",
-        "work_lists")  # fmt: skip
+_WEB = ("about", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms", "kind_forms",
+        "languages", "limits", "link_pages", "proof_pages", "proof_words", "standing", "steps", "uploads", "verify",
+        "way", "work_forms", "work_lists")  # fmt: skip
 #: Python files whose texts stand on everybody's pages.
 PUBLIC = (
     *(f"governance/web/{name}.py" for name in _WEB),
     "governance/validators.py",
     "governance/file_words.py",
     "governance/services/work_reading.py",
+    "governance/services/additions.py",
     "governance/registry_numbers.py",
     "governance/glossary.py",
     "governance/templatetags/scales.py",

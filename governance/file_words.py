@@ -35,6 +35,7 @@ WHY: Mapping[str, Any] = MappingProxyType(
         "settled": _("Somebody else settled this file in the meantime; load it again."),
         "unasked": _("Nobody asked for a document in this case; do not send one."),
         "document": _("Send a photograph, a scan or a PDF."),
+        "work": _("This file is one of the works of the request, so it is not deleted by itself."),
         "nothing": _("There is nothing to be read of this file."),
     }
 )

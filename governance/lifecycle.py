@@ -15,7 +15,7 @@ from governance import dispatch
 from governance.clocks import local_day, rows
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Case, Channel, Disposition, Relation, Status
+from governance.models import Case, CaseLink, Channel, Disposition, Relation, Status
 from governance.policies import CONTESTED, Actor, Permission, demand
 from governance.tokens import link_token, token_hash
 from governance.transitions import TRANSITIONS
@@ -89,27 +89,49 @@ def child_open(
     demand(actor, Permission.REOPEN, Permission.FOLLOW_UP)
     if parent.is_open and relation != Relation.COMPLAINT:
         raise Conflict(f"Case {parent.number} is open; this belongs into it.")
-    claimant = parent.claimant
-    child = Case(kind=parent.kind, law=parent.law, channel=channel, claimant=claimant, parent=parent, relation=relation)
-    child.status, child.language, child.entered_by = S.REVIEW, parent.language, actor.user
-    child.capacity = parent.capacity
+    child = Case(parent=parent, relation=relation, channel=channel, entered_by=actor.user)
     child.officer = None if relation in CONTESTED else parent.officer
-    clock = rows.begin(child, received=timezone.now(), because=f"The law of case {parent.number}, which it follows.")
-    child.received_on, child.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due
-    child.status_token = token_hash(link_token(child.public_id, "status"))
-    child.confirm_token = token_hash(link_token(child.public_id, "confirm"))
-    child.save()
-    clock.case = child
-    clock.save()
-    _copy(parent, child)
-    dates = {"received_on": child.received_on.isoformat(), "due_on": child.due_on.isoformat()}
+    dates = _begin(child, parent, f"The law of case {parent.number}, which it follows.")
+    _copy_works(parent, child)
     facts = {"follows": parent.number, "relation": relation.value, **dates, **body}
     ledger.append(action="case.reopened", actor=actor, case=child, body=facts)
     return child
 
 
-def _copy(parent: Case, child: Case) -> None:
-    """The works and proofs of a case into the one that follows it."""
+@transaction.atomic
+def beside_open(*, case: Case, actor: Actor) -> Case:
+    """A case without works yet beside one whose decision is signed: same person, same law, a clock of its own.
+
+    What was shown is not asked for again, so it begins at review with the proofs of the first; the two are linked.
+
+    Raises:
+        NotAllowed: the policy refuses the actor.
+    """
+    demand(actor, Permission.ADD_WORKS, Permission.RUN_MACHINE)
+    made = Case(channel=Channel.FORM, officer=case.officer)
+    dates = _begin(made, case, f"The law of case {case.number}, beside which it was filed.")
+    CaseLink.objects.create(case=case, other=made, why=CaseLink.Why.SAME_CLAIMANT)
+    facts = {"kind": str(made.kind), "law": made.law, "channel": str(made.channel), "beside": case.number, **dates}
+    ledger.append(action="case.received", actor=actor, case=made, body=facts)
+    return made
+
+
+def _begin(made: Case, other: Case, because: str) -> dict[str, str]:
+    """Keep a new case of the same person at review, with its clock, links and proofs; returns its dates."""
+    made.kind, made.law, made.claimant, made.capacity = other.kind, other.law, other.claimant, other.capacity
+    made.status, made.language = S.REVIEW, other.language
+    clock = rows.begin(made, received=timezone.now(), because=because)
+    made.received_on, made.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due
+    made.status_token = token_hash(link_token(made.public_id, "status"))
+    made.confirm_token = token_hash(link_token(made.public_id, "confirm"))
+    made.save()
+    clock.case = made
+    clock.save()
+    _copy_proofs(other, made)
+    return {"received_on": made.received_on.isoformat(), "due_on": made.due_on.isoformat()}
+
+
+def _copy_works(parent: Case, child: Case) -> None:
     for item in parent.items.all():
         child.items.create(
             subject=child.claimant.subject,
@@ -119,6 +141,9 @@ def _copy(parent: Case, child: Case) -> None:
             text=item.text,
             replacement=item.replacement,
         )
+
+
+def _copy_proofs(parent: Case, child: Case) -> None:
     for proof in parent.proofs.counting():
         child.proofs.create(
             subject=child.claimant.subject,

@@ -47,6 +47,7 @@ class Permission(enum.Enum):
     APPROVE_POLICY = "approve a verification policy"
     CONFIRM_EMAIL = "confirm an e-mail address"
     ANSWER = "answer a question"
+    ADD_WORKS = "add works to a request"
     DELETE_TEXTS = "delete the texts of a closed case"
     RUN_MACHINE = "move a case as the machine"
     REOPEN = "open a case anew after a regression"
@@ -146,7 +147,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
-CLAIMANT_GRANTS = frozenset({P.CONFIRM_EMAIL, P.ANSWER, P.DELETE_TEXTS, P.SHOW_PROOF, P.WITHDRAW, P.FOLLOW_UP})
+CLAIMANT_GRANTS = frozenset(
+    {P.CONFIRM_EMAIL, P.ANSWER, P.ADD_WORKS, P.DELETE_TEXTS, P.SHOW_PROOF, P.WITHDRAW, P.FOLLOW_UP}
+)
 
 
 @dataclass(frozen=True)

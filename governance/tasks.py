@@ -37,6 +37,7 @@ from governance.services import (
     verification,
     webhooks,
     witnesses,
+    work_files,
     workers,
 )
 
@@ -113,7 +114,12 @@ def sweep_jobs() -> int:
 def send_messages() -> int:
     """Letters and events that wait; files that no scanner has seen yet."""
     webhooks.webhooks_publish()
-    return links.asked_sweep(notification.letter_send) + outbox.outbox_sweep() + uploads.uploads_sweep()
+    return (
+        links.asked_sweep(notification.letter_send)
+        + outbox.outbox_sweep()
+        + uploads.uploads_sweep()
+        + work_files.sweep()
+    )
 
 
 @shared_task(name="governance.watch_deadlines")

@@ -69,6 +69,10 @@ def _released(case: Case) -> str:
     return "" if signed.exists() else "Both signatures are needed: the release manager's and legal's."
 
 
+def _unsigned(case: Case) -> str:
+    return "A decision is signed already; what comes later is a request of its own." if case.proposed_by_id else ""
+
+
 def _to_matching(case: Case) -> str:
     if case.relation == Relation.RETURN:
         return "Nothing is looked for here: two people give the works back, or the request is refused."
@@ -77,6 +81,7 @@ def _to_matching(case: Case) -> str:
 
 PROOF = Guard(_("a proof is recorded"), _has_proof)
 TO_MATCHING = Guard(_("a proof is recorded"), _to_matching)
+UNSIGNED = Guard(_("nobody has signed a decision"), _unsigned)
 APPROVED = Guard(_("two people decided every hit"), _all_approved)
 TO_PLANNING = Guard(_("two people decided every hit, one is to be erased, and the proof allows it"), _to_planning)
 CONFIRMED = Guard(_("two people signed the plan"), _plan_confirmed)
@@ -127,6 +132,13 @@ TRANSITIONS: Mapping[tuple[Status, Status], Transition] = MappingProxyType(
             needs_disposition=True,
         ),
         (S.MATCHING, S.DECISION): _machine(_("every dataset is searched"), evidence=("matching.finished",)),
+        (S.DECISION, S.MATCHING): Transition(
+            event=_("the claimant adds works before anybody has signed; a file's text comes from the scanner"),
+            by=(P.ADD_WORKS, P.RUN_MACHINE),
+            guard=UNSIGNED,
+            evidence=("works.added",),
+            job="match",
+        ),
         (S.DECISION, S.PLANNING): Transition(
             event=_("a second person approves"),
             by=(P.APPROVE,),

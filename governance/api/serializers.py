@@ -52,6 +52,47 @@ class ItemSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+def _items(rows: list[dict[str, Any]]) -> list[Item]:
+    """Items as the services take them."""
+    return [
+        Item(
+            form=item["form"],
+            title=item.get("title") or (f"Fact {n}" if item["form"] == "fact" else item["text"][:TITLE_LENGTH]),
+            text=item["text"],
+            replacement=item.get("replacement", ""),
+        )
+        for n, item in enumerate(rows, 1)
+    ]
+
+
+class AddWorksSerializer(serializers.Serializer[Any]):
+    """Works that come after filing."""
+
+    items = ItemSerializer(many=True, allow_empty=False, max_length=MAX_ITEMS)  # type: ignore[call-arg]
+
+    def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Texts and addresses."""
+        if any(item["form"] not in (ClaimedItem.Form.TEXT, ClaimedItem.Form.URL) for item in items):
+            raise serializers.ValidationError("Works are texts and addresses.")
+        if any(item.get("replacement") for item in items):
+            raise serializers.ValidationError("Only a correction names what is right instead.")
+        return items
+
+    def claimed(self) -> list[Item]:
+        """The works as the service takes them."""
+        return _items(self.validated_data["items"])
+
+
+class AddedSerializer(serializers.Serializer[Any]):
+    """Where the added works stand: the same request, or another one where the first was decided."""
+
+    number = serializers.CharField(help_text="case number")
+    added = serializers.IntegerField(help_text="works that were not there before")
+    due_on = serializers.DateField(help_text="last day for the answer")
+    status_url = serializers.URLField(help_text="private page of that request")
+    status_api_url = serializers.URLField(help_text="the same for programs")
+
+
 class FilingSerializer(serializers.Serializer[Any]):
     """A request as it is filed."""
 
@@ -93,15 +134,7 @@ class FilingSerializer(serializers.Serializer[Any]):
 
     def claimed(self) -> list[Item]:
         """The items as the service takes them."""
-        return [
-            Item(
-                form=item["form"],
-                title=item.get("title") or (f"Fact {n}" if item["form"] == "fact" else item["text"][:TITLE_LENGTH]),
-                text=item["text"],
-                replacement=item.get("replacement", ""),
-            )
-            for n, item in enumerate(self.validated_data["items"], 1)
-        ]
+        return _items(self.validated_data["items"])
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):

@@ -8,6 +8,7 @@ from governance.api import batch_views, views
 patterns: list[URLPattern | URLResolver] = [
     path("api/v1/requests/", views.Filing.as_view(), name="api_filing"),
     path("api/v1/requests/<slug:token>/", views.Standing.as_view(), name="api_status"),
+    path("api/v1/requests/<slug:token>/works/", views.Works.as_view(), name="api_works"),
     path("api/v1/requests/<slug:token>/files/", views.Files.as_view(), name="api_files"),
     path("api/v1/requests/<slug:token>/files/<uuid:public_id>/", views.OneFile.as_view(), name="api_file"),
     path("api/v1/mandates/", batch_views.Mandates.as_view(), name="api_mandates"),

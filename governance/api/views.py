@@ -18,6 +18,8 @@ from governance.api.auth import HasScope, caller
 from governance.api.common import CURSOR, IDEMPOTENCY, Open, answer_once, links, page_of, paged, problems
 from governance.api.errors import CONTENT_TYPE, problem
 from governance.api.serializers import (
+    AddedSerializer,
+    AddWorksSerializer,
     FiledSerializer,
     FileSerializer,
     FilingSerializer,
@@ -30,6 +32,7 @@ from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Status, Up
 from governance.policies import CLAIMANT, TELLING, disposition_told, findings_told
 from governance.services import links as links_service
 from governance.services import uploads
+from governance.services.additions import works_add
 from governance.services.agents import mandate_of
 from governance.services.batches import file_for
 from governance.services.intake import case_file, case_withdraw
@@ -147,6 +150,25 @@ class Standing(Open):
         """Take the request back, while nothing that cannot be undone was done."""
         case_withdraw(case=_case(token), actor=CLAIMANT, reason="Withdrawn by the claimant")
         return Response(status=204)
+
+
+class Works(Open):
+    """Works that are added to a request."""
+
+    throttle_scope = "filing"
+
+    @extend_schema(
+        operation_id="add_works", parameters=[TOKEN], request=AddWorksSerializer,
+        responses={201: AddedSerializer, **problems(400, 404, 409, 410, 413, 415, 422)},
+    )  # fmt: skip
+    def post(self, request: Request, token: str) -> Response:
+        """Add works to an opt-out. Once its decision is signed they become a request of its own, which is told here."""
+        case = _case(token)
+        form = AddWorksSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        added = works_add(case=case, items=form.claimed())
+        told = {"number": added.case.number, "due_on": added.case.due_on, "added": len(added.items)}
+        return Response(AddedSerializer({**told, **links(added.case)}).data, status=201)
 
 
 class Files(Open):

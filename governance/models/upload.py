@@ -1,4 +1,8 @@
-"""Files from outside: held until they are judged, given out as attachments only, destroyed with their person."""
+"""Files from outside: held until they are judged, given out as attachments only, destroyed with their person.
+
+A file that is a work is read once it is judged: its text, or of a picture or a recording its fingerprint, becomes the
+work, and its bytes go. Such a file may belong to a draft first; it changes hands when the draft is filed.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from governance.models.case import Case
+from governance.models.case import Case, ClaimedItem
+from governance.models.draft import DraftWork
 from governance.models.vault import SealedText
 
 
 class Upload(models.Model):
-    """One file of one case. The bytes are sealed under the claimant's key; the row stays whatever becomes of them."""
+    """One file of a case or of a draft. The bytes are sealed under its person's key; the row outlives them."""
 
     class State(models.TextChoices):
         """Where it stands; each is told to whoever sent it."""
@@ -26,7 +31,10 @@ class Upload(models.Model):
         DELETED = "deleted", _("Deleted")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="uploads")
+    case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="uploads")
+    #: The work that the file is, of a draft or of the case; both empty where the file is shown, not claimed.
+    draft_work = models.OneToOneField(DraftWork, null=True, on_delete=models.CASCADE, related_name="upload")
+    item = models.OneToOneField(ClaimedItem, null=True, on_delete=models.PROTECT, related_name="upload")
     subject = models.UUIDField()
     name = SealedText()
     state = models.CharField(max_length=8, choices=State.choices, default=State.HELD)
@@ -57,7 +65,15 @@ class Upload(models.Model):
                 condition=models.Q(state__in=["held", "clean"]) | models.Q(artifact="", shown=""),
                 name="upload_refused_keeps_no_bytes",
             ),
+            models.CheckConstraint(
+                condition=models.Q(case__isnull=False) | models.Q(draft_work__isnull=False), name="upload_of_somebody"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"upload {self.pk}: {self.state}"
+
+    @property
+    def is_work(self) -> bool:
+        """Whether it was sent as a work: what is kept of it is the work, not the file."""
+        return self.item_id is not None or self.draft_work_id is not None

@@ -15,10 +15,10 @@ def uploads(actor: Actor, *, state: str = "") -> QuerySet[Upload]:
         NotAllowed: the policy refuses the actor.
     """
     demand(actor, Permission.REVEAL_PERSON)
-    rows = Upload.objects.select_related("case__claimant")
+    rows = Upload.objects.filter(case__isnull=False).select_related("case__claimant")
     return rows.filter(state=state) if state in Upload.State.values else rows
 
 
 def held() -> int:
     """How many wait for a scan."""
-    return Upload.objects.filter(state=Upload.State.HELD).count()
+    return Upload.objects.filter(state=Upload.State.HELD, case__isnull=False).count()

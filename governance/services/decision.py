@@ -78,7 +78,9 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
             },
         )
     complete = not case.matches.filter(decision=None).exists()
-    Case.objects.filter(pk=case.pk).update(proposed_by=actor.user if complete else None)
+    here = Case.objects.filter(pk=case.pk, status=Status.DECISION)
+    if not here.update(proposed_by=actor.user if complete else None):
+        raise Conflict(f"Case {case.number} went on in the meantime; load it again.")
     ledger.append(action="decision.proposed", actor=actor, case=case, body=_counts(case))
     return len(proposals)
 

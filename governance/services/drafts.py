@@ -18,18 +18,18 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from governance.errors import Conflict, Unfit
-from governance.models import Case, Draft, DraftWork, Kind
+from governance.models import Case, Draft, DraftWork, Kind, Upload
 from governance.models.vault import subject_create, subject_destroy
 from governance.notifications import mail
-from governance.services import intake
-from governance.services.intake import MAX_ITEMS, Item
+from governance.services import intake, work_files
+from governance.services.intake import MAX_ITEMS, MAX_TOTAL, Item
+from governance.services.work_files import Seen
+from governance.services.work_reading import WorkFile
 from governance.tokens import link_token, token_hash
 
 #: A draft that nobody has touched for so long is destroyed.
 KEPT = timedelta(days=30)
 MAIL_PAUSE = timedelta(minutes=15)
-#: Characters of all works of one draft.
-MAX_TOTAL = 20_000_000
 
 Answers = dict[str, dict[str, str]]
 
@@ -73,16 +73,30 @@ def draft_answer(*, draft: Draft, step: str, answers: dict[str, str]) -> None:
     draft.refresh_from_db()
 
 
-@transaction.atomic
-def works_add(*, draft: Draft, items: Sequence[Item]) -> int:
-    """Add works; what is there already is not added twice. Returns how many were new.
+def works_add(*, draft: Draft, items: Sequence[Item], files: Sequence[WorkFile] = ()) -> int:
+    """Add works and files of works; what is there already is not added twice. Returns how many were new.
 
     Raises:
-        Unfit: more works, or more text, than one request takes. Conflict: it was sent already.
+        Unfit: more works, or more text, than one request takes; or the scanner found something in a file, and the
+            other works are added all the same. Conflict: it was sent already.
     """
+    seen = work_files.look_at(files, Upload.objects.filter(draft_work__draft=draft))
+    taken = {_key(one.item): one for one in seen if one.state != Upload.State.INFECTED}
+    count = _works_add(draft, [*items, *(one.item for one in taken.values())], taken)
+    if refused := work_files.refusals(seen):
+        raise Unfit(refused)
+    return count
+
+
+def _key(item: Item | DraftWork) -> tuple[str, str, str]:
+    return item.form, item.title, item.text
+
+
+@transaction.atomic
+def _works_add(draft: Draft, items: Sequence[Item], files: Mapping[tuple[str, str, str], Seen]) -> int:
     fresh = _open(draft)
-    known = {(work.form, work.title, work.text) for work in fresh.works.all()}
-    new = [item for item in dict.fromkeys(items) if (item.form, item.title, item.text) not in known]
+    known = {_key(work) for work in fresh.works.all()}
+    new = [item for item in dict.fromkeys(items) if _key(item) not in known]
     total = (fresh.works.aggregate(n=Sum("characters"))["n"] or 0) + sum(len(item.text) for item in new)
     if len(known) + len(new) > MAX_ITEMS:
         raise Unfit(f"{len(known) + len(new)} works in one request; file at most {MAX_ITEMS} at a time.")
@@ -92,6 +106,8 @@ def works_add(*, draft: Draft, items: Sequence[Item]) -> int:
         work = DraftWork(draft=fresh, subject=fresh.subject, form=item.form, characters=len(item.text))
         work.title, work.text = item.title, item.text
         work.save()
+        if one := files.get(_key(item)):
+            work_files.keep(one, work=work)
     Draft.objects.filter(pk=fresh.pk).update(expires_at=timezone.now() + KEPT)
     return len(new)
 
@@ -103,17 +119,20 @@ def work_remove(*, draft: Draft, pk: int) -> None:
     Raises:
         Conflict: it was sent already.
     """
-    _open(draft).works.filter(pk=pk).delete()
+    work = _open(draft).works.filter(pk=pk).first()
+    if work is not None:
+        work_files.forget(works=[work.pk])
+        work.delete()
 
 
 def items_of(draft: Draft) -> list[Item]:
     """Its works as the intake takes them."""
-    return [Item(form=work.form, title=work.title, text=work.text) for work in draft.works.all()]
+    return [Item(form=work.form, title=work.title, text=work.text) for work in work_files.works_of(draft)]
 
 
 @transaction.atomic
 def draft_file(*, draft: Draft, filing: Mapping[str, Any]) -> Case:
-    """File it, as `intake.case_file` takes it. Whoever sends a second time gets the case of the first.
+    """File it, as `intake.case_file` takes it, works first. Whoever sends a second time gets the case of the first.
 
     Raises:
         Unfit: what the intake refuses; the draft stays as it is.
@@ -123,7 +142,9 @@ def draft_file(*, draft: Draft, filing: Mapping[str, Any]) -> Case:
         if draft.case is None:
             raise Conflict("This request is being sent; load the page again.")
         return draft.case
+    works = work_files.works_of(draft)
     case = intake.case_file(**filing)
+    work_files.hand_over(works, case)
     DraftWork.objects.filter(draft=draft).delete()
     Draft.objects.filter(pk=draft.pk).update(case=case, answers=b"")
     transaction.on_commit(partial(subject_destroy, draft.subject))
@@ -147,7 +168,9 @@ def draft_mail(*, draft: Draft, to: str, title: str, body: str, language: str) -
 @transaction.atomic
 def draft_discard(*, draft: Draft) -> None:
     """Its writer wants none of it kept."""
-    _open(draft).delete()
+    fresh = _open(draft)
+    work_files.forget(works=fresh.works.values("pk"))
+    fresh.delete()
     transaction.on_commit(partial(subject_destroy, draft.subject))
 
 
@@ -156,6 +179,7 @@ def drafts_expire() -> int:
     over = list(Draft.objects.filter(expires_at__lte=timezone.now()).values_list("pk", "subject")[:500])
     for pk, subject in over:
         subject_destroy(subject)
+        work_files.forget(works=DraftWork.objects.filter(draft=pk).values("pk"))
         Draft.objects.filter(pk=pk).delete()
     return len(over)
 

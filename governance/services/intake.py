@@ -33,6 +33,8 @@ from governance.tokens import link_token, token_hash
 
 MAX_ITEMS = 200
 MAX_TEXT = 2_000_000
+#: Characters of all works of one request.
+MAX_TOTAL = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

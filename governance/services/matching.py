@@ -48,7 +48,10 @@ def matching_start(*, job: Job) -> None:
 
 @transaction.atomic
 def matching_finish(*, job: Job) -> None:
-    """Engine verb `match` ended: its hits become rows, and the last dataset's end moves the case on."""
+    """Engine verb `match` ended: its hits become rows, and the last dataset's end moves the case on.
+
+    Works that were added meanwhile are looked for by another job, and the case waits for both.
+    """
     case = job.load_case()
     spec = dispatch.read_json(job.spec)
     dataset = Dataset.objects.get(artifact=spec["dataset"])
@@ -64,9 +67,11 @@ def matching_finish(*, job: Job) -> None:
     )
     containment.contain(case)
     waiting = case.jobs.filter(kind="engine.match").exclude(state=Job.State.SUCCEEDED).exclude(pk=job.pk)
-    if waiting.exists():
+    if not waiting.filter(key__startswith=job.key.rpartition(":")[0] + ":").exists():
+        transaction.on_commit(lambda: dispatch.discard(spec["works"]))
+    again = case.jobs.filter(kind="match", state=Job.State.QUEUED)
+    if waiting.exists() or again.exists() or case.status == Status.DECISION:
         return
-    transaction.on_commit(lambda: dispatch.discard(spec["works"]))
     advance(case=case, to=Status.DECISION, actor=SYSTEM, reason=f"{case.matches.count()} records found")
 
 

@@ -108,7 +108,9 @@ _REOPENED = {
 
 WORDS: Mapping[str, Callable[[Body], str]] = {
     "case.received": lambda b: (
-        _("received by %(channel)s, answer due %(day)s")
+        (_("opened beside case %(number)s, answer due %(day)s") % {"number": b["beside"], "day": _day(b["due_on"])})
+        if b.get("beside")
+        else _("received by %(channel)s, answer due %(day)s")
         % {"channel": Channel(b["channel"]).label.lower(), "day": _day(b["due_on"])}
     ),
     "case.advanced": _advanced,
@@ -197,6 +199,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "case.assigned": lambda b: (
         _("gave the case to account %(n)s") % {"n": b["person"]} if b.get("person") else _("put the case back")
     ),
+    "works.added": lambda b: ngettext("added %(n)d work", "added %(n)d works", b["items"]) % {"n": b["items"]},
     "texts.deleted": lambda b: _("deleted the texts that they had sent"),
     "answer.given": lambda b: _("answered our question"),
     "note.written": lambda b: _("wrote an internal note"),

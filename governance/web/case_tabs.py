@@ -31,7 +31,7 @@ from governance.models import (
 )
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
-from governance.web import case_desk, case_matches, message_tabs, plan_view, proof_actions, recipient_words
+from governance.web import case_desk, case_files, case_matches, message_tabs, plan_view, proof_actions, recipient_words
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
@@ -332,6 +332,7 @@ TABS: Mapping[str, tuple[Any, Callable[[Look], Context]]] = {
     "plan": (gettext_lazy("Plan"), _plan),
     "release": (gettext_lazy("Release"), _release),
     "report": (gettext_lazy("Report"), _report),
+    "files": (gettext_lazy("Files"), lambda look: case_files.tab(look.case, look.actor)),
     "letters": (gettext_lazy("Letters"), _letters),
     "notes": (gettext_lazy("Notes"), lambda look: case_desk.notes(look.case, look.actor)),
     "beside": (gettext_lazy("Beside"), lambda look: case_desk.beside(look.case, look.actor)),
@@ -352,6 +353,7 @@ def links(case: Case, hits: int, now: str) -> list[Context]:
     found = Case.objects.filter(pk=case.pk).aggregate(
         proof=Count("proofs", distinct=True),
         plan=Count("plans", distinct=True),
+        files=Count("uploads", distinct=True),
         letters=Count("letters", distinct=True),
         notes=Count("notes", distinct=True),
     )

@@ -9,6 +9,7 @@ from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -74,15 +75,26 @@ def files(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
 
 
 def _row(upload: Upload, token: str) -> dict[str, Any]:
-    deletable = upload.state in (Upload.State.HELD, Upload.State.CLEAN)
+    deletable = upload.state in (Upload.State.HELD, Upload.State.CLEAN) and not upload.is_work
     return {
         "name": upload.name,
         "what": f"{upload.kind.upper()}, {size_words(upload.size)}" if upload.kind else size_words(upload.size),
         "state": STATES[upload.state],
         "word": upload.get_state_display(),
-        "why": words(upload.why),
+        "why": words(upload.why) or _kept(upload),
         "delete_url": reverse("status_file_delete", args=[token, upload.public_id]) if deletable else "",
     }
+
+
+def _kept(upload: Upload) -> str:
+    """What is kept of a file that is a work: its text, or its fingerprint."""
+    if not upload.is_work or upload.state != Upload.State.CLEAN:
+        return ""
+    return (
+        _("One of your works: its text is kept.")
+        if upload.kind == "text"
+        else _("One of your works: only its fingerprint is kept.")
+    )
 
 
 @require_POST

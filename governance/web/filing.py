@@ -21,7 +21,7 @@ from governance.clocks import default_for
 from governance.errors import Conflict, Unfit
 from governance.models import Case, Draft, Kind
 from governance.notifications.errors import SendFailed
-from governance.services import drafts
+from governance.services import drafts, work_files
 from governance.services.intake import Item
 from governance.web import filing_words
 from governance.web.forms import PersonForm
@@ -124,11 +124,11 @@ def _works(request: HttpRequest, draft: Draft, flow: Flow, page: Step) -> HttpRe
         return _page(request, flow, page, WorksForm(initial=request.POST.dict()), draft)
     form = WorksForm(request.POST, request.FILES)
     try:
-        drafts.works_add(draft=draft, items=form.items() if form.is_valid() else form.from_files())
+        drafts.works_add(draft=draft, items=form.items(), files=form.readable)
     except Unfit as error:
         for message in error.messages:
             form.add_error(None, message)
-    if form.is_valid() and not draft.works.exists():
+    if form.is_valid() and not work_files.works_of(draft):
         form.add_error("files", _("Name at least one work: choose a file, paste a text or write an address."))
     if not form.is_valid():
         return _page(request, flow, page, form, draft)
@@ -179,7 +179,11 @@ def _next_open(draft: Draft) -> str:
     """The first page that still lacks an answer."""
     bound = _bound(draft)
     for page in FLOWS[Kind(draft.kind)].steps:
-        done = draft.works.exists() if page.name == "works" else page.name in bound and bound[page.name].is_valid()
+        done = (
+            bool(work_files.works_of(draft))
+            if page.name == "works"
+            else page.name in bound and bound[page.name].is_valid()
+        )
         if not done:
             return page.name
     return CHECK

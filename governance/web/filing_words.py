@@ -11,7 +11,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from governance.models import ClaimedItem, Draft
+from governance.file_words import words as file_words
+from governance.models import Case, ClaimedItem, Draft, Upload
 from governance.selectors import organisation
 
 _F = ClaimedItem.Form
@@ -35,12 +36,36 @@ def mask_address(address: str) -> str:
 def works(draft: Draft) -> list[dict[str, Any]]:
     """Each work as a row: what it is, how long, how it begins."""
     return [
-        {"pk": work.pk, "title": work.title, "what": _what(work.form, work.characters), "start": _start(work)}
-        for work in draft.works.all()
+        {
+            "pk": work.pk,
+            "title": work.title,
+            "what": what(work.form, work.characters),
+            "start": _start(work),
+            "note": _waits(work),
+        }
+        for work in draft.works.select_related("upload")
     ]
 
 
-def _what(form: str, characters: int) -> str:
+def claimed(case: Case) -> list[dict[str, Any]]:
+    """The works of a case as rows; what only explains the request is none."""
+    rows = case.items.exclude(form=_F.CONTEXT).select_related("upload")
+    return [
+        {"title": one.title, "what": what(one.form, len(one.text)), "start": _start(one), "note": _waits(one)}
+        for one in rows
+    ]
+
+
+def _waits(work: Any) -> str:
+    """Of a work that came as a file: that it waits for its scan, or why the file is not taken."""
+    upload = getattr(work, "upload", None)
+    if upload is None or upload.state not in (Upload.State.HELD, Upload.State.INFECTED):
+        return ""
+    return f"{upload.get_state_display()}. {file_words(upload.why)}"
+
+
+def what(form: str, characters: int) -> str:
+    """How a work was handed in, and how long it is."""
     name = str(FORMS[form])
     if form not in (_F.TEXT, _F.FILE):
         return name

@@ -40,7 +40,7 @@ class BeginForm(forms.Form):
         super().__init__(*args, **kwargs)
         _title, _takes, question, example = WAYS[method]
         if method == M.CREDENTIALS:
-            taken = case.uploads.filter(state=Upload.State.CLEAN, kind__in=_SIGNED_KINDS)
+            taken = case.uploads.filter(state=Upload.State.CLEAN, kind__in=_SIGNED_KINDS).exclude(artifact="")
             self.fields["target"] = forms.ChoiceField(choices=[(str(one.public_id), one.name) for one in taken])
         if method == M.CHANNEL:
             del self.fields["declared"]

@@ -16,7 +16,7 @@ from governance.clocks import LAWS, rows
 from governance.kinds import rule
 from governance.models import Case, Decision, Disposition, Paper, Plan, Recheck, Relation, Report, Status
 from governance.policies import TELLING, Permission, disposition_told, findings_told
-from governance.services import children, links, texts
+from governance.services import additions, children, links, texts
 from governance.transitions import TRANSITIONS
 from governance.web import case_words
 from governance.web.way import day, way
@@ -263,6 +263,9 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "mail_confirmed": case.claimant.email_confirmed_at is not None or case.status != S.RECEIVED,
         "resend_url": reverse("resend", args=[token]),
         "files_url": reverse("status_files", args=[token]),
+        "works_url": reverse("status_works", args=[token])
+        if additions.where(case) is not additions.Where.NOWHERE
+        else "",
         "link_url": reverse("link_new", args=[token]),
         "link_until": day(links.open_until(case)),
         "answer_url": reverse("status_answer", args=[token]) if case.status == S.INFORMATION else "",

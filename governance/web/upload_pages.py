@@ -25,6 +25,7 @@ from governance.web.guards import staff
 
 P = Permission
 SHOWN = 50
+_THERE = (Upload.State.HELD, Upload.State.CLEAN)
 
 
 @require_safe
@@ -55,11 +56,11 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
 
 
 def _deletable(actor: Actor, upload: Upload) -> bool:
-    return may(actor, P.RECORD_PROOF) and upload.state in (Upload.State.HELD, Upload.State.CLEAN)
+    return may(actor, P.RECORD_PROOF) and upload.state in _THERE and not upload.is_work
 
 
 def _delete(upload: Upload) -> dict[str, Any]:
-    words = {"kind": upload.kind.upper(), "case": upload.case.number}
+    words = {"kind": upload.kind.upper(), "case": upload.case.number if upload.case else ""}
     return {
         "title": _("Delete the %(kind)s of %(case)s") % words,
         "note": _("What you have seen is written down as a proof; the file is not needed any more."),
@@ -71,7 +72,7 @@ def _row(actor: Actor, upload: Upload) -> list[Any]:
     what = f"{upload.kind.upper()}, {size_words(upload.size)}" if upload.kind else size_words(upload.size)
     state = {"state": STATES[upload.state], "text": upload.get_state_display(), "note": words(upload.why)}
     links: list[Any] = ["", ""]
-    if upload.state == Upload.State.CLEAN:
+    if upload.state == Upload.State.CLEAN and upload.artifact:
         args = [upload.public_id]
         links = [
             {"text": _("Picture"), "url": reverse("upload_shown", args=args)} if upload.shown else "",

@@ -7,10 +7,14 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from governance.clamd import Unreachable
+from governance.file_words import words
 from governance.registry_numbers import registry_number
+from governance.services import uploads
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
 from governance.services.work_reading import ACCEPTED, WorkFile, item_of
 from governance.validators import (
@@ -29,20 +33,23 @@ TOLD = 5
 
 
 class WorkFiles(forms.FileField):
-    """Files of works; cleans to the works of those that can be read, and one sentence for each that cannot."""
+    """Files of works; cleans to those that can be read, and one sentence for each that cannot."""
 
     widget = ManyFiles
 
-    def clean(self, data: Any, initial: Any = None) -> tuple[list[Item], list[ValidationError]]:
+    def clean(self, data: Any, initial: Any = None) -> tuple[list[WorkFile], list[ValidationError]]:
         """Never raises: what can be read is kept even where another file is refused."""
         uploads = data if isinstance(data, list | tuple) else [data] if data else []
-        items, errors = [], []
+        files, errors = [], []
         for upload in uploads:
+            file = WorkFile(name=upload.name or "", data=upload.read())
             try:
-                items.append(item_of(WorkFile(name=upload.name or "", data=upload.read())))
+                item_of(file)
             except ValidationError as error:
                 errors.append(error)
-        return items, errors
+            else:
+                files.append(file)
+        return files, errors
 
 
 def _lines(label: Any, hint: Any, *, rows: int, limit: int) -> forms.CharField:
@@ -100,10 +107,11 @@ class WorksForm(forms.Form):
         """Some of the fields."""
         return [self[name] for name in names]
 
-    readable: Sequence[Item] = ()
+    #: What the files hold that can be read, even where another answer is wrong: a page cannot keep files.
+    readable: Sequence[WorkFile] = ()
 
-    def clean_files(self) -> list[Item]:
-        """The works of the files.
+    def clean_files(self) -> list[WorkFile]:
+        """The files.
 
         Raises:
             ValidationError: one sentence for each file that cannot be read.
@@ -149,6 +157,7 @@ class WorksForm(forms.Form):
         if not upload:
             return []
         try:
+            _scanned(upload)
             return items_of_list(upload)
         except ListError as error:
             raise ValidationError(error.messages) from error
@@ -164,15 +173,29 @@ class WorksForm(forms.Form):
         return data
 
     def items(self) -> list[Item]:
-        """Every work that was named."""
+        """Every work that was named, files aside; while an answer is wrong, those of the list alone."""
+        right = self.is_valid()
         data = self.cleaned_data
+        table = data.get("table") or []
+        if not right:
+            return list(table)
         pasted = [Item(form="text", title=data["title"], text=data["text"])] if data["text"].strip() else []
-        named = (*data["addresses"], *data["domain"], *data["numbers"])
-        return [*pasted, *self.from_files(), *named]
+        return [*pasted, *table, *data["addresses"], *data["domain"], *data["numbers"]]
 
-    def from_files(self) -> list[Item]:
-        """What the files hold, even where another answer is wrong: a page cannot keep files."""
-        return [*self.readable, *(self.cleaned_data.get("table") or [])]
+
+def _scanned(upload: UploadedFile[Any]) -> None:
+    """A list is scanned as every file; it is not kept, so that it cannot wait.
+
+    Raises:
+        ListError: the scanner found something, or does not answer.
+    """
+    try:
+        found = uploads.scan(upload.read())
+    except Unreachable as error:
+        raise ListError(_("The scanner does not answer now, so the list cannot be read. Send it once more.")) from error
+    if found:
+        raise ListError(words(f"found:{found}"))
+    upload.seek(0)
 
 
 def _filled(text: str) -> list[str]:

@@ -191,7 +191,7 @@ def asked(client: Client, address: str) -> int:
     return len(data) + len(keys)
 
 
-@pytest.mark.parametrize("tab", ["request", "proof", "matches", "plan", "notes", "beside", "letters"])
+@pytest.mark.parametrize("tab", ["request", "proof", "matches", "plan", "notes", "beside", "letters", "files"])
 def test_a_case_asks_a_bounded_number_of_queries_however_many_hits_it_has(
     client: Client, legal: Actor, walk: Any, tab: str
 ) -> None:

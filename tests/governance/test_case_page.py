@@ -240,7 +240,7 @@ def test_a_case_without_a_verification_has_no_such_page(client: Client, case: Ca
     assert client.get(reverse("verification", args=[case.public_id])).status_code == 404
 
 
-TABS = ["request", "proof", "matches", "plan", "release", "report", "letters", "notes", "beside", "nonsense"]
+TABS = ["request", "proof", "matches", "plan", "release", "report", "files", "letters", "notes", "beside", "nonsense"]
 
 
 @pytest.mark.parametrize("tab", TABS)

@@ -1,0 +1,252 @@
+"""Works that come after filing: into the case until somebody signs, beside it afterwards; files scanned on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from governance import dispatch
+from governance.errors import Conflict, Unfit
+from governance.models import Case, CaseLink, DraftWork, Kind, LedgerOpening, Record, Role, Status, Upload
+from governance.policies import Actor
+from governance.services import additions, drafts, intake, uploads, work_files
+from governance.services.intake import Item
+from governance.services.work_reading import WorkFile
+from tests.governance.conftest import HITS, engine_job, file_case, finish, run_house_jobs
+from tests.governance.filing import begin
+from tests.governance.staff import member
+from tests.governance.test_uploads_are_held_and_judged import picture, scanner
+
+SONG = "a lantern counts the ferries home and keeps the tally to itself"
+WORK = Item(form="text", title="Lantern", text=SONG)
+FOUND = b"stream: Eicar-Test-Signature FOUND\0"
+S = Upload.State
+
+
+def works_page(case: Case) -> str:
+    return f"/status/{case.private_token}/works/"
+
+
+def texts(case: Case) -> list[str]:
+    return [item.text for item in case.items.all()]
+
+
+def every_way() -> dict[str, Any]:
+    return {
+        "title": "Lantern", "text": SONG, "addresses": "https://example.org/tide", "domain": "example.org",
+        "numbers": "ISBN 978-3-16-148410-0",
+        "files": [SimpleUploadedFile("ebb.txt", b"the ebb"), SimpleUploadedFile("sea.png", picture("PNG"))],
+        "table": SimpleUploadedFile("list.csv", b"title,text\nFlood,the flood\n"),
+    }  # fmt: skip
+
+
+def test_works_are_added_on_the_private_page_in_every_way_of_the_form(client: Client, case: Case) -> None:
+    page = works_page(case)
+    assert page in client.get(f"/status/{case.private_token}/").content.decode()
+    assert "The date of our answer stays." in client.get(page).content.decode()
+    assert client.post(page, every_way())["Location"] == f"/status/{case.private_token}/"
+    forms = [item.form for item in case.items.all()]
+    assert sorted(forms) == ["digest", "domain", "file", "number", "text", "text", "text", "url"]
+    assert [row.state for row in case.uploads.all()] == [S.CLEAN, S.CLEAN]
+    assert not case.uploads.exclude(artifact="").exists(), "of a work the work is kept, not the file"
+    body = LedgerOpening.objects.get(case=case, entry__action="works.added").body
+    assert body == {"items": 7, "first": 2} and SONG not in json.dumps(body)
+    again = client.post(page, every_way())
+    assert again.status_code == 422 and "stand in your request already" in again.content.decode()
+    assert case.items.count() == 8
+
+
+def test_a_wrong_answer_loses_nothing(client: Client, case: Case) -> None:
+    sent = {"addresses": "nowhere", "title": "Half", "files": [SimpleUploadedFile("ebb.txt", b"the ebb")]}
+    answer = client.post(works_page(case), sent)
+    text = answer.content.decode()
+    assert answer.status_code == 422 and "is no whole address" in text and 'value="Half"' in text
+    assert "the ebb" in texts(case) and "Name at least one work" in client.post(works_page(case), {}).content.decode()
+
+
+def test_works_added_before_anybody_signs_are_looked_for_as_well(walk: Any, people: dict[Role, Actor]) -> None:
+    case = walk(file_case(), Status.DECISION)
+    item = additions.works_add(case=case, items=[WORK]).items[0]
+    case.refresh_from_db()
+    assert case.status == Status.MATCHING
+    run_house_jobs(case)
+    job = engine_job(case, "match")
+    spec = dispatch.read_json(job.spec)
+    assert SONG in dispatch.read_bytes(spec["works"]).decode()
+    rows = [{**HITS[0], "item": str(item.pk), "record": "r3"}, {**HITS[0], "item": str(item.pk)}]
+    finish(job, matches=b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    case.refresh_from_db()
+    assert case.status == Status.DECISION
+    assert case.matches.get(record=Record.objects.get(record_id="r3")).item == item
+    assert case.matches.count() == 3, "a record counts once"
+
+
+def test_a_search_under_way_waits_for_the_works_that_came_meanwhile(walk: Any) -> None:
+    case = walk(file_case(), Status.MATCHING)
+    run_house_jobs(case)
+    first = engine_job(case, "match")
+    additions.works_add(case=case, items=[WORK])
+    finish(first, matches=b"")
+    case.refresh_from_db()
+    assert case.status == Status.MATCHING
+    run_house_jobs(case)
+    finish(engine_job(case, "match"), matches=b"")
+    case.refresh_from_db()
+    assert case.status == Status.DECISION
+
+
+def test_an_address_alone_starts_no_search(walk: Any) -> None:
+    case = walk(file_case(), Status.DECISION)
+    additions.works_add(case=case, items=[Item(form="url", title="Tide", text="https://example.org/tide")])
+    case.refresh_from_db()
+    assert case.status == Status.DECISION and case.items.count() == 2
+
+
+@pytest.mark.parametrize("status", [Status.PLANNING, Status.UNLEARNING])
+def test_after_the_decision_works_become_a_request_of_their_own(client: Client, walk: Any, status: Status) -> None:
+    case = walk(file_case(), status)
+    page = client.get(works_page(case)).content.decode()
+    assert "decided already" in page and "a request of its own" in page
+    answer = client.post(works_page(case), {"title": "Lantern", "text": SONG})
+    other = CaseLink.objects.get(case=case, why=CaseLink.Why.SAME_CLAIMANT).other
+    assert answer["Location"] == f"/status/{other.private_token}/"
+    assert (other.status, other.claimant, texts(other)) == (Status.REVIEW, case.claimant, [SONG])
+    assert [p.level for p in other.proofs.all()] == [p.level for p in case.proofs.all()]
+    assert other.clocks.count() == 1 and case.items.count() == 1
+    client.post(works_page(case), {"title": "Ebb", "text": "the ebb"})
+    assert texts(other) == [SONG, "the ebb"], "what comes next goes where it can still be read"
+    assert Case.objects.filter(claimant=case.claimant).count() == 2
+
+
+def test_nothing_is_added_where_it_would_mean_nothing(client: Client, walk: Any) -> None:
+    gone, personal = file_case(), file_case(Kind.PRIVACY)
+    intake.email_confirm(token=drafts.link_token(gone.public_id, "confirm"))
+    gone.refresh_from_db()
+    intake.case_withdraw(case=gone, actor=additions.CLAIMANT)
+    for case in (gone, personal):
+        assert client.get(works_page(case))["Location"] == f"/status/{case.private_token}/"
+        assert works_page(case) not in client.get(f"/status/{case.private_token}/").content.decode()
+        with pytest.raises(Conflict, match="File a new one"):
+            additions.works_add(case=case, items=[WORK])
+
+
+def test_the_interface_adds_works_too(client: Client, case: Case) -> None:
+    door = f"/api/v1/requests/{case.private_token}/works/"
+    body = {"items": [{"form": "text", "title": "Lantern", "text": SONG}]}
+    answer = client.post(door, body, content_type="application/json")
+    assert answer.status_code == 201 and answer.json()["number"] == case.number and answer.json()["added"] == 1
+    again = client.post(door, body, content_type="application/json")
+    assert again.status_code == 422
+    fact = {"items": [{"form": "fact", "text": "Ada lives in Ardry."}]}
+    assert client.post(door, fact, content_type="application/json").status_code == 400
+
+
+def file_of(name: str = "ebb.txt", data: bytes = b"the ebb") -> WorkFile:
+    return WorkFile(name=name, data=data)
+
+
+def test_a_file_of_a_work_is_scanned_and_one_that_is_infected_is_not_taken(case: Case, settings: Any) -> None:
+    with scanner(FOUND) as (settings.CLAMD, seen), pytest.raises(Unfit, match="“ebb.txt”: The scanner found Eicar"):
+        work_files.works_add(case=case, items=[WORK], files=[file_of()])
+    assert seen == [b"the ebb"] and SONG in texts(case) and "the ebb" not in texts(case)
+    row = case.uploads.get()
+    assert (row.state, row.artifact, row.item) == (S.INFECTED, "", None)
+
+
+def wait_over() -> None:
+    Upload.objects.update(next_try_at="2020-01-01T00:00:00Z")
+
+
+def test_a_file_that_waits_is_a_work_by_its_fingerprint_and_its_text_comes_later(
+    walk: Any, settings: Any, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    case = walk(file_case(), Status.DECISION)
+    settings.CLAMD = "tcp://127.0.0.1:9"
+    work_files.works_add(case=case, items=[], files=[file_of()])
+    case.refresh_from_db()
+    row = case.uploads.get()
+    assert (row.state, row.item.form if row.item else "") == (S.HELD, "digest") and case.status == Status.DECISION
+    assert b"the ebb" not in dispatch.read_bytes(row.artifact)
+    ref = row.artifact
+    wait_over()
+    assert work_files.sweep() == 0 and uploads.uploads_sweep() == 0
+    wait_over()
+    with scanner(b"stream: OK\0") as (settings.CLAMD, _seen), django_capture_on_commit_callbacks(execute=True):
+        assert work_files.sweep() == 1
+    case.refresh_from_db()
+    row.refresh_from_db()
+    assert (row.state, row.artifact, row.scanner) == (S.CLEAN, "", "ClamAV") and not dispatch.exists(ref)
+    assert texts(case)[-1] == "the ebb" and case.status == Status.MATCHING
+
+
+def draft_page(client: Client) -> str:
+    return str(begin(client, "opt-out", {"name": "Zoë", "email": "zoe@example.org"})["Location"])
+
+
+def test_the_files_of_a_draft_are_scanned(client: Client, settings: Any) -> None:
+    page = draft_page(client)
+    files = {"files": SimpleUploadedFile("ebb.txt", b"the ebb"), "title": "Lantern", "text": SONG}
+    with scanner(FOUND) as (settings.CLAMD, seen):
+        answer = client.post(page, files)
+    assert answer.status_code == 422 and "The scanner found Eicar-Test-Signature." in answer.content.decode()
+    assert seen == [b"the ebb"] and [work.title for work in DraftWork.objects.all()] == ["Lantern"]
+    table = {"table": SimpleUploadedFile("list.csv", b"title,text\nFlood,the flood\n")}
+    with scanner(FOUND) as (settings.CLAMD, _seen):
+        assert "The scanner found" in client.post(page, table).content.decode()
+    assert DraftWork.objects.count() == 1
+
+
+def test_a_file_of_a_draft_that_waits_changes_hands_when_it_is_filed(
+    client: Client, settings: Any, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    page = draft_page(client)
+    settings.CLAMD = "tcp://127.0.0.1:9"
+    client.post(page, {"files": SimpleUploadedFile("ebb.txt", b"the ebb"), "more": "1"})
+    assert "Held until it is scanned" in client.get(page).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(page.replace("works", "check"), {"declared": "on"})
+    case = Case.objects.get()
+    row = case.uploads.get()
+    assert row.item == case.items.get() and (row.item.form, row.name) == ("digest", "ebb.txt")
+    wait_over()
+    with scanner(b"stream: OK\0") as (settings.CLAMD, _seen):
+        assert work_files.sweep() == 1
+    assert texts(case) == ["the ebb"]
+
+
+def test_a_draft_learns_what_became_of_a_file_and_leaves_no_bytes(
+    client: Client, settings: Any, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    page = draft_page(client)
+    settings.CLAMD = "tcp://127.0.0.1:9"
+    for name in ("ebb", "tide"):
+        client.post(page, {"files": SimpleUploadedFile(f"{name}.txt", name.encode()), "more": "1"})
+    first, second = Upload.objects.order_by("pk")
+    Upload.objects.filter(pk=first.pk).update(next_try_at="2020-01-01T00:00:00Z")
+    with scanner(FOUND) as (settings.CLAMD, _seen):
+        assert work_files.sweep() == 1
+    assert "The scanner found Eicar-Test-Signature." in client.get(page).content.decode()
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(page, {"remove": str(second.draft_work_id)})
+    assert not dispatch.exists(second.artifact) and Upload.objects.count() == 1
+    assert client.get(page.replace("works", "check"))["Location"] == page, "a file that was not taken is no work"
+
+
+def test_staff_see_every_file_of_a_case_and_what_is_kept_of_it(client: Client, case: Case) -> None:
+    uploads.upload_take(case=case, name="<b>ada\u202egpj.exe", data=b"MZ\x90\x00" + b"\x00" * 60)
+    uploads.upload_take(case=case, name="proof.png", data=picture("PNG"))
+    work_files.works_add(case=case, items=[], files=[file_of(), file_of("sea.png", picture("PNG", (9, 9)))])
+    page = f"/cases/{case.public_id}/?tab=files"
+    client.force_login(member("l@house.example", role=Role.LEGAL))
+    text = client.get(page).content.decode()
+    kept = ("the file, sealed", "its text, as a work", "its fingerprint only, as a work")
+    for told in ("Files, 4", "proof.png", "&lt;b&gt;ada gpj.exe", "not taken here", *kept):
+        assert told in text, told
+    client.force_login(member("a@house.example", role=Role.AUDITOR))
+    text = client.get(page).content.decode()
+    assert "proof.png" not in text and "File 2" in text and "not taken here" in text
