@@ -20,7 +20,7 @@ from governance.secrets import BASE_DIR
 
 LOCALES = BASE_DIR / "locale"
 _WEB = ("about", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms", "kind_forms",
-        "languages", "limits", "link_pages", "proof_pages", "proof_words", "standing", "steps", "uploads", "verify",
+        "languages", "limits", "link_pages", "proof_pages", "standing", "steps", "uploads", "verify",
         "way", "work_forms", "work_lists")  # fmt: skip
 #: Python files whose texts stand on everybody's pages.
 PUBLIC = (
@@ -30,6 +30,7 @@ PUBLIC = (
     "governance/services/work_reading.py",
     "governance/services/additions.py",
     "governance/registry_numbers.py",
+    "governance/proof_words.py",
     "governance/glossary.py",
     "governance/templatetags/scales.py",
     "governance/evidence/certificate.py",

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 
 class GovernanceError(Exception):
-    """Base. `messages` lists every problem found."""
+    """Base. `messages` lists every problem found; `code` names it to programs, where it has one."""
 
     status = 400
     #: Whether only time is needed: work that met it waits and is tried again, however often.
     waits = False
 
-    def __init__(self, messages: str | Sequence[str]) -> None:
+    def __init__(self, messages: str | Sequence[str], *, code: str = "") -> None:
         self.messages: tuple[str, ...] = (messages,) if isinstance(messages, str) else tuple(messages)
+        self.code = code
         super().__init__(" ".join(self.messages))
 
 

@@ -37,13 +37,14 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RECORD, NONCE_PATH, KEY_PATH = "_lethe-proof", "/.well-known/lethe-proof.txt", "/.well-known/lethe-key.pub"
 NAMESPACE = "lethe"
 PAGE_BYTES, FILE_BYTES, DNS_SECONDS = 2 * 2**20, 16 * 1024, 6.0
-_HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+#: With room for the record's label: a name has at most 253 characters.
+_HOST = re.compile(r"(?=.{4,240}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _AROUND = 60
 _SIGNATURE_BYTES = 64
 
 
 class NotShown(Exception):
-    """Why the check saw nothing: `why` is a code of `web.proof_words`, `detail` a fact for it."""
+    """Why the check saw nothing: `why` is a code of `proof_words`, `detail` a fact for it."""
 
     def __init__(self, why: str, detail: str = "") -> None:
         self.why, self.detail = why, detail[:200]

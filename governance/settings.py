@@ -227,7 +227,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Lethe",
     "DESCRIPTION": "File an opt-out or a privacy request and follow it.",
-    "VERSION": "1.1.0",
+    "VERSION": "1.2.0",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
@@ -237,6 +237,8 @@ SPECTACULAR_SETTINGS = {
         "FileStateEnum": "governance.models.Upload.State",
         "BatchStateEnum": "governance.models.Batch.State",
         "ResultEnum": "governance.models.BatchItem.State",
+        "ProofMethodEnum": "governance.models.Challenge.Method",
+        "ChallengeStateEnum": "governance.models.Challenge.State",
     },
 }
 

@@ -8,10 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny
@@ -23,6 +28,7 @@ from rest_framework.views import APIView
 from governance.api.auth import Caller, CallerThrottle, HasScope, KeyAuthentication
 from governance.api.serializers import ProblemSerializer
 from governance.models import Case
+from governance.services import links as links_service
 from governance.services.idempotency import once
 
 _WORDS = {
@@ -48,6 +54,7 @@ def problems(*statuses: int) -> Mapping[Any, OpenApiResponse]:
     }
 
 
+TOKEN = OpenApiParameter("token", str, OpenApiParameter.PATH, description="the secret part of the private link")
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -90,6 +97,19 @@ class Open(APIView):
     permission_classes = (AllowAny,)
     content_negotiation_class = Json
     throttle_classes = (CallerThrottle,)
+
+
+class Spoken(Open):
+    """Sentences for people are in the language that `Accept-Language` asks for."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer in that language."""
+        language = translation.get_language_from_request(request)
+        with translation.override(language):
+            response = super().dispatch(request, *args, **kwargs)
+        response.headers["Content-Language"] = language
+        patch_vary_headers(response, ("Accept-Language", "Cookie"))
+        return response
 
 
 class Keyed(Open):
@@ -137,10 +157,23 @@ def answer_once(request: Request, do: Callable[[], tuple[int, Any]]) -> Response
     return response
 
 
+def case_of(token: str) -> Case:
+    """The case behind a private link.
+
+    Raises:
+        NotFound: the link opens none.
+    """
+    case = links_service.case_of(token)
+    if case is None:
+        raise NotFound("This private link opens no case. Copy it whole from the newest letter, or ask for a new one.")
+    return case
+
+
 def links(case: Case) -> dict[str, str]:
     """The private addresses of a case."""
     token = case.private_token
     return {
         "status_url": settings.BASE_URL + reverse("status", args=[token]),
         "status_api_url": settings.BASE_URL + reverse("api_status", args=[token]),
+        "proof_api_url": settings.BASE_URL + reverse("api_proof", args=[token]),
     }

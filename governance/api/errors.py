@@ -15,7 +15,9 @@ from governance.errors import GovernanceError
 CONTENT_TYPE = "application/problem+json"
 
 
-def problem(status: int, messages: Sequence[str], errors: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
+def problem(
+    status: int, messages: Sequence[str], errors: Sequence[dict[str, str]] = (), code: str = ""
+) -> dict[str, Any]:
     """The members of a problem. `type` stays `about:blank`: the status says what kind it is."""
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -24,18 +26,19 @@ def problem(status: int, messages: Sequence[str], errors: Sequence[dict[str, str
         "detail": " ".join(messages),
         "messages": list(messages),
     }
-    return {**body, "errors": list(errors)} if errors else body
+    more = {"errors": list(errors), "code": code}
+    return {**body, **{name: value for name, value in more.items() if value}}
 
 
-def refuse(status: int, messages: Sequence[str]) -> Response:
+def refuse(status: int, messages: Sequence[str], code: str = "") -> Response:
     """A problem as an answer."""
-    return Response(problem(status, messages), status=status, content_type=CONTENT_TYPE)
+    return Response(problem(status, messages, code=code), status=status, content_type=CONTENT_TYPE)
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """The status of the refusal; of wrong fields each with its pointer into what was sent (RFC 6901)."""
     if isinstance(error, GovernanceError):
-        return refuse(error.status, error.messages)
+        return refuse(error.status, error.messages, error.code)
     response = exception_handler(error, context)
     if response is None:
         return None

@@ -162,6 +162,7 @@ class StandingSerializer(serializers.Serializer[Any]):
     due_on = serializers.DateField()
     closed_at = serializers.DateTimeField(allow_null=True)
     email_confirmed = serializers.BooleanField()
+    proof_api_url = serializers.URLField(help_text="what shows that it is yours, and what that unlocks")
     report = serializers.CharField(allow_blank=True, help_text="number of the signed report, empty until there is one")
     status_url = serializers.URLField(help_text="private page of the case, with the report")
 
@@ -177,6 +178,7 @@ class FiledSerializer(serializers.Serializer[Any]):
     due_on = serializers.DateField()
     mandate = serializers.UUIDField()
     status_api_url = serializers.URLField()
+    proof_api_url = serializers.URLField()
 
 
 class FileSerializer(serializers.Serializer[Any]):
@@ -212,5 +214,6 @@ class ProblemSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
+    code = serializers.CharField(required=False, help_text="name of the refusal for programs, where it has one")
     messages = serializers.ListField(child=serializers.CharField())
     errors = PlaceSerializer(many=True, required=False)  # type: ignore[assignment]

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from governance.api import batch_views, views
+from governance.api import batch_views, proof_views, views
 
 patterns: list[URLPattern | URLResolver] = [
     path("api/v1/requests/", views.Filing.as_view(), name="api_filing"),
@@ -11,6 +11,18 @@ patterns: list[URLPattern | URLResolver] = [
     path("api/v1/requests/<slug:token>/works/", views.Works.as_view(), name="api_works"),
     path("api/v1/requests/<slug:token>/files/", views.Files.as_view(), name="api_files"),
     path("api/v1/requests/<slug:token>/files/<uuid:public_id>/", views.OneFile.as_view(), name="api_file"),
+    path("api/v1/requests/<slug:token>/proof/", proof_views.Proof.as_view(), name="api_proof"),
+    path("api/v1/requests/<slug:token>/proof/challenges/", proof_views.Challenges.as_view(), name="api_challenges"),
+    path(
+        "api/v1/requests/<slug:token>/proof/challenges/<uuid:public_id>/",
+        proof_views.OneChallenge.as_view(),
+        name="api_challenge",
+    ),
+    path(
+        "api/v1/requests/<slug:token>/proof/challenges/<uuid:public_id>/check/",
+        proof_views.CheckChallenge.as_view(),
+        name="api_challenge_check",
+    ),
     path("api/v1/mandates/", batch_views.Mandates.as_view(), name="api_mandates"),
     path("api/v1/batches/", batch_views.Batches.as_view(), name="api_batches"),
     path("api/v1/batches/<uuid:public_id>/", batch_views.OneBatch.as_view(), name="api_batch"),

@@ -15,7 +15,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.auth import HasScope, caller
-from governance.api.common import CURSOR, IDEMPOTENCY, Open, answer_once, links, page_of, paged, problems
+from governance.api.common import (
+    CURSOR,
+    IDEMPOTENCY,
+    TOKEN,
+    Open,
+    answer_once,
+    case_of,
+    links,
+    page_of,
+    paged,
+    problems,
+)
 from governance.api.errors import CONTENT_TYPE, problem
 from governance.api.serializers import (
     AddedSerializer,
@@ -30,15 +41,11 @@ from governance.api.serializers import (
 from governance.file_words import words
 from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Status, Upload
 from governance.policies import CLAIMANT, TELLING, disposition_told, findings_told
-from governance.services import links as links_service
 from governance.services import uploads
 from governance.services.additions import works_add
 from governance.services.agents import mandate_of
 from governance.services.batches import file_for
 from governance.services.intake import case_file, case_withdraw
-
-TOKEN = OpenApiParameter("token", str, OpenApiParameter.PATH, description="the secret part of the private link")
-
 
 EXAMPLE = OpenApiExample(
     "An opt-out",
@@ -106,13 +113,6 @@ class Filing(Open):
         return dict(FiledSerializer({**facts, "mandate": row.mandate.public_id, **links(row.case)}).data)
 
 
-def _case(token: str) -> Case:
-    case = links_service.case_of(token)
-    if case is None:
-        raise NotFound("This private link opens no case. Copy it whole from the newest letter, or ask for a new one.")
-    return case
-
-
 def _told(case: Case) -> dict[str, Any]:
     """Status, outcome and report as far as they may be told: see `policies.findings_told`."""
     told, ended = findings_told(case), disposition_told(case)
@@ -131,7 +131,7 @@ class Standing(Open):
     )
     def get(self, request: Request, token: str) -> Response:
         """Where the case of this private link stands."""
-        case = _case(token)
+        case = case_of(token)
         answer = {
             **{name: getattr(case, name) for name in ("number", "kind", "status", "disposition", "received_on")},
             "due_on": case.due_on,
@@ -148,7 +148,7 @@ class Standing(Open):
     )  # fmt: skip
     def delete(self, request: Request, token: str) -> Response:
         """Take the request back, while nothing that cannot be undone was done."""
-        case_withdraw(case=_case(token), actor=CLAIMANT, reason="Withdrawn by the claimant")
+        case_withdraw(case=case_of(token), actor=CLAIMANT, reason="Withdrawn by the claimant")
         return Response(status=204)
 
 
@@ -184,7 +184,7 @@ class Files(Open):
     )
     def get(self, request: Request, token: str) -> Response:
         """Every file that was sent, with what became of it."""
-        return paged(request, _case(token).uploads.all(), _file)
+        return paged(request, case_of(token).uploads.all(), _file)
 
     @extend_schema(
         operation_id="send_file", parameters=[TOKEN], request={"multipart/form-data": SendFileSerializer},
@@ -192,7 +192,7 @@ class Files(Open):
     )  # fmt: skip
     def post(self, request: Request, token: str) -> Response:
         """Add a file. One that is not taken is answered with the reason; the same bytes again are the same file."""
-        case = _case(token)
+        case = case_of(token)
         form = SendFileSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         sent = form.validated_data["file"]
@@ -213,7 +213,7 @@ class OneFile(Open):
     )
     def delete(self, request: Request, token: str, public_id: uuid.UUID) -> Response:
         """Delete its bytes; that it was there stays in the record."""
-        row = _case(token).uploads.filter(public_id=public_id).first()
+        row = case_of(token).uploads.filter(public_id=public_id).first()
         if row is None:
             raise NotFound("This case has no such file.")
         uploads.upload_delete(upload=row, actor=CLAIMANT)

@@ -15,6 +15,7 @@ from governance.file_words import words
 from governance.kinds import rule
 from governance.models import Case, IdentityDoubt, Status, Upload
 from governance.policies import CLAIMANT, Actor, Permission, demand
+from governance.proof_words import refused
 from governance.services import proof, review, uploads
 
 #: What is enough to look at: a photograph or a scan.
@@ -71,7 +72,7 @@ def document_take(*, case: Case, name: str, data: bytes) -> Upload:
     with transaction.atomic():
         before = doubt.upload
         if not IdentityDoubt.objects.filter(pk=doubt.pk, settled_at=None).update(upload=upload):
-            raise Conflict("The doubt was settled in the meantime.")
+            raise refused("doubt_settled")
         if before and before.pk != upload.pk and before.state in _THERE:
             uploads.upload_delete(upload=before, actor=CLAIMANT)
         body = {"upload": str(upload.public_id)}

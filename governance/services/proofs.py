@@ -29,6 +29,7 @@ from governance.lifecycle import advance
 from governance.models import Case, Challenge, ClaimedItem, Proof, Status, Upload
 from governance.policies import CLAIMANT, Actor, Permission, demand, proof_unlocks_weights
 from governance.proof_checks import NotShown, Seen
+from governance.proof_words import refused
 from governance.registry_numbers import registry_number
 from governance.services import containment
 from governance.services.uploads import upload_bytes
@@ -37,13 +38,13 @@ SYSTEM = Actor.system("proofs")
 M, State = Challenge.Method, Challenge.State
 MAX_TRIES, PAUSE = 10, timedelta(seconds=5)
 MAX_OPEN, MAX_A_DAY = 5, 20
-MAX_TARGET = 500
+MAX_TARGET, MAX_ANSWER = 500, 4000
 LEVELS: Mapping[str, int] = MappingProxyType(
     {M.PROFILE: 2, M.DNS: 3, M.WELL_KNOWN: 3, M.SIGNATURE: 3, M.REGISTRY: 4, M.CREDENTIALS: 4, M.CHANNEL: 5}
 )
 #: What a machine can see; of the others a person judges what was handed in.
 MACHINE = frozenset({M.PROFILE, M.DNS, M.WELL_KNOWN, M.SIGNATURE, M.CHANNEL})
-_ON_WORKS = (M.PROFILE, M.DNS, M.WELL_KNOWN, M.SIGNATURE, M.REGISTRY, M.CREDENTIALS)
+ON_WORKS = (M.PROFILE, M.DNS, M.WELL_KNOWN, M.SIGNATURE, M.REGISTRY, M.CREDENTIALS)
 
 
 def methods(case: Case) -> tuple[Challenge.Method, ...]:
@@ -51,7 +52,7 @@ def methods(case: Case) -> tuple[Challenge.Method, ...]:
     levels = rule(case.kind).weights_levels
     if 1 in levels:
         return ()
-    return (M.CHANNEL,) if rule(case.kind).personal else _ON_WORKS
+    return (M.CHANNEL,) if rule(case.kind).personal else ON_WORKS
 
 
 def enough(case: Case) -> bool:
@@ -71,16 +72,16 @@ def challenge_begin(
         Unfit: not for this kind of case, or the target is none. Conflict: too many, too early, or over.
     """
     demand(actor, Permission.SHOW_PROOF)
-    Case.objects.select_for_update().get(pk=case.pk)
+    case = Case.objects.select_for_update().select_related("claimant").get(pk=case.pk)
     _demand_ready(case)
     if method not in methods(case):
-        raise Unfit("This is not asked for in a case of this kind.")
-    if method in _ON_WORKS and not declared:
-        raise Unfit("Declare that the works are yours; control of a page or a domain alone does not show it.")
+        raise refused("not_for_kind")
+    if method in ON_WORKS and not declared:
+        raise refused("not_declared")
     if case.challenges.filter(state=State.OPEN, expires_at__gt=timezone.now()).count() >= MAX_OPEN:
-        raise Conflict(f"At most {MAX_OPEN} proofs can be open at once. End one of them first.")
+        raise refused("too_many_open", most=MAX_OPEN)
     if case.challenges.filter(created_at__gt=timezone.now() - timedelta(days=1)).count() >= MAX_A_DAY:
-        raise Conflict(f"At most {MAX_A_DAY} proofs can be begun in a day. Come back tomorrow.")
+        raise refused("too_many_today", most=MAX_A_DAY)
     row = Challenge(case=case, subject=case.claimant.subject, method=method)
     row.target = _target(case, row, target)
     row.level = _level(row)
@@ -96,20 +97,20 @@ def challenge_begin(
 
 def _demand_ready(case: Case) -> None:
     if not case.is_open:
-        raise Conflict(f"Case {case.number} is closed; nothing more is to be shown.")
+        raise refused("case_closed", number=case.number)
     if case.claimant.email_confirmed_at is None:
-        raise Conflict("First follow the link in our letter; then show more.")
+        raise refused("not_confirmed")
 
 
 def _target(case: Case, row: Challenge, text: str) -> str:
     text = text.strip()
     if not text or len(text) > MAX_TARGET or "\0" in text:
-        raise Unfit(f"Write what you want to show, in at most {MAX_TARGET} characters.")
+        raise refused("no_target", most=MAX_TARGET)
     if row.method == M.REGISTRY:
         try:
             return str(registry_number(text))
         except ValidationError as error:
-            raise Unfit(list(error.messages)) from error
+            raise Unfit(list(error.messages), code="no_number") from error
     if row.method == M.CREDENTIALS:
         return _credentials(case, row, text)
     if row.method == M.PROFILE or (row.method == M.SIGNATURE and urlsplit(text).path.strip("/")):
@@ -121,7 +122,7 @@ def _domain(text: str) -> str:
     try:
         return checks.domain_of(text)
     except NotShown as error:
-        raise Unfit("This is no domain. Write it like this: example.org") from error
+        raise refused("no_domain") from error
 
 
 def _page(text: str) -> str:
@@ -133,7 +134,7 @@ def _page(text: str) -> str:
     except ValueError:
         odd = True
     if odd and not _opened(url):
-        raise Unfit("Write the whole address of the page, beginning with https://")
+        raise refused("no_page")
     return url
 
 
@@ -147,20 +148,13 @@ def _credentials(case: Case, row: Challenge, public_id: str) -> str:
     taken = case.uploads.filter(state=Upload.State.CLEAN)
     upload = next((one for one in taken if str(one.public_id) == public_id), None)
     if upload is None:
-        raise Unfit("Add the file to your case first, then choose it here.")
+        raise refused("no_file")
     try:
         seen = checks.credentials(upload_bytes(upload), screening.KINDS[upload.kind])
     except NotShown as error:
-        raise Unfit(CREDENTIAL_WORDS[error.why]) from error
+        raise refused(error.why) from error
     row.upload, row.evidence = upload, seen.as_json(timezone.now().isoformat())
     return str(upload.name)
-
-
-CREDENTIAL_WORDS = {
-    "no_reader": "This house cannot read content credentials; choose another way.",
-    "no_credentials": "The file holds no content credentials.",
-    "broken_credentials": "The content credentials do not fit the file, or their signature does not hold.",
-}
 
 
 def _level(row: Challenge) -> int:
@@ -190,7 +184,7 @@ def _host(text: str) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a try came to: shown, or why not (a code of `web.proof_words`) with a detail."""
+    """What a try came to: shown, or why not (a code of `proof_words`) with a detail."""
 
     shown: bool
     why: str = ""
@@ -218,13 +212,13 @@ def challenge_try(*, challenge: Challenge, answer: str = "", actor: Actor = CLAI
 def _spend(row: Challenge) -> None:
     now = timezone.now()
     if row.method not in MACHINE:
-        raise Conflict("A person looks at this; there is nothing to try.")
+        raise refused("for_a_person")
     live = Challenge.objects.filter(pk=row.pk, state=State.OPEN, expires_at__gt=now, tries__lt=MAX_TRIES)
     if not live.exists():
-        raise Conflict("This proof is over. Begin a new one.")
+        raise refused("over")
     soon = live.exclude(tried_at__gt=now - PAUSE).update(tries=F("tries") + 1, tried_at=now)
     if not soon:
-        raise Conflict(f"Wait {PAUSE.seconds} seconds between two tries.")
+        raise refused("too_soon", seconds=PAUSE.seconds)
     row.refresh_from_db(fields=["tries", "tried_at"])
 
 
@@ -317,7 +311,7 @@ def evidence_words(row: Challenge) -> str:
 def _settle(row: Challenge, before: Challenge.State, after: Challenge.State, proof: Proof | None, actor: Actor) -> None:
     columns = {"state": after, "proof": proof, "settled_at": timezone.now(), "evidence": row.__dict__["evidence"]}
     if not Challenge.objects.filter(pk=row.pk, state=before).update(**columns):
-        raise Conflict("This proof was used or ended in the meantime.")
+        raise refused("used")
     row.state, row.proof = after, proof
     _note("proof.settled", row, actor)
     if proof:
@@ -336,7 +330,7 @@ def challenge_end(*, challenge: Challenge, actor: Actor = CLAIMANT) -> None:
     """The claimant does not go on with it."""
     demand(actor, Permission.SHOW_PROOF)
     if challenge.state not in (State.OPEN, State.WAITING):
-        raise Conflict("This proof is over already.")
+        raise refused("used")
     _settle(challenge, State(challenge.state), State.ENDED, None, actor)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -13,18 +14,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from governance import proof_checks as checks
-from governance.errors import GovernanceError
+from governance.errors import Conflict, GovernanceError
+from governance.kinds import rule
 from governance.models import Case, Challenge, Upload
+from governance.proof_words import DECLARATION, STATES, UNLOCKS, WAYS, not_shown, steps
 from governance.services import doubts
 from governance.services import proofs as service
 from governance.web.claimant import _private as private
 from governance.web.limits import spend
-from governance.web.proof_words import STATES, UNLOCKS, WAYS, WHY
 from governance.web.way import day
 
 M, State = Challenge.Method, Challenge.State
-MAX_ANSWER = 4000
 
 
 class BeginForm(forms.Form):
@@ -32,7 +32,7 @@ class BeginForm(forms.Form):
 
     target = forms.CharField(max_length=service.MAX_TARGET)
     declared = forms.BooleanField(
-        label=gettext_lazy("I declare that I hold the rights in the works of this request, or act for whoever does"),
+        label=DECLARATION,
         error_messages={"required": gettext_lazy("Without this declaration it shows control, not that it is yours.")},
     )
 
@@ -48,13 +48,20 @@ class BeginForm(forms.Form):
         self.fields["target"].error_messages["required"] = _("Fill this in, so that we know where to look.")
 
 
+#: What a state looks like.
+_GLYPHS = {State.PROVEN: "pass", State.REFUSED: "refused", State.SPENT: "refused", State.ENDED: "info"}
+#: Refusals that the address itself brings; all others are about the whole form.
+_OF_TARGET = frozenset({"no_target", "no_domain", "no_page", "no_number", "no_file", "no_credentials",
+                        "broken_credentials"})  # fmt: skip
 _SIGNED_KINDS = ("jpeg", "png", "webp", "tiff", "gif", "pdf", "mp3", "wav", "flac")
 
 
 class AnswerForm(forms.Form):
     """The signature or the code that was told; nothing where we look ourselves."""
 
-    answer = forms.CharField(max_length=MAX_ANSWER, widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"}))
+    answer = forms.CharField(
+        max_length=service.MAX_ANSWER, widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false"})
+    )
 
     def __init__(self, method: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,6 +79,7 @@ class AnswerForm(forms.Form):
 def overview(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
     """What is shown, what it unlocks, and which ways there are."""
     counting = set(case.proofs.counting().values_list("level", flat=True))
+    tries = [_row(one, token) for one in case.challenges.all()]
     ready = case.is_open and case.claimant.email_confirmed_at is not None
     context = {
         **_frame(case, token),
@@ -79,7 +87,9 @@ def overview(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
         "confirmed": case.claimant.email_confirmed_at is not None,
         "shown": [{"level": n, "text": UNLOCKS[n]} for n in sorted(counting)],
         "ways": [_way(method, token) for method in service.methods(case)] if ready else [],
-        "tries": [_row(one, token) for one in case.challenges.all()],
+        "person": rule(case.kind).personal,
+        "going": [one for one in tries if one["going"]],
+        "over": [one for one in tries if not one["going"]],
         "document_url": reverse("proof_document", args=[token]) if doubts.open_doubt(case) else "",
     }
     return render(request, "claimant/proof.html", context)
@@ -97,13 +107,13 @@ def _way(method: Challenge.Method, token: str) -> dict[str, Any]:
 
 
 def _row(one: Challenge, token: str) -> dict[str, Any]:
-    kind, word = STATES[State(one.state)]
     late = one.state == State.OPEN and one.is_late
     return {
         "title": WAYS[one.method][0],
         "target": one.target,
-        "state": "refused" if late else kind,
-        "word": _("Expired") if late else word,
+        "state": "refused" if late else _GLYPHS.get(State(one.state), "waiting"),
+        "word": _("Expired") if late else STATES[State(one.state)],
+        "going": not late and one.state in (State.OPEN, State.WAITING),
         "url": "" if late or one.state != State.OPEN else reverse("proof_challenge", args=[token, one.public_id]),
     }
 
@@ -125,7 +135,7 @@ def begin(request: HttpRequest, case: Case, token: str, method: str) -> HttpResp
             )
         except GovernanceError as error:
             for problem in error.messages:
-                form.add_error("target", problem)
+                form.add_error("target" if error.code in _OF_TARGET else None, problem)
         else:
             if row.state == State.WAITING:
                 return redirect("proof", token=token)
@@ -165,7 +175,7 @@ def challenge(request: HttpRequest, case: Case, token: str, public_id: uuid.UUID
         else:
             if came.shown:
                 return redirect("proof", token=token)
-            problem = f"{WHY[came.why]} {came.detail}".strip() if came.why == "status" else WHY[came.why]
+            problem = str(not_shown(came.why, came.detail))
         row.refresh_from_db()
     context = {
         **_frame(case, token),
@@ -179,30 +189,17 @@ def challenge(request: HttpRequest, case: Case, token: str, public_id: uuid.UUID
         "until": day(row.expires_at),
         "left": service.MAX_TRIES - row.tries,
         "end_url": reverse("proof_end", args=[token, public_id]),
-        # The code of a channel is told through that channel alone.
-        **({} if row.method == M.CHANNEL else _instructions(row)),
+        "doing": steps(row),
     }
     return render(request, "claimant/proof_challenge.html", context, status=422 if problem or form.errors else 200)
-
-
-def _instructions(row: Challenge) -> dict[str, Any]:
-    text = checks.challenge_text(row.case.number, row.target, row.code)
-    return {
-        "code": row.code,
-        "record": f"{checks.RECORD}.{row.target}",
-        "file_url": f"https://{row.target}{checks.NONCE_PATH}",
-        "key_url": row.target if "/" in row.target else f"https://{row.target}{checks.KEY_PATH}",
-        "write": f"printf '%s' '{text}' > lethe.txt",
-        "openssl": "openssl pkeyutl -sign -rawin -inkey key.pem -in lethe.txt | base64",
-        "ssh": f"ssh-keygen -Y sign -f ~/.ssh/id_ed25519 -n {checks.NAMESPACE} lethe.txt && cat lethe.txt.sig",
-    }
 
 
 @require_POST
 @private
 def end(request: HttpRequest, case: Case, token: str, public_id: uuid.UUID) -> HttpResponseBase:
-    """The claimant does not go on with it."""
-    service.challenge_end(challenge=_own(case, public_id))
+    """The claimant does not go on with it; what is over already stands in the list as such."""
+    with suppress(Conflict):
+        service.challenge_end(challenge=_own(case, public_id))
     return redirect("proof", token=token)
 
 

@@ -273,6 +273,7 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "withdraw_url": reverse("withdraw", args=[token]) if can_withdraw(case) else "",
         "verify_url": reverse("verify"),
         "proof_url": reverse("proof", args=[token]) if case.is_open else "",
+        "person": rule(case.kind).personal,
         "follow": [
             {"url": reverse("follow", args=[token, relation.value]), "text": FOLLOW[relation]["title"]}
             for relation in children.follow_ups(case, claimant=True)
