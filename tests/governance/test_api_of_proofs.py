@@ -145,14 +145,15 @@ def test_refusals_are_codes_whose_sentences_speak_the_language_that_was_asked_fo
         assert word in answer.json()["detail"] and answer["Content-Language"] == language
     german = Api(case, **{"Accept-Language": "de"})
     assert "Änderung" in german.get().content.decode()
-    for body, code in (
+    for changes, code in (
         ({"declared": False}, "not_declared"),
         ({"method": "channel"}, "not_for_kind"),
         ({"method": "registry", "target": "ISBN 1"}, "no_number"),
         ({"method": "credentials"}, "no_file"),
         ({"method": "profile", "target": "ftp://x.example"}, "no_page"),
     ):
-        assert german.begin("dns", DOMAIN, **body).json()["code"] == code
+        body = {"method": "dns", "target": DOMAIN, "declared": True, **changes}
+        assert german.post("challenges/", body).json()["code"] == code
     assert Api(file_case()).begin("dns", DOMAIN).json()["code"] == "not_confirmed"
     assert german.get("challenges/00000000-0000-4000-8000-000000000000/").status_code == 404
 
@@ -165,10 +166,9 @@ def test_pages_refuse_in_the_language_of_the_case(client: Client) -> None:
 
 
 def test_every_code_that_is_given_has_its_sentence() -> None:
-    room = BASE_DIR / "governance"
-    services = (room / "services/proofs.py").read_text() + (room / "services/doubts.py").read_text()
-    checks = (room / "proof_checks.py").read_text()
-    given = set(re.findall(r'refused\("(\w+)"', services)) | set(re.findall(r'NotShown\("(\w+)"', checks))
+    rooms = ("services/proofs.py", "services/doubts.py", "proof_checks.py")
+    source = "".join((BASE_DIR / "governance" / name).read_text() for name in rooms)
+    given = set(re.findall(r'(?:refused|NotShown)\("(\w+)"', source))
     given |= {"not_public", "no_answer", "no_record", "no_code"}
     assert given == set(proof_words.REFUSALS), given ^ set(proof_words.REFUSALS)
 
