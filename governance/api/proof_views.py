@@ -67,7 +67,7 @@ class ProofSerializer(serializers.Serializer[Any]):
 
     enough = serializers.BooleanField(help_text="nothing more is to be shown for the most that this request can ask")
     levels = LevelSerializer(many=True)
-    ways = WaySerializer(many=True, help_text="one suffices; empty where nothing is to be shown")  # type: ignore[call-arg]
+    ways = WaySerializer(many=True, help_text="one suffices; empty where nothing is to be shown")
     document_url = serializers.URLField(
         allow_blank=True, help_text="page that says why a person doubts who asks; empty while nobody does"
     )
@@ -111,7 +111,7 @@ class ChallengeSerializer(serializers.Serializer[Any]):
     )
     code = serializers.CharField(allow_blank=True, help_text="empty where a person sends it, or none is needed")
     signed_text = serializers.CharField(allow_blank=True, help_text="what is signed, without a line break at its end")
-    steps = StepSerializer(many=True, help_text="the same for people; empty once it is over")  # type: ignore[call-arg]
+    steps = StepSerializer(many=True, help_text="the same for people; empty once it is over")
 
 
 class AnswerSerializer(serializers.Serializer[Any]):
