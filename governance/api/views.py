@@ -163,7 +163,7 @@ class Works(Open):
     )  # fmt: skip
     def post(self, request: Request, token: str) -> Response:
         """Add works to an opt-out. Once its decision is signed they become a request of its own, which is told here."""
-        case = _case(token)
+        case = case_of(token)
         form = AddWorksSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         added = works_add(case=case, items=form.claimed())
