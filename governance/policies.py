@@ -31,6 +31,7 @@ class Permission(enum.Enum):
     EXTEND = "extend or pause the clock"
     SEE_MODELS = "see models and datasets"
     REGISTER_MODELS = "register models, datasets and deployments"
+    TAKE_WEIGHTS = "take the weights of a version"
     CHOOSE_PLAN = "choose a plan"
     CONFIRM_PLAN = "confirm a plan"
     SEE_JOBS = "see jobs"
@@ -122,8 +123,9 @@ _DUTIES: dict[Role, frozenset[Permission]] = {
     Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS})
     | {P.ERASE_ASK, P.EXPORT_CASE},
     Role.APPROVER: frozenset({P.SEE_DUTIES, P.LIFT_QUARANTINE, P.ERASE_APPROVE, P.EXPORT_CASE}),
-    Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.MAKE_PATCH}),
-    Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS, P.MAKE_PATCH}),
+    Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.MAKE_PATCH, P.TAKE_WEIGHTS}),
+    Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS})
+    | {P.MAKE_PATCH, P.TAKE_WEIGHTS},
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
     Role.AUDITOR: frozenset({P.SEE_DUTIES, P.REPLAY_CASE}),
 }

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 from governance.models import Role, User
 from governance.policies import Actor, Permission, may
 from governance.selectors import organisation
-from governance.web import languages
+from governance.web import help_words, languages
 
 #: View name, permission, label: in the order of the running head.
 ROOMS = (
@@ -36,9 +36,17 @@ def role_words(user: User) -> str:
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
+def _help(request: HttpRequest) -> str:
+    """The topic of this page, else all of them."""
+    found = getattr(request, "resolver_match", None)
+    topic = help_words.topic_of(found.url_name or "") if found else ""
+    return reverse("help_topic", args=[topic]) if topic else reverse("help")
+
+
 def house(request: HttpRequest) -> dict[str, Any]:
     """Organisation, navigation by role, who is signed in."""
-    context: dict[str, Any] = {"organisation": organisation.current().name}
+    who = organisation.current()
+    context: dict[str, Any] = {"organisation": who.name}
     if languages.is_public(request.path_info):
         context["languages"] = languages.menu(request)
     user = getattr(request, "user", None)
@@ -49,6 +57,8 @@ def house(request: HttpRequest) -> dict[str, Any]:
             for view, permission, label in ROOMS
             if may(actor, permission)
         ]
+        context["help_url"] = _help(request)
+        context["head_logo"] = reverse("logo") if who.has_logo else ""
         context["user_label"] = _("%(name)s, %(role)s") % {"name": user, "role": role_words(user)}
         if may(actor, Permission.SEE_CASES):
             context["search_url"] = reverse("cases_find")

@@ -39,6 +39,8 @@ from governance.web.sheets import csv_response
 P = Permission
 #: The page is drawn anew after so many seconds, and whenever the sums have changed; meanwhile nobody sees an older one.
 FRESH, STALE = 15, 25
+#: Seconds after which an open page asks for what has changed.
+REFRESH = 30
 CHOICES = ("30d", "90d", "365d", "quarter", "last_quarter", "year", "last_year")
 
 
@@ -53,7 +55,8 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     sees = f"{may(actor, P.SEE_CASES):d}{may(actor, P.SEE_LEDGER):d}"
     key = f"dashboard:{today}:{period.code}:{period.start}:{period.end}:{get_language()}:{sees}"
     drawn = _fresh(key, lambda: _drawn(actor, period, today))
-    return render(request, "executive/dashboard.html", {**drawn, **_periods(period), **_mail(actor)})
+    context = {**drawn, **_periods(period), **_mail(actor), "refresh_seconds": REFRESH}
+    return render(request, "executive/dashboard.html", context)
 
 
 def _mail(actor: Actor) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from governance import dispatch
+from governance.evidence.wording import probe_title
 from governance.models import Job, JobPoint
 from governance.templatetags.glyphs import WORDS
 from governance.web.job_curves import DRAWN
 from governance.web.job_view import STATES, seconds_words
+from governance.web.probes import share
 
 Context = dict[str, Any]
 NOT_SAID = "–"
@@ -42,6 +44,7 @@ def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]]) -> Context:
             [_("Time"), *(seconds_words(job) for job in jobs)],
             *_outcomes(jobs),
         ],
+        "probe_rows": _probes(jobs),
         "setting_rows": settings,
         "charts": [chart for chart in (_losses(jobs, points, names), _frontier(jobs, points, names)) if chart],
     }
@@ -69,6 +72,27 @@ def _verified(job: Job) -> dict[str, Any]:
     if found is None:
         return {}
     return {"forget quality": found.forget_quality, "utility": found.utility}
+
+
+def _probes(jobs: Sequence[Job]) -> list[list[Any]]:
+    """Each probe of any run: what the run left, and below it what was there before and what a model gives that never
+    saw it. Runs may have begun from different versions, so that each tells its own."""
+    found = [{probe["name"]: probe for probe in _document(job).get("probes", [])} for job in jobs]
+    names = list(dict.fromkeys(name for probes in found for name in probes))
+    return [[probe_title(name), *(_probe(probes.get(name)) for probes in found)] for name in names]
+
+
+def _document(job: Job) -> dict[str, Any]:
+    found = getattr(job.plan, "verification", None) if job.plan else None
+    return found.document if found else {}
+
+
+def _probe(probe: dict[str, Any] | None) -> Any:
+    if probe is None:
+        return NOT_SAID
+    beside = [(_("before %(n)s"), probe.get("original")), (_("never seen %(n)s"), probe.get("reference"))]
+    note = ", ".join(text % {"n": share(one["value"])} for text, one in beside if one)
+    return {"text": share(probe["candidate"]["value"]), "note": note}
 
 
 def _settings(jobs: Sequence[Job]) -> list[list[Any]]:

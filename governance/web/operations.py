@@ -8,18 +8,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from governance.errors import GovernanceError
+from governance.errors import GovernanceError, Unfit
 from governance.models import AiModel, Dataset, Job, ModelVersion
 from governance.policies import Actor, Permission, may
 from governance.selectors import catalogue as select
 from governance.selectors import jobs as select_jobs
 from governance.selectors import queue_forecast
+from governance.services import downloads
 from governance.services import jobs as job_service
 from governance.web import (
     containment,
@@ -106,12 +108,36 @@ def version_cost(request: HttpRequest, public_id: uuid.UUID, revision: int) -> H
     return csv_response(f"deletion-cost-{revision}", lineage_view.csv_rows(charts[0]))
 
 
-def _version_page(request: HttpRequest, public_id: uuid.UUID, revision: int) -> dict[str, Any]:
+def _fetch_version(request: HttpRequest, public_id: uuid.UUID, revision: int) -> ModelVersion:
     try:
-        found = select.version_get(Actor.of(request.user), public_id, revision)
+        return select.version_get(Actor.of(request.user), public_id, revision)
     except ModelVersion.DoesNotExist as error:
         raise Http404 from error
-    return {**lineage_view.page(found, select.deletions(found.model)), **statement_pages.part(found)}
+
+
+def _version_page(request: HttpRequest, public_id: uuid.UUID, revision: int) -> dict[str, Any]:
+    found, context = _fetch_version(request, public_id, revision), {}
+    if may(Actor.of(request.user), P.TAKE_WEIGHTS):
+        address = reverse("version_weights", args=[public_id, revision])
+        context = {"weights_url": address, "weights_refusal": downloads.refusal(found)}
+    return {**lineage_view.page(found, select.deletions(found.model)), **statement_pages.part(found), **context}
+
+
+@require_POST
+@staff(P.TAKE_WEIGHTS, decide=True)
+def version_weights(request: HttpRequest, public_id: uuid.UUID, revision: int) -> HttpResponseBase:
+    """The weights of a version with what was signed about them, as a ZIP that is made while it leaves."""
+    found = _fetch_version(request, public_id, revision)
+    try:
+        pieces = downloads.weights_take(version=found, actor=Actor.of(request.user))
+    except Unfit as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("version", public_id=public_id, revision=revision)
+    response = StreamingHttpResponse(pieces, content_type="application/zip")
+    name = f"{slugify(found.model.name) or 'model'}-rev-{revision}.zip"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def save(request: HttpRequest, form: Any) -> int:

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from governance.models import AiModel, Dataset, Deployment, ModelVersion, Record
 from governance.selectors import catalogue as select
 from governance.selectors.paging import Page
+from governance.web import lineage_tree
 from governance.web.case_history import method_title
 from governance.web.case_tabs import PLACE_STATES, deletion_words
 
@@ -116,6 +117,7 @@ def model(found: AiModel, *, see_cases: bool) -> Context:
         "conclusion": found.name,
         "sentence": _places_sentence(places_words(places)),
         "facts": facts,
+        **lineage_tree.tree(versions, places, VERSION_STATES),
         "version_columns": [_("Version"), _("State"), _("Made by"), _("Trained on"), _("Weights")],
         "version_rows": [_version(v) for v in versions],
         "deployment_columns": [_("Place"), _("Version"), _("State"), _("Since"), _("Replaced by")],

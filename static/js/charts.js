@@ -1,9 +1,13 @@
-// Draws each figure[data-chart] with Chart.js from the JSON beside it, in the colours of the present theme.
+// Draws each figure[data-chart] with Chart.js from the JSON beside it, in the colours of the present theme, when it comes
+// near the window. The library is fetched with the first of them: whoever reads the top of a page does not wait for it.
 (function () {
   "use strict";
   const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
   const MARKERS = ["circle", "rect", "rectRot", "triangle"];
-  const charts = [];
+  const NEAR = "300px";
+  const library = document.currentScript.dataset.library;
+  const charts = new Map();
+  let fetched = null;
 
   function token(name) {
     return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
@@ -177,27 +181,66 @@
   }
 
   function offerPicture(figure) {
-    const note = document.createElement("p");
     const link = document.createElement("a");
-    note.className = "chart__note no-print";
+    link.className = "no-print";
     link.textContent = figure.dataset.picture;
     link.href = "#";
     link.download = figure.dataset.chart.replace("-data", "") + ".png";
     link.addEventListener("click", function () {
       link.href = picture(figure.querySelector("canvas"));
     });
-    note.append(link);
-    figure.append(note);
+    figure.querySelector(".chart__ways").append(link);
+  }
+
+  function load() {
+    fetched = fetched || new Promise(function (resolve, reject) {
+      const script = document.createElement("script");
+      script.src = library;
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    return fetched;
+  }
+
+  // Without the library the figure keeps its sentence and its table.
+  function show(figure) {
+    Promise.all([load(), document.fonts.ready]).then(function () {
+      if (charts.has(figure)) return;
+      charts.set(figure, draw(figure));
+      figure.classList.add("is-drawn");
+      offerPicture(figure);
+    }, function () {});
   }
 
   function redraw() {
-    charts.splice(0).forEach((chart) => chart.destroy());
-    document.querySelectorAll("figure[data-chart]").forEach((figure) => charts.push(draw(figure)));
+    charts.forEach(function (chart, figure) {
+      chart.destroy();
+      charts.set(figure, draw(figure));
+    });
+  }
+
+  function watch() {
+    const near = new IntersectionObserver(function (entries) {
+      entries.filter((entry) => entry.isIntersecting).forEach(function (entry) {
+        near.unobserve(entry.target);
+        show(entry.target);
+      });
+    }, { rootMargin: NEAR + " 0px" });
+    const begin = () => document.querySelectorAll("figure[data-chart]:not(.is-drawn)").forEach((figure) => near.observe(figure));
+    begin();
+    document.addEventListener("lethe:fresh", function () {
+      charts.forEach(function (chart, figure) {
+        if (figure.isConnected) return;
+        chart.destroy();
+        charts.delete(figure);
+      });
+      begin();
+    });
   }
 
   document.addEventListener("DOMContentLoaded", function () {
-    document.querySelectorAll("figure[data-picture]").forEach(offerPicture);
-    document.fonts.ready.then(redraw);
+    watch();
     document.addEventListener("lethe:theme", redraw);
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
     window.matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", redraw);

@@ -6,9 +6,18 @@
     return target.closest("input, textarea, select, [contenteditable]") !== null;
   }
 
+  // Parts of a page may be put in later (live.js): each element is made ready once.
+  function once(selector) {
+    return Array.from(document.querySelectorAll(selector)).filter(function (element) {
+      const fresh = !element.isReady;
+      element.isReady = true;
+      return fresh;
+    });
+  }
+
   function offerCopies() {
     if (!navigator.clipboard) return;
-    document.querySelectorAll("[data-copy]").forEach(function (button) {
+    once("[data-copy]").forEach(function (button) {
       button.hidden = false;
       button.addEventListener("click", function () {
         navigator.clipboard.writeText(button.dataset.copy).then(function () {
@@ -84,21 +93,21 @@
   }
 
   function offerHelp() {
-    const box = document.getElementById("keys-on");
-    if (!box) return;
-    box.checked = !keysOff();
-    box.addEventListener("change", function () {
-      try {
-        window.localStorage.setItem(KEPT, box.checked ? "" : "1");
-      } catch (error) {
-        box.checked = true;
-      }
+    once("#keys-on").forEach(function (box) {
+      box.checked = !keysOff();
+      box.addEventListener("change", function () {
+        try {
+          window.localStorage.setItem(KEPT, box.checked ? "" : "1");
+        } catch (error) {
+          box.checked = true;
+        }
+      });
     });
-    document.querySelectorAll("[data-keys]").forEach(function (button) {
+    once("[data-keys]").forEach(function (button) {
       button.hidden = false;
       button.addEventListener("click", help);
     });
-    document.querySelectorAll("[data-print]").forEach(function (button) {
+    once("[data-print]").forEach(function (button) {
       button.hidden = false;
       button.addEventListener("click", function () {
         window.print();
@@ -142,7 +151,7 @@
 
   // A filter acts as soon as it is changed; the button beside it serves readers without scripts.
   function actOnChange() {
-    document.querySelectorAll("form[data-auto]").forEach(function (form) {
+    once("form[data-auto]").forEach(function (form) {
       form.querySelectorAll("button[type=submit]").forEach(function (button) {
         button.hidden = true;
       });
@@ -152,22 +161,16 @@
     });
   }
 
-  // A page about running work asks again after a while, but not while somebody writes on it.
-  function refresh() {
-    const seconds = Number(document.body.dataset.refresh || 0);
-    if (!seconds) return;
-    window.setInterval(function () {
-      const active = document.activeElement;
-      if (!document.hidden && !(active && typing(active))) window.location.reload();
-    }, seconds * 1000);
-  }
-
   document.addEventListener("keydown", keys);
-  document.addEventListener("DOMContentLoaded", function () {
+  function ready() {
     offerCopies();
     offerHelp();
     actOnChange();
-    refresh();
+  }
+
+  document.addEventListener("lethe:fresh", ready);
+  document.addEventListener("DOMContentLoaded", function () {
+    ready();
     const summary = document.querySelector(".error-summary");
     if (summary) summary.focus();
   });

@@ -99,4 +99,5 @@ def test_runs_of_one_version_are_set_beside_each_other(
     text = text_of(engineer.get(reverse("jobs_compare"), {"job": [str(job.pk) for job in found]}))
     assert "2 runs side by side" in text and "Frontiers of the runs" in text and "Loss by step" in text
     assert all(job.case.number in text for job in found)
+    assert "Before and after" in text and "never seen 1%" in text
     assert "No run was chosen" in text_of(engineer.get(reverse("jobs_compare"), {"job": "nonsense"}))
