@@ -19,9 +19,9 @@ def lineage_lines(row: Any, width: int) -> SafeString:
     Rows grow with their text, so that lines run to the row's own end (100%). The words beside it say the same.
     """
     here = _at(row.lane)
-    lines = [(_at(place), "0", "100%") for place in row.passing]
-    lines += [(here, "0", MIDDLE)] if row.above else []
-    lines += [(here, MIDDLE, "100%")] if row.below else []
+    lines: list[tuple[int, str, str]] = [(_at(place), "0", "100%") for place in row.passing]
+    lines += [(here, "0", f"{MIDDLE}")] if row.above else []
+    lines += [(here, f"{MIDDLE}", "100%")] if row.below else []
     strokes = format_html_join("", '<line class="tree__line" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>', lines)
     bends = format_html_join(
         "", '<path class="tree__line" d="M{0} 0V{1}L{2} {3}"/>',
