@@ -217,6 +217,7 @@ REST_FRAMEWORK = {
         "feed": "600/hour",
         "uploads": "60/hour",
         "proof": "60/hour",
+        "acknowledge": "60/hour",
     },
     # Whom the throttles count: the address that the last trusted proxy saw, never one that a caller claims.
     "NUM_PROXIES": TRUSTED_PROXIES,

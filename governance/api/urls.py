@@ -3,7 +3,7 @@
 from django.urls import URLPattern, URLResolver, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
-from governance.api import batch_views, proof_views, views
+from governance.api import batch_views, patch_views, proof_views, views
 
 patterns: list[URLPattern | URLResolver] = [
     path("api/v1/requests/", views.Filing.as_view(), name="api_filing"),
@@ -29,6 +29,7 @@ patterns: list[URLPattern | URLResolver] = [
     path("api/v1/batches/<uuid:public_id>/close/", batch_views.CloseBatch.as_view(), name="api_batch_close"),
     path("api/v1/batches/<uuid:public_id>/parts/<int:number>/", batch_views.Part.as_view(), name="api_batch_part"),
     path("api/v1/batches/<uuid:public_id>/results/", batch_views.Results.as_view(), name="api_batch_results"),
+    path("api/v1/patches/acknowledgements/", patch_views.Acknowledgements.as_view(), name="api_acknowledgements"),
     path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[]), name="api_schema"),
     # Whatever stands behind it, line breaks too: programs are never answered with a page.
     re_path(r"^api/(?P<path>(?s:.*))$", views.unknown),

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import error_rates, figures, schema, wording
+from governance.evidence import downstream, error_rates, figures, schema, wording
 from governance.evidence import outcomes as outcomes_said
 from governance.evidence.figures import percent
 from governance.evidence.printing import common, day, grouped, moment, short
@@ -52,6 +52,7 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "disposals": [_disposal(one) for one in document["disposals"]],
         "recipients": [{**one, "told": moment(one["told_at"]) if one["told_at"] else "", "got": day(one["received_on"])}
                        for one in document["recipients"]],
+        "downstream": downstream.words(document),
         "digests": _digests(document, evidence_digest),
         "policy": document["policy"] and {**document["policy"], "when": moment(document["policy"]["recorded"]["at"])},
         "clocks": [_clock(one, document) for one in document["case"].get("clocks", ())],

@@ -19,6 +19,8 @@ from governance.models import (
     Decision,
     Hold,
     LedgerOpening,
+    PatchPublication,
+    PatchWithdrawal,
     Plan,
     Release,
     Role,
@@ -50,6 +52,10 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
     "hold.lift_asked": ("hold",),
     "hold.lifted": ("hold",),
     "order.signed": ("order", "side"),
+    "patch.publication_proposed": ("publication",),
+    "patch.published": ("publication",),
+    "patch.withdrawal_proposed": ("publication",),
+    "patch.withdrawn": ("publication",),
 }
 
 
@@ -111,6 +117,7 @@ def _claimed() -> Iterator[tuple[str, Signed]]:
     yield from _abuse()
     yield from _holds()
     yield from _orders()
+    yield from _publications()
     for grant in RoleGrant.objects.exclude(approved_by=None):
         words = f"Role {grant.role} of account {grant.person_id}"
         yield f"{words}, proposal", ("people.role_proposed", 0, str(grant.pk), grant.proposed_by_id)
@@ -136,6 +143,17 @@ def _orders() -> Iterator[tuple[str, Signed]]:
         for side, who in (("legal", row.legal_by_id), ("release", row.release_by_id)):
             if who:
                 yield f"Order {row.pk}, {side}", ("order.signed", 0, f"{row.pk}:{side}", who)
+
+
+def _publications() -> Iterator[tuple[str, Signed]]:
+    for row in PatchPublication.objects.exclude(approved_by=None):
+        words, about = f"Publication {row.public_id}", str(row.public_id)
+        yield f"{words}, proposal", ("patch.publication_proposed", 0, about, row.proposed_by_id)
+        yield f"{words}, approval", ("patch.published", 0, about, row.approved_by_id or 0)
+    for gone in PatchWithdrawal.objects.exclude(approved_by=None).select_related("publication"):
+        words, about = f"Withdrawal of publication {gone.publication.public_id}", str(gone.publication.public_id)
+        yield f"{words}, proposal", ("patch.withdrawal_proposed", 0, about, gone.proposed_by_id)
+        yield f"{words}, approval", ("patch.withdrawn", 0, about, gone.approved_by_id or 0)
 
 
 def _roles() -> Iterator[str]:

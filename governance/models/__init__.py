@@ -31,6 +31,7 @@ from governance.models.challenge import Challenge, IdentityDoubt
 from governance.models.clock import CaseClock, ClockAlarm, ClockExtension, ClockPause
 from governance.models.decision import Decision, Match, Release
 from governance.models.desk import Hold, Interest, Note, SavedFilter
+from governance.models.downstream import PatchAcknowledgement, PatchSubscriber
 from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
@@ -48,7 +49,7 @@ from governance.models.message import Attempt, LetterDraft, LetterReview, Messag
 from governance.models.order import VersionOrder
 from governance.models.organisation import HouseProfile
 from governance.models.policy import VerificationPolicy
-from governance.models.publication import PatchPublication
+from governance.models.publication import PatchPublication, PatchWithdrawal
 from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
 from governance.models.reservation import ReservationCheck, ReservedAddress
@@ -59,7 +60,10 @@ from governance.models.vault import SubjectKey
 
 __all__ = [
     "Answer",
+    "PatchAcknowledgement",
     "PatchPublication",
+    "PatchSubscriber",
+    "PatchWithdrawal",
     "AttestationSet",
     "Challenge",
     "IdentityDoubt",

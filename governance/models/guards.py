@@ -79,6 +79,8 @@ _TILE, _HEAD, _COSIGNED = "governance_ledgertile", "governance_ledgercheckpoint"
 _ORDER, _PLACES = "governance_versionorder", "governance_placestate"
 _ERASURE, _ABUSE = "governance_erasure", "governance_abusefinding"
 _HOUSE, _PUBLICATION = "governance_houseprofile", "governance_patchpublication"
+_WITHDRAWAL, _SUBSCRIBER = "governance_patchwithdrawal", "governance_patchsubscriber"
+_ACKNOWLEDGED = "governance_patchacknowledgement"
 _STEP = "a second signature is a step of its own"
 _FINAL = "what was signed is never changed"
 _ROLE = "the role of this person does not sign here"
@@ -290,6 +292,28 @@ GUARDS: tuple[Guard, ...] = (
         "publication_approver", _PUBLICATION, "UPDATE",
         f"{_set('approved_by_id')} AND NOT {_signed('NEW.approved_by_id', 'release_legal')}", _ROLE,
     ),
+    Guard("publication_delete", _PUBLICATION, "DELETE", "OLD.approved_by_id IS NOT NULL", _FINAL),
+    Guard("withdrawal_insert", _WITHDRAWAL, "INSERT", "NEW.approved_by_id IS NOT NULL", _STEP),
+    Guard("withdrawal_proposer", _WITHDRAWAL, "INSERT", f"NOT {_signed('NEW.proposed_by_id', 'publication')}", _ROLE),
+    Guard(
+        "withdrawal_fixed", _WITHDRAWAL, "UPDATE",
+        "OLD.approved_at IS NOT NULL OR OLD.returned_at IS NOT NULL OR "
+        + _changed("publication_id", "reason", "proposed_by_id", "proposed_at"), _FINAL,
+    ),
+    Guard(
+        "withdrawal_approver", _WITHDRAWAL, "UPDATE",
+        f"{_set('approved_by_id')} AND NOT {_signed('NEW.approved_by_id', 'release_legal')}", _ROLE,
+    ),
+    Guard("withdrawal_delete", _WITHDRAWAL, "DELETE", "", "withdrawals are append-only"),
+    Guard(
+        "subscriber_update", _SUBSCRIBER, "UPDATE",
+        "OLD.removed_at IS NOT NULL OR "
+        + _changed("public_id", "model_id", "name", "public_key", "registered_at"),
+        "a subscriber is removed and registered anew, never changed",
+    ),
+    Guard("subscriber_delete", _SUBSCRIBER, "DELETE", "", "a subscriber is removed, never deleted"),
+    Guard("acknowledgement_update", _ACKNOWLEDGED, "UPDATE", "", "an acknowledgement stays as it was signed"),
+    Guard("acknowledgement_delete", _ACKNOWLEDGED, "DELETE", "", "an acknowledgement stays as it was signed"),
     # What the house says of itself
     Guard("house_insert", _HOUSE, "INSERT", "NEW.approved_at IS NOT NULL", _STEP),
     Guard("house_proposer", _HOUSE, "INSERT", f"NOT {_signed('NEW.proposed_by_id', 'grant')}", _ROLE),
@@ -340,4 +364,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("grant_delete", _GRANT, "DELETE", "OLD.approved_by_id IS NOT NULL", _FINAL),
 )  # fmt: skip
 #: Emptying a whole table goes past triggers on rows; only PostgreSQL can do it.
-EMPTIED = (_ENTRY, _TILE, _HEAD, _COSIGNED, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES, _ERASURE, _ABUSE, _HOUSE)
+EMPTIED = (
+    _ENTRY, _TILE, _HEAD, _COSIGNED, _POLICY, _GRANT, _DECISION, _ORDER, _PLACES, _ERASURE, _ABUSE, _HOUSE, _WITHDRAWAL,
+    _ACKNOWLEDGED,
+)  # fmt: skip

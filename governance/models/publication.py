@@ -1,4 +1,4 @@
-"""A patch that its owner published: proposed by one, approved by another; the database wants both."""
+"""A patch that its owner published, and that it was taken back: each proposed by one and approved by another."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from governance.models.duties import Patch
+from governance.models.two_people import Proposal, by_two
 
 
 class PatchPublication(models.Model):
@@ -40,3 +42,35 @@ class PatchPublication(models.Model):
 
     def __str__(self) -> str:
         return f"publication {self.public_id}"
+
+    @property
+    def withdrawal(self) -> PatchWithdrawal | None:
+        """What took it back, once two people signed."""
+        return next((one for one in self.withdrawals.all() if one.approved_at), None)
+
+
+class PatchWithdrawal(Proposal):
+    """A publication that is taken back: from `approved_at` on the feed says so, and nobody gets the patch any more."""
+
+    class Reason(models.TextChoices):
+        """Why; the code stands in the feed and in the ledger."""
+
+        FLAWED = "flawed", _("The patch does damage, or does not do what it says")
+        VERDICT = "verdict", _("Its verdict holds no longer")
+        RIGHTS = "rights", _("It should not have been given to everybody")
+        REPLACED = "replaced", _("Another patch takes its place")
+
+    publication = models.ForeignKey(PatchPublication, on_delete=models.PROTECT, related_name="withdrawals")
+    reason = models.CharField(max_length=8, choices=Reason.choices)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            *by_two("patch_withdrawal"),
+            models.UniqueConstraint(
+                fields=["publication"], condition=Q(returned_at=None), name="patch_withdrawal_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"withdrawal of {self.publication_id}"

@@ -73,6 +73,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "deployments": _deployments(final),
         "disposals": [_disposal(d) for d in _disposals(case, final)],
         "recipients": _recipients(case),
+        **dossier_parts.downstream(case),
         "signatures": list(_signatures(case, plans)),
         **({"error_rates": rates} if (rates := error_rates.measured()) else {}),
         "ledger": None,

@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from governance.clocks import LAWS, rows
 from governance.errors import KeyDestroyed
-from governance.models import Case, CaseClock, Dataset, Record
+from governance.evidence import leaf
+from governance.models import Case, CaseClock, Dataset, PatchPublication, Record
+from governance.selectors import downstream as select
 
 #: Laws of places where paper is US Letter.
 LETTER_LAWS = ("ccpa", "us_", "quebec")
@@ -57,3 +59,29 @@ def data_sets() -> list[dict[str, Any]]:
         {"name": one.name, "digest": one.artifact, "records": Record.objects.filter(dataset=one).count()}
         for one in rows_
     ]
+
+
+def downstream(case: Case) -> dict[str, Any]:
+    """Whoever runs the version before elsewhere: which patch was published, and what each subscriber stated, with the
+    signed statement itself; an empty part where nothing was released, or nobody subscribes and nothing was published.
+    """
+    before = case.release.version.parent if hasattr(case, "release") else None
+    if before is None:
+        return {}
+    found = select.standing(before)
+    if found.publication is None and not found.subscribers:
+        return {}
+    patch = _published(found.publication) if found.publication else None
+    return {"downstream": {"patch": patch, "subscribers": [_standing(one) for one in found.subscribers]}}
+
+
+def _published(row: PatchPublication) -> dict[str, Any]:
+    gone = row.withdrawal
+    ended = {"at": leaf.timestamp(gone.approved_at), "reason": gone.reason} if gone and gone.approved_at else None
+    at = leaf.timestamp(row.approved_at) if row.approved_at else ""
+    return {"digest": row.patch.digest, "base": row.base, "result": row.result, "published_at": at, "withdrawn": ended}
+
+
+def _standing(one: select.Standing) -> dict[str, Any]:
+    told = {"name": one.subscriber.name, "state": one.state, "since": leaf.timestamp(one.since) if one.since else None}
+    return {**told, "statement": one.word.statement, "signature": one.word.signature} if one.word else told

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.kinds import rule
-from governance.models import Patch, PatchPublication
+from governance.models import AttestationSet, Patch, PatchPublication, PatchWithdrawal
 from governance.policies import Actor, Permission, demand
-from governance.services import opt_out_feed, orders, patches
+from governance.selectors import organisation
+from governance.services import attestations, opt_out_feed, orders, patches
 
 KIND = "unlearning-patches"
 PAGE = 200
 FILES = ("manifest.json", "patch.safetensors")
+#: Why a patch was withdrawn, as the feed says it; it is for machines and strangers, and so in English.
+WITHDRAWN: dict[str, str] = {
+    PatchWithdrawal.Reason.FLAWED: "It does damage, or does not do what it says.",
+    PatchWithdrawal.Reason.VERDICT: "Its verdict holds no longer.",
+    PatchWithdrawal.Reason.RIGHTS: "It should not have been given to everybody.",
+    PatchWithdrawal.Reason.REPLACED: "Another patch takes its place.",
+}
 
 
 def _problems(patch: Patch) -> list[str]:
@@ -30,7 +40,18 @@ def _problems(patch: Patch) -> list[str]:
         problems.append("The patch of a case about personal data is never published.")
     if patches.patch_state(patch) != "there":
         problems.append("This patch is not there: it is not made yet, or was deleted with the weights of before.")
+    elif not _statements(patch):
+        problems.append(
+            "The statements about this patch are not signed yet, and whoever gets it checks them; wait until the "
+            "version's page says that they are."
+        )
     return problems
+
+
+def _statements(patch: Patch) -> dict[str, str]:
+    """Name and digest of each signed statement about a patch; empty where there is none (yet)."""
+    found: AttestationSet | None = getattr(patch, "attestations", None)
+    return attestations.documents(found) if found else {}
 
 
 @transaction.atomic
@@ -82,20 +103,29 @@ def _record(row: PatchPublication, action: str, actor: Actor) -> None:
 
 
 def feed(*, url: str, after: int = 0) -> dict[str, Any]:
-    """One page of the JSON feed, newest last, signed like that of opt-outs (RFC 8785, Ed25519)."""
+    """One page of the JSON feed, newest last, signed like that of opt-outs (RFC 8785, Ed25519).
+
+    The moment of signing is that of the last change, else the full hour: within it the same feed has the same bytes.
+    """
     rows = PatchPublication.objects.filter(approved_at__isnull=False, pk__gt=after).order_by("id")
-    found = list(rows.select_related("patch__release__version__model", "patch__release__version__parent")[: PAGE + 1])
+    related = (
+        "patch__release__version__model", "patch__release__version__parent__model", "patch__attestations",
+    )  # fmt: skip
+    found = list(rows.select_related(*related).prefetch_related("withdrawals")[: PAGE + 1])
+    items = [_item(row) for row in found[:PAGE] if row.withdrawal or dispatch.exists(row.patch.artifact)]
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0).isoformat()
     document: dict[str, Any] = {
         "version": opt_out_feed.VERSION,
-        "title": f"Unlearning patches published by {settings.ORGANISATION}",
+        "title": f"Unlearning patches published by {organisation.current().name}",
         "home_page_url": settings.BASE_URL,
         "feed_url": url if not after else f"{url}?after={after}",
-        "items": [_item(row) for row in found[:PAGE] if dispatch.exists(row.patch.artifact)],
+        "authors": [{"name": organisation.current().name, "url": settings.BASE_URL}],
+        "items": items,
         "_lethe": {
             "algorithm": "Ed25519",
             "public_key": opt_out_feed.public_key(),
             "kind": KIND,
-            "issued_at": timezone.now().isoformat(timespec="seconds"),
+            "issued_at": max([hour, *(item["date_modified"] for item in items)]),
         },
     }
     if len(found) > PAGE:
@@ -106,28 +136,50 @@ def feed(*, url: str, after: int = 0) -> dict[str, Any]:
 
 
 def _item(row: PatchPublication) -> dict[str, Any]:
-    version = row.patch.release.version
+    version, gone = row.patch.release.version, row.withdrawal
+    title, published = f"{version.parent} to {version}", _moment(row.approved_at)
+    known = {"patch": row.patch.digest, "base": row.base, "result": row.result, "bytes": row.patch.size,
+             "acknowledge_url": settings.BASE_URL + reverse("api_acknowledgements")}  # fmt: skip
+    if gone:
+        at = _moment(gone.approved_at)
+        return {
+            "id": f"urn:uuid:{row.public_id}",
+            "title": f"Withdrawn: {title}",
+            "content_text": f"Do not apply it. {WITHDRAWN[gone.reason]}",
+            "date_published": published,
+            "date_modified": at,
+            "_lethe": {**known, "withdrawn": {"at": at, "reason": gone.reason}},
+        }
     place = f"{settings.BASE_URL}/patches/public/{row.public_id}"
     return {
         "id": f"urn:uuid:{row.public_id}",
         "url": f"{place}/{FILES[0]}",
-        "title": f"{version.parent} to {version}",
+        "title": title,
         "content_text": "Apply it to your copy of the model before. It does not show that anything was forgotten.",
-        "date_published": row.approved_at.isoformat() if row.approved_at else "",
+        "date_published": published,
+        "date_modified": published,
         "_lethe": {
-            "patch": row.patch.digest,
-            "base": row.base,
-            "result": row.result,
-            "bytes": row.patch.size,
+            **known,
             "manifest_url": f"{place}/{FILES[0]}",
             "payload_url": f"{place}/{FILES[1]}",
+            "statements": {
+                name: {"url": f"{place}/statements/{name}", "sha256": digest}
+                for name, digest in _statements(row.patch).items()
+            },
         },
     }
 
 
-def published_file(row: PatchPublication, name: str) -> IO[bytes] | None:
-    """A file of a published patch, from disk and in pieces; None where there is none."""
-    if row.approved_at is None or name not in FILES or patches.patch_state(row.patch) != "there":
+def _moment(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at else ""
+
+
+def published_file(row: PatchPublication, name: str, *, stated: bool = False) -> IO[bytes] | None:
+    """A file of a published patch, or of the statements about it, in pieces; None where there is none, or no more."""
+    if row.approved_at is None or row.withdrawal or patches.patch_state(row.patch) != "there":
         return None
-    ref = (dispatch.store().list_tree(row.patch.artifact) or {}).get(name)
+    if stated:
+        ref = _statements(row.patch).get(name)
+    else:
+        ref = (dispatch.store().list_tree(row.patch.artifact) or {}).get(name) if name in FILES else None
     return dispatch.store().open(ref) if ref else None

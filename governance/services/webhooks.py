@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -49,6 +50,8 @@ EVENTS: Mapping[str, Any] = MappingProxyType(
         "letter.undeliverable": _("A letter did not arrive"),
         "report.signed": _("A report was signed"),
         "version.released": _("A new version of a model replaced the old one"),
+        "patch.published": _("A patch was published"),
+        "patch.withdrawn": _("A published patch was withdrawn"),
     }
 )
 _ACTIONS: Mapping[str, str] = MappingProxyType(
@@ -63,6 +66,15 @@ _ACTIONS: Mapping[str, str] = MappingProxyType(
         "letter.failed": "letter.undeliverable",
         "report.sealed": "report.signed",
         "version.released": "version.released",
+        "patch.published": "patch.published",
+        "patch.withdrawn": "patch.withdrawn",
+    }
+)
+#: Events of no case, with the members of their entry that subscribers are told.
+_PUBLIC: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "patch.published": ("publication", "patch", "base", "result"),
+        "patch.withdrawn": ("publication", "patch", "base", "result", "reason"),
     }
 )
 
@@ -182,8 +194,9 @@ def _publish(subscription: Subscription) -> int:
     mine = Subscription.objects.filter(pk=subscription.pk, seen=subscription.seen)
     if not new or not mine.update(seen=new[-1]):
         return 0
+    told = Q(entry__action__in=_ACTIONS, case__isnull=False) | Q(entry__action__in=_PUBLIC)
     openings = LedgerOpening.objects.filter(
-        entry__index__gt=subscription.seen, entry__index__lte=new[-1], entry__action__in=_ACTIONS, case__isnull=False
+        told, entry__index__gt=subscription.seen, entry__index__lte=new[-1]
     ).select_related("entry", "case")
     made = [_message(subscription, opening) for opening in openings.order_by("entry_id")]
     wanted = [message for message in made if message.event in subscription.events]
@@ -202,6 +215,8 @@ def _message(subscription: Subscription, opening: LedgerOpening) -> Message:
         "disposition": str(opening.body.get("disposition") or (case.disposition if case else "")),
         "due_on": case.due_on.isoformat() if case else "",
     }
+    if public := _PUBLIC.get(entry.action):
+        data = {"feed": settings.BASE_URL + reverse("patch_feed"), **{name: opening.body[name] for name in public}}
     payload = {"type": event, "timestamp": _iso(entry.at), "data": data}
     return Message(
         channel=Message.Channel.WEBHOOK, subscription=subscription, case=case, event=event, entry=entry.index,

@@ -25,6 +25,7 @@ from governance.services import downloads
 from governance.services import jobs as job_service
 from governance.web import (
     containment,
+    downstream_view,
     job_compare,
     job_curves,
     job_view,
@@ -120,7 +121,8 @@ def _version_page(request: HttpRequest, public_id: uuid.UUID, revision: int) -> 
     if may(Actor.of(request.user), P.TAKE_WEIGHTS):
         address = reverse("version_weights", args=[public_id, revision])
         context = {"weights_url": address, "weights_refusal": downloads.refusal(found)}
-    return {**lineage_view.page(found, select.deletions(found.model)), **statement_pages.part(found), **context}
+    lineage = lineage_view.page(found, select.deletions(found.model))
+    return {**lineage, **statement_pages.part(found), **downstream_view.part(found), **context}
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -12,9 +13,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.errors import Conflict
-from governance.models import Case, Disposal, Patch, PatchPublication
+from governance.models import Case, Disposal, Patch, PatchPublication, PatchWithdrawal
 from governance.policies import Actor, Permission, may
-from governance.services import patch_feed
+from governance.services import patch_feed, patch_withdrawals
 from governance.services import patches as service
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, Nothing, case_cell, day, perform, sheet, when
@@ -58,6 +59,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
         "form": form if isinstance(form, PatchForm) else PatchForm(auto_id="patch_%s"),
         "open": isinstance(form, PatchForm),
     }  # fmt: skip
+    known = _publications(found)
     there = [one for one in found if service.patch_state(one) == "there"]
     fetch = [
         {"plain": True, "form": Nothing(), "action": reverse("patch_zip", args=[one.pk]),
@@ -67,48 +69,92 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
     context = {
         "conclusion": ngettext("%(n)d patch is kept", "%(n)d patches are kept", len(there)) % {"n": len(there)},
         "sentence": _("What a release changed, as a small file for those who hold the old weights."),
+        "links": [{"label": _("Subscribers"), "url": reverse("subscribers")}],
         "parts": [
             {
                 "id": "patches", "title": _("Patches of releases"),
                 "note": _("A patch beside its result is the old weights, so it goes with them; after that day nobody "
                           "can put them back."),
                 "columns": [_("Case"), _("Version"), _("For"), _("State"), _("Digest"), _("Goes")],
-                "rows": [_row(one, actor) for one in found],
+                "rows": [_row(one, known.get(one.pk), actor) for one in found],
                 "empty": _("No patch was made."),
-                "forms": [*([ask, *fetch] if may(actor, P.MAKE_PATCH) else []), *_publishing(there, actor)],
+                "forms": [
+                    *([ask, *fetch] if may(actor, P.MAKE_PATCH) else []),
+                    *_publishing(found, known, actor, form),
+                ],
             }
         ],
     }  # fmt: skip
     return sheet(request, "patches", context, status)
 
 
-def _publishing(there: list[Patch], actor: Actor) -> list[Context]:
-    """What this person may do towards publishing."""
-    known = {one.patch_id: one for one in PatchPublication.objects.filter(patch__in=there)}
-    found: list[Context] = []
-    for one in there:
+class WithdrawForm(forms.Form):
+    """Why a published patch is taken back."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Why"), choices=PatchWithdrawal.Reason.choices,
+        help_text=gettext_lazy("Stands in the feed. Whoever has the patch keeps it; nobody else gets it any more."),
+    )  # fmt: skip
+
+
+def _publications(patches: list[Patch]) -> dict[int, PatchPublication]:
+    rows = PatchPublication.objects.filter(patch__in=patches).select_related("proposed_by")
+    return {row.patch_id: row for row in rows.prefetch_related("withdrawals")}
+
+
+def _publishing(
+    found: list[Patch], known: dict[int, PatchPublication], actor: Actor, form: forms.Form | None
+) -> list[Context]:
+    """What this person may do towards publishing, and towards taking it back."""
+    offered: list[Context] = []
+    for one in found:
         row, number = known.get(one.pk), {"number": one.release.case.number}
-        if row is None and one.public and may(actor, P.MAKE_PATCH):
-            words, name = _("Propose to publish the patch of case %(number)s") % number, "patch_propose"
+        waiting = _waiting(row)
+        if row is None and one.public and service.patch_state(one) == "there" and may(actor, P.MAKE_PATCH):
+            offered.append(_button(_("Propose to publish the patch of case %(number)s") % number, "patch_propose", one))
         elif row and not row.approved_at and row.proposed_by != actor.user and may(actor, P.RELEASE_LEGAL):
-            words, name = _("Publish the patch of case %(number)s to everybody") % number, "patch_publish"
-        else:
-            continue
-        found.append({"plain": True, "form": Nothing(), "action": reverse(name, args=[one.pk]), "submit": words})
-    return found
+            offered.append(
+                _button(_("Publish the patch of case %(number)s to everybody") % number, "patch_publish", one)
+            )
+        elif waiting and may(actor, P.RELEASE_LEGAL) and waiting.proposed_by_id != getattr(actor.user, "pk", None):
+            text = _("Withdraw the published patch of case %(number)s") % number
+            offered += [
+                {**_button(text, "patch_withdraw_approve", one), "note": waiting.get_reason_display()},
+                _button(_("Keep the patch of case %(number)s published") % number, "patch_withdraw_return", one),
+            ]
+        elif row and row.approved_at and not waiting and not row.withdrawal and may(actor, P.MAKE_PATCH):
+            mine = form if isinstance(form, WithdrawForm) and form.data.get("patch") == str(one.pk) else None
+            offered.append({
+                "title": _("Propose to withdraw the patch of case %(number)s") % number, "submit": _("Propose"),
+                "form": mine or WithdrawForm(auto_id=f"withdraw_{one.pk}_%s"), "open": mine is not None,
+                "action": reverse("patch_withdraw", args=[one.pk]),
+            })  # fmt: skip
+    return offered
 
 
-def _audience(patch: Patch) -> Context | str:
+def _button(words: str, name: str, patch: Patch) -> Context:
+    return {"plain": True, "form": Nothing(), "action": reverse(name, args=[patch.pk]), "submit": words}
+
+
+def _waiting(row: PatchPublication | None) -> PatchWithdrawal | None:
+    """A withdrawal that waits for a second person."""
+    rows = row.withdrawals.all() if row else []
+    return next((one for one in rows if not one.approved_at and not one.returned_at), None)
+
+
+def _audience(patch: Patch, row: PatchPublication | None) -> Context | str:
     if not patch.public:
         return _("holders of the base only")
-    row = PatchPublication.objects.filter(patch=patch).first()
     if row is None:
         return _("anyone")
-    said = _("published") if row.approved_at else _("publication proposed")
-    return {"text": _("anyone"), "note": said}
+    if gone := row.withdrawal:
+        return {"state": "fail", "text": _("withdrawn"), "note": gone.get_reason_display()}
+    if _waiting(row):
+        return {"text": _("anyone"), "note": _("withdrawal proposed")}
+    return {"text": _("anyone"), "note": _("published") if row.approved_at else _("publication proposed")}
 
 
-def _row(patch: Patch, actor: Actor) -> list[Any]:
+def _row(patch: Patch, row: PatchPublication | None, actor: Actor) -> list[Any]:
     state = service.patch_state(patch)
     words: dict[str, Context] = {
         "making": {"state": "running", "text": _("being made")},
@@ -119,7 +165,7 @@ def _row(patch: Patch, actor: Actor) -> list[Any]:
     due = Disposal.objects.filter(what=Disposal.What.PATCH, artifact=patch.artifact).first() if patch.artifact else None
     return [
         case_cell(patch.release.case, actor), str(patch.release.version),
-        _audience(patch),
+        _audience(patch, row),
         {**words[state], "note": words[state].get("note") or when(patch.asked_at)},
         {"digest": patch.digest} if patch.digest else "", day(due.due_on) if due else "",
     ]  # fmt: skip
@@ -166,13 +212,52 @@ def publish(request: HttpRequest, pk: int) -> HttpResponseBase:
     found = _fetch(pk)
 
     def do() -> str:
-        row = PatchPublication.objects.select_related("patch", "proposed_by").filter(patch=found).first()
-        if row is None:
-            raise Conflict("Nobody proposed to publish this patch.")
-        patch_feed.publication_approve(publication=row, actor=Actor.of(request.user))
+        patch_feed.publication_approve(publication=_published(found), actor=Actor.of(request.user))
         return _("Published: it stands in the feed.")
 
     return perform(request, Nothing(request.POST), do, _page, "patches")
+
+
+def _published(found: Patch) -> PatchPublication:
+    row = _publications([found]).get(found.pk)
+    if row is None:
+        raise Conflict("Nobody proposed to publish this patch.")
+    return row
+
+
+@require_POST
+@staff(P.MAKE_PATCH, decide=True)
+def withdraw(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Propose that nobody gets a published patch any more."""
+    found = _fetch(pk)
+    form = WithdrawForm({**request.POST.dict(), "patch": str(pk)}, auto_id=f"withdraw_{pk}_%s")
+
+    def do() -> str:
+        reason, actor = form.cleaned_data["reason"], Actor.of(request.user)
+        patch_withdrawals.withdrawal_propose(publication=_published(found), reason=reason, actor=actor)
+        return _("Proposed. Legal or an approver now decides.")
+
+    return perform(request, form, do, _page, "patches")
+
+
+def _answered(name: str, words: Any) -> Callable[..., HttpResponseBase]:
+    def view(request: HttpRequest, pk: int) -> HttpResponseBase:
+        found = _fetch(pk)
+
+        def do() -> str:
+            waiting = _waiting(_published(found))
+            if waiting is None:
+                raise Conflict("Nobody proposed to withdraw this patch, or that was answered already.")
+            getattr(patch_withdrawals, name)(withdrawal=waiting, actor=Actor.of(request.user))
+            return str(words)
+
+        return perform(request, Nothing(request.POST), do, _page, "patches")
+
+    return require_POST(staff(P.RELEASE_LEGAL, decide=True)(view))
+
+
+withdraw_approve = _answered("withdrawal_approve", gettext_lazy("Withdrawn: the feed says so from now on."))
+withdraw_return = _answered("withdrawal_return", gettext_lazy("It stays published."))
 
 
 @require_POST

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.feedgenerator import Atom1Feed
-from django.views.decorators.http import require_safe
+from django.utils.http import http_date
+from django.views.decorators.http import conditional_page, require_safe
 
 from governance.models import PatchPublication
 from governance.selectors import organisation
@@ -25,8 +27,8 @@ SECURITY_DAYS = 90
 PRIVATE = ("/status/", "/confirm/", "/receipt/")
 
 
-def _text(text: str) -> HttpResponse:
-    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+def _text(text: str, status: int = 200) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
 
 
 @require_safe
@@ -76,6 +78,7 @@ def robots(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 @limited("feed", methods=("GET", "HEAD"))
+@conditional_page
 def feed(request: HttpRequest) -> HttpResponseBase:
     """The signed feed; `after` is the mark of the page before."""
     after = request.GET.get("after", "0")
@@ -90,6 +93,7 @@ def feed(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 @limited("feed", methods=("GET", "HEAD"))
+@conditional_page
 def patches(request: HttpRequest) -> HttpResponseBase:
     """The signed feed of published patches."""
     after = request.GET.get("after", "0")
@@ -97,33 +101,53 @@ def patches(request: HttpRequest) -> HttpResponseBase:
         raise Http404
     document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"), after=int(after))
     response = HttpResponse(json.dumps(document, indent=1), content_type="application/feed+json; charset=utf-8")
+    return _kept(response, document)
+
+
+def _kept(response: HttpResponse, document: dict[str, Any]) -> HttpResponse:
+    """What readers ask by when they come again; the decorator answers 304 to it."""
     response["Cache-Control"] = "public, max-age=300"
+    response["Last-Modified"] = http_date(datetime.fromisoformat(document["_lethe"]["issued_at"]).timestamp())
     return response
 
 
 @require_safe
 @limited("feed", methods=("GET", "HEAD"))
+@conditional_page
 def patches_atom(request: HttpRequest) -> HttpResponseBase:
     """The same for feed readers. It is not signed: whoever applies a patch reads the JSON feed."""
     document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"))
-    feed = Atom1Feed(
-        document["title"], settings.BASE_URL, "Signed: /feeds/patches.json", feed_guid=document["feed_url"]
-    )
+    feed = _Atom(
+        document["title"], settings.BASE_URL, "Signed: /feeds/patches.json", author_name=document["authors"][0]["name"],
+        feed_url=settings.BASE_URL + reverse("patch_feed_atom"), feed_guid=document["feed_url"],
+        issued=datetime.fromisoformat(document["_lethe"]["issued_at"]),
+    )  # fmt: skip
     for item in document["items"]:
-        moment = datetime.fromisoformat(item["date_published"])
         feed.add_item(
-            item["title"], item["url"], f"{item['content_text']} {item['_lethe']['patch']}", unique_id=item["id"],
-            pubdate=moment, updateddate=moment,
+            item["title"], item.get("url", settings.BASE_URL), f"{item['content_text']} {item['_lethe']['patch']}",
+            unique_id=item["id"], pubdate=datetime.fromisoformat(item["date_published"]),
+            updateddate=datetime.fromisoformat(item["date_modified"]),
         )  # fmt: skip
-    return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
+    response = HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
+    return _kept(response, document)
+
+
+class _Atom(Atom1Feed):
+    """An Atom feed whose last change is that of the signed one, also where it is empty."""
+
+    def latest_post_date(self) -> datetime:
+        """When it was issued."""
+        return cast(datetime, self.feed["issued"])
 
 
 @require_safe
 @limited("pages", methods=("GET", "HEAD"))
-def patch_file(request: HttpRequest, public_id: uuid.UUID, name: str) -> HttpResponseBase:
-    """A file of a published patch, in pieces."""
+def patch_file(request: HttpRequest, public_id: uuid.UUID, name: str, stated: bool = False) -> HttpResponseBase:
+    """A file of a published patch or of its statements, in pieces; gone (410) once it was withdrawn."""
     found = PatchPublication.objects.select_related("patch__job").filter(public_id=public_id).first()
-    stream = patch_feed.published_file(found, name) if found else None
+    if found and found.withdrawal:
+        return _text("This patch was withdrawn; the feed says why.\n", status=410)
+    stream = patch_feed.published_file(found, name, stated=stated) if found else None
     if stream is None:
         raise Http404
     return FileResponse(stream, as_attachment=True, filename=name)
@@ -139,4 +163,5 @@ patterns: list[URLPattern] = [
     path("feeds/patches.json", patches, name="patch_feed"),
     path("feeds/patches.atom", patches_atom, name="patch_feed_atom"),
     path("patches/public/<uuid:public_id>/<str:name>", patch_file, name="patch_file"),
+    path("patches/public/<uuid:public_id>/statements/<str:name>", patch_file, {"stated": True}, name="patch_statement"),
 ]

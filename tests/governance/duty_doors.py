@@ -9,9 +9,9 @@ from django.utils import timezone
 from PIL import Image
 
 from governance import dispatch
-from governance.models import Case, ReservationCheck, ReservedAddress
+from governance.models import AiModel, Case, ReservationCheck, ReservedAddress
 from governance.policies import Actor, Permission
-from governance.services import uploads
+from governance.services import subscribers, uploads
 from tests.governance.agents import known
 
 P = Permission
@@ -51,7 +51,13 @@ DUTIES: dict[str, dict[str, object]] = {
     "patch_make": {"to": (P.MAKE_PATCH,), "post": True, "decide": True},
     "patch_propose": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True, "decide": True},
     "patch_publish": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
+    "patch_withdraw": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True, "decide": True},
+    "patch_withdraw_approve": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
+    "patch_withdraw_return": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
     "patch_zip": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True},
+    "subscribers": {"to": (P.SEE_DUTIES,)},
+    "subscriber_new": {"to": (P.TELL_RECIPIENTS,), "post": True, "decide": True},
+    "subscriber_remove": {"to": (P.TELL_RECIPIENTS,), "args": "subscriber", "post": True, "decide": True},
     "versions": {"to": (P.SEE_DUTIES,)},
     "version_withdraw": {"to": (P.PROPOSE_ORDER,), "post": True, "decide": True},
     "version_rollback": {"to": (P.PROPOSE_ORDER,), "post": True, "decide": True},
@@ -66,6 +72,15 @@ def agents_world(legal: Actor) -> dict[str, list[Any]]:
     one = known(legal)
     name = one.agent.public_id
     return {"agent": [name], "mandate": [name, one.mandate.public_id], "key": [name, one.key.public_id]}
+
+
+def subscribers_world(release: Actor, model: AiModel) -> dict[str, list[Any]]:
+    """Somebody who runs a model elsewhere."""
+    key = "A" * 43 + "="
+    one = subscribers.subscriber_register(
+        model=model, name="Elsewhere", contact="ops@elsewhere.example", public_key=key, subscription=None, actor=release
+    )
+    return {"subscriber": [one.public_id]}
 
 
 def uploads_world(case: Case) -> dict[str, list[Any]]:

@@ -34,7 +34,7 @@ from governance.services.verification_policies import policy_propose
 from governance.web.case_actions import ACTIONS
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
-from tests.governance.duty_doors import DUTIES, agents_world, reservations_world, uploads_world
+from tests.governance.duty_doors import DUTIES, agents_world, reservations_world, subscribers_world, uploads_world
 from tests.governance.lineage_example import put_lineage
 from tests.governance.message_doors import MESSAGES, messages_world
 from tests.governance.staff import member, sign_in_to_decide
@@ -218,6 +218,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         **reservations_world(),
         **uploads_world(case),
         **agents_world(people[Role.LEGAL]),
+        **subscribers_world(people[Role.RELEASE], released.model),
         "case": [case.public_id],
         "model": [released.model.public_id],
         "version": [released.model.public_id, released.revision],

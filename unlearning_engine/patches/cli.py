@@ -1,6 +1,7 @@
 """The sub-command `patch`: make, apply, rollback, verify. Documents go to standard output, progress to standard error.
 
-Exit codes: 0 done, and for `verify` nothing is false; 1 failed, and for `verify` something is false; 2 bad input.
+Exit codes: 0 done, and for `verify` nothing is false; 1 failed, and for `verify` something is false; 2 bad input; 3, of
+`fetch-apply` alone, intact but signed by a key that nobody named.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 from unlearning_engine.errors import ConfigError, DataError, EngineError
 from unlearning_engine.progress import Report
 
-FAILED, BAD_INPUT = 1, 2
+FAILED, BAD_INPUT, SIGNER_UNKNOWN = 1, 2, 3
 CONFIDENTIAL = (
     "A patch together with its base tells what was removed, and together with its result it is the base: patches are "
     "confidential unless --public says otherwise. Never publish the patch of a privacy case; delete it with the base."
@@ -47,19 +48,35 @@ def add(verbs: Any) -> None:
     verify.add_argument("--base", default="", metavar="DIR", help="the model before: try it, without writing")
     verify.add_argument("--result", default="", metavar="DIR", help="the model after: try the way back")
     verify.add_argument("--digest", default="", metavar="SHA256", help="the patch's digest as it was published")
+    for action in (make, apply, rollback, verify, *_of_feeds(actions)):
+        action.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _of_feeds(actions: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The actions that read a publisher's feed."""
     fetch = actions.add_parser("fetch-apply", help="fetch a published patch from a signed feed, verify and apply it")
-    fetch.add_argument("url", metavar="URL", help="the publisher's feed: https://.../feeds/patches.json")
-    fetch.add_argument(
-        "--trust", required=True, metavar="FILE|KEY", help="the publisher's trust file, or its feed's key"
-    )
     fetch.add_argument("--model", required=True, metavar="DIR", help="your copy of the model before")
     fetch.add_argument("--out", required=True, metavar="DIR", help="new folder of the model")
     fetch.add_argument(
         "--patch", default="", metavar="SHA256", help="which one, where there are several for your model"
     )
+    fetch.add_argument(
+        "--signer", default="", metavar="SHA256|PEM",
+        help="fingerprint of the key whose statements about the patch you believe; a trust file names it too",
+    )  # fmt: skip
+    fetch.add_argument(
+        "--acknowledge", default="", metavar="KEY", help="tell the publisher, signed by this Ed25519 key (PEM)"
+    )
     fetch.add_argument("--limit", type=int, default=64 * 2**30, metavar="BYTES", help="most bytes to fetch (64 GiB)")
-    for action in (make, apply, rollback, verify, fetch):
-        action.add_argument("--json", action="store_true", help="as JSON")
+    tell = actions.add_parser("acknowledge", help="tell the publisher that a patch was applied, however it was")
+    for action in (fetch, tell):
+        action.add_argument("url", metavar="URL", help="the publisher's feed: https://.../feeds/patches.json")
+        action.add_argument(
+            "--trust", required=True, metavar="FILE|KEY", help="the publisher's trust file, or its feed's key"
+        )
+    tell.add_argument("--model", required=True, metavar="DIR", help="the patched model")
+    tell.add_argument("--key", required=True, metavar="PEM", help="your Ed25519 key, which the publisher knows")
+    return fetch, tell
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,18 +89,28 @@ def run(arguments: argparse.Namespace) -> int:
                 document, code = _verify(arguments, report)
             elif arguments.action == "fetch-apply":
                 document, code = _fetch(arguments, report), 0
+            elif arguments.action == "acknowledge":
+                document, code = _acknowledge(arguments), 0
             else:
                 document, code = _move(arguments, report), 0
     except EngineError as error:
         if arguments.json:
             _print_json({"error": {"type": type(error).__name__, "messages": list(error.messages)}})
         sys.stderr.write("".join(f"  - {message}\n" for message in error.messages))
-        return BAD_INPUT if isinstance(error, ConfigError | DataError) else FAILED
+        return _code(error)
     if arguments.json:
         _print_json(document)
     else:
         sys.stdout.write("".join(f"{line}\n" for line in _told(document)))
     return code
+
+
+def _code(error: EngineError) -> int:
+    from unlearning_engine.patches.statements import SignerUnknown
+
+    if isinstance(error, SignerUnknown):
+        return SIGNER_UNKNOWN
+    return BAD_INPUT if isinstance(error, ConfigError | DataError) else FAILED
 
 
 @contextlib.contextmanager
@@ -136,10 +163,18 @@ def _fetch(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
         arguments.trust,
         arguments.model,
         arguments.out,
+        signer=arguments.signer,
         patch=arguments.patch,
+        key=arguments.acknowledge,
         limit=arguments.limit,
         report=report,
     )
+
+
+def _acknowledge(arguments: argparse.Namespace) -> dict[str, Any]:
+    from unlearning_engine.patches.acknowledging import acknowledge
+
+    return acknowledge(arguments.url, arguments.trust, arguments.model, arguments.key)
 
 
 def _verify(arguments: argparse.Namespace, report: Report) -> tuple[dict[str, Any], int]:
@@ -165,6 +200,13 @@ def _told(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{document['model']}: from {document['before']}"
         yield f"to {document['after']}"
         yield from (f"Note: {note}" for note in document["notes"])
+        if "statements" in document:
+            verdicts = ", ".join(document["statements"]["verdicts"]) or "none"
+            yield f"statements signed by {document['statements']['signer']}; verdicts that they state: {verdicts}"
+        if "acknowledged" in document:
+            yield "The publisher was told."
+    elif "acknowledged" in document:
+        yield f"The publisher was told that patch {document['patch']} is applied."
     else:
         yield f"patch {document['digest']}"
         yield from (f"checked: {line}" for line in document["checked"])

@@ -1,0 +1,115 @@
+"""Acknowledgements of published patches: statements that whoever runs a model signs, taken only where all of it holds.
+
+A statement names patch, base, result, publisher, state and moment, so that it counts for nothing else; it is kept as it
+was signed. It is the subscriber's word that a patch was applied, and does not show that old weights were deleted.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import Conflict, NotAllowed, Unfit
+from governance.evidence import ledger
+from governance.models import PatchAcknowledgement, PatchPublication, PatchSubscriber
+from governance.policies import Actor
+from governance.services import opt_out_feed
+
+SYSTEM = Actor.system("patch-subscribers")
+KIND = "lethe-patch-acknowledgement/1"
+MEMBERS = ("kind", "feed", "patch", "base", "result", "state", "at", "public_key")
+#: How far a subscriber's clock may be ahead, and how old a statement may be: an older one may have been kept by others.
+AHEAD, OLD = timedelta(minutes=10), timedelta(days=1)
+
+
+def acknowledge(*, statement: Mapping[str, str], signature: str) -> tuple[PatchAcknowledgement, bool]:
+    """Take a signed statement; the second value is false where that was stated before (nothing is changed then).
+
+    Raises:
+        Unfit: it is about no patch of ours, about another one's weights, for another publisher, or not of now.
+        NotAllowed: nobody whom we know signed it. Conflict: the same statement was taken before.
+    """
+    texts = all(isinstance(value, str) for value in statement.values())
+    if set(statement) != set(MEMBERS) or not texts or statement["kind"] != KIND:
+        raise Unfit(f"A statement has exactly {', '.join(MEMBERS)}, all of them texts, and its kind is {KIND}.")
+    publication = _publication(statement)
+    subscriber = _signer(statement, signature, publication)
+    at = _moment(statement["at"], max(filter(None, [publication.approved_at, subscriber.registered_at])))
+    text = dispatch.canonical_text(dict(statement))
+    digest = dispatch.text_digest(text)
+    if PatchAcknowledgement.objects.filter(digest=digest).exists():
+        raise Conflict("This very statement was taken before; nothing was changed. To state it anew, sign it anew.")
+    known = PatchAcknowledgement.objects.filter(
+        subscriber=subscriber, publication=publication, state=statement["state"]
+    ).first()
+    if known is not None:
+        return known, False
+    try:
+        with transaction.atomic():
+            made = PatchAcknowledgement.objects.create(
+                subscriber=subscriber, publication=publication, state=statement["state"], statement=text,
+                digest=digest, signature=signature, stated_at=at,
+            )  # fmt: skip
+            body = {"subscriber": str(subscriber.public_id), "publication": str(publication.public_id),
+                    "patch": statement["patch"], "state": statement["state"], "statement": digest}  # fmt: skip
+            ledger.append(action="patch.acknowledged", actor=SYSTEM, body=body)
+    except IntegrityError as error:
+        raise Conflict("The same was stated at the same time; nothing was changed.") from error
+    return made, True
+
+
+def _publication(statement: Mapping[str, str]) -> PatchPublication:
+    """The published patch that it is about; one that was withdrawn may still be acknowledged: it may have been used."""
+    rows = PatchPublication.objects.filter(approved_at__isnull=False, patch__digest=statement["patch"])
+    found = rows.select_related("patch__release__version").first()
+    if found is None:
+        raise Unfit("No patch of this digest was published here.")
+    if (found.base, found.result) != (statement["base"], statement["result"]):
+        raise Unfit("Base and result are not those of this patch: the statement is about another one.")
+    if statement["feed"] != opt_out_feed.public_key():
+        raise Unfit("The statement is for another publisher: its feed's key is not ours.")
+    if statement["state"] not in PatchAcknowledgement.State.values:
+        raise Unfit(f"What can be stated: {', '.join(PatchAcknowledgement.State.values)}.")
+    return found
+
+
+def _signer(statement: Mapping[str, str], signature: str, publication: PatchPublication) -> PatchSubscriber:
+    model = publication.patch.release.version.model_id
+    rows = PatchSubscriber.objects.filter(model=model, public_key=statement["public_key"], removed_at=None)
+    found = rows.first()
+    try:
+        # A key that nobody registered is answered like a wrong signature: who subscribes is not told.
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(found.public_key if found else ""))
+        signed = dispatch.canonical_text(dict(statement)).encode()
+        key.verify(base64.b64decode(signature, validate=True), signed)
+    except (InvalidSignature, ValueError, binascii.Error) as error:
+        raise NotAllowed(
+            "Not signed by a key that is registered for this model. Ask the publisher to register yours, or look "
+            "whether the statement was changed after it was signed."
+        ) from error
+    assert found is not None  # noqa: S101 - without one there was no key
+    return found
+
+
+def _moment(text: str, since: datetime) -> datetime:
+    """When it was stated: now, as far as clocks agree, and after both the patch and the key were known here."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = datetime.min  # noqa: DTZ901 - refused below: it has no time zone
+    if at.tzinfo is None:
+        raise Unfit("`at` is no moment with its time zone, as 2026-11-29T10:00:00+00:00.")
+    now = timezone.now()
+    if not now - OLD <= at <= now + AHEAD:
+        raise Unfit("The statement is not of now: sign it when you send it, and set the clock of that machine.")
+    if at < since - AHEAD:
+        raise Unfit("The statement is older than the publication, or than the registration of its key.")
+    return at
