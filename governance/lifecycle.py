@@ -1,11 +1,13 @@
 """The life of a case: one function that moves a case by the table of `transitions`. Nothing else writes a status.
 
-`advance` does four things in one transaction: it asks the policy, makes the conditional update (a second writer
-finds no row and gets `Conflict`), appends the ledger entry, and enqueues the next step on commit.
+`advance` does these things in one transaction: it asks the policy, makes the conditional update (a second writer
+finds no row and gets `Conflict`), notes how long the stage was, appends the ledger entry, and enqueues the next step
+on commit.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +17,7 @@ from governance import dispatch
 from governance.clocks import local_day, rows
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Case, CaseLink, Channel, Disposition, Relation, Status
+from governance.models import Case, CaseLink, Channel, Disposition, Relation, StageStay, Status
 from governance.policies import CONTESTED, Actor, Permission, demand
 from governance.tokens import link_token, token_hash
 from governance.transitions import TRANSITIONS
@@ -60,6 +62,7 @@ def advance(
         columns["closed_at"] = now
     if not Case.objects.filter(pk=case.pk, status=old).update(**columns):
         raise Conflict(f"Somebody else moved case {case.number} in the meantime; load it again.")
+    _stayed(case, old, now)
     for name, value in columns.items():
         setattr(case, name, value)
     entry = ledger.append(
@@ -71,6 +74,13 @@ def advance(
     if transition.job:
         dispatch.enqueue(kind=transition.job, case=case, key=f"{transition.job}:{case.pk}:{entry.index}")
     return case
+
+
+def _stayed(case: Case, stage: Status, now: datetime) -> None:
+    """How long a case was at the stage that it leaves."""
+    since = min(case.changed_at, now)
+    hours = int((now - since).total_seconds() // 3600)
+    StageStay.objects.create(case=case, stage=stage, entered_at=since, left_on=timezone.localdate(now), hours=hours)
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ class Permission(enum.Enum):
     """One thing that somebody may do."""
 
     SEE_DESK = "see the desk"
+    SEE_TODAY = "see what the legal desk has to do today"
     SEE_CASES = "see cases"
     REVEAL_PERSON = "read a claimant's name and address"
     ENTER_CASE = "enter a request for somebody"
@@ -64,6 +65,7 @@ class Permission(enum.Enum):
     ERASE_ASK = "ask to destroy a person's data"
     ERASE_APPROVE = "approve that a person's data is destroyed"
     EXPORT_CASE = "export a whole case"
+    AUDIT = "draw samples and take exports for an audit"
     REPLAY_CASE = "take what a replay of a case needs"
     MAKE_PATCH = "make and fetch the patch of a release"
     LIFT_QUARANTINE = "let a record back into training"
@@ -83,7 +85,7 @@ P = Permission
 _STAFF = {P.SEE_DESK}
 _READ_CASES = {P.SEE_CASES, P.SEE_MODELS, P.SEE_JOBS, P.SEE_REPORTS, P.SEE_LEDGER, P.SEE_POLICIES}
 _POLICIES = {P.PROPOSE_POLICY, P.APPROVE_POLICY}
-_DESK = {P.ASSIGN, P.NOTES, P.DECLARE, P.HOLD}
+_DESK = {P.SEE_TODAY, P.ASSIGN, P.NOTES, P.DECLARE, P.HOLD}
 
 #: Least privilege: what is not listed is refused. The duties around the weights follow below.
 _CASEWORK: dict[Role, frozenset[Permission]] = {
@@ -127,7 +129,7 @@ _DUTIES: dict[Role, frozenset[Permission]] = {
     Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS})
     | {P.MAKE_PATCH, P.TAKE_WEIGHTS},
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
-    Role.AUDITOR: frozenset({P.SEE_DUTIES, P.REPLAY_CASE}),
+    Role.AUDITOR: frozenset({P.SEE_DUTIES, P.REPLAY_CASE, P.AUDIT}),
 }
 _READ_LETTERS = frozenset({P.SEE_LETTERS, P.SEE_OUTBOX})
 #: Letters, the outbox, webhooks.

@@ -8,15 +8,18 @@ from governance.models import Kind
 from governance.web import (
     about,
     administration,
+    audit,
     auditor,
     batch_progress,
     bulk,
+    calendar_pages,
     case_import,
     case_letter,
     casework,
     claimant,
     claimant_files,
     claimant_works,
+    deadline_feed,
     executive,
     filing,
     help_pages,
@@ -30,13 +33,16 @@ from governance.web import (
     proof_pages,
     register_guide,
     replay,
+    report_proof,
     statement_pages,
     thresholds,
+    today,
     tracking,
     trust_pages,
     verify,
     webhook_pages,
     well_known,
+    workload,
 )
 from governance.web import desk as desk_pages
 from governance.web.accounts import desk
@@ -110,11 +116,17 @@ accounts: list[URLPattern | URLResolver] = [
 ]
 
 staff: list[URLPattern | URLResolver] = [
+    path("today/", today.today, name="today"),
     path("cases/", casework.cases, name="cases"),
+    path("cases/calendar/", calendar_pages.calendar, name="calendar"),
+    path("cases/calendar/address/", calendar_pages.address_make, name="calendar_make"),
+    path("cases/calendar/address/revoke/", calendar_pages.address_revoke, name="calendar_revoke"),
     path("cases/new/", casework.case_new, name="case_new"),
     path("cases/import/", case_import.page, name="cases_import"),
     path("cases/find/", desk_pages.find, name="cases_find"),
-    path("cases/workload/", desk_pages.workload, name="cases_workload"),
+    path("cases/workload/", workload.workload, name="cases_workload"),
+    path("cases/workload/stages.csv", workload.stages_csv, name="workload_csv"),
+    path("cases/workload/<slug:name>/", workload.stage, name="workload_stage"),
     path("cases/filters/", desk_pages.filter_keep, name="filter_keep"),
     path("cases/filters/remove/", desk_pages.filter_remove, name="filter_remove"),
     *(path(f"cases/all/{name}/", bulk.bulk(name), name=f"cases_{name}") for name in bulk.BULK),
@@ -183,12 +195,20 @@ staff: list[URLPattern | URLResolver] = [
     path("reports/papers/<slug:number>.pdf", papers.paper, name="paper"),
     path("reports/<slug:number>.pdf", auditor.report, name="report"),
     path("reports/<slug:number>.zip", auditor.report_bundle, name="report_bundle"),
+    path("reports/<slug:number>/proof/", report_proof.proof, name="report_proof"),
     path("reports/<slug:number>/replay/", replay.page, name="replay"),
     path("reports/<slug:number>/replay/make/", replay.make, name="replay_make"),
     path("reports/replay/<uuid:public_id>.zip.age", replay.fetch, name="replay_fetch"),
     path("reports/<slug:number>.json", auditor.report_evidence, name="report_evidence"),
     path("ledger/", auditor.ledger, name="ledger"),
     path("ledger/<int:index>/", auditor.ledger_entry, name="ledger_entry"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/samples/", audit.state, name="sample_state"),
+    path("audit/samples/<uuid:public_id>/", audit.sample, name="sample"),
+    path("audit/samples/<uuid:public_id>/draw/", audit.draw, name="sample_draw"),
+    path("audit/samples/<uuid:public_id>.csv", audit.sample_csv, name="sample_csv"),
+    path("audit/samples/<uuid:public_id>.json", audit.sample_json, name="sample_json"),
+    path("audit/exports/", audit.export_take, name="export_take"),
     path("set-up/", organisation.page, name="set_up"),
     path("set-up/organisation/", organisation.propose, name="organisation"),
     path("set-up/organisation/<int:pk>/approve/", organisation.approve, name="organisation_approve"),
@@ -207,7 +227,12 @@ staff: list[URLPattern | URLResolver] = [
     *duties,
 ]
 
+#: Calendars that staff take along: whoever holds the address reads it, signed in or not.
+feeds: list[URLPattern | URLResolver] = [
+    path("deadlines/<slug:token>.ics", deadline_feed.feed, name="deadline_feed"),
+]
+
 #: Where a mail provider tells what became of letters; nothing without one.
 mail: list[URLPattern | URLResolver] = [path("mail/", include((tracking.patterns(), "mail")))]
 
-urlpatterns = [*public, *well_known.patterns, *trust_pages.patterns, *api.patterns, *accounts, *mail, *staff]
+urlpatterns = [*public, *well_known.patterns, *trust_pages.patterns, *api.patterns, *accounts, *feeds, *mail, *staff]

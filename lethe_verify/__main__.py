@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lethe_verify import bundle, statements
+from lethe_verify import bundle, sample, statements
 from lethe_verify.errors import Refused
 from lethe_verify.judge import Known, judge
 from lethe_verify.trust import Trust, TrustError, load
@@ -32,10 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Read, judge, tell."""
     parser = argparse.ArgumentParser(
         prog="lethe_verify", epilog=EPILOG,
-        description="Check a sealed report, a bundle, or statements about a model, offline.",
+        description="Check a sealed report, a bundle, a sample of cases, or statements about a model, offline.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("file", type=Path, help="the PDF, the bundle (ZIP) or a folder of statements about a model")
+    parser.add_argument(
+        "file",
+        type=Path,
+        help="the PDF, the bundle (ZIP), a sample of cases (JSON) or a folder of statements about a model",
+    )
     parser.add_argument("--trust", metavar="FILE|FINGERPRINT", action="append", default=[],
                         help="whose seal and whose time stamps you believe; may be given several times")  # fmt: skip
     parser.add_argument(
@@ -55,6 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.file.is_dir():
             return _told(statements.judge(chosen.file, trust, model=chosen.model), chosen.json)
         data = read(chosen.file, bundle.MAX)
+        if sample.is_sample(data):
+            return _told(sample.judge(data, trust), chosen.json)
         known = _known(chosen.checkpoint, chosen.consistency)
     except (OSError, TrustError, Refused, UnicodeDecodeError) as error:
         sys.stderr.write(f"lethe_verify: {error}\n")

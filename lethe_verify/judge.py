@@ -73,7 +73,7 @@ def _whole(verdict: Verdict, trust: Trust) -> None:
 
 def _report(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
     proved = _pdf(data, verdict, trust, at)[0]
-    _witnessed(verdict, proved, trust)
+    witnessed(verdict, proved, trust)
     return proved
 
 
@@ -122,11 +122,11 @@ def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> eviden
     _grew(inner.checkpoint, proved.checkpoint, proof)
     verdict.proved("consistency", f"Between evidence and bundle the ledger only grew, from {inner.checkpoint.size} to "
                                   f"{proved.checkpoint.size} entries.")  # fmt: skip
-    _witnessed(verdict, proved, trust)
+    witnessed(verdict, proved, trust)
     return proved
 
 
-def _witnessed(verdict: Verdict, proved: evidence.Proved, trust: Trust) -> None:
+def witnessed(verdict: Verdict, proved: evidence.Proved, trust: Trust) -> None:
     """Who outside of the issuer saw this checkpoint: a second ledger would have to be shown to none of them."""
     believed = [one for one in proved.checkpoint.seen if one.witness in trust.witnesses]
     if len(believed) < trust.quorum:

@@ -36,6 +36,7 @@ from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
 from governance.models.evidence import AuditorBundle, EarlierReport, Letter, Paper, Report, Seal
+from governance.models.feed import CalendarFeed
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification, Worker
 from governance.models.ledger import (
     LedgerCheckpoint,
@@ -53,6 +54,8 @@ from governance.models.publication import PatchPublication, PatchWithdrawal
 from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
 from governance.models.reservation import ReservationCheck, ReservedAddress
+from governance.models.sample import AuditSample
+from governance.models.stay import StageStay
 from governance.models.tally import CaseFact, StatementMail, Tally, TallyState, TallyTouch
 from governance.models.upload import Upload
 from governance.models.user import Role, RoleGrant, User
@@ -72,6 +75,7 @@ __all__ = [
     "Tally",
     "TallyState",
     "TallyTouch",
+    "AuditSample",
     "AuditorBundle",
     "AbuseFinding",
     "Agent",
@@ -84,6 +88,7 @@ __all__ = [
     "StoredAnswer",
     "AiModel",
     "Attempt",
+    "CalendarFeed",
     "Capacity",
     "Case",
     "CaseClock",
@@ -143,6 +148,7 @@ __all__ = [
     "Role",
     "RoleGrant",
     "SavedFilter",
+    "StageStay",
     "Status",
     "SubjectKey",
     "Subscription",

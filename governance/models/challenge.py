@@ -76,6 +76,7 @@ class Challenge(models.Model):
                 name="challenge_proven_has_proof",
             ),
         ]
+        indexes = [models.Index(fields=["id"], name="challenge_waiting", condition=models.Q(state="waiting"))]
 
     def __str__(self) -> str:
         return f"challenge {self.pk}: {self.method}, {self.state}"

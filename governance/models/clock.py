@@ -45,6 +45,11 @@ class CaseClock(models.Model):
                 name="clock_extension_never_shortens",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["confirm_by"], name="clock_confirm", condition=Q(ended_at=None, confirm_by__isnull=False)
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.law} {self.version} of case {self.case_id}"

@@ -78,6 +78,7 @@ _ENTRY, _OPENING, _CASE = "governance_ledgerentry", "governance_ledgeropening", 
 _TILE, _HEAD, _COSIGNED = "governance_ledgertile", "governance_ledgercheckpoint", "governance_ledgercosignature"
 _ORDER, _PLACES = "governance_versionorder", "governance_placestate"
 _ERASURE, _ABUSE = "governance_erasure", "governance_abusefinding"
+_SAMPLE = "governance_auditsample"
 _HOUSE, _PUBLICATION = "governance_houseprofile", "governance_patchpublication"
 _WITHDRAWAL, _SUBSCRIBER = "governance_patchwithdrawal", "governance_patchsubscriber"
 _ACKNOWLEDGED = "governance_patchacknowledgement"
@@ -109,6 +110,13 @@ GUARDS: tuple[Guard, ...] = (
         "OLD.status = 'closed' AND NEW.status <> 'closed'", "a closed case stays closed",
     ),
     Guard("case_filer", _CASE, "UPDATE", _moved("entered_by_id"), "who entered a request is never changed"),
+    Guard("sample_delete", _SAMPLE, "DELETE", "", "a stated sample stays"),
+    Guard(
+        "sample_update", _SAMPLE, "UPDATE",
+        "OLD.drawn_at IS NOT NULL OR (OLD.text <> '' AND " + _changed("text") + ") OR "
+        + _changed("number", "by_id", "n", "strata", "population", "size", "commitment", "entry"),
+        "a sample is stated once and drawn once",
+    ),
     # What was written about a case stays
     Guard("note_delete", "governance_note", "DELETE", "", "a note is never deleted"),
     Guard(

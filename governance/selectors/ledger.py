@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
+
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from governance.models import LedgerEntry, LedgerOpening, Report
 from governance.policies import Actor, Permission, demand
@@ -21,8 +24,11 @@ def entries(actor: Actor) -> QuerySet[LedgerEntry]:
     return LedgerEntry.objects.select_related("opening__case", "opening__actor")
 
 
-def entries_page(actor: Actor, *, action: str = "", case: str = "", before: int | None = None) -> Page[LedgerEntry]:
-    """Newest first, the entries below the index `before`; by action (or its first part) and by case number."""
+def entries_page(
+    actor: Actor, *, action: str = "", case: str = "", before: int | None = None, since: int | None = None
+) -> Page[LedgerEntry]:
+    """Newest first, the entries from the index `since` on and below `before`; by action (or its first part) and by case
+    number."""
     rows = entries(actor)
     if action:
         rows = rows.filter(action__startswith=action)
@@ -30,7 +36,29 @@ def entries_page(actor: Actor, *, action: str = "", case: str = "", before: int 
         rows = rows.filter(opening__case__number=case.strip().upper())
     if before is not None:
         rows = rows.filter(index__lt=before)
+    if since is not None:
+        rows = rows.filter(index__gte=since)
     return page(rows.order_by("-index"), SIZE)
+
+
+def first_since(moment: datetime) -> int:
+    """The index of the first entry at this moment or later; the ledger's size where there is none.
+
+    Entries stand in the order of their time, so that it is found by halving instead of reading them all.
+    """
+    low, high = 0, size()
+    while low < high:
+        middle = (low + high) // 2
+        at = LedgerEntry.objects.filter(index=middle).values_list("at", flat=True).first()
+        low, high = (middle + 1, high) if at is None or at < moment else (low, middle)
+    return low
+
+
+def day_range(first: date | None, last: date | None) -> tuple[int | None, int | None]:
+    """The first index of a day and the first after another day: what lies between them happened on these days."""
+    bounds = (first, last + timedelta(days=1) if last else None)
+    found = [first_since(timezone.make_aware(datetime.combine(day, time()))) if day else None for day in bounds]
+    return found[0], found[1]
 
 
 def entry_get(actor: Actor, index: int) -> LedgerEntry:

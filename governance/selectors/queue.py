@@ -116,7 +116,14 @@ VIEWS: Mapping[str, Callable[[Actor], Q]] = MappingProxyType(
 )
 #: Name of an order -> column and direction; `id` follows, so that a page never repeats or drops a case.
 SORTS: Mapping[str, str] = MappingProxyType(
-    {"due": "due_on", "due_last": "-due_on", "oldest": "received_on", "newest": "-received_on", "moved": "-changed_at"}
+    {
+        "due": "due_on",
+        "due_last": "-due_on",
+        "oldest": "received_on",
+        "newest": "-received_on",
+        "moved": "-changed_at",
+        "still": "changed_at",
+    }
 )
 
 

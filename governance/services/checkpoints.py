@@ -8,6 +8,7 @@ the last signed checkpoint: whoever rewrites the tables gets no signature for it
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -17,7 +18,7 @@ from django.db import connection, transaction
 from governance.errors import Unfit
 from governance.evidence import checkpoint, ledger, merkle
 from governance.evidence.errors import ProofError
-from governance.models import LedgerCheckpoint
+from governance.models import LedgerCheckpoint, LedgerOpening
 
 LEDGER_KEY = "ledger.key.pem"
 SQLITE_FULL = 2
@@ -55,6 +56,21 @@ def last_signed(size: int | None = None) -> LedgerCheckpoint | None:
 def cosigned(signed: LedgerCheckpoint) -> str:
     """The note with the lines of all witnesses that saw it."""
     return signed.note + "".join(one.line + "\n" for one in signed.cosignatures.all())
+
+
+def entries_proven(indexes: list[int], size: int) -> list[dict[str, Any]]:
+    """Each entry with its opening and the proof that the ledger of `size` entries holds it."""
+    tree = ledger.tree(size)
+    openings = LedgerOpening.objects.select_related("entry").filter(entry_id__in=indexes).order_by("entry_id")
+    return [
+        {
+            "leaf": ledger.as_json(opening.entry),
+            "salt": bytes(opening.salt).hex(),
+            "body": opening.body,
+            "proof": [node.hex() for node in tree.inclusion_proof(opening.entry_id)],
+        }
+        for opening in openings
+    ]
 
 
 def checkpoint_make() -> LedgerCheckpoint:

@@ -103,18 +103,8 @@ def _evidence(case: Case, sealed_by: dict[str, str]) -> bytes:
 
 def proofs_of(indexes: list[int], signed: LedgerCheckpoint) -> dict[str, Any]:
     """A checkpoint of the ledger, and each entry with its opening and inclusion proof."""
-    tree = ledger.tree(signed.size)
-    openings = LedgerOpening.objects.select_related("entry").filter(entry_id__in=indexes).order_by("entry_id")
     return {
         "verifier_key": checkpoints.verifier(),
         "checkpoint": signed.note,
-        "entries": [
-            {
-                "leaf": ledger.as_json(opening.entry),
-                "salt": bytes(opening.salt).hex(),
-                "body": opening.body,
-                "proof": [node.hex() for node in tree.inclusion_proof(opening.entry_id)],
-            }
-            for opening in openings
-        ],
+        "entries": checkpoints.entries_proven(indexes, signed.size),
     }

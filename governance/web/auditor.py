@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.formats import date_format, number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -28,8 +30,8 @@ from governance.web.guards import staff
 
 P = Permission
 KINDS = ("case", "proof", "matching", "decision", "plan", "unlearning", "verification", "release", "version",
-         "deployment",
-         "report", "letter", "clock", "deadline", "person", "people", "job", "dataset", "weights", "records",
+         "deployment", "report", "letter", "feed", "sample", "export", "clock", "deadline", "person", "people", "job",
+         "dataset", "weights", "records",
          "rescan", "filter_list", "order", "recipient", "erasure", "patch", "bundle")  # fmt: skip
 
 
@@ -53,6 +55,7 @@ def reports(request: HttpRequest) -> HttpResponseBase:
             _("PDF"),
             _("Download"),
             _("To check offline"),
+            _("Proof"),
             *([_("To replay")] if may(actor, P.REPLAY_CASE) else []),
         ],
         "rows": [_report(report, linked, may(actor, P.REPLAY_CASE)) for report in page.rows],
@@ -72,6 +75,7 @@ def _report(report: Report, linked: bool, replay: bool) -> list[Any]:
         {"digest": report.pdf},
         {"text": _("Evidence, JSON"), "url": reverse("report_evidence", args=[report.number])},
         {"text": _("Bundle, ZIP"), "url": reverse("report_bundle", args=[report.number])} if report.proofs else "",
+        {"text": _("Step by step"), "url": reverse("report_proof", args=[report.number])},
         *([{"text": _("Auditor's bundle"), "url": reverse("replay", args=[report.number])}] if replay else []),
     ]  # fmt: skip
 
@@ -124,14 +128,16 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
     actor = Actor.of(request.user)
     kind, case, before = request.GET.get("kind", ""), request.GET.get("case", ""), request.GET.get("before", "")
     kind = kind if kind in KINDS else ""
+    days = {name: iso_day(request.GET.get(name, "")) for name in ("from", "to")}
+    since, until = select.day_range(days["from"], days["to"])
+    bounds = [int(before) if before.isdecimal() and len(before) < 16 else None, until]
     page = select.entries_page(
-        actor,
-        action=f"{kind}." if kind else "",
-        case=case,
-        before=int(before) if before.isdecimal() and len(before) < 16 else None,
+        actor, action=f"{kind}." if kind else "", case=case, since=since,
+        before=min((one for one in bounds if one is not None), default=None),
     )  # fmt: skip
     size = proofs.size()
-    query: dict[str, str | int] = {name: value for name, value in (("kind", kind), ("case", case)) if value}
+    kept = (("kind", kind), ("case", case), *((name, day.isoformat() if day else "") for name, day in days.items()))
+    query: dict[str, str | int] = {name: value for name, value in kept if value}
     words = number_format(size, force_grouping=True)
     context = {
         "conclusion": ngettext("%(n)s entry in the ledger", "%(n)s entries in the ledger", size) % {"n": words}
@@ -145,6 +151,9 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
                 {"value": "", "label": _("everything"), "selected": not kind},
                 *({"value": k, "label": k, "selected": k == kind} for k in KINDS)]},
         ],
+        "ranges": [{"name": "from", "label": _("From"), "value": days["from"] or ""},
+                   {"name": "to", "label": _("To"), "value": days["to"] or ""}],
+        "ranges_open": any(days.values()), "chosen": bool(query), "clear_url": reverse("ledger"),
         "signatures": _signatures() if request.GET.get("check") == "signatures" else None,
         "case_number": case,
         "hidden": [("case", case)] if case else [],
@@ -153,6 +162,14 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         "next_page_url": f"?{urlencode({**query, 'before': page.last.index})}" if page.last else "",
     }  # fmt: skip
     return render(request, "auditor/ledger.html", context)
+
+
+def iso_day(text: str) -> date | None:
+    """A day of an address; None where it is none."""
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
 
 
 def _signatures() -> dict[str, str]:

@@ -232,6 +232,13 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "job.retried": lambda b: _("let a job run again (%(kind)s)") % {"kind": b.get("kind", "")},
     "job.cancelled": lambda b: _("cancelled a job (%(kind)s)") % {"kind": b.get("kind", "")},
     "report.sealed": lambda b: _("signed the report"),
+    "feed.made": lambda b: _("made an address of a calendar of deadlines"),
+    "feed.revoked": lambda b: _("revoked an address of a calendar"),
+    "sample.stated": lambda b: (
+        _("stated sample %(n)s: %(k)s of %(cases)s cases") % {"n": b["sample"], "k": b["n"], "cases": b["cases"]}
+    ),
+    "sample.drawn": lambda b: _("drew sample %(n)s: %(cases)s cases") % {"n": b["sample"], "cases": b["cases"]},
+    "export.taken": lambda b: _("took an export: %(what)s, %(rows)s rows") % {"what": b["what"], "rows": b["rows"]},
 }
 
 

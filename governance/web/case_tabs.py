@@ -312,6 +312,8 @@ def _report(look: Look) -> Context:
              {"label": _("Evidence"), "value": report.evidence, "digest": True}]  # fmt: skip
     if may(look.actor, Permission.SEE_REPORTS):
         facts.append({"label": _("Download"), "value": _("Signed PDF"), "url": reverse("report", args=[report.number])})
+        link = reverse("report_proof", args=[report.number])
+        facts.append({"label": _("Proof"), "value": _("Step by step"), "url": link})
         link = reverse("report_evidence", args=[report.number])
         facts.append({"label": _("Download"), "value": _("Evidence, JSON"), "url": link})
         if report.proofs:

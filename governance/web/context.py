@@ -17,6 +17,7 @@ from governance.web import help_words, languages
 #: View name, permission, label: in the order of the running head.
 ROOMS = (
     ("dashboard", Permission.SEE_DASHBOARD, "Compliance"),
+    ("today", Permission.SEE_TODAY, "Today"),
     ("cases", Permission.SEE_CASES, "Cases"),
     ("models", Permission.SEE_MODELS, "Models"),
     ("duties", Permission.SEE_DUTIES, "Duties"),
@@ -24,6 +25,7 @@ ROOMS = (
     ("jobs", Permission.SEE_JOBS, "Jobs"),
     ("reports", Permission.SEE_REPORTS, "Reports"),
     ("ledger", Permission.SEE_LEDGER, "Ledger"),
+    ("audit", Permission.AUDIT, "Audit"),
     ("people", Permission.MANAGE_USERS, "People"),
     ("set_up", Permission.MANAGE_USERS, "Set-up"),
     ("outbox", Permission.SEE_OUTBOX, "Messages"),

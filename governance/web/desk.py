@@ -1,17 +1,15 @@
-"""The desk around the queue: search that keeps addresses out of addresses, saved filters, who has how much."""
+"""The desk around the queue: search that keeps addresses out of addresses, saved filters."""
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from governance.errors import GovernanceError
 from governance.policies import Actor, Permission, may
@@ -71,40 +69,3 @@ def filter_remove(request: HttpRequest) -> HttpResponseBase:
         for problem in error.messages:
             messages.error(request, problem)
     return redirect("cases")
-
-
-@require_safe
-@staff(P.SEE_CASES)
-def workload(request: HttpRequest) -> HttpResponseBase:
-    """Open cases per officer, with what is late and at risk; each number leads to its cases."""
-    loads = select.workload(Actor.of(request.user))
-    late = sum(load.late for load in loads)
-    head = ngettext("%(n)s case is past its date", "%(n)s cases are past their date", late) % {"n": f"{late:,}"}
-    nobody = next((load.open for load in loads if load.officer is None), 0)
-    tail = ngettext("%(n)s is with nobody", "%(n)s are with nobody", nobody) % {"n": f"{nobody:,}"}
-    columns = [_("Officer"), *({"label": label, "num": True} for label in (
-        _("Open"), _("Late"), _("At risk"), _("Due this week"), _("Paused")))]  # fmt: skip
-    context = {
-        "crumbs": [{"label": _("Cases"), "url": reverse("cases")}, {"label": _("Workload")}],
-        "conclusion": f"{head}, {tail}" if late else _("No case is past its date, %(rest)s") % {"rest": tail},
-        "columns": columns,
-        "rows": [_row(load) for load in loads],
-    }
-    return render(request, "casework/workload.html", context)
-
-
-def _row(load: select.Load) -> list[Any]:
-    who = str(load.officer.pk) if load.officer else "none"
-    name = str(load.officer) if load.officer else _("nobody")
-
-    def cell(number: int, state: str = "") -> Any:
-        if not number:
-            return "0"
-        query = {"officer": who, **({"state": state} if state else {})}
-        return {"text": f"{number:,}", "url": f"{reverse('cases')}?{urlencode(query)}"}
-
-    return [
-        {"text": name, "strong": load.officer is None},
-        cell(load.open), cell(load.late, "late"), cell(load.at_risk, "at_risk"), f"{load.week:,}",
-        cell(load.paused, "paused"),
-    ]  # fmt: skip

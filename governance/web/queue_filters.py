@@ -32,6 +32,7 @@ SORT_WORDS = {
     "oldest": gettext_lazy("received first"),
     "newest": gettext_lazy("received last"),
     "moved": gettext_lazy("moved last"),
+    "still": gettext_lazy("longest at their stage"),
 }
 SELECTS = ("kind", "law", "stage", "officer", "state")
 RANGES = ("received_from", "received_to", "due_from", "due_to")

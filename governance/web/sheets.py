@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.http import HttpResponse
@@ -15,6 +15,20 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def _cell(value: Any) -> Any:
     """Numbers as they are; a text that a spreadsheet would run is quoted."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def csv_lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """The rows as lines, one at a time, for what is too long to be held."""
+    writer = csv.writer(_Line())
+    for row in rows:
+        yield writer.writerow([_cell(value) for value in row])
+
+
+class _Line:
+    """Hands each line back to whoever writes it."""
+
+    def write(self, text: str) -> str:
+        return text
 
 
 def csv_response(name: str, rows: Iterable[Sequence[Any]]) -> HttpResponse:

@@ -36,12 +36,12 @@ _turns = BoundedSemaphore(2)
 def verify(request: HttpRequest) -> HttpResponseBase:
     """Upload a PDF or a bundle, read what it is."""
     form = ReportForm(request.POST, request.FILES) if request.method == "POST" else ReportForm()
-    result = _judge(form.cleaned_data["file"].read()) if form.is_valid() else None
+    result = judged(form.cleaned_data["file"].read()) if form.is_valid() else None
     context = {"form": ReportForm() if result else form, "result": result, "told": _told(), "back_url": reverse("home")}
     return render(request, "claimant/verify.html", context, status=422 if form.errors else 200)
 
 
-def _judge(data: bytes) -> dict[str, Any]:
+def judged(data: bytes) -> dict[str, Any]:
     try:
         trusted = _trusted()
     except (SealError, OSError):

@@ -42,9 +42,10 @@
     if (!all.length) return;
     const here = row();
     const at = all.findIndex(function (link) {
-      return link === document.activeElement || (here && link.closest("tr") === here);
+      return here && link.closest("tr") === here;
     });
-    all[Math.min(all.length - 1, Math.max(0, at + step))].focus();
+    const exact = all.indexOf(document.activeElement); // several links may stand in one row
+    all[Math.min(all.length - 1, Math.max(0, (exact < 0 ? at : exact) + step))].focus();
   }
 
   function tick() {
@@ -57,6 +58,13 @@
     const field = row() && row().querySelector("select[name^=hit_]");
     if (field) field.value = value;
     return Boolean(field);
+  }
+
+  // The step of the row in which the reader is.
+  function rowStep(key) {
+    const step = row() && row().querySelector("[data-row-key='" + key + "']");
+    if (step) step.click();
+    return Boolean(step);
   }
 
   function toDecision() {
@@ -144,7 +152,8 @@
     else if (event.key === "c") {
       event.preventDefault();
       writeNote();
-    } else if (CHOICES[event.key] && choose(CHOICES[event.key])) return;
+    } else if (rowStep(event.key)) return;
+    else if (CHOICES[event.key] && choose(CHOICES[event.key])) return;
     else if (focus) focus.focus();
     else if (press) press.click();
   }

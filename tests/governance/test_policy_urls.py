@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from governance.services.jobs import job_fail
 from governance.services.verification_policies import policy_propose
 from governance.web.case_actions import ACTIONS
 from governance.web.figures import NAMES
+from tests.governance.audits import drawn_sample
 from tests.governance.conftest import file_case
 from tests.governance.duty_doors import DUTIES, agents_world, reservations_world, subscribers_world, uploads_world
 from tests.governance.lineage_example import put_lineage
@@ -56,11 +58,17 @@ class Door:
 READ_CASE = Door(to=(P.SEE_CASES,), args="case")
 #: Every staff address by its name. The permissions are written out again here on purpose: a slip in a view shows.
 DOORS: dict[str, Door] = {
+    "today": Door(to=(P.SEE_TODAY,)),
     "cases": Door(to=(P.SEE_CASES,)),
+    "calendar": Door(to=(P.SEE_CASES,)),
+    "calendar_make": Door(to=(P.SEE_CASES,), post=True, decide=True),
+    "calendar_revoke": Door(to=(P.SEE_CASES,), post=True),
     "case_new": Door(to=(P.ENTER_CASE,)),
     "cases_import": Door(to=(P.ENTER_CASE,), decide=True),
     "cases_find": Door(to=(P.SEE_CASES,), post=True),
     "cases_workload": Door(to=(P.SEE_CASES,)),
+    "workload_csv": Door(to=(P.SEE_CASES,)),
+    "workload_stage": Door(to=(P.SEE_CASES,), args="stage"),
     "filter_keep": Door(to=(P.SEE_CASES,), post=True),
     "filter_remove": Door(to=(P.SEE_CASES,), post=True),
     "cases_assign": Door(to=(P.ASSIGN,), post=True),
@@ -141,6 +149,14 @@ DOORS: dict[str, Door] = {
     "paper_order": Door(to=(P.SEE_DASHBOARD,), post=True),
     "report": Door(to=(P.SEE_REPORTS,), args="report"),
     "report_bundle": Door(to=(P.SEE_REPORTS,), args="report"),
+    "report_proof": Door(to=(P.SEE_REPORTS,), args="report"),
+    "audit": Door(to=(P.AUDIT,)),
+    "sample_state": Door(to=(P.AUDIT,), post=True, decide=True),
+    "sample": Door(to=(P.AUDIT,), args="sample"),
+    "sample_draw": Door(to=(P.AUDIT,), args="sample", post=True, decide=True),
+    "sample_csv": Door(to=(P.AUDIT,), args="sample"),
+    "sample_json": Door(to=(P.AUDIT,), args="sample"),
+    "export_take": Door(to=(P.AUDIT,), post=True, decide=True),
     "replay": Door(to=(P.REPLAY_CASE,), args="report"),
     "replay_make": Door(to=(P.REPLAY_CASE,), args="report", post=True, decide=True),
     "replay_fetch": Door(to=(P.REPLAY_CASE,), args="replay"),
@@ -183,7 +199,7 @@ def test_every_action_on_a_case_has_its_address() -> None:
 
 
 @pytest.fixture
-def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role, Actor]) -> World:
+def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role, Actor], house: Path) -> World:
     """A case that was verified and has a report, a job, the catalogue: something behind every address."""
     from governance import dispatch
 
@@ -226,9 +242,10 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "dataset": [catalogue["data"].public_id],
         "policy": [proposal.version],
         "job": [job.pk],
-        **{"figures": [NAMES[0]], "figure": ["late"], "topic": ["runs"]},
+        **{"figures": [NAMES[0]], "figure": ["late"], "topic": ["runs"], "stage": ["review"]},
         **{"report": [report.number], "paper": [_paper().number]},
         "replay": [closed.public_id],
+        "sample": [drawn_sample(people[Role.AUDITOR]).public_id],
         "entry": [LedgerEntry.objects.latest("index").index],
         "profile": [_profile(people).pk],
         "person": [member("person.url@house.example", role=Role.AUDITOR).pk],

@@ -69,7 +69,13 @@ def test_staff_sign_in_with_address_and_password_and_come_to_their_desk(client: 
 def test_the_desk_leads_each_role_to_a_room_that_it_may_enter(client: Client, role: Role) -> None:
     client.force_login(member("x@house.example", PASSWORD, role=role))
     answer = client.get("/desk/", follow=True)
-    rooms = {Role.EXECUTIVE: "dashboard", Role.AUDITOR: "dashboard", Role.ADMINISTRATOR: "people"}
+    rooms = {
+        Role.LEGAL: "today",
+        Role.APPROVER: "today",
+        Role.EXECUTIVE: "dashboard",
+        Role.AUDITOR: "dashboard",
+        Role.ADMINISTRATOR: "people",
+    }
     assert answer.status_code == 200
     assert answer.resolver_match is not None
     assert answer.resolver_match.url_name == rooms.get(role, "cases")

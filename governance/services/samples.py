@@ -1,0 +1,174 @@
+"""Samples of cases for an audit: the auditor states what is to be drawn, then the ledger's next checkpoint decides.
+
+Between the two lies a signed checkpoint whose root holds the statement, so that neither the auditor knew the root when
+they chose their text, nor the house the draw. Each statement stands in the ledger with its number: who would state
+again until a sample pleases is seen to.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import rfc8785
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max
+from django.utils import timezone
+
+from governance import dispatch
+from governance.errors import Conflict, Unfit
+from governance.evidence import ledger, sampling
+from governance.models import AuditSample, Case, LedgerCheckpoint, Status
+from governance.policies import Actor, Permission, demand
+from governance.services import checkpoints
+
+#: Cases drawn of each stratum, and cases in a list, at most.
+MOST, LARGEST = 500, 500_000
+SHORTEST_TEXT = 8
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+DATES = ("received_on", "closed_at")
+
+
+def population_of(narrowed: dict[str, str], strata: str) -> list[sampling.Member]:
+    """The cases from which is drawn, each with its stratum."""
+    first, last = date.fromisoformat(narrowed["from"]), date.fromisoformat(narrowed["to"])
+    if narrowed["date"] == "closed_at":
+        rows = Case.objects.filter(closed_at__gte=_midnight(first), closed_at__lt=_midnight(last + timedelta(days=1)))
+    else:
+        rows = Case.objects.filter(received_on__gte=first, received_on__lte=last)
+    rows = rows.filter(**{name: narrowed[name] for name in ("kind", "law") if narrowed.get(name)})
+    if state := narrowed.get("state"):
+        rows = rows.filter(status=Status.CLOSED) if state == "closed" else rows.exclude(status=Status.CLOSED)
+    named = rows.order_by("number").values_list("number", strata or "number")[: LARGEST + 1]
+    return [(number, str(stratum) if strata else "") for number, stratum in named]
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time()))
+
+
+@transaction.atomic
+def sample_state(*, n: int, narrowed: dict[str, str], strata: str, text: str, actor: Actor) -> AuditSample:
+    """Fix what is to be drawn. `text` is the auditor's own, or its SHA-256 where they keep it to themselves until then.
+
+    Raises:
+        NotAllowed: the policy refuses the actor.
+        Unfit: every fault of what was stated, in sentences.
+    """
+    demand(actor, Permission.AUDIT)
+    said = text.strip()
+    listed = population_of(narrowed, strata)
+    if problems := _problems(n, narrowed, strata, said, len(listed)):
+        raise Unfit(problems)
+    if actor.user is None:
+        raise Unfit("A person draws a sample.")
+    kept = _DIGEST.fullmatch(said) is not None
+    number = (AuditSample.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    population = dispatch.put_bytes(sampling.population(listed))
+    commitment = said if kept else sampling.commitment(said)
+    body = {"sample": number, "n": n, "narrowed": narrowed, "strata": strata, "cases": len(listed),
+            "population": population, "commitment": commitment}  # fmt: skip
+    entry = ledger.append(action="sample.stated", actor=actor, body=body)
+    try:
+        with transaction.atomic():
+            return AuditSample.objects.create(
+                number=number, by=actor.user, n=n, narrowed=narrowed, strata=strata, population=population,
+                size=len(listed), commitment=commitment, text="" if kept else said, entry=entry.index,
+            )  # fmt: skip
+    except IntegrityError as error:
+        raise Conflict("Somebody else stated a sample at this moment; send yours again.") from error
+
+
+def _problems(n: int, narrowed: dict[str, str], strata: str, text: str, size: int) -> list[str]:
+    problems = []
+    if not 0 < n <= MOST:
+        problems.append(f"{n:,} cases: choose between 1 and {MOST}.")
+    if narrowed["date"] not in DATES or strata not in AuditSample.Strata.values:
+        problems.append("Choose the date and the groups from the lists.")
+    if narrowed["from"] > narrowed["to"]:
+        problems.append("The period ends before it begins.")
+    if len(text) < SHORTEST_TEXT:
+        problems.append(
+            f"Your own text has {len(text)} characters; write at least {SHORTEST_TEXT} that nobody guesses."
+        )
+    if not size:
+        problems.append("No case answers to this: widen the period or the filters.")
+    if size > LARGEST:
+        problems.append(f"More than {LARGEST:,} cases answer to this; narrow the period.")
+    return problems
+
+
+def deciding(sample: AuditSample) -> LedgerCheckpoint | None:
+    """The checkpoint that decides: the first signed one whose ledger holds the statement; None while there is none."""
+    signed = LedgerCheckpoint.objects.exclude(note="").filter(size__gt=sample.entry)
+    return signed.order_by("size").first()
+
+
+def waits_for(sample: AuditSample) -> str:
+    """Why the sample cannot be drawn yet; empty when it can."""
+    head = deciding(sample)
+    if head is None:
+        return "The ledger's next checkpoint decides; the signing worker makes it within a minute."
+    if settings.WITNESSES.strip() and not head.cosignatures.exists():
+        return "A witness outside of the house has yet to sign the checkpoint that decides."
+    return ""
+
+
+@transaction.atomic
+def sample_draw(*, sample: AuditSample, text: str, actor: Actor) -> AuditSample:
+    """Draw, once. `text` is asked where only its digest was stated.
+
+    Raises:
+        NotAllowed: the policy refuses the actor.
+        Conflict: drawn already, or the checkpoint that decides is not there yet.
+        Unfit: the text is not the one whose digest was stated.
+    """
+    demand(actor, Permission.AUDIT)
+    if why := waits_for(sample):
+        raise Conflict(why)
+    told = sample.text or text.strip()
+    if sampling.commitment(told) != sample.commitment:
+        raise Unfit("This is not the text whose SHA-256 you stated; write it to the last character.")
+    head = deciding(sample)
+    assert head is not None  # noqa: S101 - nothing is waited for
+    seed = sampling.seed(bytes(head.root), told)
+    drawn = sampling.draw(sampling.members(dispatch.read_bytes(sample.population)), sample.n, seed)
+    columns = {"text": told, "checkpoint": head.size, "seed": seed, "drawn": [list(one) for one in drawn],
+               "drawn_at": timezone.now()}  # fmt: skip
+    if not AuditSample.objects.filter(pk=sample.pk, drawn_at=None).update(**columns):
+        raise Conflict("This sample is drawn already.")
+    digest = dispatch.bytes_digest(sampling.population(drawn))
+    body = {"sample": sample.number, "checkpoint": head.size, "seed": seed, "cases": len(drawn), "drawn": digest}
+    ledger.append(action="sample.drawn", actor=actor, body=body)
+    sample.refresh_from_db()
+    return sample
+
+
+def check_file(sample: AuditSample) -> bytes:
+    """Everything that a stranger needs to draw again (`python -m lethe_verify sample-1.json`), in canonical form.
+
+    Raises:
+        Conflict: the sample is not drawn yet.
+    """
+    head = LedgerCheckpoint.objects.filter(size=sample.checkpoint).first() if sample.checkpoint else None
+    if head is None:
+        raise Conflict("This sample is not drawn yet.")
+    content: dict[str, Any] = {
+        "format": sampling.FORMAT,
+        "verifier_key": settings.LEDGER_VERIFIER.read_text().strip(),
+        "checkpoint": checkpoints.cosigned(head),
+        "witnesses": [one.witness for one in head.cosignatures.all()],
+        "entries": checkpoints.entries_proven([sample.entry], head.size),
+        "text": sample.text,
+        "seed": sample.seed,
+        "population": [list(one) for one in sampling.members(dispatch.read_bytes(sample.population))],
+        "drawn": sample.drawn,
+    }
+    return rfc8785.dumps(content)
+
+
+def samples() -> list[AuditSample]:
+    """The newest statements."""
+    return list(AuditSample.objects.select_related("by").order_by(F("number").desc())[:100])

@@ -1,0 +1,177 @@
+"""One report, proven step by step: from the case to its file, the seal, the time, the ledger, a check without us."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from governance import dispatch
+from governance.errors import KeyDestroyed
+from governance.evidence import merkle
+from governance.evidence.errors import SealError
+from governance.evidence.identity import certificate_fingerprint
+from governance.evidence.leaf import canonical
+from governance.models import Report
+from governance.policies import Actor, Permission, may
+from governance.selectors import ledger as select
+from governance.services import retention
+from governance.web.duty_pages import Context, when
+from governance.web.guards import staff
+from governance.web.verify import judged
+
+P = Permission
+
+
+@require_safe
+@staff(P.SEE_REPORTS)
+def proof(request: HttpRequest, number: str) -> HttpResponseBase:
+    """The page; with `?check=now` the file is judged as anybody's upload would be."""
+    actor = Actor.of(request.user)
+    try:
+        report = select.report_get(actor, number)
+    except Report.DoesNotExist as error:
+        raise Http404 from error
+    if gone := retention.erased(report.case):
+        raise KeyDestroyed(gone)
+    ledger = _ledger(report)
+    parts = [_case(report, actor), _file(report), _seal(report), _entry(report, ledger, actor), _offline(report)]
+    context = {
+        "crumbs": [{"label": _("Reports"), "url": reverse("reports")}, {"label": number}],
+        "conclusion": _("How %(number)s is proven") % {"number": number},
+        "sentence": _("Five steps, each of which you can take without believing this page."),
+        "parts": [_check(report, request.GET.get("check") == "now"), *parts],
+    }
+    return render(request, "duties/sheet.html", context)
+
+
+def _ledger(report: Report) -> dict[str, Any]:
+    """`ledger.json` of the report's bundle; empty where it has none yet."""
+    if not report.proofs:
+        return {}
+    try:
+        return dict(json.loads(dispatch.read_bytes(report.proofs)))
+    except ValueError:
+        return {}
+
+
+def _check(report: Report, now: bool) -> Context:
+    note = _("This house judges its own file: good to see at once, no proof to anybody else.")
+    part: Context = {"id": "check", "title": _("Checked here"), "note": note}
+    if not now:
+        return {**part, "links": [{"label": _("Check the file now"), "url": "?check=now"}]}
+    result = judged(dispatch.read_bytes(report.pdf))
+    words = {"pass": _("holds"), "fail": _("does not hold")}
+    return {
+        **part,
+        "notice": {"kind": result["kind"], "title": result["conclusion"], "text": result["sentence"]},
+        "facts": result["facts"],
+        "columns": [_("What was looked at"), _("Outcome")],
+        "rows": [[one["title"], {"state": one["state"], "text": words[one["state"]]}] for one in result["checks"]],
+    }
+
+
+def _case(report: Report, actor: Actor) -> Context:
+    case = report.case
+    link = {"url": reverse("case", args=[case.public_id])} if may(actor, P.SEE_CASES) else {}
+    return {
+        "id": "case", "title": _("1. The case"), "note": _("What was decided, and by whom."),
+        "facts": [
+            {"label": _("Case"), "value": case.number, **link},
+            (_("How it ended"), case.get_disposition_display() or case.get_status_display()),
+            (_("The report says"), report.headline),
+        ],
+    }  # fmt: skip
+
+
+def _file(report: Report) -> Context:
+    links = [{"label": _("The report, PDF"), "url": reverse("report", args=[report.number])},
+             {"label": _("Its evidence, JSON"), "url": reverse("report_evidence", args=[report.number])}]  # fmt: skip
+    if report.proofs:
+        links.append({"label": _("Both with the proofs, ZIP"), "url": reverse("report_bundle", args=[report.number])})
+    earlier = [{"label": _("Before a time stamp was renewed"), "value": one.pdf, "digest": True}
+               for one in report.earlier.order_by("id")]  # fmt: skip
+    return {
+        "id": "file", "title": _("2. The file"),
+        "note": _("Compute the SHA-256 of what you downloaded: it must be this one."),
+        "facts": [{"label": _("PDF"), "value": report.pdf, "digest": True},
+                  {"label": _("Evidence"), "value": report.evidence, "digest": True}, *earlier,
+                  {"label": _("Command"), "value": f"sha256sum {report.number}.pdf", "mono": True}],
+        "links": links,
+    }  # fmt: skip
+
+
+def _seal(report: Report) -> Context:
+    try:
+        seal = certificate_fingerprint(settings.SEAL_CERTIFICATE)
+    except (SealError, OSError):
+        seal = ""
+    stamped = (
+        _("Time stamps by an authority (RFC 3161); the last one is to be renewed by %(day)s.")
+        % {"day": when(report.renew_at)}
+        if report.renew_at
+        else _("The house's own clock alone: no time stamp stands over this file.")
+    )
+    return {
+        "id": "seal", "title": _("3. Seal and time"),
+        "note": _("Compare the fingerprint in the file with one that you have by another way: on paper, or from the "
+                  "trust file."),
+        "facts": [
+            {"label": _("Seal of this house now"), "value": f"sha256:{seal}", "digest": True} if seal
+            else (_("Seal of this house now"), _("no certificate is to be read")),
+            (_("Written"), when(report.created_at)),
+            (_("Time"), stamped),
+        ],
+        "links": [{"label": _("The trust file, with seals that ended"), "url": reverse("trust")}],
+    }  # fmt: skip
+
+
+def _entry(report: Report, ledger: dict[str, Any], actor: Actor) -> Context:
+    part: Context = {
+        "id": "ledger",
+        "title": _("4. The ledger"),
+        "note": _("The entry holds the digests above. Its proof leads from the leaf to the root that was signed."),
+    }
+    if not ledger:
+        return {**part, "empty": _("The bundle is not written yet: the signing worker does it after the report.")}
+    entry = ledger["entries"][0]
+    size, root = ledger["checkpoint"].split("\n")[1:3]
+    index, steps, seen = entry["leaf"]["index"], len(entry["proof"]), ledger.get("witnesses", [])
+    link = {"url": reverse("ledger_entry", args=[index])} if may(actor, P.SEE_LEDGER) else {}
+    told = ngettext("%(n)d witness outside of the house", "%(n)d witnesses outside of the house", len(seen))
+    way = ngettext("%(n)d hash from the leaf to the root", "%(n)d hashes from the leaf to the root", steps)
+    hashed = merkle.leaf_hash(canonical(entry["leaf"]))
+    return {
+        **part,
+        "facts": [
+            {"label": _("Entry"), "value": str(index), **link},
+            {"label": _("Leaf"), "value": hashed.hex(), "digest": True},
+            (_("Proof"), way % {"n": steps}),
+            (_("Checkpoint"), _("of %(n)s entries") % {"n": size}),
+            {"label": _("Root, base64"), "value": root, "mono": True},
+            (_("Signed by"), ledger["verifier_key"].split("+")[0]),
+            (_("Seen by"), told % {"n": len(seen)} if seen else _("no witness: keep this checkpoint for later")),
+        ],
+        "links": [{"label": _("The newest checkpoint, as everybody gets it"), "url": reverse("ledger_checkpoint")}],
+    }  # fmt: skip
+
+
+def _offline(report: Report) -> Context:
+    file = f"{report.number}.zip" if report.proofs else f"{report.number}.pdf"
+    return {
+        "id": "offline", "title": _("5. Without us"),
+        "note": _("Python 3.11 and the folder lethe_verify; no network. Code 0 only where everything holds."),
+        "facts": [
+            {"label": _("Take"), "value": f"{file}, lethe-trust.json", "mono": True},
+            {"label": _("Command"), "value": f"python -m lethe_verify {file} --trust lethe-trust.json", "mono": True},
+        ],
+        "links": [{"label": _("The trust file"), "url": reverse("trust")},
+                  {"label": _("The same check by upload"), "url": reverse("verify")}],
+    }  # fmt: skip
