@@ -51,6 +51,7 @@ class Permission(enum.Enum):
     ANSWER = "answer a question"
     ADD_WORKS = "add works to a request"
     DELETE_TEXTS = "delete the texts of a closed case"
+    END_SHARING = "end that fingerprints are given to others"
     RUN_MACHINE = "move a case as the machine"
     REOPEN = "open a case anew after a regression"
     FOLLOW_UP = "appeal, complain or take works back after the end"
@@ -152,7 +153,16 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 
 SYSTEM_GRANTS = frozenset({P.RUN_MACHINE, P.REOPEN})
 CLAIMANT_GRANTS = frozenset(
-    {P.CONFIRM_EMAIL, P.ANSWER, P.ADD_WORKS, P.DELETE_TEXTS, P.SHOW_PROOF, P.WITHDRAW, P.FOLLOW_UP}
+    {
+        P.CONFIRM_EMAIL,
+        P.ANSWER,
+        P.ADD_WORKS,
+        P.DELETE_TEXTS,
+        P.END_SHARING,
+        P.SHOW_PROOF,
+        P.WITHDRAW,
+        P.FOLLOW_UP,
+    }
 )
 
 

@@ -56,7 +56,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "governance.web.keys.KeysHeldMiddleware",
     "governance.web.refusals.RefusalMiddleware",
 ]
 ROOT_URLCONF = "governance.urls"
@@ -160,15 +159,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_LIMIT_BYTES + 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 
 # Throttles count here: with several web processes name a Redis, else each process counts alone.
-CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 if cache_url := env.text("LETHE_CACHE"):
-    CACHES = {
-        "default": {
-            "BACKEND": "governance.cache.ForgivingRedisCache",
-            "LOCATION": cache_url,
-            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
-        }
-    }
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": cache_url}}
 
 EMAIL_BACKENDS = {
     "file": "django.core.mail.backends.filebased.EmailBackend",
@@ -211,6 +204,7 @@ REST_FRAMEWORK = {
         "filing_plain": env.text("LETHE_FILING_PLAIN_RATE", "10/hour"),
         "status": "120/hour",
         "links": "6/hour",
+        "links_address": "3/hour",
         "pages": "240/hour",
         "verify": "60/hour",
         "agents": env.text("LETHE_AGENT_RATE", "1200/min"),

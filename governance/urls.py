@@ -67,6 +67,7 @@ public: list[URLPattern | URLResolver] = [
     path("link/", link_pages.ask, name="link_ask"),
     path("link/sent/", link_pages.sent, name="link_sent"),
     path("status/<slug:token>/texts/delete/", claimant.texts_delete, name="status_texts_delete"),
+    path("status/<slug:token>/sharing/end/", claimant.sharing_end, name="status_sharing"),
     path("status/<slug:token>/answer/", claimant.answer, name="status_answer"),
     path("status/<slug:token>/withdraw/", claimant.withdraw, name="withdraw"),
     path("status/<slug:token>/follow/<slug:relation>/", claimant.follow, name="follow"),
@@ -86,6 +87,7 @@ public: list[URLPattern | URLResolver] = [
     path("organisation/logo.png", organisation.logo, name="logo"),
     path("verify/", verify.verify, name="verify"),
     path("batches/<slug:token>/<uuid:public_id>/", batch_progress.progress, name="batch_progress"),
+    path("batches/<slug:token>/<uuid:public_id>/link/", batch_progress.link_new, name="batch_link_new"),
 ]
 
 #: Only what staff need: no registration, no change of address by oneself.

@@ -7,7 +7,13 @@
     for result in client.results(batch["id"], state="refused"):
         print(result["ref"], result["why"])
 
-From a shell: `python lethe_client.py https://lethe.example send MANDATE works.jsonl`, the key in LETHE_KEY.
+Whoever asks for themselves needs no key: the client solves the installation's proof of work (a tenth of a second).
+
+    receipt = Client("https://lethe.example").file({"kind": "copyright", "name": "Zoë Ængström", "declared": True,
+        "email": "zoe@example.org", "items": [{"form": "url", "text": "https://example.org/poems/tide"}]})
+
+From a shell, the key in LETHE_KEY: `python lethe_client.py https://lethe.example send MANDATE works.jsonl`, and
+`python lethe_client.py https://lethe.example batch ID` for how far it is.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import itertools
 import json
 import os
 import sys
@@ -52,6 +59,7 @@ class Batch(TypedDict):
     refused: int
     doubled: int
     progress_url: str
+    progress_until: str
 
 
 class Result(TypedDict):
@@ -89,6 +97,8 @@ class Client:
     def file(self, request: Mapping[str, Any], *, idempotency_key: str = "") -> Receipt:
         """File a request. Keep the idempotency key with your record: the same one never files twice within a day."""
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        if "Authorization" not in self._headers:
+            headers["Lethe-Work"] = solve(self._json("GET", "/api/v1/work/"))
         receipt: Receipt = self._json("POST", "/api/v1/requests/", request, headers)
         return receipt
 
@@ -134,6 +144,11 @@ class Client:
     def batch(self, batch: str) -> Batch:
         """How far a batch is."""
         found: Batch = self._json("GET", f"/api/v1/batches/{batch}/")
+        return found
+
+    def replace_link(self, batch: str) -> Batch:
+        """Another `progress_url` for people; the one before opens nothing any more."""
+        found: Batch = self._json("POST", f"/api/v1/batches/{batch}/link/")
         return found
 
     def results(self, batch: str, *, state: str = "") -> Iterator[Result]:
@@ -182,6 +197,15 @@ class Client:
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         finally:
             connection.close()
+
+
+def solve(asked: Mapping[str, Any]) -> str:
+    """`challenge:number`, whose SHA-256 begins with as many zero bits as are asked for."""
+    for number in itertools.count():
+        answer = f"{asked['challenge']}:{number}"
+        if int.from_bytes(hashlib.sha256(answer.encode()).digest(), "big") >> (256 - asked["bits"]) == 0:
+            return answer
+    raise AssertionError("unreachable")
 
 
 def _refused(status: int, body: bytes) -> Refused:

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
+from governance import work
 from governance.errors import NotAllowed
 from governance.models import Agent, ApiKey
 from governance.services.agents import key_find
@@ -62,13 +63,24 @@ class HasScope(BasePermission):
 
 
 class CallerThrottle(ScopedRateThrottle):
-    """Agents count by their key's owner at a rate of their own, everybody else by address at the view's."""
+    """Agents count by their key's owner at a rate of their own, everybody else by address at the view's.
+
+    Whoever files without a key and has computed nothing counts against a lower limit too, as on the pages.
+    """
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """Count one call."""
-        if not isinstance(request.auth, ApiKey):
-            return super().allow_request(request, view)
-        self.scope = "agents"
+        if isinstance(request.auth, ApiKey):
+            return self._count("agents", request, view)
+        if not super().allow_request(request, view):
+            return False
+        files = request.method == "POST" and getattr(view, "throttle_scope", "") == "filing"
+        # Work is spent last: whoever is told to come back later comes back with it.
+        proven = not files or work.proven(request.headers.get(work.HEADER, ""))
+        return proven or self._count("filing_plain", request, view)
+
+    def _count(self, scope: str, request: Request, view: APIView) -> bool:
+        self.scope = scope
         self.rate = self.get_rate()
         self.num_requests, self.duration = self.parse_rate(self.rate)
         return bool(super(ScopedRateThrottle, self).allow_request(request, view))

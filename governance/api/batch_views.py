@@ -22,10 +22,9 @@ from governance.api.auth import caller
 from governance.api.common import CURSOR, IDEMPOTENCY, ItemPages, Keyed, answer_once, page_of, paged, problems
 from governance.clocks import LAWS
 from governance.models import Batch, BatchItem, Kind, Mandate
-from governance.services import batches
+from governance.services import batches, links
 from governance.services.agents import mandate_of
 from governance.services.batch_lines import FORMATS
-from governance.tokens import link_token
 from governance.validators import one_line
 
 BATCH = OpenApiParameter("public_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -80,6 +79,9 @@ class BatchSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     progress_url = serializers.URLField(help_text="page that shows the progress: whoever has it can read it")
+    progress_until = serializers.DateTimeField(
+        help_text="until when; afterwards a look with the key brings another page"
+    )
 
 
 class PartSerializer(serializers.Serializer[Any]):
@@ -124,10 +126,11 @@ class Mandates(Keyed):
 def _batch(row: Batch) -> dict[str, Any]:
     names = ("state", "kind", "format", "label", "lines", "done", "accepted", "refused", "doubled", "created_at",
              "finished_at")  # fmt: skip
-    page = settings.BASE_URL + reverse("batch_progress", args=[link_token(row.public_id, "batch"), row.public_id])
+    page = settings.BASE_URL + reverse("batch_progress", args=[links.batch_token(row), row.public_id])
     facts = {name: getattr(row, name) for name in names}
-    parts = list(row.parts.values_list("number", flat=True))
-    return dict(BatchSerializer({"id": row.public_id, "parts": parts, "progress_url": page, **facts}).data)
+    parts, until = list(row.parts.values_list("number", flat=True)), links.batch_open_until(row)
+    more = {"parts": parts, "progress_url": page, "progress_until": until}
+    return dict(BatchSerializer({"id": row.public_id, **more, **facts}).data)
 
 
 def _own(request: Request, public_id: uuid.UUID) -> Batch:
@@ -197,6 +200,23 @@ class CloseBatch(Keyed):
     def post(self, request: Request, public_id: uuid.UUID) -> Response:
         """No more parts: it is filed from now on. Closing it again changes nothing."""
         return Response(_batch(batches.batch_close(batch=_own(request, public_id))), status=202)
+
+
+class BatchLink(Keyed):
+    """The private page of a batch."""
+
+    throttle_scope = "links"
+    scope = "bulk"
+
+    @extend_schema(
+        operation_id="replace_batch_link", parameters=[BATCH], request=None,
+        responses={200: BatchSerializer, **problems(403, 404, 409)},
+    )  # fmt: skip
+    def post(self, request: Request, public_id: uuid.UUID) -> Response:
+        """Another `progress_url`; the present one opens nothing from now on."""
+        batch = _own(request, public_id)
+        links.batch_link_rotate(batch=batch)
+        return Response(_batch(batch))
 
 
 class Part(Keyed):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -16,7 +17,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ErrorDetail, NotFound, Throttled
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import AllowAny
@@ -25,6 +26,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer, URLField
 from rest_framework.views import APIView
 
+from governance import work
 from governance.api.auth import Caller, CallerThrottle, HasScope, KeyAuthentication
 from governance.api.serializers import ProblemSerializer
 from governance.models import Case
@@ -62,6 +64,14 @@ IDEMPOTENCY = OpenApiParameter(
     description="The same call under the same key gets the same answer for 24 hours; at most 255 characters.",
 )
 
+WORK = OpenApiParameter(
+    work.HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="Without a key: `challenge:number`, the answer to a challenge of `/api/v1/work/`. Each counts once; "
+    "without one fewer requests an hour are taken from an address.",
+)
+
 
 CURSOR = [
     OpenApiParameter("cursor", str, description="from the address of the next page"),
@@ -97,6 +107,16 @@ class Open(APIView):
     permission_classes = (AllowAny,)
     content_negotiation_class = Json
     throttle_classes = (CallerThrottle,)
+
+    def throttled(self, request: Request, wait: float | None) -> NoReturn:
+        """Says when to call again, and what a caller without a key can do meanwhile."""
+        seconds = math.ceil(wait or 60)
+        told = f"Too many calls; call again in {seconds} seconds."
+        if getattr(self, "throttle_scope", "") == "filing" and request.auth is None:
+            told += f" Without a key more is taken with a solved proof of work: see {reverse('api_work')}."
+        error = Throttled(seconds)
+        error.detail = ErrorDetail(told, "throttled")  # the seconds once, in our own words
+        raise error
 
 
 class Spoken(Open):

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
+from governance.api.drp import DrpSerializer
 from governance.clocks import LAWS, default_for, laws_for
 from governance.kinds import rule
 from governance.models import ClaimedItem, Disposition, Kind, Status, Upload
@@ -113,6 +114,12 @@ class FilingSerializer(serializers.Serializer[Any]):
         help_text="with an opt-out: the declaration that the works are the caller's, or that they act for the holder",
     )
 
+    share_fingerprints = serializers.BooleanField(
+        default=False,
+        help_text="with an opt-out: the claimant agrees that fingerprints of their works stand in the public feed of "
+        "opt-outs; ended by `DELETE` of `.../sharing/` or on the private page",
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Law, declaration and kinds of items fit the kind of request."""
         kind, problems = attrs["kind"], {}
@@ -122,6 +129,8 @@ class FilingSerializer(serializers.Serializer[Any]):
             problems["law"] = f"With a {kind} request one of: {', '.join(sorted(fitting))}."
         if kind == Kind.COPYRIGHT and not attrs["declared"]:
             problems["declared"] = "Declare that the works are yours, or that you act for whoever holds the rights."
+        if kind != Kind.COPYRIGHT and attrs["share_fingerprints"]:
+            problems["share_fingerprints"] = "Only works of an opt-out have fingerprints that are given to others."
         named = [item for item in attrs["items"] if item["form"] != ClaimedItem.Form.CONTEXT]
         if {item["form"] == ClaimedItem.Form.FACT for item in named} != {rule(kind).form == ClaimedItem.Form.FACT}:
             problems["items"] = "A request about a person names facts, any other texts and addresses."
@@ -135,6 +144,14 @@ class FilingSerializer(serializers.Serializer[Any]):
     def claimed(self) -> list[Item]:
         """The items as the service takes them."""
         return _items(self.validated_data["items"])
+
+
+class WorkSerializer(serializers.Serializer[Any]):
+    """A challenge: find a number with which SHA-256 of `challenge:number` begins with so many zero bits."""
+
+    challenge = serializers.CharField()
+    bits = serializers.IntegerField()
+    expires_at = serializers.DateTimeField(help_text="until when an answer counts")
 
 
 class ReceiptSerializer(serializers.Serializer[Any]):
@@ -163,8 +180,10 @@ class StandingSerializer(serializers.Serializer[Any]):
     closed_at = serializers.DateTimeField(allow_null=True)
     email_confirmed = serializers.BooleanField()
     proof_api_url = serializers.URLField(help_text="what shows that it is yours, and what that unlocks")
+    fingerprints_shared = serializers.BooleanField(help_text="whether the claimant agreed that others may have them")
     report = serializers.CharField(allow_blank=True, help_text="number of the signed report, empty until there is one")
     status_url = serializers.URLField(help_text="private page of the case, with the report")
+    drp = DrpSerializer(help_text="the same in the words of the Data Rights Protocol")
 
 
 class FiledSerializer(serializers.Serializer[Any]):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
@@ -14,11 +16,14 @@ from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance import work
+from governance.api import drp
 from governance.api.auth import HasScope, caller
 from governance.api.common import (
     CURSOR,
     IDEMPOTENCY,
     TOKEN,
+    WORK,
     Open,
     answer_once,
     case_of,
@@ -37,11 +42,12 @@ from governance.api.serializers import (
     ReceiptSerializer,
     SendFileSerializer,
     StandingSerializer,
+    WorkSerializer,
 )
 from governance.file_words import words
 from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Status, Upload
 from governance.policies import CLAIMANT, TELLING, disposition_told, findings_told
-from governance.services import uploads
+from governance.services import sharing, uploads
 from governance.services.additions import works_add
 from governance.services.agents import mandate_of
 from governance.services.batches import file_for
@@ -60,6 +66,19 @@ EXAMPLE = OpenApiExample(
 )
 
 
+class Challenge(Open):
+    """Proof of work for whoever files without a key."""
+
+    throttle_scope = "pages"
+
+    @extend_schema(operation_id="read_challenge", responses={200: WorkSerializer, **problems()})
+    def get(self, request: Request) -> Response:
+        """A fresh challenge. Its answer goes with one filing, in the header `Lethe-Work`."""
+        text = work.challenge()
+        bits, end = work.asked_of(text)
+        return Response(WorkSerializer({"challenge": text, "bits": bits, "expires_at": end}).data)
+
+
 class Filing(Open):
     """File a request; an agent's list of those that it filed."""
 
@@ -68,7 +87,7 @@ class Filing(Open):
     parser_classes = (JSONParser,)
 
     @extend_schema(
-        operation_id="file_request", request=FilingSerializer, parameters=[IDEMPOTENCY], examples=[EXAMPLE],
+        operation_id="file_request", request=FilingSerializer, parameters=[IDEMPOTENCY, WORK], examples=[EXAMPLE],
         responses={201: ReceiptSerializer, **problems(400, 403, 409, 413, 415, 422)},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
@@ -82,8 +101,9 @@ class Filing(Open):
         kind, items = Kind(data["kind"]), form.claimed()
         if "mandate" not in data:
             case = case_file(
-                kind=kind, law=data["law"], name=data["name"], email=data["email"], items=items, channel=Channel.API
-            )
+                kind=kind, law=data["law"], name=data["name"], email=data["email"], items=items, channel=Channel.API,
+                share=data["share_fingerprints"],
+            )  # fmt: skip
         else:
             if not isinstance(request.auth, ApiKey):
                 raise NotAuthenticated("A mandate is used with the key of its agent.")
@@ -91,7 +111,8 @@ class Filing(Open):
                 raise PermissionDenied("This key does not have the scope file.")
             agent = caller(request)
             mandate = mandate_of(agent, str(data["mandate"]), kind)
-            case = file_for(agent=agent, mandate=mandate, kind=kind, law=data["law"], items=items)
+            share = data["share_fingerprints"]
+            case = file_for(agent=agent, mandate=mandate, kind=kind, law=data["law"], items=items, share=share)
         return dict(ReceiptSerializer({"number": case.number, "due_on": case.due_on, **links(case)}).data)
 
     @extend_schema(
@@ -121,6 +142,12 @@ def _told(case: Case) -> dict[str, Any]:
     return {"status": status, "disposition": ended, "report": signed, "findings_told": told}
 
 
+def _drp(case: Case) -> dict[str, str]:
+    status, reason = drp.state_of(case)
+    page = settings.BASE_URL + reverse("proof", args=[case.private_token]) if case.is_open else ""
+    return {"status": status, "reason": reason, "user_verification_url": page}
+
+
 class Standing(Open):
     """Follow a request; take it back."""
 
@@ -137,6 +164,8 @@ class Standing(Open):
             "due_on": case.due_on,
             "closed_at": case.closed_at,
             "email_confirmed": case.claimant.email_confirmed_at is not None,
+            "fingerprints_shared": sharing.consent_of(case) is not None,
+            "drp": _drp(case),
             **_told(case),
             **links(case),
         }
@@ -158,7 +187,7 @@ class Works(Open):
     throttle_scope = "filing"
 
     @extend_schema(
-        operation_id="add_works", parameters=[TOKEN], request=AddWorksSerializer,
+        operation_id="add_works", parameters=[TOKEN, WORK], request=AddWorksSerializer,
         responses={201: AddedSerializer, **problems(400, 404, 409, 410, 413, 415, 422)},
     )  # fmt: skip
     def post(self, request: Request, token: str) -> Response:
@@ -169,6 +198,20 @@ class Works(Open):
         added = works_add(case=case, items=form.claimed())
         told = {"number": added.case.number, "due_on": added.case.due_on, "added": len(added.items)}
         return Response(AddedSerializer({**told, **links(added.case)}).data, status=201)
+
+
+class Sharing(Open):
+    """The consent to give fingerprints to others."""
+
+    throttle_scope = "status"
+
+    @extend_schema(
+        operation_id="end_sharing", parameters=[TOKEN], request=None, responses={204: None, **problems(404, 409, 410)}
+    )
+    def delete(self, request: Request, token: str) -> Response:
+        """Take it back: the fingerprints leave the public feed at once. Who read it before may have kept them."""
+        sharing.consent_end(case=case_of(token), actor=CLAIMANT)
+        return Response(status=204)
 
 
 class Files(Open):

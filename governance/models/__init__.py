@@ -22,6 +22,7 @@ from governance.models.catalogue import (
     Dataset,
     Deployment,
     Disposal,
+    Medium,
     ModelVersion,
     PlaceState,
     Recipient,
@@ -55,6 +56,7 @@ from governance.models.recheck import Recheck
 from governance.models.recipient import RecipientNotice
 from governance.models.reservation import ReservationCheck, ReservedAddress
 from governance.models.sample import AuditSample
+from governance.models.sharing import FeedConsent, SharedPrint
 from governance.models.stay import StageStay
 from governance.models.tally import CaseFact, StatementMail, Tally, TallyState, TallyTouch
 from governance.models.upload import Upload
@@ -62,6 +64,9 @@ from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
 
 __all__ = [
+    "Medium",
+    "FeedConsent",
+    "SharedPrint",
     "Answer",
     "PatchAcknowledgement",
     "PatchPublication",

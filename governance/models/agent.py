@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.models.case import Case, Kind
 from governance.models.vault import SealedText
+from governance.tokens import link_token
 
 USER = settings.AUTH_USER_MODEL
 
@@ -142,6 +143,9 @@ class Batch(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    #: How often the link of its page was changed, and until when the present one opens it (null: since its begin).
+    link_round = models.PositiveSmallIntegerField(default=0)
+    link_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -149,6 +153,11 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"batch {self.pk}: {self.state}"
+
+    @property
+    def private_token(self) -> str:
+        """The secret part of the link to its page, as it is now."""
+        return link_token(self.public_id, "batch", self.link_round)
 
 
 class BatchPart(models.Model):

@@ -48,11 +48,23 @@ class Record(models.Model):
         return self.record_id
 
 
+class Medium(models.TextChoices):
+    """What a model works with, as whoever registers it says."""
+
+    TEXT = "text", _("Texts")
+    PICTURES = "pictures", _("Pictures")
+    SOUND = "sound", _("Music and speech")
+    FILM = "film", _("Film")
+    TABLES = "tables", _("Tables")
+
+
 class AiModel(models.Model):
     """A model that the organisation serves, across its versions."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)
+    #: Told to claimants, as a kind alone; what changes and tests models works with texts and tables only.
+    medium = models.CharField(max_length=8, choices=Medium.choices, default=Medium.TEXT)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

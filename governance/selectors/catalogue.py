@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 
+from django.core.cache import cache
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from governance.models import AiModel, Dataset, Deployment, Disposal, ModelVersion, Plan, Recipient, Record
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
 
+#: Where it is kept what the models in service work with, and for how many seconds.
+MEDIA_KEY, MEDIA_SECONDS = "catalogue:media", 300
 RECORDS = 50
 DELETIONS = 50
 RUNNING_PLANS = Q(state__in=[Plan.State.PROPOSED, Plan.State.CONFIRMED])
@@ -25,6 +28,16 @@ def models(actor: Actor) -> list[AiModel]:
             Prefetch("versions__deployments", queryset=Deployment.objects.select_related("replaced_by").order_by("id")),
         )
     )
+
+
+def media() -> frozenset[str]:
+    """What the models in service work with: told to everybody, so kinds alone, no name and no number."""
+    known = cache.get(MEDIA_KEY)
+    if known is None:
+        released = AiModel.objects.filter(versions__state=ModelVersion.State.RELEASED)
+        known = sorted(set(released.values_list("medium", flat=True)))
+        cache.set(MEDIA_KEY, known, MEDIA_SECONDS)
+    return frozenset(known)
 
 
 def waiting_cases() -> dict[int, int]:

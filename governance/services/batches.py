@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
+from celery import current_app
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from governance import dispatch
 from governance.clocks import LAWS, default_for
@@ -135,7 +137,11 @@ def batch_close(*, batch: Batch) -> Batch:
 
 
 def _publish(pk: int) -> None:
-    dispatch.tell(TASK, [pk])
+    """Tell a worker; where no broker answers, the sweeper tells one later."""
+    try:
+        current_app.send_task(TASK, args=[pk], queue=dispatch.queue_name("default"), retry=False)
+    except (OperationalError, OSError):
+        return
 
 
 def batches_sweep() -> int:
@@ -253,8 +259,18 @@ def _mark(agent: Agent, item: Item) -> str:
     return hmac.new(read_secret("tokens.key"), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def file_for(*, agent: Agent, mandate: Mandate, kind: Kind, law: str, items: list[Item], tell: bool = True) -> Case:
+def file_for(
+    *,
+    agent: Agent,
+    mandate: Mandate,
+    kind: Kind,
+    law: str,
+    items: list[Item],
+    tell: bool = True,
+    share: bool = False,
+) -> Case:
     """File a request by a mandate: the agent asks for the principal and is written to; its address is known here.
+    `share`: the principal agrees that fingerprints of the works are given to others; works of a batch never are.
 
     Raises:
         Unfit: every problem of the input at once.
@@ -268,6 +284,7 @@ def file_for(*, agent: Agent, mandate: Mandate, kind: Kind, law: str, items: lis
             items=items,
             channel=Channel.API,
             tell=tell,
+            share=share,
             acts=Acts(capacity=CAPACITIES[Agent.What(agent.what)], principal=mandate.principal),
         )
         AgentCase.objects.create(agent=agent, case=case, mandate=mandate)

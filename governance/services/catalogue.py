@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -16,8 +17,9 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import Unfit
 from governance.evidence import ledger
-from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Record, Subscription
+from governance.models import AiModel, Dataset, Deployment, Medium, ModelVersion, Recipient, Record, Subscription
 from governance.policies import Actor, Permission, demand
+from governance.selectors.catalogue import MEDIA_KEY
 from governance.services import lineages, places, rescans
 
 BATCH = 2000
@@ -84,8 +86,9 @@ def version_register(
     actor: Actor,
     excluded: str = "",
     lineage: str = "",
+    medium: str = "",
 ) -> ModelVersion:
-    """Register weights as the next revision of a model (made when it is new).
+    """Register weights as the next revision of a model (made when it is new, working with `medium`, by default texts).
 
     Raises:
         Unfit: the weights are not stored, or no dataset is named: what nobody knows cannot be forgotten. Or the lineage
@@ -100,8 +103,7 @@ def version_register(
         problems.append("Name at least one dataset that the version was trained on.")
     if problems := problems or _lineage_problems(lineage, artifact):
         raise Unfit(problems)
-    owner, _ = AiModel.objects.get_or_create(name=model)
-    newest = owner.versions.aggregate(newest=Max("revision"))["newest"] or 0
+    owner, newest = _owner(model, medium)
     version = ModelVersion.objects.create(
         model=owner,
         revision=newest + 1,
@@ -124,6 +126,15 @@ def version_register(
         },
     )
     return version
+
+
+def _owner(name: str, medium: str) -> tuple[AiModel, int]:
+    """The model of this name, and its newest revision; what it works with is said once, with its first version."""
+    owner, _ = AiModel.objects.get_or_create(name=name, defaults={"medium": medium or Medium.TEXT})
+    if medium and medium != owner.medium:
+        raise Unfit(f"{name} is registered as working with {Medium(owner.medium).label.lower()}; give another name.")
+    cache.delete(MEDIA_KEY)
+    return owner, owner.versions.aggregate(newest=Max("revision"))["newest"] or 0
 
 
 def _lineage_problems(lineage: str, artifact: str) -> list[str]:

@@ -18,7 +18,7 @@ from governance.evidence import ledger
 from governance.models import Case, Dataset, Decision, Disposition, Job, Quarantine, Record, Status
 from governance.models.vault import subject_readable
 from governance.policies import Actor, Permission, demand, proof_unlocks_containment
-from governance.services import fingerprints
+from governance.services import fingerprints, sharing
 
 SYSTEM = Actor.system("containment")
 #: Kind of the job that looks for earlier works in a new dataset (`services.rescans`).
@@ -60,6 +60,7 @@ def settle(case: Case, actor: Actor) -> None:
     if lifted:
         ledger.append(action="records.released", actor=actor, case=case, body={"records": lifted, "why": "refused"})
     fingerprints.uphold(case)
+    sharing.publish(case)
 
 
 @transaction.atomic
@@ -67,6 +68,7 @@ def let_go(case: Case) -> int:
     """The claim is withdrawn or refused as a whole: nothing of it is held any more. Returns how many records."""
     lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None), f"Case {case.number} ended: {case.disposition}")
     fingerprints.drop(case)
+    sharing.drop(case)
     if lifted:
         body = {"records": lifted, "why": str(case.disposition)}
         ledger.append(
@@ -93,6 +95,7 @@ def give_back(case: Case, actor: Actor) -> int:
     """The claimant gives the works free again, and two people agreed: nothing of the case is held any more."""
     lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None), "Given back at the claimant's word", actor)
     fingerprints.drop(case)
+    sharing.drop(case)
     ledger.append(action="records.released", actor=actor, case=case, body={"records": lifted, "why": "given back"})
     return lifted
 
@@ -100,7 +103,8 @@ def give_back(case: Case, actor: Actor) -> int:
 def sweep() -> int:
     """Cases whose claim failed and that still hold something, by whatever way they ended; how many let go."""
     failed = Case.objects.filter(disposition__in=_FAILED)
-    holding = failed.filter(Q(quarantines__ended_at=None, quarantines__isnull=False) | Q(fingerprints__isnull=False))
+    held = Q(quarantines__ended_at=None, quarantines__isnull=False) | Q(fingerprints__isnull=False)
+    holding = failed.filter(held | Q(feed_consent__prints__isnull=False))
     count = 0
     for case in holding.select_related("claimant").distinct().order_by("id")[:100]:
         let_go(case)

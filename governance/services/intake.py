@@ -27,7 +27,7 @@ from governance.models import (
 from governance.models.vault import keys_held, subject_create
 from governance.notifications.languages import nearest
 from governance.policies import CLAIMANT, Actor, Permission, demand
-from governance.services import containment, deadlines
+from governance.services import containment, deadlines, sharing
 from governance.services.notification import letter_send
 from governance.tokens import link_token, token_hash
 
@@ -102,12 +102,14 @@ def case_file(
     external: str = "",
     tell: bool = True,
     acts: Acts = FOR_ONESELF,
+    share: bool = False,
 ) -> Case:
     """File a request; the clock runs from now, or from the day `received_on` that staff enter.
 
     `place` is the country whose calendar counts (`IE`, `DE-BY`), where it is not the house's. A request whose date has
     passed already is taken all the same; it is recorded as missed at once. A case taken over from another system keeps
-    its number there as `external`, and writes no receipt unless `tell`. `acts`: for whom they ask.
+    its number there as `external`, and writes no receipt unless `tell`. `acts`: for whom they ask. `share`: they
+    agree to `sharing`.
 
     Raises:
         Unfit: every problem of the input at once.
@@ -130,8 +132,7 @@ def case_file(
         case.entered_by, case.external = actor.user, external
         _keep(case, clock)
         _keep_items(case, items)
-        facts = {**_facts(case), "rule": f"{clock.law} {clock.version}", "items": len(items)}
-        ledger.append(action="case.received", actor=actor, case=case, body=facts)
+        _record(case, clock, len(items), actor, share)
         if tell:
             letter_send(case=case, template="received")
         deadlines.date_watch(clock)
@@ -163,6 +164,13 @@ def _keep_items(case: Case, items: Sequence[Item]) -> None:
             for position, item in enumerate(items, 1)
         ]
     ClaimedItem.objects.bulk_create(rows, batch_size=500)
+
+
+def _record(case: Case, clock: CaseClock, items: int, actor: Actor, share: bool) -> None:
+    facts = {**_facts(case), "rule": f"{clock.law} {clock.version}", "items": items}
+    ledger.append(action="case.received", actor=actor, case=case, body=facts)
+    if share:
+        sharing.consent_give(case=case, actor=actor)
 
 
 def _facts(case: Case) -> dict[str, str]:

@@ -1,10 +1,14 @@
-"""Private links of cases: until when they open, another in their place, and sending them again to the address on file.
+"""Private links of cases and batches: until when they open, another in their place, sending them again to the address
+on file.
 
-The database holds their hashes only. A link that ran out never opens again: the next letter brings another.
+The database holds no link. One that ran out never opens again: the next letter brings another, and of a batch the next
+look with the agent's key.
 """
 
 from __future__ import annotations
 
+import hmac
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +18,7 @@ from django.utils import timezone
 
 from governance.errors import Conflict, KeyDestroyed, LetterIncomplete
 from governance.evidence import ledger
-from governance.models import Case, Letter, LinkAsked
+from governance.models import Batch, Case, Letter, LinkAsked
 from governance.policies import Actor, Permission, demand
 from governance.tokens import email_mark, link_token, token_hash
 
@@ -69,6 +73,47 @@ def _keep(case: Case, turn: int) -> None:
     ):
         raise Conflict("The link was changed a moment ago; open the page by the new one.")
     case.link_round, case.link_until, case.status_token = turn, until, hashed
+
+
+def batch_open_until(batch: Batch) -> datetime:
+    """Until when the present link of a batch opens its page."""
+    return batch.link_until or batch.created_at + KEPT
+
+
+def batch_of(public_id: uuid.UUID, token: str) -> Batch | None:
+    """The batch of a link that opens its page now."""
+    batch = Batch.objects.select_related("agent").filter(public_id=public_id).first()
+    if batch is None or not hmac.compare_digest(token, batch.private_token):
+        return None
+    return batch if batch_open_until(batch) > timezone.now() else None
+
+
+def batch_token(batch: Batch) -> str:
+    """The link's secret for whoever shows the agent's key: where the old one ran out, another."""
+    if batch_open_until(batch) <= timezone.now():
+        _keep_batch(batch)
+    return batch.private_token
+
+
+@transaction.atomic
+def batch_link_rotate(*, batch: Batch) -> None:
+    """Another link; the present one opens nothing any more.
+
+    Raises:
+        Conflict: it was changed a moment ago.
+    """
+    if not _keep_batch(batch):
+        raise Conflict("The link was changed a moment ago; read the batch for the new one.")
+    body = {"batch": str(batch.public_id), "turn": batch.link_round}
+    ledger.append(action="link.replaced", actor=SYSTEM, body=body)
+
+
+def _keep_batch(batch: Batch) -> bool:
+    """The next link; False where somebody else was quicker, whose link it then has."""
+    known = Batch.objects.filter(pk=batch.pk, link_round=batch.link_round)
+    done = bool(known.update(link_round=batch.link_round + 1, link_until=timezone.now() + KEPT))
+    batch.refresh_from_db(fields=["link_round", "link_until"])
+    return done
 
 
 def link_ask(*, email: str) -> None:

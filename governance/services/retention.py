@@ -24,6 +24,7 @@ from governance.evidence import ledger
 from governance.models import Case, Claimant, Erasure, Paper, Report
 from governance.models.vault import subject_destroy, subject_readable
 from governance.policies import Actor, Permission, demand, demand_impartial
+from governance.services import sharing
 
 SYSTEM = Actor.system("retention")
 GONE = (
@@ -160,6 +161,7 @@ def _carry_out(erasure: Erasure, actor: Actor, **columns: object) -> None:
     for case in erasure.claimant.cases.select_related("claimant").order_by("id"):
         # The last entry that can be committed under the person's own key.
         ledger.append(action="person.erased", actor=actor, case=case, body={**body, "number": case.number})
+        sharing.drop(case)  # nobody could take the consent back any more
     transaction.on_commit(partial(finish, erasure))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from governance.web import work
+from governance import work
 
 register = template.Library()
 

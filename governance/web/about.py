@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from governance.glossary import TERMS
+from governance.web import media_words
 
 CAN = (
     _("Leave your works or data out of future training. This is possible for every kind of model."),
@@ -45,6 +46,5 @@ QUESTIONS = (
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
     """One page, no form."""
-    return render(
-        request, "claimant/about.html", {"can": CAN, "cannot": CANNOT, "terms": TERMS, "questions": QUESTIONS}
-    )
+    words = {"can": CAN, "cannot": CANNOT, "terms": TERMS, "questions": QUESTIONS}
+    return render(request, "claimant/about.html", {**words, "media": media_words.rows()})

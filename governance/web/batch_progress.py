@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hmac
 import uuid
 
-from django.http import Http404, HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from governance.models import Batch, BatchItem
-from governance.tokens import link_token
-from governance.web.limits import limited
+from governance.models import BatchItem
+from governance.services import links
+from governance.web.limits import limited, spend
+from governance.web.way import day
 
 SHOWN = 50
 
@@ -22,13 +22,33 @@ SHOWN = 50
 @limited("status", methods=("GET", "HEAD"))
 def progress(request: HttpRequest, token: str, public_id: uuid.UUID) -> HttpResponseBase:
     """Counts, and the first lines that were not filed with the reason."""
-    if not hmac.compare_digest(token, link_token(public_id, "batch")):
-        raise Http404
-    batch = Batch.objects.select_related("agent").filter(public_id=public_id).first()
+    batch = links.batch_of(public_id, token)
     if batch is None:
-        raise Http404
+        return _gone(request)
     refused = batch.items.filter(state=BatchItem.State.REFUSED)[:SHOWN]
-    context = {"batch": batch, "refused": refused, "parts": batch.parts.count()}
+    context = {"batch": batch, "refused": refused, "parts": batch.parts.count(), "token": token,
+               "until": day(links.batch_open_until(batch))}  # fmt: skip
     response = render(request, "claimant/batch.html", context)
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@never_cache
+@require_POST
+@limited("status")
+def link_new(request: HttpRequest, token: str, public_id: uuid.UUID) -> HttpResponseBase:
+    """Another link in the place of this one, which opens nothing from now on."""
+    batch = links.batch_of(public_id, token)
+    if batch is None:
+        return _gone(request)
+    if refused := spend(request, "links"):
+        return refused
+    links.batch_link_rotate(batch=batch)
+    return redirect("batch_progress", token=batch.private_token, public_id=public_id)
+
+
+def _gone(request: HttpRequest) -> HttpResponseBase:
+    """The same for a link that was replaced, ran out, or never was."""
+    response = render(request, "claimant/batch_gone.html", status=404)
     response["X-Robots-Tag"] = "noindex"
     return response

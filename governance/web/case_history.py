@@ -200,6 +200,8 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         _("gave the case to account %(n)s") % {"n": b["person"]} if b.get("person") else _("put the case back")
     ),
     "works.added": lambda b: ngettext("added %(n)d work", "added %(n)d works", b["items"]) % {"n": b["items"]},
+    "sharing.agreed": lambda b: _("agreed that fingerprints of the works are given to others"),
+    "sharing.ended": lambda b: _("took back that fingerprints of the works are given to others"),
     "texts.deleted": lambda b: _("deleted the texts that they had sent"),
     "answer.given": lambda b: _("answered our question"),
     "note.written": lambda b: _("wrote an internal note"),

@@ -20,7 +20,7 @@ from governance.kinds import rule
 from governance.models import Case, Status
 from governance.policies import CLAIMANT, findings_told
 from governance.selectors import organisation
-from governance.services import bundles, children, intake, letters, links, retention, review, texts
+from governance.services import bundles, children, intake, letters, links, retention, review, sharing, texts
 from governance.web import languages, link_pages, recipient_words, standing
 from governance.web.containment import attachment
 from governance.web.filing_words import mask_address
@@ -183,6 +183,14 @@ def texts_delete(request: HttpRequest, case: Case, token: str) -> HttpResponseBa
         return redirect("status", token=token)
     context = {"form": form, "number": case.number, "back_url": reverse("status", args=[token])}
     return render(request, "claimant/texts_delete.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@_private
+def sharing_end(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
+    """Fingerprints of the works are no longer given to others. Sent twice, it says so and changes nothing."""
+    sharing.consent_end(case=case, actor=CLAIMANT)
+    return redirect("status", token=token)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

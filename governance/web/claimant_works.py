@@ -14,7 +14,7 @@ from governance.errors import GovernanceError
 from governance.models import Case, Status
 from governance.services import work_files
 from governance.services.additions import Where, where
-from governance.web import filing_words
+from governance.web import filing_words, media_words
 from governance.web.claimant import _private as private
 from governance.web.limits import spend
 from governance.web.work_forms import WorksForm
@@ -62,6 +62,7 @@ def _page(request: HttpRequest, case: Case, token: str, form: WorksForm) -> Http
         "lead": lead,
         "note": note,
         "works": filing_words.claimed(case),
+        "media": media_words.rows(),
         "back_url": reverse("status", args=[token]),
         "notice": filing_words.notice(),
     }

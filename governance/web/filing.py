@@ -23,7 +23,7 @@ from governance.models import Case, Draft, Kind
 from governance.notifications.errors import SendFailed
 from governance.services import drafts, work_files
 from governance.services.intake import Item
-from governance.web import filing_words
+from governance.web import filing_words, media_words
 from governance.web.forms import PersonForm
 from governance.web.kind_forms import SendForm
 from governance.web.limits import limited, spend
@@ -149,7 +149,8 @@ def _page(request: HttpRequest, flow: Flow, page: Step, form: Any, draft: Draft 
     }
     if draft:
         context["save_url"] = reverse("draft_save", args=[drafts.draft_token(draft)])
-        context["works"] = filing_words.works(draft) if page.name == "works" else []
+    if draft and page.name == "works":
+        context |= {"works": filing_words.works(draft), "media": media_words.rows()}
     return render(request, page.template, context, status=422 if form.is_bound and form.errors else 200)
 
 
@@ -209,6 +210,7 @@ def _check(request: HttpRequest, draft: Draft, flow: Flow) -> HttpResponseBase:
         "back_url": _url(draft, flow.before(CHECK)),
         "save_url": reverse("draft_save", args=[drafts.draft_token(draft)]),
         "works_kind": draft.kind == Kind.COPYRIGHT,
+        "media": media_words.unchanged(draft),
     }
     return render(request, "claimant/check.html", context, status=422 if form.is_bound and form.errors else 200)
 
@@ -232,6 +234,7 @@ def _file(request: HttpRequest, draft: Draft, bound: dict[str, Any], form: SendF
             draft=draft,
             filing={
                 "kind": kind, "law": law, "items": items, "language": get_language() or "", **bound["who"].facts(),
+                "share": form.cleaned_data.get("share", False),
             },
         )  # fmt: skip
     except Unfit as error:

@@ -177,10 +177,20 @@ class SendForm(forms.Form):
         error_messages={"required": gettext_lazy("Tick the declaration, or let the person ask for themselves.")}
     )
 
+    share = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Others may have fingerprints of my works, so that they can leave them out too."),
+        help_text=gettext_lazy(
+            "Your request does not depend on it. They stand in our public list of opt-outs without your name and "
+            "without a title. Nobody can read a work from them; whoever has a text can test whether your work is in "
+            "it. You can take this back on your private page; who read the list before may have kept it."
+        ),
+    )
+
     def __init__(self, *args: Any, kind: Kind, acts: Acts, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if kind is not Kind.COPYRIGHT:
-            del self.fields["declared"]
+            del self.fields["declared"], self.fields["share"]
         if acts.capacity == Capacity.SELF:
             del self.fields["mandate"]
         else:

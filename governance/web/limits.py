@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy
 from rest_framework.throttling import ScopedRateThrottle
 
-from governance.web import work
+from governance import work
 
 #: Said to whoever filled in what people do not see; a person whose program did it knows what to do.
 TRAPPED = gettext_lazy("A field was filled in that people do not see; leave it empty, then send the form again.")
@@ -36,24 +36,41 @@ class PageThrottle(ScopedRateThrottle):
         return bool(super(ScopedRateThrottle, self).allow_request(cast(Any, request), cast(Any, None)))
 
 
+class NamedThrottle(PageThrottle):
+    """Counts by something that was named in the call, whoever calls; give a keyed hash, never the thing itself."""
+
+    def __init__(self, scope: str, named: str) -> None:
+        super().__init__(scope)
+        self._named = named
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        """By what was named."""
+        return self.cache_format % {"scope": self.scope, "ident": self._named}
+
+
 def spend(request: HttpRequest, scope: str) -> HttpResponse | None:
     """Count one use of a scope (`DEFAULT_THROTTLE_RATES`); the page to answer with when there is none left.
 
     Whoever files and has computed nothing counts against a lower limit too; what fills in the hidden field is told so.
     """
-    scopes = [scope]
-    if scope == "filing":
-        if request.POST.get(work.TRAP):
-            return render(request, "refused.html", {"problems": [TRAPPED]}, status=422)
-        if not work.proven(request.POST.get(work.FIELD, "")):
-            scopes.append("filing_plain")
-    for throttle in map(PageThrottle, scopes):
-        if not throttle.spend(request):
-            wait = int(throttle.wait() or 60) + 1
-            response = render(request, "429.html", {"minutes": -(-wait // 60)}, status=429)
-            response["Retry-After"] = str(wait)
-            return response
-    return None
+    if scope != "filing":
+        return _count(request, scope)
+    if request.POST.get(work.TRAP):
+        return render(request, "refused.html", {"problems": [TRAPPED]}, status=422)
+    # Work is spent last: whoever is told to come back later comes back with it.
+    if refused := _count(request, scope):
+        return refused
+    return None if work.proven(request.POST.get(work.FIELD, "")) else _count(request, "filing_plain")
+
+
+def _count(request: HttpRequest, scope: str) -> HttpResponse | None:
+    throttle = PageThrottle(scope)
+    if throttle.spend(request):
+        return None
+    wait = int(throttle.wait() or 60) + 1
+    response = render(request, "429.html", {"minutes": -(-wait // 60)}, status=429)
+    response["Retry-After"] = str(wait)
+    return response
 
 
 def limited(scope: str, *, methods: tuple[str, ...] = ("POST",)) -> Callable[[View], View]:

@@ -11,7 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from governance.services import links
-from governance.web.limits import spend
+from governance.tokens import email_mark
+from governance.web.limits import NamedThrottle, spend
 
 
 class LinkForm(forms.Form):
@@ -38,12 +39,15 @@ def gone(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponseBase:
-    """Ask for the link; the answer is the same whether or not there is a case."""
+    """Ask for the link; the answer is the same whether or not there is a case, and however often it was asked for."""
     form = LinkForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         if refused := spend(request, "links"):
             return refused
-        links.link_ask(email=form.cleaned_data["email"])
+        email = form.cleaned_data["email"]
+        # Nobody is flooded by others who ask for their link from many addresses; the page says the bound to everybody.
+        if NamedThrottle("links_address", email_mark(email)).spend(request):
+            links.link_ask(email=email)
         return redirect("link_sent")
     context = {"form": form, "back_url": reverse("home")}
     return render(request, "claimant/link_ask.html", context, status=422 if form.errors else 200)

@@ -10,7 +10,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy
 
 from governance.forms_renderer import DateField
-from governance.models import AiModel, Dataset, ModelVersion
+from governance.models import AiModel, Dataset, Medium, ModelVersion
 from governance.policies import Actor
 from governance.services import catalogue
 from governance.validators import one_line
@@ -50,6 +50,12 @@ class VersionForm(forms.Form):
     artifact = digest_field(gettext_lazy("Digest of the weights"))
     method = forms.CharField(label=gettext_lazy("Made by"), max_length=32, initial="train", validators=[one_line])
     state = forms.ChoiceField(label=gettext_lazy("State"), choices=[(s.value, s.label) for s in STATES])
+    medium = forms.ChoiceField(
+        label=gettext_lazy("Works with"),
+        help_text=gettext_lazy("Claimants are told of which kinds there are models, nothing else about them."),
+        choices=[("", gettext_lazy("As before; a new model with texts")), *Medium.choices],
+        required=False,
+    )
     datasets = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Trained on"),
         queryset=Dataset.objects.none(),
@@ -77,7 +83,7 @@ class VersionForm(forms.Form):
         made = catalogue.version_register(
             model=data["model"], artifact=data["artifact"], method=data["method"], datasets=data["datasets"],
             state=ModelVersion.State(data["state"]), excluded=data["excluded"], lineage=data["lineage"],
-            actor=actor,
+            medium=data["medium"], actor=actor,
         )  # fmt: skip
         return str(made)
 

@@ -31,6 +31,14 @@ def _text(text: str, status: int = 200) -> HttpResponse:
     return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
 
 
+def _mark(request: HttpRequest, name: str) -> int:
+    """The mark of the page before."""
+    text = request.GET.get(name, "0")
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise Http404
+    return int(text)
+
+
 @require_safe
 def security(request: HttpRequest) -> HttpResponseBase:
     """Whom to tell about a weakness (RFC 9116); not found where nobody is configured."""
@@ -80,11 +88,10 @@ def robots(request: HttpRequest) -> HttpResponseBase:
 @limited("feed", methods=("GET", "HEAD"))
 @conditional_page
 def feed(request: HttpRequest) -> HttpResponseBase:
-    """The signed feed; `after` is the mark of the page before."""
-    after = request.GET.get("after", "0")
-    if not (after.isascii() and after.isdecimal()) or len(after) > 18:
-        raise Http404
-    document = opt_out_feed.feed(url=settings.BASE_URL + reverse("opt_out_feed"), after=int(after))
+    """The signed feed; `after` is the mark of the page before, `works` that among fingerprints, which come last."""
+    works = _mark(request, "works") if "works" in request.GET else None
+    url = settings.BASE_URL + reverse("opt_out_feed")
+    document = opt_out_feed.feed(url=url, after=_mark(request, "after"), works=works)
     text = json.dumps(document, ensure_ascii=False, indent=1)
     response = HttpResponse(text, content_type="application/feed+json; charset=utf-8")
     response["Cache-Control"] = "public, max-age=300"
@@ -96,10 +103,7 @@ def feed(request: HttpRequest) -> HttpResponseBase:
 @conditional_page
 def patches(request: HttpRequest) -> HttpResponseBase:
     """The signed feed of published patches."""
-    after = request.GET.get("after", "0")
-    if not (after.isascii() and after.isdecimal()) or len(after) > 18:
-        raise Http404
-    document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"), after=int(after))
+    document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"), after=_mark(request, "after"))
     response = HttpResponse(json.dumps(document, indent=1), content_type="application/feed+json; charset=utf-8")
     return _kept(response, document)
 

@@ -22,20 +22,21 @@ START_SECONDS = 60
 class Front:
     """Started in a folder of its own; style sheets and scripts go out compressed, as in service."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.home, self.port = folder / "home", free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LETHE_")}
         self._environment = {
             **kept, "LETHE_HOME": str(self.home), "LETHE_URL": self.url, "LETHE_ORGANISATION": "Meridian Loom",
             "PORT": str(self.port), "OMP_NUM_THREADS": "1", "LETHE_FILING_RATE": "1000/hour",
+            **settings,
         }  # fmt: skip
         self._log = folder / "front.log"
 
     def __enter__(self) -> Front:
         self.home.mkdir()
-        self._run("-c", "from governance.secrets import *; ensure_secrets(secrets_folder())")
-        self._run("manage.py", "bootstrap")
+        self.run("-c", "from governance.secrets import *; ensure_secrets(secrets_folder())")
+        self.run("manage.py", "bootstrap")
         gunicorn = Path(sys.executable).parent / "gunicorn"
         command = [gunicorn, "governance.wsgi", "--threads", "4", "--bind", f"127.0.0.1:{self.port}"]
         with self._log.open("ab") as log:
@@ -72,7 +73,8 @@ class Front:
                 found += re.findall(rf"https?://\S+?/{purpose}/[a-z2-7]+/", text)
         return str(found[-1])
 
-    def _run(self, *arguments: str) -> None:
+    def run(self, *arguments: str) -> None:
+        """A Python program within the installation."""
         done = subprocess.run(
             [sys.executable, *arguments], cwd=ROOT, env=self._environment, capture_output=True, text=True
         )

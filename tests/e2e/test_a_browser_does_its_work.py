@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from governance.web import work
+from governance import work
 from tests.architecture.tree import ROOT
 from tests.e2e.browser import Window, chromium
 

@@ -15,7 +15,7 @@ PAGES = {
     "correction": ("statements", "law"),
 }
 PERSON = ("name", "email", "capacity", "principal")
-DECLARED = ("declared", "mandate")
+DECLARED = ("declared", "mandate", "share")
 
 
 def begin(client: Client, kind: str, data: dict[str, Any]) -> Any:

@@ -10,15 +10,21 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
-from governance.web import limits, work
+from governance import work
+from governance.models import Role
+from governance.policies import Actor
+from governance.web import limits
+from tests.governance.agents import known
+from tests.governance.test_api_files_and_follows import REQUEST
 
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     settings.WORK_BITS = 8
-    rates = {"filing": "4/hour", "filing_plain": "2/hour", "pages": "100/hour"}
+    rates = {"filing": "4/hour", "filing_plain": "2/hour", "pages": "100/hour", "agents": "100/min"}
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
 
 
@@ -73,3 +79,32 @@ def test_every_public_form_carries_both_and_its_script_is_no_inline_one(client: 
         page = client.get(path).content.decode()
         assert 'name="website"' in page and "data-work=" in page, path
         assert re.search(r'<script src="[^"]*js/work[^"]*" defer></script>', page), path
+
+
+def test_the_interface_asks_alike_and_says_where_the_work_is(client: Client) -> None:
+    def call(**headers: str) -> Any:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post("/api/v1/requests/", REQUEST, content_type="application/json", headers=sent)
+
+    assert [call().status_code, call(Lethe_Work="no answer").status_code] == [201, 201]
+    refused = call()
+    assert refused.status_code == 429 and "/api/v1/work/" in refused.json()["detail"]
+    assert 3500 < int(refused["Retry-After"]) <= 3600
+    asked = client.get("/api/v1/work/").json()
+    assert asked["bits"] == 8 and asked["expires_at"] > timezone.now().isoformat()
+    assert call(Lethe_Work=solve(asked["challenge"])).status_code == 201
+    # Pages and interface draw on one budget, which is used up now: work is not spent on what is refused.
+    answer = solve(work.challenge())
+    assert call(Lethe_Work=answer).status_code == 429 and work.proven(answer)
+
+
+def test_a_key_needs_no_work(people: dict[Role, Actor]) -> None:
+    agent = known(people[Role.LEGAL])
+    mandate = str(agent.mandate.public_id)
+    body = {
+        "kind": "copyright",
+        "mandate": mandate,
+        "declared": True,
+        "items": [{"form": "url", "text": "https://a.example"}],
+    }
+    assert [agent.post("/api/v1/requests/", body).status_code for _n in range(5)] == [201] * 5

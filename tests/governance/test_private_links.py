@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from governance.models import Case, Claimant, LedgerEntry, Letter, LinkAsked
+from governance.models import Batch, Case, Claimant, LedgerEntry, Letter, LinkAsked, Role
+from governance.policies import Actor
 from governance.services import letters, links
 from governance.tokens import link_token
+from tests.governance.agents import known, works
 from tests.governance.conftest import file_case
 
 Commits = Any
@@ -90,8 +93,17 @@ def test_who_asks_again_and_again_gets_one_letter(case: Case) -> None:
 
 def test_asking_too_often_is_slowed_down_and_a_wrong_address_is_named(client: Client) -> None:
     assert "Write the address whole" in client.post("/link/", {"email": "nobody"}).content.decode()
-    answers = [client.post("/link/", {"email": "a@b.example"}).status_code for _n in range(7)]
+    answers = [client.post("/link/", {"email": f"a{n}@b.example"}).status_code for n in range(7)]
     assert answers == [302] * 6 + [429]
+
+
+def test_nobody_is_flooded_by_askings_from_many_places_and_the_page_reads_the_same(client: Client, case: Case) -> None:
+    for email in ("VEL@marun.example", "no@one.example"):
+        pages = {
+            client.post("/link/", {"email": email}, follow=True, REMOTE_ADDR=f"10.0.0.{n}").content for n in range(5)
+        }
+        assert len(pages) == 1 and b"three times an hour" in pages.pop()
+    assert LinkAsked.objects.count() == 2 * 3
 
 
 def test_the_confirmation_played_again_does_not_give_the_page_away(client: Client, case: Case) -> None:
@@ -101,6 +113,32 @@ def test_the_confirmation_played_again_does_not_give_the_page_away(client: Clien
     assert "This link was used before" in again and path(case) not in again
     over(case)
     assert Client().get(address).status_code == 404
+
+
+def test_the_page_of_a_batch_runs_out_is_replaced_and_comes_again_by_the_key(
+    client: Client, people: dict[Role, Actor]
+) -> None:
+    agent = known(people[Role.LEGAL])
+    name = agent.batch(works(0, 1))
+
+    def page() -> str:
+        return urlsplit(agent.get(f"/api/v1/batches/{name}/").json()["progress_url"]).path
+
+    first = page()
+    assert page() == first and client.get(first).status_code == 200
+    second = client.post(f"{first}link/")["Location"]
+    assert second == page() != first
+    assert client.get(second).status_code == 200 and client.post(f"{first}link/").status_code == 404
+    third = urlsplit(agent.post(f"/api/v1/batches/{name}/link/").json()["progress_url"]).path
+    assert client.get(third).status_code == 200
+
+    Batch.objects.update(link_until=timezone.now() - timedelta(seconds=1))
+    paths = (first, third, f"/batches/abcdefgh/{name}/")
+    gone = {client.get(path).content.decode().replace(path, "") for path in paths}
+    assert len(gone) == 1 and "with the key" in gone.pop() and client.get(third).status_code == 404
+    fresh = page()
+    assert fresh != third and client.get(fresh).status_code == 200 and client.get(third).status_code == 404
+    assert LedgerEntry.objects.filter(action="link.replaced").count() == 2
 
 
 @pytest.mark.parametrize("language", ["de", "ar"])

@@ -1,8 +1,8 @@
-"""Proof of work in place of a captcha: the reader's machine computes a little, nobody has to look at pictures.
+"""Proof of work in place of a captcha: the caller's machine computes a little, nobody has to look at pictures.
 
 A challenge is signed, so nothing is stored until it is answered; an answer counts once. Who computes nothing (no
-JavaScript, an old machine) is never shut out: fewer requests an hour are taken from that address, and like everybody's
-they wait for the link in the letter before anybody decides anything.
+JavaScript, an old machine, a plain call) is never shut out: fewer requests an hour are taken from that address, and
+like everybody's they wait for the link in the letter before anybody decides anything. Pages and interface ask alike.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.core.cache import cache
@@ -22,6 +23,8 @@ SECONDS = 4 * 3600
 #: The field that people do not see; what fills it in fills in everything.
 TRAP = "website"
 FIELD = "work"
+#: The same answer in a call of the interface.
+HEADER = "Lethe-Work"
 _LONGEST = 200
 
 
@@ -29,6 +32,12 @@ def challenge() -> str:
     """`salt.end.bits.signature`."""
     text = f"{secrets.token_hex(8)}.{int(time.time()) + SECONDS}.{settings.WORK_BITS}"
     return f"{text}.{_signature(text)}"
+
+
+def asked_of(challenge: str) -> tuple[int, datetime]:
+    """How many zero bits one of our own challenges asks for, and until when."""
+    _salt, end, bits, _signature = challenge.split(".")
+    return int(bits), datetime.fromtimestamp(int(end), UTC)
 
 
 def _signature(text: str) -> str:
