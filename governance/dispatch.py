@@ -276,11 +276,21 @@ def publish(job: Job) -> bool:
         if job.queue == "gpu"
         else (HOUSE_TASK, [str(job.pk), job.attempt])
     )
+    return tell(name, arguments, job.queue)
+
+
+def tell(task: str, arguments: list[Any], queue: str = "default") -> bool:
+    """Hand a task to whichever worker is free. False when no broker answers: every task has a sweeper of its own."""
     try:
-        current_app.send_task(name, args=arguments, queue=queue_name(job.queue), retry=False)
+        current_app.send_task(task, args=arguments, queue=queue_name(queue), retry=False)
     except (OperationalError, OSError):
         return False
     return True
+
+
+def broker_is_server() -> bool:
+    """Whether tasks go through a server, which hands them on at once; folders are asked by workers now and then."""
+    return not settings.BROKER_URL.startswith(("filesystem:", "memory:"))
 
 
 def cancel(job: Job) -> None:

@@ -122,6 +122,12 @@ def send_messages() -> int:
     )
 
 
+@shared_task(name=outbox.TASK)
+def letter_try(pk: int) -> None:
+    """A letter that was just written."""
+    outbox.letter_try(pk)
+
+
 @shared_task(name="governance.watch_deadlines")
 def watch_deadlines() -> int:
     """Deadlines that come near or have passed."""

@@ -67,6 +67,7 @@ def subject_create() -> uuid.UUID:
 def subject_destroy(subject: uuid.UUID) -> None:
     """Destroy the subject's key: every sealed value and every commitment of theirs goes with it."""
     SubjectKey.objects.filter(subject=subject).update(wrapped=None, destroyed_at=timezone.now())
+    (_held.get() or {}).pop(subject, None)
     # The mark of the address is no ciphertext: it goes by hand.
     apps.get_model("governance", "Claimant").objects.filter(subject=subject).update(email_mark="")
 
@@ -91,7 +92,10 @@ def subject_key(subject: uuid.UUID) -> bytes:
 
 @contextmanager
 def keys_held() -> Iterator[None]:
-    """Within it each subject's key is fetched once: a page that shows many sealed texts asks the keyring once."""
+    """Within it each subject's key is fetched once; a request holds them until its answer (`web/keys.py`)."""
+    if _held.get() is not None:
+        yield
+        return
     token = _held.set({})
     try:
         yield

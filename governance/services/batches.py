@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
-from celery import current_app
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from governance import dispatch
 from governance.clocks import LAWS, default_for
@@ -137,11 +135,7 @@ def batch_close(*, batch: Batch) -> Batch:
 
 
 def _publish(pk: int) -> None:
-    """Tell a worker; where no broker answers, the sweeper tells one later."""
-    try:
-        current_app.send_task(TASK, args=[pk], queue=dispatch.queue_name("default"), retry=False)
-    except (OperationalError, OSError):
-        return
+    dispatch.tell(TASK, [pk])
 
 
 def batches_sweep() -> int:

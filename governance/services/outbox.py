@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from governance import dispatch
 from governance.errors import Conflict, KeyDestroyed
 from governance.evidence import ledger
 from governance.models import Attempt, Case, Letter, Message
@@ -29,6 +30,7 @@ from governance.services import webhooks
 
 SYSTEM = Actor.system("outbox")
 log = logging.getLogger(__name__)
+TASK = "governance.letter_try"
 S = Message.State
 Channel = Message.Channel
 
@@ -38,18 +40,26 @@ TRIES: Mapping[str, int] = MappingProxyType({Channel.EMAIL: 18, Channel.WEBHOOK:
 #: A message whose worker has not said how it went after this time is taken up by another.
 LEASE = timedelta(minutes=15)
 BATCH = 50
-#: After a failed letter so long ago at most, new letters are left to the sweeper instead of making a page wait.
+#: After a failed letter so long ago at most, new letters are left to the sweeper.
 DOWN = timedelta(minutes=5)
 
 
 def letter_queue(letter: Letter) -> Message:
-    """Put a letter in the outbox; it is tried as soon as the transaction is committed."""
+    """Put a letter in the outbox; it is tried as soon as the transaction is committed, by a worker where one hears."""
     message = Message.objects.create(channel=Channel.EMAIL, case=letter.case, letter=letter)
     transaction.on_commit(partial(_try_at_once, message.pk), robust=True)
     return message
 
 
 def _try_at_once(pk: int) -> None:
+    if dispatch.broker_is_server():
+        dispatch.tell(TASK, [pk])
+    else:
+        letter_try(pk)
+
+
+def letter_try(pk: int) -> None:
+    """Deliver a new letter, unless one failed a moment ago: then the sweeper asks for all of them."""
     recent = Q(tries__ok=False, tries__at__gt=timezone.now() - DOWN)
     if not Message.objects.filter(recent, channel=Channel.EMAIL, state=S.QUEUED).exists():
         deliver(pk)

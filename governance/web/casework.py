@@ -20,7 +20,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from governance.errors import GovernanceError
 from governance.models import Case, Channel
-from governance.models.vault import keys_held
 from governance.policies import Actor, Permission, may, partial
 from governance.selectors import cases as select
 from governance.selectors import jobs as select_jobs
@@ -98,19 +97,6 @@ def case_page(
     bound: Mapping[str, CaseForm] | None = None,
     person: Person | None = None,
     status: int = 200,
-) -> HttpResponse:
-    """The case's page; each person's key is fetched from the keyring once for it."""
-    with keys_held():
-        return _page(request, found, bound=bound, person=person, status=status)
-
-
-def _page(
-    request: HttpRequest,
-    found: Case,
-    *,
-    bound: Mapping[str, CaseForm] | None,
-    person: Person | None,
-    status: int,
 ) -> HttpResponse:
     """The case's page: head, clock, parts, panel, history. `bound` holds a form that was sent with errors."""
     actor, today, hits = Actor.of(request.user), timezone.localdate(), select.hits(found)
@@ -201,25 +187,24 @@ def act(name: str) -> Callable[..., HttpResponseBase]:
 def case_print(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     """The whole file of a case on one page, for paper: every part that this reader may see, and the full history."""
     found, actor, today = fetch(request, public_id), Actor.of(request.user), timezone.localdate()
-    with keys_held():
-        openings = select.history(found, limit=10_000)
-        look = case_tabs.Look(case=found, actor=actor, hits=select.hits(found, texts=True), query={}, whole=True)
-        context = {
-            "crumbs": [
-                {"label": _("Cases"), "url": reverse("cases")},
-                {"label": found.number, "url": reverse("case", args=[public_id])},
-                {"label": _("File")},
-            ],
-            "case": head(found, actor),
-            "notices": case_desk.notices(found, abuse.finding_of(found), actor, ""),
-            "clock": case_words.clock(found, today, whole=True),
-            **clock_view.context(found, actor, today),
-            "parts": case_tabs.parts(look),
-            "history": case_history.timeline(openings, case_panel.waiting_words(found)),
-            "printed": date_format(timezone.localtime(), "j F Y, H:i"),
-            "reader": str(request.user),
-        }
-        return render(request, "casework/file.html", context)
+    openings = select.history(found, limit=10_000)
+    look = case_tabs.Look(case=found, actor=actor, hits=select.hits(found, texts=True), query={}, whole=True)
+    context = {
+        "crumbs": [
+            {"label": _("Cases"), "url": reverse("cases")},
+            {"label": found.number, "url": reverse("case", args=[public_id])},
+            {"label": _("File")},
+        ],
+        "case": head(found, actor),
+        "notices": case_desk.notices(found, abuse.finding_of(found), actor, ""),
+        "clock": case_words.clock(found, today, whole=True),
+        **clock_view.context(found, actor, today),
+        "parts": case_tabs.parts(look),
+        "history": case_history.timeline(openings, case_panel.waiting_words(found)),
+        "printed": date_format(timezone.localtime(), "j F Y, H:i"),
+        "reader": str(request.user),
+    }
+    return render(request, "casework/file.html", context)
 
 
 def _tell(request: HttpRequest, name: str, form: CaseForm) -> None:

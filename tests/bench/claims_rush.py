@@ -1,7 +1,8 @@
 """A rush of claims beside a batch, with a worker killed and the broker restarted: `python -m tests.bench.claims_rush`.
 
-Real processes over PostgreSQL and a Redis of our own: gunicorn, two Celery workers, the scheduler. Claims come by the
-interface at the rate of 4,000 in 6 minutes, each from an address of its own, answered or not the one before.
+Real processes over PostgreSQL and a Redis of our own: gunicorn with two workers, two Celery workers, the scheduler.
+Claims come by the interface at the rate of 4,000 in 6 minutes, each from an address of its own, answered or not the one
+before.
 Prints times of acknowledgement and what the database holds afterwards; ends with 1 where anything was lost or doubled.
 """
 
@@ -123,7 +124,8 @@ def house(folder: Path) -> House:
         "LETHE_DATABASE_URL": servers.create_database(server, name),
         "LETHE_KEYRING_URL": servers.create_database(server, f"{name}_keys"),
         "LETHE_BROKER": f"redis://127.0.0.1:{redis_port}/0", "LETHE_BEHIND_PROXY": "1", "PORT": str(port),
-        "LETHE_SSL_REDIRECT": "0", "OMP_NUM_THREADS": "1",
+        "LETHE_CACHE": f"redis://127.0.0.1:{redis_port}/1", "WEB_CONCURRENCY": "2", "LETHE_SSL_REDIRECT": "0",
+        "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     made = House(env, folder, port, redis_port)
     secret = "from governance.secrets import ensure_secrets, secrets_folder; ensure_secrets(secrets_folder())"
