@@ -10,8 +10,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import importlib
-import io
 import json
 import re
 import secrets
@@ -28,7 +26,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key, load_ssh_public_key
 
-from governance import outbound
+from governance import content_credentials, outbound
 
 #: 130 bits in Crockford's manner: never guessed, and readable over a telephone.
 CODE = re.compile(r"lethe-[0-9a-hjkmnp-tv-z]{26}")
@@ -263,21 +261,22 @@ def _string(data: bytes) -> tuple[bytes, bytes]:
     return data[4 : 4 + size], data[4 + size :]
 
 
-def credentials(data: bytes, kind: str) -> Seen:
+def credentials(data: bytes, kind: str, *, anchors: str = "") -> Seen:
     """The active manifest of a file, where its signature holds and it is bound to these very bytes. Who the signer is
-    and whether that is the claimant is for a person to judge."""
+    and whether that is the claimant is for a person to judge; `anchors` name whom this house trusts (PEM)."""
     try:
-        library = importlib.import_module("c2pa")
-    except ImportError as error:
-        raise NotShown("no_reader") from error
-    try:
-        store = json.loads(library.Reader(kind, io.BytesIO(data)).json())
-    except Exception as error:  # a foreign library over a foreign file: whatever it says, nothing is shown
-        raise NotShown("no_credentials", type(error).__name__) from error
-    active = (store.get("manifests") or {}).get(store.get("active_manifest")) or {}
-    state, signed = str(store.get("validation_state", "")), active.get("signature_info") or {}
-    if state not in ("Valid", "Trusted") or not signed:
+        store = content_credentials.manifest_store(data, kind, anchors=anchors)
+    except content_credentials.Unreadable as error:
+        raise NotShown(error.code, error.detail) from error
+    manifest, state = content_credentials.active(store), str(store.get("validation_state", ""))
+    signed = manifest.get("signature_info") or {}
+    if content_credentials.altered(store):
+        raise NotShown("altered_file")
+    if state not in (content_credentials.VALID, content_credentials.TRUSTED) or not signed:
         raise NotShown("broken_credentials", state)
-    more = {"state": state, **{name: str(signed.get(name, ""))[:200] for name in ("issuer", "common_name", "time")}}
+    trusted = state == content_credentials.TRUSTED
+    more = {name: str(signed.get(name) or "")[:200] for name in ("issuer", "common_name", "time")}
     who = ", ".join(filter(None, (more["common_name"], more["issuer"])))
-    return Seen(where=str(active.get("title", ""))[:200], what=who, digest=_digest(data), size=len(data), more=more)
+    listed = "on a list that this house trusts" if trusted else "on no list that this house trusts"
+    more = {"state": state, "signer": listed, **more}
+    return Seen(where=str(manifest.get("title") or "")[:200], what=who, digest=_digest(data), size=len(data), more=more)

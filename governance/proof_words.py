@@ -79,6 +79,15 @@ WAYS: Mapping[str, tuple[Any, Any, Any, Any]] = MappingProxyType(
         ),
     }
 )  # fmt: skip
+#: What was seen of a file's credentials: the state of the library, in words for whoever handed it in.
+SIGNERS: Mapping[str, Any] = MappingProxyType(
+    {
+        "Trusted": _("The signature fits the file, and its signer is on a list that we trust. A person compares the "
+                     "signer with your request."),
+        "Valid": _("The signature fits the file. Its signer is on no list that we trust, so a person looks more "
+                   "closely."),
+    }
+)  # fmt: skip
 #: Where a challenge stands, to whoever began it.
 STATES: Mapping[str, Any] = MappingProxyType(
     {
@@ -132,9 +141,13 @@ REFUSALS: Mapping[str, tuple[type[GovernanceError], Any]] = MappingProxyType(
         "no_file": (Unfit, _("Add the file to your case first, then choose it here.")),
         "no_reader": (Unfit, _("This house cannot read content credentials; choose another way.")),
         "no_credentials": (Unfit, _("The file holds no content credentials.")),
+        "altered_file": (
+            Unfit,
+            _("The file was changed after it was signed. Send it as the camera or the program wrote it."),
+        ),
         "broken_credentials": (
             Unfit,
-            _("The content credentials do not fit the file, or their signature does not hold."),
+            _("The signature of the content credentials does not hold."),
         ),
         "for_a_person": (Conflict, _("A person looks at this; there is nothing to try.")),
         "over": (Conflict, _("This proof is over. Begin a new one.")),

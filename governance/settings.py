@@ -244,6 +244,8 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+#: Whose content credentials are called trusted; without a list no signer is.
+CREDENTIAL_ANCHORS = env.file_text("LETHE_CREDENTIAL_ANCHORS_FILE")
 ORGANISATION = env.text("LETHE_ORGANISATION", "The operator of this installation")
 #: Country, and subdivision, whose public holidays count where a law counts by the house's own place: DE-BY.
 PLACE = env.text("LETHE_PLACE")

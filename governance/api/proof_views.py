@@ -111,6 +111,7 @@ class ChallengeSerializer(serializers.Serializer[Any]):
     )
     code = serializers.CharField(allow_blank=True, help_text="empty where a person sends it, or none is needed")
     signed_text = serializers.CharField(allow_blank=True, help_text="what is signed, without a line break at its end")
+    note = serializers.CharField(allow_blank=True, help_text="what we saw, where a person judges it")
     steps = StepSerializer(many=True, help_text="the same for people; empty once it is over")
 
 
@@ -167,6 +168,7 @@ def _challenge(row: Challenge) -> dict[str, Any]:
         **{name: getattr(row, name) for name in names},
         "id": row.public_id,
         "unlocks": UNLOCKS[row.level],
+        "note": proofs.note_of(row),
         "named_in_claim": row.bound,
         "expired": row.state == State.OPEN and row.is_late,
         "tries_left": proofs.MAX_TRIES - row.tries if live else 0,

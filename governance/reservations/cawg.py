@@ -6,12 +6,10 @@ unknown, with the reason. The assertion states what its signer wants; whose sign
 
 from __future__ import annotations
 
-import importlib
-import io
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from governance import content_credentials
 from governance.reservations.base import Adapter, Finding, Site, Stance, Use, quote
 
 NAME = "CAWG training and mining"
@@ -34,13 +32,10 @@ def read(site: Site) -> list[Finding]:
         return []
     kind = next(iter(site.page.header("Content-Type")), "").partition(";")[0].strip()
     try:
-        library = importlib.import_module("c2pa")
-    except ImportError:
-        return [_unknown(site.page.url, NEEDS)]
-    try:
-        manifests = json.loads(library.Reader(kind or "image/jpeg", io.BytesIO(body)).json())
-    except Exception as error:  # noqa: BLE001 - a foreign library over a foreign file; whatever it says, nothing is known
-        return [_unknown(site.page.url, f"The content credentials cannot be read ({type(error).__name__}).")]
+        manifests = content_credentials.manifest_store(body, kind or "image/jpeg")
+    except content_credentials.Unreadable as error:
+        cannot = f"The content credentials cannot be read ({error.detail})."
+        return [_unknown(site.page.url, NEEDS if error.code == "no_reader" else cannot)]
     return findings(manifests, site.page.url)
 
 

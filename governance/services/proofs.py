@@ -29,7 +29,7 @@ from governance.lifecycle import advance
 from governance.models import Case, Challenge, ClaimedItem, Proof, Status, Upload
 from governance.policies import CLAIMANT, Actor, Permission, demand, proof_unlocks_weights
 from governance.proof_checks import NotShown, Seen
-from governance.proof_words import refused
+from governance.proof_words import SIGNERS, refused
 from governance.registry_numbers import registry_number
 from governance.services import containment
 from governance.services.uploads import upload_bytes
@@ -150,7 +150,9 @@ def _credentials(case: Case, row: Challenge, public_id: str) -> str:
     if upload is None:
         raise refused("no_file")
     try:
-        seen = checks.credentials(upload_bytes(upload), screening.KINDS[upload.kind])
+        seen = checks.credentials(
+            upload_bytes(upload), screening.KINDS[upload.kind], anchors=settings.CREDENTIAL_ANCHORS
+        )
     except NotShown as error:
         raise refused(error.why) from error
     row.upload, row.evidence = upload, seen.as_json(timezone.now().isoformat())
@@ -292,6 +294,12 @@ def _proof(case: Case, row: Challenge, by: Any) -> Proof:
 def evidence_of(row: Challenge) -> dict[str, Any]:
     """What was seen, as data; empty where nothing was looked at."""
     return json.loads(row.evidence) if row.evidence else {}
+
+
+def note_of(row: Challenge) -> str:
+    """What a claimant is told of a signed file that waits for a person; empty for every other way."""
+    waits = row.method == M.CREDENTIALS and row.state == State.WAITING
+    return str(SIGNERS.get(evidence_of(row).get("more", {}).get("state"), "")) if waits else ""
 
 
 def evidence_words(row: Challenge) -> str:

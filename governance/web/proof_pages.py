@@ -52,7 +52,7 @@ class BeginForm(forms.Form):
 _GLYPHS = {State.PROVEN: "pass", State.REFUSED: "refused", State.SPENT: "refused", State.ENDED: "info"}
 #: Refusals that the address itself brings; all others are about the whole form.
 _OF_TARGET = frozenset({"no_target", "no_domain", "no_page", "no_number", "no_file", "no_credentials",
-                        "broken_credentials"})  # fmt: skip
+                        "altered_file", "broken_credentials"})  # fmt: skip
 _SIGNED_KINDS = ("jpeg", "png", "webp", "tiff", "gif", "pdf", "mp3", "wav", "flac")
 
 
@@ -111,6 +111,7 @@ def _row(one: Challenge, token: str) -> dict[str, Any]:
     return {
         "title": WAYS[one.method][0],
         "target": one.target,
+        "note": service.note_of(one),
         "state": "refused" if late else _GLYPHS.get(State(one.state), "waiting"),
         "word": _("Expired") if late else STATES[State(one.state)],
         "going": not late and one.state in (State.OPEN, State.WAITING),

@@ -166,9 +166,9 @@ def test_pages_refuse_in_the_language_of_the_case(client: Client) -> None:
 
 
 def test_every_code_that_is_given_has_its_sentence() -> None:
-    rooms = ("services/proofs.py", "services/doubts.py", "proof_checks.py")
+    rooms = ("services/proofs.py", "services/doubts.py", "proof_checks.py", "content_credentials.py")
     source = "".join((BASE_DIR / "governance" / name).read_text() for name in rooms)
-    given = set(re.findall(r'(?:refused|NotShown)\("(\w+)"', source))
+    given = set(re.findall(r'(?:refused|NotShown|Unreadable)\("(\w+)"', source))
     given |= {"not_public", "no_answer", "no_record", "no_code"}
     assert given == set(proof_words.REFUSALS), given ^ set(proof_words.REFUSALS)
 
