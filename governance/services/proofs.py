@@ -216,11 +216,9 @@ def _spend(row: Challenge) -> None:
     if row.method not in MACHINE:
         raise refused("for_a_person")
     live = Challenge.objects.filter(pk=row.pk, state=State.OPEN, expires_at__gt=now, tries__lt=MAX_TRIES)
-    if not live.exists():
-        raise refused("over")
-    soon = live.exclude(tried_at__gt=now - PAUSE).update(tries=F("tries") + 1, tried_at=now)
-    if not soon:
-        raise refused("too_soon", seconds=PAUSE.seconds)
+    # One conditional update; only where it took nothing is asked why, so that an end in between is told as one.
+    if not live.exclude(tried_at__gt=now - PAUSE).update(tries=F("tries") + 1, tried_at=now):
+        raise refused("too_soon", seconds=PAUSE.seconds) if live.exists() else refused("over")
     row.refresh_from_db(fields=["tries", "tried_at"])
 
 
