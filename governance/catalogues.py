@@ -34,6 +34,7 @@ PUBLIC = (
     "governance/glossary.py",
     "governance/templatetags/scales.py",
     "governance/evidence/certificate.py",
+    "governance/evidence/downstream.py",
     "governance/evidence/seal_class.py",
 )
 #: Texts of files that serve staff too: only these of them are public.
@@ -46,8 +47,8 @@ SHARED = (
     "Parts are coming in", "Waiting to be filed", "Being filed", "Filed", "Stopped: the mandate ended",
     "Why?", "In your own words, at least one whole sentence.", "Write why, so that somebody can look into it.",
 )  # fmt: skip
-TEMPLATES = ("claimant/*.html", "report/certificate.html", "report/letter.html", "forms/**/*.html",
-             "base_public.html", "components/theme_choice.html",
+TEMPLATES = ("claimant/*.html", "report/certificate.html", "report/letter.html", "report/_downstream.html",
+             "forms/**/*.html", "base_public.html", "components/theme_choice.html",
              "components/path.html", "components/digest.html", "components/clock_block.html",
              "components/guard.html", "4*.html", "500.html", "refused.html")  # fmt: skip
 

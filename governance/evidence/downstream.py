@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from governance.evidence.printing import day, moment
 
@@ -21,12 +20,7 @@ def words(document: Mapping[str, Any]) -> dict[str, Any] | None:
     if rows:
         applied = sum(one["state"] == "applied" for one in rows)
         lines.append(
-            ngettext(
-                "%(n)d organisation is registered as running the model; %(applied)d states that it applied the patch.",
-                "%(n)d organisations are registered as running the model; %(applied)d state that they applied the "
-                "patch.",
-                len(rows),
-            )
+            _("Registered as running the model: %(n)d. Of these, stating that they applied the patch: %(applied)d.")
             % {"n": len(rows), "applied": applied}
         )
         lines.append(

@@ -54,6 +54,8 @@ def subscriber_register(
     problems, key = [], ""
     if not name.strip() or not contact.strip():
         problems.append("Give the organisation's name, and whom to write to there.")
+    if subscription and "patch.published" not in subscription.events:
+        problems.append(f"The webhook {subscription.name} is not told of patch.published; choose that event for it.")
     try:
         key = read_key(public_key)
     except Unfit as error:

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
+from governance.evidence import schema
 from governance.models import (
     AiModel,
     Case,
@@ -37,6 +38,7 @@ from governance.models import (
 from governance.policies import Actor
 from governance.selectors import downstream as select
 from governance.services import dossier_parts, opt_out_feed, subscribers, webhooks
+from tests.governance import evidence_example
 from tests.governance.conftest import file_case
 from tests.governance.publishing import downstream, made, published, signer
 from tests.governance.staff import member
@@ -191,14 +193,19 @@ def test_the_door_is_limited(
 
 
 def test_registration(
-    elsewhere: Elsewhere, registered: PatchSubscriber, people: People, catalogue: dict[str, Any]
+    elsewhere: Elsewhere, registered: PatchSubscriber, people: People, catalogue: dict[str, Any], settings: Any
 ) -> None:
+    settings.WEBHOOK_NETWORKS = ["127.0.0.0/8"]
     model = catalogue["released"].model
     with pytest.raises(Conflict):
         elsewhere.register(model, people)
     with pytest.raises(Unfit, match="no Ed25519 public key"):
         subscribers.subscriber_register(model=model, name="X", contact="y", public_key="AAAA", subscription=None,
                                         actor=people[Role.RELEASE])  # fmt: skip
+    deaf = webhooks.subscription_create(name="Port", url="https://127.0.0.1/x", events=["case.closed"],
+                                        actor=people[Role.ADMINISTRATOR]).subscription  # fmt: skip
+    with pytest.raises(Unfit, match="patch.published"):
+        Elsewhere(Ed25519PrivateKey.generate()).register(model, people, subscription=deaf)
     with pytest.raises(NotAllowed):
         subscribers.subscriber_remove(subscriber=registered, actor=people[Role.ENGINEER])
     assert registered.contact == "Ada <ada@elsewhere.example>"
@@ -257,6 +264,7 @@ def test_from_publication_to_evidence_and_back(
     )
     part = dossier_parts.downstream(Case.objects.get(pk=case.pk))["downstream"]
     assert [one["state"] for one in part["subscribers"]] == ["applied", "told", "untold"]
+    schema.validate({**evidence_example.bare(), "downstream": part})
     word = part["subscribers"][0]
     elsewhere.key.public_key().verify(base64.b64decode(word["signature"]), word["statement"].encode())
     assert part["patch"]["digest"] == patch.digest and part["patch"]["withdrawn"] is None
