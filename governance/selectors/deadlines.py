@@ -73,7 +73,7 @@ def between(actor: Actor, first: date, last: date, *, shown: int, desk: bool) ->
     for one in _receipts(first, last, officer):
         day = days.setdefault(one.day, Day())
         day.total += 1
-        if len(day.shown) < shown * 2:
+        if len(day.shown) < shown + 1:
             day.shown.append(one)
     return days
 

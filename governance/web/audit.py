@@ -189,7 +189,8 @@ def sample(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
 def _sample(request: HttpRequest, one: AuditSample, form: forms.Form | None = None, status: int = 200) -> HttpResponse:
     context = {
         "crumbs": [{"label": _("Audit"), "url": reverse("audit")}, {"label": _("Sample %(n)d") % {"n": one.number}}],
-        "conclusion": _("%(k)s of %(all)s cases are drawn") % {"k": f"{len(one.drawn):,}", "all": f"{one.size:,}"}
+        "conclusion": ngettext("%(k)s of %(all)s case is drawn", "%(k)s of %(all)s cases are drawn", one.size)
+        % {"k": f"{len(one.drawn):,}", "all": f"{one.size:,}"}
         if one.drawn_at else _("Stated over %(all)s cases, not drawn yet") % {"all": f"{one.size:,}"},
         "sentence": "" if one.drawn_at else service.waits_for(one) or _("The checkpoint that decides is there."),
         "parts": [_stated(one), _drawing(one, form), *([_again(one)] if one.drawn_at else [])],

@@ -57,7 +57,7 @@ def _page(request: HttpRequest, address: str = "") -> HttpResponse:
         "sentence": ngettext("%(n)s clock stands still and has no day.", "%(n)s clocks stand still and have no day.",
                              waiting) % {"n": counted(waiting)} if waiting else "",
         "weekdays": [date_format(first + timedelta(days=n), "D") for n in range(7)],
-        "weeks": [[_cell(first + timedelta(days=n), days, day, today, view) for n in range(at, at + 7)]
+        "weeks": [[_cell(first + timedelta(days=n), days, day, today, view, desk) for n in range(at, at + 7)]
                   for at in range(0, (last - first).days + 1, 7)],
         "view": view,
         "filters": _filters(view, desk),
@@ -94,7 +94,14 @@ def _title(first: date, day: date, view: str) -> str:
     return date_format(day, "F Y")
 
 
-def _cell(one: date, days: dict[date, Day], day: date, today: date, view: str) -> dict[str, Any]:
+def _more(one: date, view: str, desk: bool) -> str:
+    """From a month to the day's week; from there to the queue, which lists the answers of the day."""
+    if view == "month":
+        return f"?{urlencode({'view': 'week', 'of': 'desk' if desk else 'mine', 'day': one.isoformat()})}"
+    return f"{reverse('cases')}?{urlencode({'due_from': one.isoformat(), 'due_to': one.isoformat()})}"
+
+
+def _cell(one: date, days: dict[date, Day], day: date, today: date, view: str, desk: bool) -> dict[str, Any]:
     found = days.get(one, Day())
     more = found.total - len(found.shown)
     return {
@@ -106,7 +113,7 @@ def _cell(one: date, days: dict[date, Day], day: date, today: date, view: str) -
         "late": one < today and bool(found.shown),
         "entries": [_entry(deadline) for deadline in found.shown],
         "more": _("and %(n)s more") % {"n": f"{more:,}"} if more > 0 else "",
-        "more_url": f"{reverse('cases')}?{urlencode({'due_from': one.isoformat(), 'due_to': one.isoformat()})}",
+        "more_url": _more(one, view, desk),
     }
 
 

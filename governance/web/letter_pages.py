@@ -70,6 +70,20 @@ def unread() -> list[tuple[files.Template, dict[str, str]]]:
     return [(text, state) for text, state in states if state["state"] != "pass"]
 
 
+def next_unread(after: files.Template | None = None) -> list[dict[str, str]]:
+    """The way to the text that is read next: the one that follows in the order of the list, else the first."""
+    order = {(code, name): place for place, (code, name) in enumerate((c, n) for c in LANGUAGES for n in files.names())}
+    here = order[after.language, after.name] if after else -1
+    waiting = [text for text, _state in unread() if order[text.language, text.name] != here]
+    later = [text for text in waiting if order[text.language, text.name] > here]
+    return [
+        {"label": _("Read the next: %(name)s, in %(language)s") % {"name": text.name.replace("_", " "),
+                                                                    "language": tongue(text)},
+         "url": reverse("letter", args=[text.name, text.language])}
+        for text in (later or waiting)[:1]
+    ]  # fmt: skip
+
+
 def tongue(text: files.Template) -> str:
     """The language of a text, in English."""
     return LANGUAGES[text.language].english
@@ -96,6 +110,7 @@ def letters(request: HttpRequest) -> HttpResponseBase:
         "conclusion": _("%(n)d of %(all)d texts are unreviewed") % {"n": bare, "all": len(states)}
         if bare
         else _("Every text was reviewed"),
+        "links": next_unread(),
         "sentence": _("A letter from an unreviewed text says so, and a translation brings the English text along."),
         "parts": [part],
         **words.tabs(Actor.of(request.user), "letters"),
@@ -143,7 +158,8 @@ def _page(request: HttpRequest, found: files.Template, form: MarkForm | None = N
             {"id": "text", "title": _("Text"), "letters": [{"title": found.subject, "text": found.body, **side}]},
             {"id": "passages", "title": _("Passages"), "note": _("Chosen by law, kind of case and state."),
              "letters": [{"title": key, "text": text or "—", **side} for key, text in found.passages.items()]},
-            {"id": "review", "title": _("Review"), "facts": facts, "forms": _forms(request, found, done, form)},
+            {"id": "review", "title": _("Review"), "facts": facts, "forms": _forms(request, found, done, form),
+             "links": next_unread(found)},
         ],
     }  # fmt: skip
     return render(request, "duties/sheet.html", context, status=status)

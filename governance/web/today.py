@@ -192,8 +192,10 @@ def _letters(stuck: Block, drafts: Block) -> Context:
         link = f"{reverse('case_letter', args=[one.case.public_id])}?template={one.template}"
         rows.append({"url": link, "text": one.template.replace("_", " "), "note": one.case.number,
                      "since": day(one.at), "step": {"url": link, "text": _("Go on writing")}})  # fmt: skip
-    return _block("letters", _("Letters to send"), stuck.count + drafts.count, rows,
-                  _("Every letter has left, and none is half written."), key="m", url=reverse("outbox"))  # fmt: skip
+    return _block(
+        "letters", _("Letters to send"), stuck.count + drafts.count, rows,
+        _("Every letter has left, and none is half written."), key="m", url=reverse("outbox"), stated=True,
+    )  # fmt: skip
 
 
 def _texts() -> Context:
@@ -207,5 +209,5 @@ def _texts() -> Context:
     ]  # fmt: skip
     return _block(
         "texts", _("Letters' texts that nobody has reviewed"), len(found), rows, _("Every text was reviewed."),
-        key="", url=reverse("letters"), note=_("A letter from such a text says so at its end."),
+        key="", url=reverse("letters"), stated=True, note=_("A letter from such a text says so at its end."),
     )  # fmt: skip

@@ -87,7 +87,14 @@ def _in_days(hours: float | None) -> float | None:
 
 
 def _told(hours: float | None) -> str:
-    return _("%(n)s days") % {"n": number(_in_days(hours), "days")} if hours is not None else _("not measured")
+    """A stay in the unit in which it can be felt."""
+    if hours is None:
+        return _("not measured")
+    if hours < 1:
+        return _("less than an hour")
+    if hours < DAY_HOURS:
+        return ngettext("%(n)d hour", "%(n)d hours", round(hours)) % {"n": round(hours)}
+    return _("%(n)s days") % {"n": number(_in_days(hours), "days")}
 
 
 def _queue_of(stage: Status) -> str:
@@ -112,13 +119,13 @@ def _bottleneck(found: list[Stage]) -> str:
     one = select_stages.bottleneck(found)
     if one is None or one.oldest is None:
         return ""
-    idle = (timezone.now() - one.oldest).days
+    idle = (timezone.now() - one.oldest).total_seconds() / 3600
     said = ngettext(
-        "Most is held up at %(stage)s: %(n)s case, for up to %(d)s days.",
-        "Most is held up at %(stage)s: %(n)s cases, the oldest for %(d)s days.",
+        "Most is held up at %(stage)s: %(n)s case, for %(long)s.",
+        "Most is held up at %(stage)s: %(n)s cases, the oldest for %(long)s.",
         one.waiting,
     )
-    return said % {"stage": one.stage.label.lower(), "n": f"{one.waiting:,}", "d": idle}
+    return said % {"stage": one.stage.label.lower(), "n": f"{one.waiting:,}", "long": _told(idle)}
 
 
 def _waiting_chart(found: list[Stage]) -> dict[str, Any]:

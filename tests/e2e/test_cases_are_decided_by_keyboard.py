@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -117,9 +118,11 @@ def press(page: Page, *keys: str) -> None:
 
 def test_ten_cases_are_decided_by_keyboard(window: Window, address: str, cases: list[Case]) -> None:
     page = window.page
-    page.goto(f"{address}/cases/?view=waiting")
+    Case.objects.filter(pk=cases[0].pk).update(due_on=date.today() - timedelta(days=1))
+    page.goto(f"{address}/desk/")
+    expect(page.locator("h1")).to_contain_text("1 case is past its date")
     press(page, "j")
-    expect(page.locator(".row-link").first).to_be_focused()
+    expect(page.locator(".row-link").first).to_have_text(cases[0].number)
     with page.expect_navigation():
         press(page, "Enter")
     for number in range(CASES):
@@ -194,8 +197,10 @@ def test_single_keys_can_be_switched_off(window: Window, address: str, cases: li
 def test_every_page_of_the_desk_is_without_fault(window: Window, address: str, cases: list[Case]) -> None:
     page, inspector = window.page, Inspector()
     case = f"/cases/{cases[0].public_id}/"
-    for path in ("/cases/", "/cases/?kind=copyright&due_from=2026-01-01", "/cases/workload/", case, f"{case}?tab=notes",
-                 f"{case}?tab=beside", f"{case}file/"):  # fmt: skip
+    paths = ("/today/?days=28", "/cases/calendar/", "/cases/calendar/?view=week", "/cases/workload/", "/cases/",
+             "/cases/?kind=copyright&due_from=2026-01-01", case, f"{case}?tab=notes", f"{case}?tab=beside",
+             f"{case}file/")  # fmt: skip
+    for path in paths:
         page.goto(address + path)
         inspector.look(window, path.replace(str(cases[0].public_id), "case"))
     page.goto(f"{address}/cases/")

@@ -99,6 +99,16 @@ def test_letters_that_did_not_leave_stand_there_and_texts_that_nobody_read(clien
     assert found["letters"] == ["received"] and len(found["texts"]) == 8
 
 
+def test_the_next_unread_text_is_one_link_away(client: Client, legal: Actor) -> None:
+    first = client.get("/messages/letters/").context["links"]
+    assert len(first) == 1 and first[0]["url"] == "/messages/letters/complaint/en/"
+    page = client.get(first[0]["url"])
+    digest = page.context["parts"][2]["forms"][0]["form"]["digest"].value()
+    answer = client.post("/messages/letters/complaint/en/review/", {"reader": "counsel", "digest": digest}, follow=True)
+    assert "Read the next: excluded, in English" in answer.content.decode()
+    assert client.get("/messages/letters/").context["links"][0]["url"] == "/messages/letters/excluded/en/"
+
+
 def test_the_page_asks_as_little_for_many_cases_as_for_few(client: Client, legal: Actor) -> None:
     due(-1), due(1)
     client.get("/today/")
@@ -117,7 +127,7 @@ def test_a_month_and_a_week_show_each_day_with_its_cases(client: Client, legal: 
     answer = client.get(f"/cases/calendar/?day={month}")
     cell = next(one for week in answer.context["weeks"] for one in week if one["day"] == month)
     assert [one["number"] for one in cell["entries"]] == [case.number for case in cases[:3]]
-    assert cell["more"] == "and 2 more" and cell["more_url"] == f"/cases/?due_from={month}&due_to={month}"
+    assert cell["more"] == "and 2 more" and cell["more_url"] == f"?view=week&of=mine&day={month}"
     assert "5 deadlines in" in answer.content.decode()
     week = client.get(f"/cases/calendar/?day={month}&view=week")
     assert len(week.context["weeks"]) == 1 and week.context["weeks"][0][month.weekday()]["more"] == ""
