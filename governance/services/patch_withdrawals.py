@@ -57,9 +57,10 @@ def withdrawal_return(*, withdrawal: PatchWithdrawal, actor: Actor) -> PatchWith
     """Say no, or take one's own proposal back.
 
     Raises:
-        NotAllowed: the policy refuses the actor. Conflict: it was answered already.
+        NotAllowed: the policy, or another's proposal. Conflict: it was answered already.
     """
-    demand(actor, Permission.RELEASE_LEGAL, Permission.MAKE_PATCH)
+    if actor.user != withdrawal.proposed_by:
+        demand(actor, Permission.RELEASE_LEGAL)
     _answer(withdrawal, returned_by=actor.user, returned_at=timezone.now())
     _record(withdrawal, "patch.withdrawal_returned", actor)
     return withdrawal

@@ -30,7 +30,7 @@ def part(version: ModelVersion) -> Context:
             "place_columns": [_("Place"), _("State"), _("Since")],
             "place_rows": [_place(one) for one in found.places],
             "columns": [_("Who"), _("State"), _("Since"), _("Digest of the statement")],
-            "rows": [_row(one) for one in found.subscribers],
+            "rows": [_row(one, bool(found.publication and found.publication.withdrawal)) for one in found.subscribers],
         },
     }  # fmt: skip
 
@@ -57,11 +57,7 @@ def _sentences(found: select.Downstream) -> list[str]:
                     % {"day": when(row.approved_at)})  # fmt: skip
     if row and found.subscribers:
         said.append(
-            ngettext(
-                "%(silent)d of %(n)d subscriber has not stated that the patch is applied there.",
-                "%(silent)d of %(n)d subscribers have not stated that the patch is applied there.",
-                len(found.subscribers),
-            )
+            _("Subscribers that have not stated that the patch is applied there: %(silent)d of %(n)d.")
             % {"silent": len(found.silent), "n": len(found.subscribers)}
         )
     said.append(
@@ -74,12 +70,15 @@ def _place(one: Deployment) -> list[Any]:
     return [one.place, {"state": PLACE_STATES[one.state], "text": one.get_state_display()}, when(one.changed_at)]
 
 
-def _row(one: select.Standing) -> list[Any]:
+def _row(one: select.Standing, withdrawn: bool) -> list[Any]:
     words: dict[str, Context] = {
         select.UNTOLD: {"state": "waiting", "text": _("nothing stated"), "note": _("we did not tell them")},
         select.TOLD: {"state": "waiting", "text": _("told"), "note": _("nothing stated")},
         select.FETCHED: {"state": "running", "text": _("fetched"), "note": _("by their own word")},
         select.APPLIED: {"state": "pass", "text": _("applied"), "note": _("by their own word")},
     }
-    digest = {"digest": one.word.digest} if one.word else ""
-    return [one.subscriber.name, words[one.state], when(one.since) if one.since else "", digest]
+    digest, state = {"digest": one.word.digest} if one.word else "", words[one.state]
+    if withdrawn:  # what they did with it counts for less, and may have to be undone
+        before = _("before that: %(state)s") % {"state": state["text"]}
+        state = {"state": "fail", "text": _("patch withdrawn"), "note": before}
+    return [one.subscriber.name, state, when(one.since) if one.since else "", digest]

@@ -116,7 +116,10 @@ def _publishing(
             offered.append(
                 _button(_("Publish the patch of case %(number)s to everybody") % number, "patch_publish", one)
             )
-        elif waiting and may(actor, P.RELEASE_LEGAL) and waiting.proposed_by_id != getattr(actor.user, "pk", None):
+        elif waiting and waiting.proposed_by_id == getattr(actor.user, "pk", None):
+            words = _("Take back the proposal to withdraw the patch of case %(number)s") % number
+            offered.append(_button(words, "patch_withdraw_return", one))
+        elif waiting and may(actor, P.RELEASE_LEGAL):
             text = _("Withdraw the published patch of case %(number)s") % number
             offered += [
                 {**_button(text, "patch_withdraw_approve", one), "note": waiting.get_reason_display()},
@@ -240,7 +243,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponseBase:
     return perform(request, form, do, _page, "patches")
 
 
-def _answered(name: str, words: Any) -> Callable[..., HttpResponseBase]:
+def _answered(name: str, words: Any, *permissions: Permission) -> Callable[..., HttpResponseBase]:
     def view(request: HttpRequest, pk: int) -> HttpResponseBase:
         found = _fetch(pk)
 
@@ -253,11 +256,13 @@ def _answered(name: str, words: Any) -> Callable[..., HttpResponseBase]:
 
         return perform(request, Nothing(request.POST), do, _page, "patches")
 
-    return require_POST(staff(P.RELEASE_LEGAL, decide=True)(view))
+    return require_POST(staff(*permissions, decide=True)(view))
 
 
-withdraw_approve = _answered("withdrawal_approve", gettext_lazy("Withdrawn: the feed says so from now on."))
-withdraw_return = _answered("withdrawal_return", gettext_lazy("It stays published."))
+withdraw_approve = _answered(
+    "withdrawal_approve", gettext_lazy("Withdrawn: the feed says so from now on."), P.RELEASE_LEGAL
+)
+withdraw_return = _answered("withdrawal_return", gettext_lazy("It stays published."), P.RELEASE_LEGAL, P.MAKE_PATCH)
 
 
 @require_POST

@@ -53,7 +53,7 @@ DUTIES: dict[str, dict[str, object]] = {
     "patch_publish": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
     "patch_withdraw": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True, "decide": True},
     "patch_withdraw_approve": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
-    "patch_withdraw_return": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
+    "patch_withdraw_return": {"to": (P.RELEASE_LEGAL, P.MAKE_PATCH), "args": "patch", "post": True, "decide": True},
     "patch_zip": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True},
     "subscribers": {"to": (P.SEE_DUTIES,)},
     "subscriber_new": {"to": (P.TELL_RECIPIENTS,), "post": True, "decide": True},

@@ -256,7 +256,7 @@ def test_from_publication_to_evidence_and_back(
 
     client.force_login(member("reads@house.example", role=Role.AUDITOR))
     page = client.get(reverse("version", args=[old.model.public_id, old.revision])).content.decode()
-    assert "Who still runs these weights" in page and "2 of 3 subscribers have not stated" in page
+    assert "Who still runs these weights" in page and "applied there: 2 of 3." in page
     after = patch.release.version
     assert (
         "which came before"

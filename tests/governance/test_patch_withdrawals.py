@@ -50,7 +50,9 @@ def test_two_people_take_it_back_and_nobody_gets_it_any_more(
         patch_withdrawals.withdrawal_propose(publication=publication, reason="flawed", actor=people[Role.RELEASE])
     with pytest.raises(NotAllowed):
         patch_withdrawals.withdrawal_approve(withdrawal=row, actor=people[Role.ENGINEER])
-    patch_withdrawals.withdrawal_return(withdrawal=row, actor=people[Role.LEGAL])
+    with pytest.raises(NotAllowed):
+        patch_withdrawals.withdrawal_return(withdrawal=row, actor=people[Role.RELEASE])
+    patch_withdrawals.withdrawal_return(withdrawal=row, actor=people[Role.ENGINEER])
     manifest = reverse("patch_file", args=[publication.public_id, "manifest.json"])
     assert client.get(manifest).status_code == 200
     withdrawn(publication, people)
@@ -116,9 +118,13 @@ def test_it_is_done_on_the_page(publication: PatchPublication, client: Client) -
     wrong = client.post(reverse("patch_withdraw", args=[publication.patch_id]), {"reason": "x"})
     assert wrong.status_code == 422 and b"Select a valid choice" in wrong.content
     client.post(reverse("patch_withdraw", args=[publication.patch_id]), {"reason": "rights"})
+    assert "Take back the proposal" in client.get(reverse("patches")).content.decode()
     sign_in_to_decide(client, member("page.legal@house.example", role=Role.LEGAL))
     assert "withdrawal proposed" in client.get(reverse("patches")).content.decode()
     client.post(reverse("patch_withdraw_approve", args=[publication.patch_id]))
+    old = publication.patch.release.version.parent
+    page = client.get(reverse("version", args=[old.model.public_id, old.revision])).content.decode()
+    assert "It should not have been given to everybody" in page
     assert publication.withdrawals.get().approved_at and "withdrawn" in client.get(reverse("patches")).content.decode()
 
 

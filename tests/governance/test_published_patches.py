@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +15,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from governance import dispatch
 from governance.errors import NotAllowed, Unfit
 from governance.models import AttestationSet, Case, Patch, PatchPublication, Role
 from governance.policies import Actor
-from governance.services import opt_out_feed, patch_feed
+from governance.services import attestations, opt_out_feed, patch_feed
 from tests.governance.publishing import downstream, made, published, signer
+from unlearning_engine.patches import statements
+from unlearning_engine.patches.making import make
+from unlearning_engine.patches.manifest import Altered
 from unlearning_engine.patches.weights import Weights
 
 People = dict[Role, Actor]
@@ -82,6 +88,33 @@ def test_a_signer_whom_nobody_named_is_no_success(
         assert code == 3 and "intact, signer unknown" in told["error"]["messages"][0] and not new.exists(), told
     code, told, new = downstream(settings, tmp_path, "--trust", str(trust), *base)
     assert code == 0 and new.exists(), told
+
+
+def test_statements_that_are_not_of_this_patch_or_not_whole_are_refused(
+    patch: Patch, settings: Any, tmp_path: Path
+) -> None:
+    """As if the publisher's feed itself were in other hands: only the key from outside is left."""
+    folder, key = tmp_path / "patch", signer(settings)
+    files = {name: dispatch.read_bytes(ref) for name, ref in attestations.documents(patch.attestations).items()}
+    weights = Weights(tmp_path / "after").digest()
+    assert statements.judge(files, folder, weights=weights, signers=[key]).signer == key
+
+    def refused(changed: dict[str, bytes], where: Path = folder, leads_to: str = weights) -> str:
+        with pytest.raises(Altered) as caught:
+            statements.judge(changed, where, weights=leads_to, signers=[key])
+        return caught.value.messages[0]
+
+    assert "added or left out: README.md" in refused({**files, "README.md": files["README.md"] + b"\n"})
+    [result] = [name for name in files if name.startswith("test-result")]
+    assert result in refused({name: data for name, data in files.items() if name != result})
+    assert "is missing" in refused({name: data for name, data in files.items() if name != "set.sigstore.json"})
+    bundle = json.loads(files[result])
+    payload = base64.b64decode(bundle["dsseEnvelope"]["payload"]).replace(b"PASSED", b"WARNED")
+    bundle["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
+    assert "signature" in refused({**files, result: json.dumps(bundle).encode()})
+    other = make(tmp_path / "after", tmp_path / "base", tmp_path / "other", public=True) and tmp_path / "other"
+    assert "about another patch" in refused(files, other)
+    assert "other weights" in refused(files, leads_to=f"sha256:{hashlib.sha256().hexdigest()}")
 
 
 def test_whatever_was_changed_on_the_way_is_refused(
