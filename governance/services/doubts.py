@@ -57,6 +57,8 @@ def doubt_record(*, case: Case, reason: str, pauses_clock: bool, actor: Actor) -
 def document_take(*, case: Case, name: str, data: bytes) -> Upload:
     """The claimant's document, in answer to a doubt; a second one takes the place of the first, which is deleted.
 
+    It answers our question: a clock that waited for it runs on from this moment.
+
     Raises:
         Conflict: nobody doubts, so nothing is asked for. Unfit: no picture or PDF.
     """
@@ -77,6 +79,9 @@ def document_take(*, case: Case, name: str, data: bytes) -> Upload:
             uploads.upload_delete(upload=before, actor=CLAIMANT)
         body = {"upload": str(upload.public_id)}
         ledger.append(action="doubt.answered", actor=CLAIMANT, case=case, body=body)
+        if case.status == Status.INFORMATION:
+            # What we asked for is here: a pause that went on until somebody looked would be longer than the law allows.
+            review.information_receive(case=case, actor=CLAIMANT)
     return upload
 
 

@@ -68,8 +68,10 @@ class AnswerForm(forms.Form):
         field = self.fields["answer"]
         if method == M.SIGNATURE:
             field.label = _("The signature")
+            field.error_messages["required"] = _("Paste here what the command printed.")
         elif method == M.CHANNEL:
             field.label, field.widget = _("The code that we sent you"), forms.TextInput(attrs={"autocomplete": "off"})
+            field.error_messages["required"] = _("Enter the code, once it has come through the channel.")
         else:
             del self.fields["answer"]
 
@@ -89,6 +91,7 @@ def overview(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
         "ways": [_way(method, token) for method in service.methods(case)] if ready else [],
         "person": rule(case.kind).personal,
         "going": [one for one in tries if one["going"]],
+        "first_url": next((one["url"] for one in tries if one["url"]), ""),
         "over": [one for one in tries if not one["going"]],
         "document_url": reverse("proof_document", args=[token]) if doubts.open_doubt(case) else "",
     }
@@ -211,6 +214,7 @@ class DocumentForm(forms.Form):
         label=gettext_lazy("A photograph, a scan or a PDF"),
         help_text=gettext_lazy("Cover everything but your name and what the doubt is about. We delete it after we have "
                                "looked."),
+        error_messages={"required": gettext_lazy("Choose a file first.")},
     )  # fmt: skip
 
 

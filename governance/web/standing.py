@@ -17,6 +17,7 @@ from governance.kinds import rule
 from governance.models import Case, Decision, Disposition, Paper, Plan, Recheck, Relation, Report, Status
 from governance.policies import TELLING, Permission, disposition_told, findings_told
 from governance.services import additions, children, links, sharing, texts
+from governance.services.doubts import open_doubt
 from governance.transitions import TRANSITIONS
 from governance.web import case_words
 from governance.web.way import day, way
@@ -269,6 +270,7 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "link_url": reverse("link_new", args=[token]),
         "link_until": day(links.open_until(case)),
         "answer_url": reverse("status_answer", args=[token]) if case.status == S.INFORMATION else "",
+        "doubt_url": reverse("proof_document", args=[token]) if rule(case.kind).personal and open_doubt(case) else "",
         "texts_url": reverse("status_texts_delete", args=[token]) if texts.deletable(case) else "",
         "sharing_url": reverse("status_sharing", args=[token]) if sharing.consent_of(case) else "",
         "withdraw_url": reverse("withdraw", args=[token]) if can_withdraw(case) else "",

@@ -204,8 +204,11 @@ def test_a_document_is_taken_only_on_a_recorded_doubt_and_goes_with_the_decision
     why = "Two requests in this name came from different addresses."
     doubts.doubt_record(case=case, reason=why, pauses_clock=False, actor=people[Role.LEGAL])
     assert why in client.get(address).content.decode()
+    assert address in client.get(address.removesuffix("proof/document/")).content.decode(), "one step from the page"
     pdf = SimpleUploadedFile("id.pdf", b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF", "application/pdf")
     assert client.post(address, {"file": pdf}).status_code == 302
+    case.refresh_from_db()
+    assert case.status == Status.PROOF, "what was asked for is here: the clock runs on"
     doubts.doubt_settle(case=case, dispelled=True, note="The name fits.", actor=people[Role.LEGAL])
     upload = Upload.objects.get()
     assert (upload.state, upload.artifact) == (Upload.State.DELETED, "")
