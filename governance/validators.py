@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 NAME_LENGTH = 200
+#: The longest address that mail is delivered to (RFC 5321, 4.5.3.1.3).
+EMAIL_LENGTH = 254
 TITLE_LENGTH = 200
 ADDRESS_LENGTH = 500
 #: Control characters and marks that turn the direction of what follows (a title must not disguise itself).
@@ -29,6 +31,8 @@ def one_line(value: str) -> None:
     """
     if _HIDDEN.search(value):
         raise ValidationError(_("Write this on one line, without control characters."))
+    if "\ufffd" in value:
+        raise ValidationError(_("Some letters did not arrive as they were written; write them again."))
 
 
 def no_nul(value: str) -> None:

@@ -14,12 +14,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ParseError
-from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.auth import caller
 from governance.api.common import CURSOR, IDEMPOTENCY, ItemPages, Keyed, answer_once, page_of, paged, problems
+from governance.api.parsers import JsonBody
 from governance.clocks import LAWS
 from governance.models import Batch, BatchItem, Kind, Mandate
 from governance.services import batches, links
@@ -145,7 +146,7 @@ class Batches(Keyed):
 
     throttle_scope = "status"
     scope = "bulk"
-    parser_classes = (JSONParser,)
+    parser_classes = (JsonBody,)
 
     @extend_schema(
         operation_id="open_batch", request=NewBatchSerializer, parameters=[IDEMPOTENCY],

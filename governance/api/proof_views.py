@@ -12,12 +12,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.fields import Field
-from rest_framework.parsers import JSONParser
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.common import CURSOR, IDEMPOTENCY, TOKEN, Spoken, answer_once, case_of, page_of, paged, problems
+from governance.api.parsers import JsonBody
 from governance.models import Case, Challenge
 from governance.proof_words import (
     DECLARATION,
@@ -124,7 +124,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
 
 
 class _Proof(Spoken):
-    parser_classes = (JSONParser,)
+    parser_classes = (JsonBody,)
 
     @property
     def throttle_scope(self) -> str:

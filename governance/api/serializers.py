@@ -12,7 +12,7 @@ from governance.clocks import LAWS, default_for, laws_for
 from governance.kinds import rule
 from governance.models import ClaimedItem, Disposition, Kind, Status, Upload
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
-from governance.validators import ADDRESS_LENGTH, NAME_LENGTH, TITLE_LENGTH, no_nul, one_line, web_address
+from governance.validators import ADDRESS_LENGTH, EMAIL_LENGTH, NAME_LENGTH, TITLE_LENGTH, no_nul, one_line, web_address
 
 FORMS = [ClaimedItem.Form.TEXT, ClaimedItem.Form.URL, ClaimedItem.Form.FACT, ClaimedItem.Form.CONTEXT]
 
@@ -104,7 +104,7 @@ class FilingSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(
         max_length=NAME_LENGTH, validators=[one_line], required=False, help_text="needed without a mandate"
     )
-    email = serializers.EmailField(required=False, help_text="needed without a mandate")
+    email = serializers.EmailField(max_length=EMAIL_LENGTH, required=False, help_text="needed without a mandate")
     mandate = serializers.UUIDField(
         required=False, help_text="of an agent with a key: for whom it asks; name and address are then known"
     )

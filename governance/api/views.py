@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotAuthenticated, NotFound, PermissionDenied
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -33,6 +33,7 @@ from governance.api.common import (
     problems,
 )
 from governance.api.errors import CONTENT_TYPE, problem
+from governance.api.parsers import JsonBody
 from governance.api.serializers import (
     AddedSerializer,
     AddWorksSerializer,
@@ -84,7 +85,7 @@ class Filing(Open):
 
     throttle_scope = "filing"
     scope = "read"
-    parser_classes = (JSONParser,)
+    parser_classes = (JsonBody,)
 
     @extend_schema(
         operation_id="file_request", request=FilingSerializer, parameters=[IDEMPOTENCY, WORK], examples=[EXAMPLE],

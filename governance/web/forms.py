@@ -15,7 +15,7 @@ from governance.models import Capacity, Kind
 from governance.services.intake import Acts
 from governance.services.review import MAX_ANSWER
 from governance.services.work_reading import size_words
-from governance.validators import NAME_LENGTH, one_line
+from governance.validators import EMAIL_LENGTH, NAME_LENGTH, one_line
 from governance.web.uploads import REPORT_BYTES
 
 C = Capacity
@@ -52,6 +52,7 @@ class PersonForm(forms.Form):
     email = forms.EmailField(
         label=gettext_lazy("Your e-mail address"),
         help_text=gettext_lazy("We send you a link there, and later our answer."),
+        max_length=EMAIL_LENGTH,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={
             "required": gettext_lazy("Needed, so that we can answer."),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from governance.services import links
 from governance.tokens import email_mark
+from governance.validators import EMAIL_LENGTH
 from governance.web.limits import NamedThrottle, spend
 
 
@@ -20,7 +21,7 @@ class LinkForm(forms.Form):
 
     email = forms.EmailField(
         label=gettext_lazy("Your e-mail address"),
-        max_length=254,
+        max_length=EMAIL_LENGTH,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
         error_messages={
             "required": gettext_lazy("Write the e-mail address that you gave in your request."),
