@@ -14,10 +14,12 @@ from governance.services import (
     deadlines,
     drafts,
     figure_mails,
+    file_letters,
     idempotency,
     jobs,
     links,
     matching,
+    news,
     notification,
     outbox,
     papers,
@@ -112,14 +114,11 @@ def sweep_jobs() -> int:
 
 @shared_task(name="governance.send_messages")
 def send_messages() -> int:
-    """Letters and events that wait; files that no scanner has seen yet."""
+    """Letters and events that wait, word from claimants; files that no scanner has seen yet."""
     webhooks.webhooks_publish()
-    return (
-        links.asked_sweep(notification.letter_send)
-        + outbox.outbox_sweep()
-        + uploads.uploads_sweep()
-        + work_files.sweep()
-    )
+    scanned = uploads.uploads_sweep() + work_files.sweep()
+    told = news.news_mail() + file_letters.files_tell()
+    return scanned + told + links.asked_sweep(notification.letter_send) + outbox.outbox_sweep()
 
 
 @shared_task(name=outbox.TASK)

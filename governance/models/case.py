@@ -152,6 +152,7 @@ QUEUE_INDEXES = [
         fields=["due_on", "id"], name="case_open_extended", condition=_OPEN & models.Q(extended_on__isnull=False)
     ),
     models.Index(fields=["due_on", "id"], name="case_open_held", condition=models.Q(held_at__isnull=False)),
+    models.Index(fields=["due_on", "id"], name="case_open_news", condition=models.Q(news_at__isnull=False)),
 ]
 
 
@@ -195,6 +196,9 @@ class Case(models.Model):
     )
     #: Since when nothing of the case may be deleted; `services.holds` writes it.
     held_at = models.DateTimeField(null=True)
+    #: Since when word of the claimant's waits to be read, and when staff were mailed so; `services.news` writes it.
+    news_at = models.DateTimeField(null=True)
+    news_mailed_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [

@@ -52,6 +52,8 @@ class Upload(models.Model):
     next_try_at = models.DateTimeField(default=timezone.now)
     received_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True)
+    #: When the claimant was told by letter what became of it, or need not be.
+    told_at = models.DateTimeField(null=True)
     deleted_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
@@ -59,6 +61,7 @@ class Upload(models.Model):
         indexes = [
             models.Index(fields=["next_try_at"], name="upload_held", condition=models.Q(state="held")),
             models.Index(fields=["case", "digest"], name="upload_same"),
+            models.Index(fields=["settled_at"], name="upload_untold", condition=models.Q(told_at=None)),
         ]
         constraints = [
             models.CheckConstraint(

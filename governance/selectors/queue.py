@@ -106,6 +106,7 @@ VIEWS: Mapping[str, Callable[[Actor], Q]] = MappingProxyType(
         "open": lambda actor: OPEN,
         "late": _late,
         "week": _week,
+        "news": lambda actor: Q(news_at__isnull=False),
         "unassigned": lambda actor: OPEN & Q(officer=None),
         "paused": lambda actor: OPEN & Q(paused_on__isnull=False),
         "extended": lambda actor: OPEN & Q(extended_on__isnull=False),

@@ -20,8 +20,10 @@ from governance.lifecycle import advance, beside_open
 from governance.models import Case, CaseLink, ClaimedItem, Kind, Status
 from governance.models.vault import keys_held
 from governance.policies import CLAIMANT, Actor, Permission, demand
+from governance.services import news
 from governance.services.fingerprints import WITHOUT_TEXT
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, MAX_TOTAL, Item
+from governance.services.notification import letter_send
 
 S = Status
 _BEFORE = frozenset({S.RECEIVED, S.PROOF, S.REVIEW, S.INFORMATION})
@@ -73,6 +75,9 @@ def works_add(*, case: Case, items: Sequence[Item], actor: Actor = CLAIMANT) -> 
     body = {"items": len(rows), "first": rows[0].position}
     ledger.append(action="works.added", actor=actor, case=target, body=body)
     search_again(target, rows, actor)
+    beside = {"added": "beside", "parent_number": case.number} if target.pk != case.pk else {}
+    letter_send(case=target, template="added", more=beside)
+    news.news_note(target)
     return Added(case=target, items=rows)
 
 

@@ -13,14 +13,15 @@ from django.db import transaction
 from governance import dispatch
 from governance.errors import KeyDestroyed
 from governance.evidence import ledger
-from governance.models import Case, Report
+from governance.models import Case, Challenge, Report, Upload
 from governance.models.vault import subject_readable
 from governance.policies import Actor, Permission, demand, demand_impartial
+from governance.services.proofs import evidence_of
 from governance.services.retention import GONE
 
 README = """Export of one case. It holds personal data in the clear: keep it as such, and delete it when it served.
 
-case.json       the case, its person, proofs, works and dates
+case.json       the case, its person, works, answers, proofs, challenges, files and dates
 decisions.json  each hit with its decision, reasons and signatures
 plans.json      plans, runs and verdicts
 letters/        every letter as it was written
@@ -96,8 +97,21 @@ def _case(case: Case) -> dict[str, Any]:
             {"level": p.level, "note": p.note, "recorded_by": str(p.recorded_by or ""), "at": p.recorded_at}
             for p in case.proofs.select_related("recorded_by").order_by("id")
         ],
+        "challenges": [_challenge(one) for one in case.challenges.order_by("id")],
+        "files": [_file(one) for one in case.uploads.order_by("id")],
         "clocks": list(case.clocks.order_by("id").values("law", "version", "due", "ended_at")),
     }
+
+
+def _challenge(one: Challenge) -> dict[str, Any]:
+    """What was shown or tried, with what was seen; the code is of no use any more and stays out."""
+    told = {name: getattr(one, name) for name in ("method", "state", "level", "target", "bound", "tries")}
+    return {**told, "evidence": evidence_of(one), "begun_at": one.created_at, "settled_at": one.settled_at}
+
+
+def _file(one: Upload) -> dict[str, Any]:
+    told = {name: getattr(one, name) for name in ("name", "kind", "size", "digest", "state", "why", "received_at")}
+    return {**told, "work": one.is_work}
 
 
 def _decisions(case: Case) -> list[dict[str, Any]]:

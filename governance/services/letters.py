@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -31,6 +32,7 @@ ENDINGS = frozenset(Disposition.values)
 #: Letters that staff write when they see fit; all others are written by the step that they belong to.
 BY_HAND = ("message", "late")
 Reader = LetterReview.Reader
+NOTHING: Mapping[str, str] = MappingProxyType({})
 #: Laws with one statutory appeal, after which only the attorney general is left.
 ONE_APPEAL = frozenset({"us_va", "us_co"})
 
@@ -73,22 +75,31 @@ def is_reviewed(template: files.Template) -> bool:
     return readers(template.digest) >= {str(reader) for reader in readers_needed(template.language)}
 
 
-def compose(case: Case, template: str, *, text: str = "", language: str = "", masked: bool = False) -> Composed:
+def compose(
+    case: Case,
+    template: str,
+    *,
+    text: str = "",
+    language: str = "",
+    masked: bool = False,
+    more: Mapping[str, str] = NOTHING,
+) -> Composed:
     """Write a letter without keeping or sending it. `masked`: name and private links as `[[words]]`, for staff.
+    `more`: fields and choices of passages that the case alone does not tell.
 
     Raises:
         LetterIncomplete: every merge field without a value, and passages that no file has.
     """
     name = letter_name(case, template)
-    choices = _choices(case)
+    choices = {**_choices(case), **more}
     found = files.fitting(name, language or case.language, choices)
-    written = files.write(found, _values(case, name, text, found.language, masked), choices)
+    written = files.write(found, {**_values(case, name, text, found.language, masked), **more}, choices)
     reviewed = is_reviewed(found)
     body = written.body
     if not reviewed and found.language == SOURCE:
         body += f"\n\n--\n{files.passage('review.source', SOURCE)}"
     elif not reviewed:
-        original = compose(case, template, text=text, language=SOURCE, masked=masked)
+        original = compose(case, template, text=text, language=SOURCE, masked=masked, more=more)
         note, head = (files.passage(f"review.{key}", found.language) for key in ("translation", "original"))
         body += f"\n\n--\n{note}\n\n{head}:\n\n{original.title}\n\n{original.body}"
     return Composed(template=found, title=written.title, body=body, reviewed=reviewed)
@@ -119,6 +130,8 @@ def _choices(case: Case) -> files.Choices:
         "clock": "paused" if case.paused_on else "running",
         "report": "present" if hasattr(case, "report") else "absent",
         "page": "status",
+        "added": "here",
+        "files": "taken",
     }
 
 
@@ -184,17 +197,18 @@ def _draft(case: Case, name: str) -> str:
 
 
 @transaction.atomic
-def letter_send(*, case: Case, template: str, text: str = "") -> Letter:
+def letter_send(*, case: Case, template: str, text: str = "", more: Mapping[str, str] = NOTHING) -> Letter:
     """Write a letter and hand it to the outbox, which sends it on commit.
 
     `template` is a file's name in `templates/letters/en`, or `closed` for the letter of the case's disposition; `text`
-    its free part. Must run in the transaction of what it reports, which is refused if the letter cannot be written.
+    its free part, `more` as for `compose`. Must run in the transaction of what it reports, which is refused if the
+    letter cannot be written.
 
     Raises:
         LetterIncomplete: a merge field or a passage is missing; nothing is kept and nothing sent.
     """
     links.link_renew(case)
-    made = compose(case, template, text=text)
+    made = compose(case, template, text=text, more=more)
     letter = Letter.objects.create(
         case=case,
         subject=case.claimant.subject,

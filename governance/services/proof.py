@@ -10,6 +10,7 @@ from governance.lifecycle import advance
 from governance.models import Case, Proof, Status
 from governance.policies import Actor, Permission, demand
 from governance.services import containment
+from governance.services.notification import letter_send
 
 
 @transaction.atomic
@@ -40,5 +41,8 @@ def proof_record(*, case: Case, level: int, note: str, actor: Actor) -> Proof:
 
 @transaction.atomic
 def proof_accept(*, case: Case, actor: Actor) -> Case:
-    """Proof is sufficient for the next step: the case goes to review."""
-    return advance(case=case, to=Status.REVIEW, actor=actor, reason="Proof accepted")
+    """Proof is sufficient for the next step: the case goes to review, and the claimant is told once."""
+    moved = advance(case=case, to=Status.REVIEW, actor=actor, reason="Proof accepted")
+    if not moved.letters.filter(template="proven").exists():
+        letter_send(case=moved, template="proven")
+    return moved

@@ -31,7 +31,8 @@ from governance.policies import CLAIMANT, Actor, Permission, demand, proof_unloc
 from governance.proof_checks import NotShown, Seen
 from governance.proof_words import SIGNERS, refused
 from governance.registry_numbers import registry_number
-from governance.services import containment
+from governance.services import containment, news
+from governance.services.notification import letter_send
 from governance.services.uploads import upload_bytes
 
 SYSTEM = Actor.system("proofs")
@@ -92,6 +93,8 @@ def challenge_begin(
     row.bound = _bound(case, row)
     row.save()
     _note("proof.begun", row, actor, declared=declared)
+    if row.state == State.WAITING or method == M.CHANNEL:
+        news.news_note(case)
     return row
 
 
@@ -277,6 +280,8 @@ def _shown(row: Challenge, seen: Seen) -> None:
     containment.contain(case)
     if case.status == Status.PROOF and suffices(case, row):
         advance(case=case, to=Status.REVIEW, actor=SYSTEM, reason=f"Shown by a challenge: P{row.level}")
+    letter_send(case=case, template="proven")
+    news.news_note(case)
 
 
 def suffices(case: Case, row: Challenge) -> bool:
@@ -361,6 +366,7 @@ def challenge_judge(*, challenge: Challenge, accept: bool, reason: str, actor: A
     _settle(challenge, State(challenge.state), after, proof, actor)
     if accept:
         containment.contain(challenge.case)
+        letter_send(case=challenge.case, template="proven")
 
 
 @transaction.atomic

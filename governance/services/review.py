@@ -10,7 +10,7 @@ from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Answer, Case, Disposition, Status
 from governance.policies import Actor, Permission, demand, demand_impartial
-from governance.services import clocks
+from governance.services import clocks, news
 from governance.services.notification import letter_send
 
 #: Characters of an answer.
@@ -19,9 +19,11 @@ MAX_ANSWER = 20_000
 
 @transaction.atomic
 def case_admit(*, case: Case, actor: Actor) -> Case:
-    """Admissible: the works are looked for in the datasets."""
+    """Admissible: the works are looked for in the datasets, and the claimant is told that work has begun."""
     demand_impartial(case, actor)
-    return advance(case=case, to=Status.MATCHING, actor=actor, reason="Admissible", officer=actor.user)
+    moved = advance(case=case, to=Status.MATCHING, actor=actor, reason="Admissible", officer=actor.user)
+    letter_send(case=moved, template="admitted")
+    return moved
 
 
 @transaction.atomic
@@ -111,4 +113,5 @@ def information_answer(*, case: Case, text: str, actor: Actor) -> Case:
     moved = information_receive(case=case, actor=actor)
     Answer.objects.create(case=moved, subject=moved.claimant.subject, text=words)
     ledger.append(action="answer.given", actor=actor, case=moved, body={"characters": len(words)})
+    news.news_note(moved)
     return moved

@@ -77,6 +77,8 @@ def keep(
     row = Upload(case=case, item=item, draft_work=work, state=one.state, why=one.why, size=len(data))
     row.subject = case.claimant.subject if case else work.subject if work else row.subject
     row.name = tidy(one.file.name)[:TITLE_LENGTH] or "file"
+    # That a work is taken stands in the letter about the works.
+    row.told_at = timezone.now() if one.state == State.CLEAN else None
     row.kind, row.digest = screening.kind_of(data), dispatch.bytes_digest(data)
     if one.state == State.HELD:
         row.artifact = uploads.upload_seal(row, data)

@@ -35,6 +35,8 @@ def extras(desk: Desk, finding: AbuseFinding | None) -> list[Panel]:
         found.append({"title": title, "open": name in desk.bound, **desk.ask(name, submit)})
 
     case, actor = desk.case, desk.actor
+    if case.news_at and may(actor, Permission.REVIEW):
+        offer("seen", _("Word from the claimant"), _("I have read it"))
     if may(actor, Permission.ASSIGN) and case.is_open:
         offer("assign", _("Assign the case"), _("Assign"))
     if may(actor, Permission.NOTES):
@@ -61,6 +63,10 @@ def _hold(desk: Desk, hold: Hold | None, offer: Any) -> None:
 def notices(case: Case, finding: AbuseFinding | None, actor: Actor, partial: str) -> list[dict[str, str]]:
     """What everybody at the case must know first: a hold, declared interests, one's own part in it."""
     found = []
+    if case.news_at:
+        title = _("Word from the claimant, unread since %(when)s") % {"when": when(case.news_at)}
+        where = _("An answer stands under Request, a proof under Proof, what was sent under Request and Files.")
+        found.append({"kind": "waiting", "title": title, "text": where})
     if case.held_at:
         hold = hold_of(case)
         text = _("Nothing of the case is deleted while it stands.")

@@ -204,6 +204,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "sharing.ended": lambda b: _("took back that fingerprints of the works are given to others"),
     "texts.deleted": lambda b: _("deleted the texts that they had sent"),
     "answer.given": lambda b: _("answered our question"),
+    "news.read": lambda b: _("read what the claimant wrote or sent"),
     "note.written": lambda b: _("wrote an internal note"),
     "note.struck": lambda b: _("struck an internal note"),
     "interest.declared": lambda b: _("declared a conflict of interest"),

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from governance.models import Case
 from governance.policies import Actor
-from governance.services import assignment, holds, interests, notes
+from governance.services import assignment, holds, interests, news, notes
 from governance.web import desk_forms as forms
 from governance.web.staff_forms import ConfirmForm
 
@@ -15,6 +15,12 @@ def take(case: Case, form: ConfirmForm, actor: Actor) -> str:
     """The case goes to whoever asks for it."""
     assignment.case_assign(case=case, officer=actor.user, actor=actor)
     return _("The case is yours.")
+
+
+def seen(case: Case, form: ConfirmForm, actor: Actor) -> str:
+    """What the claimant wrote or sent was read."""
+    news.news_read(case=case, actor=actor)
+    return _("Marked as read.")
 
 
 def assign(case: Case, form: forms.AssignForm, actor: Actor) -> str:

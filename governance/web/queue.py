@@ -37,6 +37,7 @@ SIDE = (
             ("open", gettext_lazy("Open, by due date")),
             ("late", gettext_lazy("Past their date")),
             ("week", gettext_lazy("Due this week")),
+            ("news", gettext_lazy("Word from the claimant")),
             ("unassigned", gettext_lazy("Unassigned")),
             ("paused", gettext_lazy("Paused")),
             ("extended", gettext_lazy("Extended")),
