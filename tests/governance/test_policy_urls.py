@@ -104,6 +104,7 @@ DOORS: dict[str, Door] = {
     "case_give_back_second": Door(to=(P.APPROVE,), args="case", post=True, decide=True),
     "case_withdraw": Door(to=(P.WITHDRAW,), args="case", post=True, decide=True),
     "case_take": Door(to=(P.ASSIGN,), args="case", post=True),
+    "case_seen": Door(to=(P.REVIEW,), args="case", post=True),
     "case_assign": Door(to=(P.ASSIGN,), args="case", post=True),
     "case_note": Door(to=(P.NOTES,), args="case", post=True),
     "case_strike": Door(to=(P.NOTES,), args="case", post=True),
