@@ -12,7 +12,7 @@ def told_before(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0040_works_as_files'),
+        ('governance', '0047_media'),
     ]
 
     operations = [
