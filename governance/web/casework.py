@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from governance.errors import GovernanceError
@@ -65,6 +66,7 @@ def fetch(request: HttpRequest, public_id: uuid.UUID) -> Case:
         raise Http404 from error
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_CASES)
 def cases(request: HttpRequest) -> HttpResponseBase:

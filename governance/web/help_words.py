@@ -161,8 +161,8 @@ SET_UP = (
     ), "set_up"),
     HowTo(_("Let somebody in"), (
         _("People, “Make an account”: an invitation goes out, good once and for three days."),
-        _("Give the role on the account's page; a second administrator signs it."),
-        _("Who lost their second factor: “second factor” on the same page, after you have seen who asks."),
+        _("A second administrator opens the account and chooses “Sign the role”; until then it may do nothing."),
+        _("Who lost their second factor: “Remove the second factor” on the same page, after you have seen who asks."),
     ), "people"),
 )  # fmt: skip
 ACCOUNT = (

@@ -5,11 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from governance.models import User
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -60,6 +63,19 @@ class Window:
         find = self.page.locator("body[data-refresh] #find")
         if find.count():
             find.focus()
+
+
+def signed_in(browser: Browser, address: str, user: User) -> Window:
+    """A window of a member of staff who may decide: second factor, password a moment ago."""
+    from django.test import Client
+
+    from tests.governance.staff import sign_in_to_decide
+
+    client, window = Client(), Window(browser)
+    sign_in_to_decide(client, user)
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}
+    window.context.add_cookies([cookie])  # type: ignore[list-item]
+    return window
 
 
 class Inspector:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
 from playwright.sync_api import Browser
 
 from governance import dispatch
@@ -15,10 +14,9 @@ from governance.models import Job, Role, User
 from governance.policies import Actor
 from governance.services import jobs
 from governance.web import job_view
-from tests.e2e.browser import Inspector, Window
+from tests.e2e.browser import Inspector, Window, signed_in
 from tests.e2e.test_cases_are_decided_by_keyboard import address, browser, shared
 from tests.governance.conftest import catalogue, people, walk, walk_with
-from tests.governance.staff import sign_in_to_decide
 from tests.governance.test_job_pages import running
 
 __all__ = ["address", "browser", "catalogue", "people", "running", "shared", "walk", "walk_with"]
@@ -29,11 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(databases=["default", "
 def engineer(browser: Browser, address: str, people: dict[Role, Actor]) -> Window:
     user = people[Role.ENGINEER].user
     assert isinstance(user, User)
-    client = Client()
-    sign_in_to_decide(client, user)
-    window = Window(browser)
-    window.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
-    return window
+    return signed_in(browser, address, user)
 
 
 def test_an_engineer_watches_a_run_and_finds_why_it_failed(
