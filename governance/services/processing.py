@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from governance.clocks import LAWS
 from governance.kinds import rule
-from governance.models import Case, Dataset, Kind, ModelVersion, Recipient, User
+from governance.models import Case, Dataset, Kind, ModelVersion, PatchSubscriber, Recipient, User
 from governance.selectors import organisation
 from governance.services import retention
 
@@ -38,7 +38,7 @@ def register() -> dict[str, Any]:
             "representative": house.representative,
         },
         "as_of": timezone.localdate().isoformat(),
-        "activities": [_activity(kind) for kind in Kind] + [_training(), _staff()],
+        "activities": [_activity(kind) for kind in Kind] + [_training(), _staff(), *_subscribers()],
         "retention": retention.policy(),
         "security": list(SECURITY),
     }
@@ -92,3 +92,23 @@ def _staff() -> dict[str, Any]:
         "retention": "As long as what they signed is kept",
         "count": f"{User.objects.count()} accounts",
     }
+
+
+def _subscribers() -> list[dict[str, Any]]:
+    """Whom to write to at organisations that run a model elsewhere; nothing where nobody is registered."""
+    count = PatchSubscriber.objects.filter(removed_at=None).count()
+    if not count:
+        return []
+    return [
+        {
+            "activity": "Subscribers of patches",
+            "purpose": "To tell whoever runs a model elsewhere of patches, and to know who applied them",
+            "basis": "Legitimate interest in removals that reach all copies (GDPR Art. 6(1)(f))",
+            "subjects": "People to write to at organisations that run a model",
+            "data": "Name of the organisation, whom to write to (sealed), public key, signed statements",
+            "recipients": "Auditors; whoever reads a report learns the organisation's name and what it stated",
+            "transfers": settings.TRANSFERS,
+            "retention": "Whom to write to: until the registration ends; statements: as long as the ledger",
+            "count": f"{count} organisations",
+        }
+    ]

@@ -37,7 +37,7 @@ from governance.models import (
 )
 from governance.policies import Actor
 from governance.selectors import downstream as select
-from governance.services import dossier_parts, opt_out_feed, subscribers, webhooks
+from governance.services import dossier_parts, opt_out_feed, processing, subscribers, webhooks
 from tests.governance import evidence_example
 from tests.governance.conftest import file_case
 from tests.governance.publishing import downstream, made, published, signer
@@ -209,8 +209,9 @@ def test_registration(
     with pytest.raises(NotAllowed):
         subscribers.subscriber_remove(subscriber=registered, actor=people[Role.ENGINEER])
     assert registered.contact == "Ada <ada@elsewhere.example>"
-    with transaction.atomic():
-        subscribers.subscriber_remove(subscriber=registered, actor=people[Role.LEGAL])
+    told = json.dumps(processing.register())
+    assert "Subscribers of patches" in told and "ada@" not in told
+    subscribers.subscriber_remove(subscriber=registered, actor=people[Role.LEGAL])
 
 
 @pytest.mark.database
