@@ -1,6 +1,6 @@
-"""The translations of everybody's pages: which texts there are, read from the sources themselves, and their catalogues.
+"""The translations of everybody's pages and of reports: which texts there are, read from the sources themselves.
 
-A text is public when a page without a sign-in can show it: every file below `PUBLIC` is read in full.
+A text is public when a page without a sign-in or a sealed paper can show it: every file below `PUBLIC` is read in full.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ LOCALES = BASE_DIR / "locale"
 _WEB = ("about", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms", "kind_forms",
         "languages", "limits", "link_pages", "proof_pages", "standing", "steps", "uploads", "verify",
         "way", "work_forms", "work_lists")  # fmt: skip
-#: Python files whose texts stand on everybody's pages.
+_EVIDENCE = ("certificate", "downstream", "error_rates", "figure_words", "figures", "headlines", "matching_rates",
+             "numerals", "outcomes", "pdf", "printing", "register_paper", "report", "said", "schema", "seal_class",
+             "sentences", "statement_paper", "wording")  # fmt: skip
+#: Python files whose texts stand on everybody's pages, and in reports.
 PUBLIC = (
     *(f"governance/web/{name}.py" for name in _WEB),
     "governance/validators.py",
@@ -32,10 +35,9 @@ PUBLIC = (
     "governance/registry_numbers.py",
     "governance/proof_words.py",
     "governance/glossary.py",
+    "governance/templatetags/intervals.py",
     "governance/templatetags/scales.py",
-    "governance/evidence/certificate.py",
-    "governance/evidence/downstream.py",
-    "governance/evidence/seal_class.py",
+    *(f"governance/evidence/{name}.py" for name in _EVIDENCE),
 )
 #: Texts of files that serve staff too: only these of them are public.
 SHARED = (
@@ -47,8 +49,8 @@ SHARED = (
     "Parts are coming in", "Waiting to be filed", "Being filed", "Filed", "Stopped: the mandate ended",
     "Why?", "In your own words, at least one whole sentence.", "Write why, so that somebody can look into it.",
 )  # fmt: skip
-TEMPLATES = ("claimant/*.html", "report/certificate.html", "report/letter.html", "report/_downstream.html",
-             "forms/**/*.html", "base_public.html", "components/theme_choice.html",
+TEMPLATES = ("claimant/*.html", "report/*.html", "forms/**/*.html",
+             "base_public.html", "components/theme_choice.html",
              "components/path.html", "components/digest.html", "components/clock_block.html",
              "components/guard.html", "4*.html", "500.html", "refused.html")  # fmt: skip
 
@@ -61,7 +63,7 @@ class Text:
     plural: str = ""
 
 
-_CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
+_CALLS = {"_": 1, "gettext": 1, "gettext_lazy": 1, "lazy": 1, "ngettext": 2, "ngettext_lazy": 2}
 
 
 def public_texts() -> set[Text]:

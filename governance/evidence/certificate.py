@@ -12,8 +12,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import figures, schema
-from governance.evidence.printing import apart, common, day, grouped
+from governance.evidence import figures, said, schema
+from governance.evidence.numerals import apart
+from governance.evidence.printing import common, day, grouped
 from governance.evidence.report import under_policy
 from governance.evidence.sentences import Facts
 from governance.evidence.vocabulary import Disposition, Guarantee, Kind, Service, Verdict
@@ -42,7 +43,7 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "done": _done(document, facts, outcome),
         "means": _means(outcome),
         "limits": _limits(facts),
-        "reasons": _shortened(case["reason"], REASON),
+        "reasons": _shortened(said.printed(case["reason"]), REASON),
         "remedies": case.get("remedies", []),
         "under_policy": under_policy(document),
         "laws": case["laws"],

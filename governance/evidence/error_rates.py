@@ -13,7 +13,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from governance.evidence.figures import percent
+from governance.evidence import said
+from governance.evidence.numerals import level, number, percent
 
 MATRIX = Path(__file__).parents[2] / "docs" / "zoo.json"
 OUTCOMES = ("pass", "inconclusive", "fail", "damaged", "bad_input")
@@ -50,19 +51,20 @@ def words(rates: Mapping[str, Any], policy_digest: str) -> list[str]:
     cheats = [one for one in rates["families"] if one["kind"] != "honest"]
     honest = [one for one in rates["families"] if one["kind"] == "honest"]
     told = [
-        _("Of %(n)d trials of cheating models, %(passed)d passed; of %(honest)d honest ones, %(failed)d failed.")
+        _("Trials of cheating models: %(n)s, of which passed: %(passed)s. Trials of honest models: %(honest)s, of "
+          "which failed: %(failed)s.")
         % {
-            "n": sum(one["trials"] for one in cheats),
-            "passed": sum(one["outcomes"]["pass"] for one in cheats),
-            "honest": sum(one["trials"] for one in honest),
-            "failed": sum(one["outcomes"]["fail"] for one in honest),
+            "n": number(sum(one["trials"] for one in cheats)),
+            "passed": number(sum(one["outcomes"]["pass"] for one in cheats)),
+            "honest": number(sum(one["trials"] for one in honest)),
+            "failed": number(sum(one["outcomes"]["fail"] for one in honest)),
         },
         _(
             "The models are small and were made for the purpose (made-up corpora: %(n)d); the bounds are exact, with "
             "%(confidence)s confidence, and hold for these recipes."
         )
-        % {"n": rates["corpora"], "confidence": f"{rates['confidence']:.0%}"},
-    ]
+        % {"n": rates["corpora"], "confidence": level(rates["confidence"])},
+    ]  # fmt: skip
     if rates["policy_digest"] == policy_digest:
         return [*told, _("They were judged under the very policy of this case.")]
     return [*told, _("They were judged under another policy than this case: under its own the numbers may differ.")]
@@ -72,9 +74,9 @@ def table(rates: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows for print: a family's counts in the order of `OUTCOMES`, and its bound."""
     return [
         {
-            "name": one["name"],
-            "trials": one["trials"],
-            "counts": [one["outcomes"][name] for name in OUTCOMES],
+            "name": said.printed(one["name"]),
+            "trials": number(one["trials"]),
+            "counts": [number(one["outcomes"][name]) for name in OUTCOMES],
             "bound": _bound(one),
         }
         for one in rates["families"]

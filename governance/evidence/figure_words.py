@@ -1,22 +1,23 @@
 """The words of the statement: what each figure is called, how it is counted, and how its number is written.
 
-Page, table, CSV and PDF take names and numbers from here, so that a figure reads the same wherever it stands.
+Page, table, CSV and PDF take names and numbers from here, so that a figure reads the same wherever it stands. What is
+marked `desk` stands on pages of staff alone and is not translated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as desk
 from django.utils.translation import gettext_lazy as lazy
 
 from governance.clocks import LAWS
-from governance.models import Disposition, Kind, Status
-from governance.selectors.statement import Figure, Period
+from governance.evidence import numerals
+from governance.evidence.printing import day, short_day
+from governance.evidence.statement_figures import Figure, Period
 
 
 class Words(NamedTuple):
@@ -29,60 +30,60 @@ class Words(NamedTuple):
 #: Every figure in the order of the statement.
 FIGURES: Mapping[str, Words] = MappingProxyType(
     {
-        "open": Words(lazy("Open cases"), lazy(
+        "open": Words(lazy("Open cases"), desk(
             "Cases that are not closed, now. Before: received until the end of the period before, less closed until "
             "then.")),
-        "late": Words(lazy("Past their last lawful day"), lazy(
+        "late": Words(lazy("Past their last lawful day"), desk(
             "Open cases whose clock runs and whose last lawful day is over. Before: at the end of the period before, "
             "by the last lawful day as it is reckoned now.")),
-        "at_risk": Words(lazy("At risk"), lazy(
+        "at_risk": Words(lazy("At risk"), desk(
             "Open cases whose clock runs and whose last lawful day is today or one of the next three days. "
             "Before: counted from the end of the period before.")),
-        "week": Words(lazy("Due within a week"), lazy(
+        "week": Words(lazy("Due within a week"), desk(
             "Open cases whose clock runs and whose last lawful day is today or one of the next seven days. "
             "Before: counted from the end of the period before.")),
-        "paused": Words(lazy("Paused"), lazy(
+        "paused": Words(lazy("Paused"), desk(
             "Open cases whose clock lawfully stands still. Before: each of their clocks stood still at the end of the "
             "period before.")),
-        "kept": Words(lazy("Answered inside the clock"), lazy(
+        "kept": Words(lazy("Answered inside the clock"), desk(
             "Cases closed in the period on or before their last lawful day, of all closed in the period. Pauses and "
             "extensions are part of that day.")),
-        "missed": Words(lazy("Answered late"), lazy(
+        "missed": Words(lazy("Answered late"), desk(
             "Cases closed in the period after their last lawful day, of all closed in the period.")),
-        "answer_median": Words(lazy("Median time to an answer"), lazy(
+        "answer_median": Words(lazy("Median time to an answer"), desk(
             "Days from receipt to closing of the cases closed in the period; half took no longer.")),
-        "answer_p90": Words(lazy("Nine in ten answered within"), lazy(
+        "answer_p90": Words(lazy("Nine in ten answered within"), desk(
             "Days from receipt to closing; ninetieth percentile, type 7 of Hyndman and Fan.")),
-        "proof_median": Words(lazy("Median time to the proof"), lazy(
+        "proof_median": Words(lazy("Median time to the proof"), desk(
             "Days from receipt to the signed report, of reports signed in the period; half took no longer.")),
-        "proof_p90": Words(lazy("Nine in ten proved within"), lazy(
+        "proof_p90": Words(lazy("Nine in ten proved within"), desk(
             "Days from receipt to the signed report; ninetieth percentile, type 7 of Hyndman and Fan.")),
-        "received": Words(lazy("Requests received"), lazy("Cases whose day of receipt lies in the period.")),
-        "closed": Words(lazy("Cases closed"), lazy("Cases that were closed in the period, however they ended.")),
-        "forecast": Words(lazy("Open in four weeks"), lazy(
+        "received": Words(lazy("Requests received"), desk("Cases whose day of receipt lies in the period.")),
+        "closed": Words(lazy("Cases closed"), desk("Cases that were closed in the period, however they ended.")),
+        "forecast": Words(lazy("Open in four weeks"), desk(
             "Estimate: open now plus four times the mean weekly balance (received less closed) of up to 26 full "
             "weeks. Interval of 80 %: Student's t times the spread of the balances. It knows no seasons.")),
-        "runs": Words(lazy("Runs of the engine"), lazy(
+        "runs": Words(lazy("Runs of the engine"), desk(
             "Of the cases closed in the period: runs that ended well. What failed is not in it.")),
-        "hours": Words(lazy("Computing"), lazy(
+        "hours": Words(lazy("Computing"), desk(
             "Of the cases closed in the period: hours of their runs, as the engine measured them. A pass that several "
             "cases share counts for the case that led it.")),
-        "hours_case": Words(lazy("Computing for each case"), lazy(
+        "hours_case": Words(lazy("Computing for each case"), desk(
             "Those hours divided by the closed cases that had a run.")),
-        "energy": Words(lazy("Energy"), lazy(
+        "energy": Words(lazy("Energy"), desk(
             "Kilowatt-hours of those runs by the machine's counters; an estimate where it has none (10 W for each busy "
             "core), and too low where a run told nothing.")),
-        "energy_case": Words(lazy("Energy for each case"), lazy(
+        "energy_case": Words(lazy("Energy for each case"), desk(
             "Those kilowatt-hours divided by the closed cases that had a run.")),
-        "money": Words(lazy("Money"), lazy(
+        "money": Words(lazy("Money"), desk(
             "Estimate: hours times the configured price of an hour, plus kilowatt-hours times that of a kilowatt-hour. "
             "People's time is not in it.")),
-        "money_case": Words(lazy("Money for each case"), lazy(
+        "money_case": Words(lazy("Money for each case"), desk(
             "That sum divided by the closed cases that had a run.")),
-        "old_places": Words(lazy("Places with old weights"), lazy(
+        "old_places": Words(lazy("Places with old weights"), desk(
             "Places not known to be replaced that answer, or may answer, from a version other than the released one; "
             "of all places in use.")),
-        "old_weights": Words(lazy("Old weights past their day"), lazy(
+        "old_weights": Words(lazy("Old weights past their day"), desk(
             "Files of replaced versions whose day of deletion is over and that are still there. Before: that were "
             "there at the end of the period before.")),
     }
@@ -119,22 +120,39 @@ COLUMNS: Mapping[str, Any] = MappingProxyType(
         "old_weights": lazy("files past their day"),
     }
 )
-_ENDINGS: Mapping[str, Any] = MappingProxyType(
+#: Rows of the tables by table and code; the labels of the models, which are not there where a paper is set again.
+ROWS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "exact": lazy("Fulfilled: exact deletion"),
-        "certified": lazy("Fulfilled: certified"),
-        "approximate": lazy("Fulfilled: approximate"),
+        "kinds": {
+            "copyright": lazy("Copyright opt-out"), "privacy": lazy("Privacy request: erasure"),
+            "objection": lazy("Objection"), "safety": lazy("Unsafe or toxic content"),
+            "correction": lazy("Correction or outdated information"),
+        },
+        "stages": {
+            "received": lazy("Received"), "proof": lazy("Proof"), "review": lazy("Review"),
+            "information": lazy("Waiting for information"), "matching": lazy("Matching"),
+            "decision": lazy("Decision"), "planning": lazy("Planning"), "unlearning": lazy("Unlearning"),
+            "verification": lazy("Verification"), "release": lazy("Release"), "reporting": lazy("Reporting"),
+            "notification": lazy("Notification"), "closed": lazy("Closed"),
+        },
+        "endings": {
+            "exact": lazy("Fulfilled: exact deletion"), "certified": lazy("Fulfilled: certified"),
+            "approximate": lazy("Fulfilled: approximate"), "fulfilled": lazy("Fulfilled"),
+            "partly_fulfilled": lazy("Partly fulfilled: suppressed, recoverable"),
+            "excluded": lazy("Excluded from future training only"), "no_data_found": lazy("No data found"),
+            "not_fulfilled": lazy("Not fulfilled"), "refused": lazy("Refused"), "withdrawn": lazy("Withdrawn"),
+        },
     }
-)
+)  # fmt: skip
 _PERIODS: Mapping[str, Any] = MappingProxyType(
     {
-        "30d": lazy("Last 30 days"),
-        "90d": lazy("Last 90 days"),
-        "365d": lazy("Last 365 days"),
-        "quarter": lazy("This quarter"),
-        "last_quarter": lazy("Last quarter"),
-        "year": lazy("This year"),
-        "last_year": lazy("Last year"),
+        "30d": desk("Last 30 days"),
+        "90d": desk("Last 90 days"),
+        "365d": desk("Last 365 days"),
+        "quarter": desk("This quarter"),
+        "last_quarter": desk("Last quarter"),
+        "year": desk("This year"),
+        "last_year": desk("Last year"),
     }
 )
 _REGIONS: Mapping[str, Any] = MappingProxyType(
@@ -175,7 +193,7 @@ def number(value: float | int | None, unit: str = "cases") -> str:
     if value is None:
         return "–"
     decimals = 0 if float(value).is_integer() and unit in ("cases", "days") else _unit(unit)[0]
-    return number_format(value, decimal_pos=decimals, force_grouping=True)
+    return numerals.number(value, decimals)
 
 
 def _unit(unit: str) -> tuple[int, Any]:
@@ -231,17 +249,13 @@ def unit_of(column: str) -> str:
 
 def key(table: str, code: str) -> str:
     """The name of a table's row."""
-    if table == "kinds":
-        return str(Kind(code).label) if code in Kind.values else code
     if table == "regions":
         return region(code)
-    if table == "stages":
-        return str(Status(code).label) if code in Status.values else code
-    if table == "endings":
-        return ending(code)
     if table == "laws":
         return law(code)
-    return date_format(date.fromisoformat(code), "j M Y") if table == "weeks" else code
+    if table == "weeks":
+        return short_day(code)
+    return str(ROWS.get(table, {}).get(code, code))
 
 
 def region(code: str) -> str:
@@ -256,9 +270,7 @@ def law(code: str, title: str = "") -> str:
 
 def ending(code: str) -> str:
     """How a case ended: the guarantee where it was fulfilled, else the disposition."""
-    if code in _ENDINGS:
-        return str(_ENDINGS[code])
-    return str(Disposition(code).label) if code in Disposition.values else code
+    return key("endings", code)
 
 
 def period_name(code: str) -> str:
@@ -268,6 +280,4 @@ def period_name(code: str) -> str:
 
 def period_days(period: Period) -> str:
     """`1 July 2026 to 28 September 2026`."""
-    return _("%(start)s to %(end)s") % {
-        "start": date_format(period.start, "j F Y"), "end": date_format(period.end, "j F Y"),
-    }  # fmt: skip
+    return _("%(start)s to %(end)s") % {"start": day(period.start.isoformat()), "end": day(period.end.isoformat())}

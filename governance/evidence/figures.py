@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from governance.evidence.numerals import percent
 from governance.evidence.vocabulary import Verdict
 from governance.evidence.wording import outcome_word, probe_title
 from governance.templatetags import intervals
@@ -21,18 +22,6 @@ Probe = Mapping[str, Any]
 HEADLINE_PROBES = ("exact_value", "multiple_choice", "membership_loss", "relearning_value", "utility_retain")
 _SIZE = re.compile(r'width="([\d.]+)" viewBox="0 0 [\d.]+ ([\d.]+)"')
 _LABEL = re.compile(r'aria-label="([^"]*)"')
-
-
-def percent(value: float) -> str:
-    """A share as a percentage with one decimal: `1.0%`. Never rounds a non-zero share to nothing without saying so."""
-    if 0 < abs(value) < 0.0005:
-        return "<0.1%" if value > 0 else ">\N{MINUS SIGN}0.1%"
-    return f"{100 * value:.1f}%".replace("-", "\N{MINUS SIGN}")
-
-
-def interval(estimate: Mapping[str, Any]) -> str:
-    """`0.0% to 4.0%`, which stays readable where a bound is negative."""
-    return f"{percent(estimate['low'])} to {percent(estimate['high'])}"
 
 
 def headline_probes(probes: Sequence[Probe]) -> list[Probe]:

@@ -13,6 +13,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from governance.evidence import said
+from governance.evidence.numerals import level, number
 from governance.evidence.vocabulary import Comparison, Verdict
 from governance.evidence.wording import ATTACKS, probe_title
 
@@ -66,7 +68,7 @@ def attacks_made(found: Found) -> list[str]:
 def listed(names: Iterable[str]) -> str:
     """`a, b and c`."""
     words = list(names)
-    return _("%(most)s and %(last)s") % {"most": ", ".join(words[:-1]), "last": words[-1]} if words[1:] else words[0]
+    return _("%(most)s and %(last)s") % {"most": _(", ").join(words[:-1]), "last": words[-1]} if words[1:] else words[0]
 
 
 def verdict_sentence(found: Found, *, confidence: float) -> str:
@@ -84,27 +86,48 @@ def verdict_sentence(found: Found, *, confidence: float) -> str:
 
 
 def _passed(found: Found, confidence: float) -> str:
-    made, tested = attacks_made(found), [p for p in found["probes"] if p["outcome"] != "reported"]
-    after = _("after these attacks: %(names)s") % {"names": listed(map(attack_words, made))} if made else _(
-        "without any attack having been tried"
-    )  # fmt: skip
-    if comparison_of(found) is Comparison.CONTROLS:
-        text = _(
-            "The changed model treats the material of the request like never-seen material of the same kind, within "
-            "the margins of all %(n)d tested probes, with %(confidence)s confidence, %(after)s."
-        )
-    elif lineage_of(found) == "unproven":
-        text = _(
-            "The changed model differs from the reference by less than the margins of all %(n)d tested probes, with "
-            "%(confidence)s confidence, %(after)s. How the reference was trained is the issuer's word."
-        )
-    else:
-        text = _(
-            "The changed model differs from one that was never trained on the records by less than the margins of all "
-            "%(n)d tested probes, with %(confidence)s confidence, %(after)s."
-        )
-    told = text % {"n": len(tested), "confidence": f"{confidence:.0%}", "after": after}
+    tested = sum(1 for probe in found["probes"] if probe["outcome"] != "reported")
+    made = listed(map(attack_words, attacks_made(found))) if attacks_made(found) else ""
+    text = _passed_after(found) if made else _passed_unattacked(found)
+    told = text % {"n": tested, "confidence": level(confidence), "names": made}
     return f"{told} {_('That is a measurement, not a proof of absence.')}"
+
+
+def _passed_after(found: Found) -> str:
+    if comparison_of(found) is Comparison.CONTROLS:
+        return _(
+            "The changed model treats the material of the request like never-seen material of the same kind, within "
+            "the margins of all %(n)d tested probes, with %(confidence)s confidence, after these attacks: %(names)s."
+        )
+    if lineage_of(found) == "unproven":
+        return _(
+            "The changed model differs from the reference by less than the margins of all %(n)d tested probes, with "
+            "%(confidence)s confidence, after these attacks: %(names)s. How the reference was trained is the issuer's "
+            "word."
+        )
+    return _(
+        "The changed model differs from one that was never trained on the records by less than the margins of all "
+        "%(n)d tested probes, with %(confidence)s confidence, after these attacks: %(names)s."
+    )
+
+
+def _passed_unattacked(found: Found) -> str:
+    if comparison_of(found) is Comparison.CONTROLS:
+        return _(
+            "The changed model treats the material of the request like never-seen material of the same kind, within "
+            "the margins of all %(n)d tested probes, with %(confidence)s confidence, without any attack having been "
+            "tried."
+        )
+    if lineage_of(found) == "unproven":
+        return _(
+            "The changed model differs from the reference by less than the margins of all %(n)d tested probes, with "
+            "%(confidence)s confidence, without any attack having been tried. How the reference was trained is the "
+            "issuer's word."
+        )
+    return _(
+        "The changed model differs from one that was never trained on the records by less than the margins of all "
+        "%(n)d tested probes, with %(confidence)s confidence, without any attack having been tried."
+    )
 
 
 def _failed(probes: Sequence[Probe]) -> str:
@@ -165,7 +188,7 @@ def _lineage_words(lineage: str) -> str:
 def attacks_left_out(found: Found) -> list[tuple[str, str]]:
     """Attacks that were not made, each with why: not named by the policy, or not possible on these models."""
     impossible = dict(found.get("attacks_not_applicable") or {})
-    left = [(attack_words(name), str(reason)) for name, reason in impossible.items()]
+    left = [(attack_words(name), said.printed(str(reason))) for name, reason in impossible.items()]
     left += [(attack_words(name), _("not named by the policy")) for name in found.get("attacks_not_named") or ()]
     return left
 
@@ -182,6 +205,6 @@ def deciding(found: Found) -> list[str]:
             if needed
             else _("%(probe)s: no number of further facts would decide at the value found; %(asked)s were asked.")
         )
-        values = {"probe": probe_title(probe["name"]), "needed": f"{needed or 0:,}", "asked": f"{asked:,}"}
+        values = {"probe": probe_title(probe["name"]), "needed": number(needed or 0), "asked": number(asked)}
         lines.append(text % values)
     return lines

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pikepdf
 from django.utils import translation
+from django.utils.translation import gettext as _
 from pikepdf import Array, Dictionary, Name, String
 
 from governance.evidence import rendering, schema
@@ -22,6 +23,8 @@ from governance.evidence.report_kinds import KINDS, kind_of
 
 FIELD: Final = "Seal"
 ATTACHMENT: Final = "evidence.json"
+#: Where the summary of a report ends, in its template.
+SUMMARY: Final = "summary"
 VARIANT: Final = "pdf/a-3a"
 PX_TO_PT: Final = 0.75
 
@@ -53,15 +56,28 @@ def render(evidence: bytes) -> bytes:
     document = schema.parse(evidence)
     kind = KINDS[kind_of(document)]
     with translation.override(document["report"]["language"]):
-        source = rendering.page(kind.template, kind.context(document, schema.digest(evidence)))
+        values = kind.context(document, schema.digest(evidence))
         style = _style(document, right_to_left=translation.get_language_bidi())
-    source = printable(source)
-    laid_out = rendering.lay_out(source, style, variant=VARIANT)
+        laid_out = _laid_out(kind.template, values, style)
+        label = _("Digital seal of %(issuer)s") % {"issuer": document["report"]["issuer"]}
+        attached = _("Evidence document, RFC 8785 JSON")
     rect, page = _seal_place(laid_out)
     data = rendering.write(
-        laid_out, identifier=identifier(evidence), variant=VARIANT, attachments=[_attachment(evidence, document)]
+        laid_out,
+        identifier=identifier(evidence),
+        variant=VARIANT,
+        attachments=[_attachment(evidence, document, attached)],
     )
-    return add_seal_field(data, page=page, rect=rect, label=f"Digital seal of {document['report']['issuer']}")
+    return add_seal_field(data, page=page, rect=rect, label=label)
+
+
+def _laid_out(template: str, values: dict[str, Any], style: str) -> Any:
+    """The pages. What follows the summary begins a page of its own, unless the summary runs over onto that page."""
+    laid_out = rendering.lay_out(printable(rendering.page(template, values)), style, variant=VARIANT)
+    if any(SUMMARY in page.anchors for page in laid_out.pages[1:]):
+        source = printable(rendering.page(template, {**values, "crowded": True}))
+        laid_out = rendering.lay_out(source, style, variant=VARIANT)
+    return laid_out
 
 
 def _style(document: dict[str, Any], *, right_to_left: bool) -> str:
@@ -80,14 +96,14 @@ def identifier(evidence: bytes) -> bytes:
     return hashlib.sha256(b"lethe report" + evidence).hexdigest()[:32].encode()
 
 
-def _attachment(evidence: bytes, document: dict[str, Any]) -> Any:
+def _attachment(evidence: bytes, document: dict[str, Any], description: str) -> Any:
     from weasyprint import Attachment
 
     issued = datetime.fromisoformat(document["report"]["issued_at"])
     return Attachment(
         string=evidence,
         name=ATTACHMENT,
-        description="Evidence document, RFC 8785 JSON",
+        description=description,
         created=issued,
         modified=issued,
         relationship="Data",

@@ -1,4 +1,4 @@
-"""How dates, digests and names are printed; the parts that every kind of report has."""
+"""How dates and digests are printed; the parts that every kind of report has."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from typing import Any
 from django.utils.dateformat import format as format_date
 from django.utils.formats import get_format
 from django.utils.translation import get_language, get_language_bidi
+from django.utils.translation import gettext as _
 
 from governance.evidence import schema, seal_class
+from governance.evidence.numerals import apart
 
 Document = Mapping[str, Any]
-_ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+
+
+def _english() -> bool:
+    return (get_language() or "en").startswith("en")
 
 
 def _form() -> str:
-    return "j F Y" if (get_language() or "en").startswith("en") else str(get_format("DATE_FORMAT"))
+    return "j F Y" if _english() else str(get_format("DATE_FORMAT"))
 
 
 def day(text: str) -> str:
@@ -25,9 +30,25 @@ def day(text: str) -> str:
     return format_date(date.fromisoformat(text[:10]), _form())
 
 
-def moment(text: str, pattern: str = "") -> str:
-    """`2 November 2026, 08:51 UTC`."""
-    return format_date(datetime.fromisoformat(text).astimezone(UTC), pattern or f"{_form()}, H:i") + " UTC"
+def day_of_month(text: str) -> str:
+    """`2 Nov`, in other languages `2. November`; `2/11` from the right, where a drawing cannot join the letters."""
+    form = "j M" if _english() else "j/n" if get_language_bidi() else str(get_format("MONTH_DAY_FORMAT"))
+    return format_date(date.fromisoformat(text), form)
+
+
+def short_day(text: str) -> str:
+    """`2 Nov 2026`, in other languages `02.11.2026`."""
+    return format_date(date.fromisoformat(text[:10]), _short_form())
+
+
+def _short_form() -> str:
+    return "j M Y" if _english() else str(get_format("SHORT_DATE_FORMAT"))
+
+
+def moment(text: str, *, short: bool = False) -> str:
+    """`2 November 2026, 08:51 UTC`; `short`: `2 Nov 2026, 08:51 UTC`."""
+    form = _short_form() if short else _form()
+    return apart(format_date(datetime.fromisoformat(text).astimezone(UTC), form + _(", ") + "H:i") + " UTC")
 
 
 def grouped(text: str) -> str:
@@ -40,11 +61,6 @@ def short(text: str) -> str:
     """The first and last eight hex digits; the full digest stands on the last page."""
     digits = text.rpartition(":")[2]
     return f"{digits[:4]} {digits[4:8]} … {digits[-8:-4]} {digits[-4:]}"
-
-
-def apart(text: object) -> str:
-    """A name or number within a sentence: where the sentence runs from the right, kept in an order of its own."""
-    return f"{_ISOLATE}{text}{_END}" if get_language_bidi() else str(text)
 
 
 def ledger(document: Document) -> dict[str, Any] | None:

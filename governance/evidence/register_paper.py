@@ -7,6 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from governance.evidence import said
+from governance.evidence.numerals import number
 from governance.evidence.printing import common, day
 
 
@@ -26,7 +28,12 @@ def context(document: Mapping[str, Any], evidence_digest: str) -> dict[str, Any]
         "register": content,
         "as_of": day(content["as_of"]),
         "lacking": ", ".join(lacking),
-        "activities": [{"name": one["activity"], "rows": _rows(one)} for one in content["activities"]],
+        "activities": [{"name": said.printed(one["activity"]), "rows": _rows(one)} for one in content["activities"]],
+        "retention": [
+            {**one, "months": number(int(one["months"])), "ends": said.printed(one["ends"])}
+            for one in content["retention"]
+        ],
+        "security": list(map(said.printed, content["security"])),
     }
 
 
@@ -36,4 +43,4 @@ def _rows(one: Mapping[str, str]) -> list[tuple[str, str]]:
         ("data", _("Which data")), ("recipients", _("Recipients")), ("transfers", _("Transfers to third countries")),
         ("retention", _("Time limits for erasure")), ("count", _("Extent")),
     )  # fmt: skip
-    return [(label, one[name].strip() or _("not stated")) for name, label in labels]
+    return [(label, said.printed(one[name].strip()) or _("not stated")) for name, label in labels]

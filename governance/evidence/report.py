@@ -11,16 +11,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import downstream, error_rates, figures, schema, wording
+from governance.evidence import downstream, error_rates, figures, matching_rates, said, schema, wording
 from governance.evidence import outcomes as outcomes_said
-from governance.evidence.figures import percent
+from governance.evidence.numerals import apart, interval, level, number, percent
 from governance.evidence.printing import common, day, grouped, moment, short
 from governance.evidence.printing import ledger as ledger_of
 from governance.evidence.sentences import statement
 
 Document = Mapping[str, Any]
-#: Characters of "Asked" and "Done" above which the first page runs over; what follows then needs no page of its own.
-FIRST_PAGE = {"A4": 950, "Letter": 500}
 #: Titles of the claimant's works on the first page; the evidence has all.
 NAMED = 4
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -35,17 +33,17 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "said": statement(schema.facts(document)),
         "glyph": figures.glyph(schema.facts(document).verdict),
         "received": day(document["case"]["received_on"]),
-        "confidence": f"{schema.confidence(document):.0%}",
+        "confidence": level(schema.confidence(document)),
         "asked": _asked(document),
         "done": _done(document),
-        "crowded": sum(map(len, [*_asked(document), *_done(document)])) > FIRST_PAGE[size_of(document)],
         "found": _found(final, schema.confidence(document)),
         "rates": _rates(document),
+        "search": _search(document),
         "attempts": [_attempt(one, final) for one in document["attempts"]],
         "failed_before": _failed_before(document, final),
         "not_covered": _not_covered(document),
         "identity": _identity(document, evidence_digest),
-        "signatures": [{**one, "when": moment(one["at"], "j M Y, H:i")} for one in document["signatures"]],
+        "signatures": [_signature(one) for one in document["signatures"]],
         "matching": _matching(document),
         "deployments": [{**one, "words": wording.state_words(one["state"]), "when": moment(one["since"])}
                         for one in document["deployments"]],
@@ -60,9 +58,10 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def size_of(document: Document) -> str:
-    """The sheet: A4, or Letter where that is asked for."""
-    return str(document["report"].get("size", "A4"))
+def _signature(one: Mapping[str, Any]) -> dict[str, Any]:
+    """Who signed what, and when: a row of the table, and a box of the first page."""
+    told = {"role": said.printed(one["role"]), "act": said.printed(one["act"])}
+    return {**one, **told, "when": moment(one["at"], short=True)}
 
 
 def under_policy(document: Document) -> bool:
@@ -80,10 +79,8 @@ def _clock(one: Mapping[str, Any], document: Document) -> dict[str, Any]:
     if one["extended_due"]:
         moved.append(_("extended from %(day)s: %(why)s") % {"day": day(one["due"]), "why": one["extended_why"] or "–"})
     if one["pauses"]:
-        moved.append(
-            ngettext("paused once, %(days)d days", "paused %(n)d times, %(days)d days together", one["pauses"])
-            % {"n": one["pauses"], "days": one["paused_days"]}
-        )
+        values = {"n": one["pauses"], "days": one["paused_days"]}
+        moved.append(_("pauses: %(n)d, days together: %(days)d") % values)
     if one["ended_because"]:
         moved.append(_("ended: %(why)s") % {"why": one["ended_because"]})
     inside = document["report"]["issued_at"][:10] <= last
@@ -98,15 +95,19 @@ def _clock(one: Mapping[str, Any], document: Document) -> dict[str, Any]:
 
 def _asked(document: Document) -> list[str]:
     case = document["case"]
-    lines = [case["asked"]]
+    lines = [said.printed(case["asked"])]
     if case["items"]:
-        titles = "; ".join(f"“{item['title']}”" for item in case["items"][:NAMED])
-        more = case["items_count"] - len(case["items"][:NAMED])
-        if more > 0:
-            titles += ngettext(" and %(n)d more", " and %(n)d more", more) % {"n": more}
-        lines.append(_("Named: %(titles)s.") % {"titles": titles})
+        named = case["items"][:NAMED]
+        titles = "; ".join(_("“%(title)s”") % {"title": apart(item["title"])} for item in named)
+        more = case["items_count"] - len(named)
+        text = (
+            ngettext("Named: %(titles)s and %(n)d more.", "Named: %(titles)s and %(n)d more.", more)
+            if more > 0
+            else _("Named: %(titles)s.")
+        )
+        lines.append(text % {"titles": titles, "n": more})
     if case["proof"]:
-        shown = "; ".join(f"{proof['level']}, {proof['shown']}" for proof in case["proof"])
+        shown = "; ".join(f"{apart(proof['level'])}, {said.printed(proof['shown'])}" for proof in case["proof"])
         lines.append(_("Proof, as officers recorded it: %(proof)s.") % {"proof": shown.rstrip(".")})
     return lines
 
@@ -116,17 +117,17 @@ def _done(document: Document) -> list[str]:
     lines = []
     if searched:
         lines.append(
-            _("%(searched)d records were searched; %(found)d matched, of which %(erase)d were to be unlearned.")
-            % {"searched": searched, **counts}
+            _("Records searched: %(searched)s; matched: %(found)s, of these to be unlearned: %(erase)s.")
+            % {"searched": number(searched), "found": number(counts["found"]), "erase": number(counts["erase"])}
         )
     if document["case"]["reason"]:
-        lines.append(_("Reason: %(reason)s") % {"reason": document["case"]["reason"]})
+        lines.append(_("Reason: %(reason)s") % {"reason": said.printed(document["case"]["reason"])})
     return [*lines, *map(_with_short_digests, statement(schema.facts(document)).claims)]
 
 
 def _with_short_digests(text: str) -> str:
     """A sentence for print: its digests by their ends; in full they stand on the last page and in the evidence."""
-    return _DIGEST.sub(lambda found: short(found.group()), text)
+    return _DIGEST.sub(lambda found: apart(short(found.group())), text)
 
 
 def _failed_before(document: Document, final: Mapping[str, Any] | None) -> str:
@@ -148,6 +149,12 @@ def _rates(document: Document) -> dict[str, Any] | None:
     return {"words": error_rates.words(rates, final["policy_digest"]), "rows": error_rates.table(rates)}
 
 
+def _search(document: Document) -> dict[str, Any] | None:
+    """The error rates of the search, for a report that rests on one."""
+    rates = document.get("matching_rates")
+    return matching_rates.context(rates) if rates and document["matching"]["searched"] else None
+
+
 def _found(final: Mapping[str, Any] | None, confidence: float) -> dict[str, Any] | None:
     if not final or not final["verification"]:
         return None
@@ -164,7 +171,7 @@ def _found(final: Mapping[str, Any] | None, confidence: float) -> dict[str, Any]
         "sentence": outcomes_said.verdict_sentence(verification, confidence=confidence),
         "compared": outcomes_said.comparison_words(verification),
         "deciding": outcomes_said.deciding(verification),
-        "attacks": verification["attacks"],
+        "attacks": [said.printed(one["description"]) for one in verification["attacks"]],
         "left_out": [f"{words} ({why})" for words, why in outcomes_said.attacks_left_out(verification)],
         "findings": [wording.finding_sentence(one) for one in verification["findings"]],
         "digest": verification["document_digest"],
@@ -172,7 +179,7 @@ def _found(final: Mapping[str, Any] | None, confidence: float) -> dict[str, Any]
 
 
 def _cell(estimate: Mapping[str, Any] | None) -> dict[str, str] | None:
-    return {"value": percent(estimate["value"]), "interval": figures.interval(estimate)} if estimate else None
+    return {"value": percent(estimate["value"]), "interval": interval(estimate)} if estimate else None
 
 
 def _table_row(probe: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,34 +187,36 @@ def _table_row(probe: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": wording.probe_title(probe["name"]),
         "candidate": _cell(probe["candidate"]),
-        "n": probe["candidate"]["n"],
         "original": _cell(probe["original"]),
         "reference": _cell(probe["reference"]),
         "difference": _cell(probe["difference"]),
+        "n": number(probe["candidate"]["n"]),
         "limit": _limit(probe),
         "outcome": wording.outcome_word(probe["outcome"]),
         "state": probe["outcome"],
-        "needed": _("about %(n)d items would decide") % {"n": needed} if needed else "",
+        "needed": _("about %(n)s items would decide") % {"n": number(needed)} if needed else "",
     }
 
 
 def _limit(probe: Mapping[str, Any]) -> str:
     if probe["limit"] is None:
         return ""
-    sign = {"upper": "≤ ", "lower": "≥ ", "both": "± "}[probe["bounds"]]
-    return sign + percent(probe["margin"] if probe["bounds"] == "both" and probe["margin"] else probe["limit"])
+    sign = {"upper": "≤", "lower": "≥", "both": "±"}[probe["bounds"]]
+    bound = percent(probe["margin"] if probe["bounds"] == "both" and probe["margin"] else probe["limit"])
+    return apart(f"{sign} {bound}")
 
 
 def _attempt(attempt: Mapping[str, Any], final: Mapping[str, Any] | None) -> dict[str, Any]:
     verification = attempt["verification"]
     verdict = verification["verdict"] if verification else "none"
+    released = bool(final and final["number"] == attempt["number"] and verdict == "pass")
     return {
         **attempt,
         "verdict": verdict,
-        "outcome": wording.outcome_word(verdict),
-        "promise": wording.guarantee_words(attempt["guarantee"]),
+        "head": _head(attempt, verdict, released=released),
+        "note": said.printed(attempt["note"]),
         "deleted": _deleted(attempt.get("deletion")),
-        "released": bool(final and final["number"] == attempt["number"] and verdict == "pass"),
+        "released": released,
         "started": moment(attempt["started_at"]),
         "finished": moment(attempt["finished_at"]),
         "recorded": moment(attempt["thresholds_recorded"]["at"]),
@@ -216,6 +225,19 @@ def _attempt(attempt: Mapping[str, Any], final: Mapping[str, Any] | None) -> dic
         if verification
         else [],
     }
+
+
+def _head(attempt: Mapping[str, Any], verdict: str, *, released: bool) -> str:
+    """`1. Retraining without the forget set (by construction): Pass`."""
+    text = (
+        _("%(number)d. %(title)s (%(promise)s): %(outcome)s")
+        if released
+        else _("%(number)d. %(title)s (%(promise)s): %(outcome)s, not released")
+    )
+    return text % {
+        "number": attempt["number"], "title": said.printed(attempt["title"]),
+        "promise": wording.guarantee_words(attempt["guarantee"]), "outcome": wording.outcome_word(verdict),
+    }  # fmt: skip
 
 
 def _deleted(deletion: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -228,12 +250,9 @@ def _deleted(deletion: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "before": short(deletion["lineage_before"]),
         "after": short(deletion["lineage_after"]),
         "stages": [{**one, "name": f"shard-{one['shard']:02d}"} for one in deletion["retrained"]],
-        "work": _("%(passes)s sample passes, %(share)s of the %(whole)s that training everything again would take")
-        % {
-            "passes": f"{deletion['passes']:,.0f}",
-            "whole": f"{whole:,.0f}",
-            "share": percent(deletion["passes"] / whole) if whole else "–",
-        },
+        "passes": number(deletion["passes"]),
+        "whole": number(whole),
+        "share": percent(deletion["passes"] / whole) if whole else "–",
         "others": deletion["cases_in_pass"] - 1,
         "words": _with_short_digests((deletion["claim"] or {"sentence": ""})["sentence"]),
     }
@@ -245,12 +264,7 @@ def _not_covered(document: Document) -> list[str]:
     if recipients:
         told = sum(1 for one in recipients if one["told_at"])
         lines.append(
-            ngettext(
-                "%(n)d recipient received earlier data or versions; told: %(told)d.",
-                "%(n)d recipients received earlier data or versions; told: %(told)d.",
-                len(recipients),
-            )
-            % {"n": len(recipients), "told": told}
+            _("Recipients of earlier data or versions: %(n)d; told: %(told)d.") % {"n": len(recipients), "told": told}
         )
     excused = sorted({one["excused"] for one in recipients if one.get("excused")})
     if excused:
@@ -270,12 +284,12 @@ def _identity(document: Document, evidence_digest: str) -> list[tuple[str, str]]
     rows = []
     for label, name in ((_("Model before"), "before"), (_("Model after"), "after")):
         if models.get(name):
-            revision = _("revision %(n)d") % {"n": models[name]["revision"]}
-            rows.append((label, f"sha256 {short(models[name]['digest'])}, {revision}"))
+            values = {"n": models[name]["revision"], "digest": apart(f"sha256 {short(models[name]['digest'])}")}
+            rows.append((label, _("%(digest)s, revision %(n)d") % values))
     if made := (schema.final_attempt(document) or {}).get("deletion"):
-        words = {"before": short(made["lineage_before"]), "after": short(made["lineage_after"])}
+        words = {"before": apart(short(made["lineage_before"])), "after": apart(short(made["lineage_after"]))}
         rows.append((_("Lineage"), _("before %(before)s, now %(after)s") % words))
-    rows.append((_("Evidence"), f"sha256 {short(evidence_digest)}"))
+    rows.append((_("Evidence"), apart(f"sha256 {short(evidence_digest)}")))
     if document["ledger"]:
         ledger = ledger_of(document)
         rows.append((_("Ledger"), _("entry %(index)d of %(size)d") % ledger if ledger else ""))
@@ -287,12 +301,17 @@ def _matching(document: Document) -> dict[str, Any]:
     methods = Counter(record["method"] for record in document["matching"]["records"])
     grounds = Counter(record["ground"] for record in document["matching"]["records"] if record["ground"])
     return {
-        **counts,
-        "searched": document["matching"]["searched"],
-        "data_sets": document["matching"].get("data_sets", []),
+        **{name: number(count) for name, count in counts.items()},
+        "searched": number(document["matching"]["searched"]),
+        "was_searched": bool(document["matching"]["searched"]),
+        "undecided": number(counts["undecided"]) if counts["undecided"] else "",
+        "data_sets": [
+            {**one, "records": number(one["records"]), "digest": apart(short(one["digest"]))}
+            for one in document["matching"].get("data_sets", ())
+        ],
         "near": counts_near(document),
-        "methods": "; ".join(f"{wording.match_words(m)}: {n}" for m, n in sorted(methods.items())),
-        "grounds": "; ".join(f"{ground}: {n}" for ground, n in sorted(grounds.items())),
+        "methods": "; ".join(f"{wording.match_words(m)}: {number(n)}" for m, n in sorted(methods.items())),
+        "grounds": "; ".join(f"{apart(ground)}: {number(n)}" for ground, n in sorted(grounds.items())),
     }
 
 
@@ -300,7 +319,7 @@ def counts_near(document: Document) -> str:
     """The lowest and highest similarity of what was matched without being a copy; empty where nothing was."""
     scores = [one["score"] for one in document["matching"]["records"] if one["score"] not in (None, 1.0)]
     return (
-        _("similarity %(low)s to %(high)s") % {"low": f"{min(scores):.2f}", "high": f"{max(scores):.2f}"}
+        _("similarity %(low)s to %(high)s") % {"low": number(min(scores), 2), "high": number(max(scores), 2)}
         if scores
         else ""
     )
@@ -326,6 +345,8 @@ def _digests(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
     ]
     if policy:
         rows.append((_("Policy"), policy["digest"]))
+    for one in document["matching"].get("data_sets", ()):
+        rows.append((_("Data set %(name)s") % {"name": apart(one["name"])}, one["digest"]))
     for one in document["attempts"]:
         rows.append((_("Plan %(n)d, configuration") % {"n": one["number"]}, one["config_digest"]))
         if made := one.get("deletion"):
@@ -333,4 +354,4 @@ def _digests(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
             rows.append((_("Plan %(n)d, lineage after") % {"n": one["number"]}, made["lineage_after"]))
         if one["verification"]:
             rows.append((_("Plan %(n)d, verification") % {"n": one["number"]}, one["verification"]["document_digest"]))
-    return [(label, grouped(value)) for label, value in rows]
+    return [(label, apart(grouped(value))) for label, value in rows]

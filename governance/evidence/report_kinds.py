@@ -11,37 +11,27 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from governance.evidence import certificate, letter_paper, register_paper, report
+from governance.evidence import certificate, letter_paper, register_paper, report, statement_paper
 
 Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportKind:
-    """`context` takes the document and the digest of its bytes. `translated`: in its reader's language."""
+    """`context` takes the document and the digest of its bytes."""
 
     template: str
     prefix: str
     context: Callable[[Document, str], dict[str, Any]]
-    translated: bool = False
-
-
-def _statement(document: Document, evidence_digest: str) -> dict[str, Any]:
-    """Imported late: its words need the models, and a report of a case is set again where there are none."""
-    from governance.evidence import statement_paper
-
-    return statement_paper.context(document, evidence_digest)
 
 
 KINDS: Mapping[str, ReportKind] = MappingProxyType(
     {
         "compliance": ReportKind(template="report/report.html", prefix="LR", context=report.context),
         "no_data": ReportKind(template="report/no_data.html", prefix="LR", context=report.context),
-        "certificate": ReportKind(
-            template="report/certificate.html", prefix="LC", context=certificate.context, translated=True
-        ),
-        "letter": ReportKind(template="report/letter.html", prefix="LL", context=letter_paper.context, translated=True),
-        "statement": ReportKind(template="report/statement.html", prefix="LS", context=_statement),
+        "certificate": ReportKind(template="report/certificate.html", prefix="LC", context=certificate.context),
+        "letter": ReportKind(template="report/letter.html", prefix="LL", context=letter_paper.context),
+        "statement": ReportKind(template="report/statement.html", prefix="LS", context=statement_paper.context),
         "register": ReportKind(template="report/register.html", prefix="LA", context=register_paper.context),
     }
 )

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from governance.evidence import paper_schema
+from governance.evidence import paper_schema, said
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import ContradictionError, DocumentError, ProofError
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
 from governance.evidence.merkle import leaf_hash, verify_inclusion
+from governance.evidence.numerals import apart
 from governance.evidence.sentences import Construction, Deletion, Facts, statement
 from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Verdict, service_of
 
@@ -120,8 +123,8 @@ def facts(document: Document) -> Facts:
         service=service_of([one["state"] for one in document["deployments"]]),
         kind=Kind(case["kind"]),
         model=name,
-        before=f"{name} revision {models['before']['revision']}" if models else "",
-        after=f"{name} revision {models['after']['revision']}" if models.get("after") else "",
+        before=_revision(name, models["before"]) if models else "",
+        after=_revision(name, models["after"]) if models.get("after") else "",
         items=case["items_count"],
         records=document["matching"]["counts"]["erase"],
         kept_records=sum(document["matching"]["counts"][choice] for choice in ("exclude", "refuse", "undecided")),
@@ -136,18 +139,25 @@ def facts(document: Document) -> Facts:
     )
 
 
+def _revision(name: str, version: Mapping[str, Any]) -> str:
+    return _("%(model)s revision %(n)d") % {"model": apart(name), "n": version["revision"]}
+
+
 def _deletion(found: Document | None) -> Deletion | None:
     if found is None:
         return None
     claim = found["claim"] or {"code": "", "sentence": ""}
     named = [
-        f"shard {one['shard']:02d} from slice {one['first_slice']} of {one['slices']}" for one in found["retrained"]
+        _("shard %(shard)s from slice %(first)d of %(slices)d")
+        % {"shard": f"{one['shard']:02d}", "first": one["first_slice"], "slices": one["slices"]}
+        for one in found["retrained"]
     ]
-    more = [f"{len(named) - NAMED_STAGES} more shards"] if len(named) > NAMED_STAGES else []
+    left = len(named) - NAMED_STAGES
+    more = [ngettext("%(n)d more shard", "%(n)d more shards", left) % {"n": left}] if left > 0 else []
     stages = "; ".join([*named[:NAMED_STAGES], *more])
     return Deletion(
-        code=claim["code"], sentence=claim["sentence"], records_left_out=found["records_left_out"],
-        stages=stages or "no shard, since the records filled theirs alone",
+        code=claim["code"], sentence=said.printed(claim["sentence"]), records_left_out=found["records_left_out"],
+        stages=stages or _("no shard, since the records filled theirs alone"),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pikepdf
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from django.utils import translation
 
 from governance.evidence import pdf, rendering
 from governance.evidence.errors import SealError, SealUnavailable
@@ -112,7 +113,8 @@ def seal(base: bytes, *, key: SealSigner, authority: TimeAuthority | None = None
     width, height = _field_size(base)
     with tempfile.TemporaryDirectory(prefix="lethe-seal-") as folder:
         stamp = Path(folder) / "stamp.pdf"
-        stamp.write_bytes(_stamp(key, level, _time(key, authority), width, height))
+        with translation.override(_language(base)):
+            stamp.write_bytes(_stamp(key, level, _time(key, authority), width, height))
         signer = signers.PdfSigner(
             _metadata(level, key, authority),
             signer=HouseSigner(key),
@@ -213,11 +215,18 @@ def _field_size(base: bytes) -> tuple[float, float]:
     return right - left, high - low
 
 
+def _language(base: bytes) -> str:
+    """In which language the file says that it is written: its seal speaks the same."""
+    with pikepdf.open(io.BytesIO(base)) as document:
+        return str(document.Root.get("/Lang", "en"))
+
+
 def _stamp(key: SealSigner, level: str, time: str, width: float, height: float) -> bytes:
     """A PDF of exactly the field's size. Fonts are embedded, which pyHanko's own text stamps do not do."""
     name = organisation(key.certificate.subject)
     values = {"organisation": name, "level": level.replace("PAdES-", "PAdES "), "time": time,
-              "development": key.development}  # fmt: skip
+              "development": key.development, "language": translation.get_language(),
+              "right_to_left": translation.get_language_bidi()}  # fmt: skip
     style = (rendering.TEMPLATES / "report" / "stamp.css").read_text()
     for size in STAMP_SIZES:
         sized = f"@page {{ size: {width:.2f}pt {height:.2f}pt; }}\n{style}\nhtml {{ font-size: {size}px; }}"

@@ -10,13 +10,13 @@ Templates print these sentences and make no claims of their own. The rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.evidence.errors import ContradictionError
+from governance.evidence.headlines import fill, headline
 from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Service, Verdict
 
 
@@ -134,90 +134,7 @@ def statement(facts: Facts) -> Statement:
         )
     changed = facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY)
     claims = (*_construction(facts), *_measurement(facts), *_deployment(facts)) if changed else _unchanged(facts)
-    return Statement(headline=_headline(facts), verdict=_verdict(facts), claims=claims, limits=_limits(facts, changed))
-
-
-def _items(facts: Facts) -> str:
-    if facts.kind in (Kind.PRIVACY, Kind.OBJECTION):
-        return _("the personal data of the request")
-    if facts.kind is Kind.CORRECTION:
-        return _("the false statements that the request names")
-    if facts.kind is Kind.SAFETY:
-        return _("the content that the report names")
-    if facts.items == 1:
-        return _("the work")
-    return _("the %(n)d works") % {"n": facts.items} if facts.items else _("the works")
-
-
-def _fill(facts: Facts, text: str) -> str:
-    return text % {
-        "model": facts.model, "before": facts.before, "after": facts.after, "items": _items(facts),
-        "records": ngettext("%(n)d record", "%(n)d records", facts.records) % {"n": facts.records},
-        "probes": ngettext("%(n)d probe", "%(n)d probes", facts.probes) % {"n": facts.probes},
-        "confidence": f"{facts.confidence:.0%}",
-    }  # fmt: skip
-
-
-def _headline(facts: Facts) -> str:
-    if facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY):
-        return _sentence_case(_fill(facts, _HEADLINES_CHANGED[facts.service](facts)))
-    if facts.disposition is Disposition.NOT_FULFILLED:
-        return _fill(facts, _headline_not_fulfilled(facts))
-    return _fill(facts, _HEADLINES_UNCHANGED[facts.disposition]())
-
-
-def _headline_replaced(facts: Facts) -> str:
-    if facts.constructed and facts.deletion and facts.verdict is Verdict.PASS:
-        if facts.kept_records:
-            return _("The %(records)s that were accepted in this case were deleted exactly from %(model)s")
-        return _("The %(records)s matched to %(items)s were deleted exactly from %(model)s")
-    if facts.constructed and facts.verdict is Verdict.PASS:
-        if facts.kept_records:
-            return _("%(model)s was retrained without the %(records)s that were accepted in this case")
-        return _("%(model)s was retrained without the %(records)s matched to %(items)s")
-    if facts.constructed:
-        return _("%(model)s was retrained without the %(records)s of this case; the measurements settle nothing")
-    if facts.verdict is Verdict.INCONCLUSIVE:
-        return _("%(model)s was changed; the measurements settle nothing")
-    if facts.guarantee is Guarantee.CERTIFIED:
-        return _("%(model)s was changed under a certificate of unlearning for %(items)s")
-    return _("%(items)s are suppressed in %(model)s within measured margins; what is suppressed may be recoverable")
-
-
-def _sentence_case(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-_HEADLINES_CHANGED: dict[Service, Callable[[Facts], str]] = {
-    Service.REPLACED: _headline_replaced,
-    Service.PENDING: lambda facts: _(
-        "A new version of %(model)s was made for the request; replacing the version before is still pending"
-    ),
-    Service.UNREACHABLE: lambda facts: _(
-        "A new version of %(model)s was made for the request; a copy of the version before cannot be reached and may "
-        "still answer"
-    ),
-    Service.SERVING: lambda facts: _(
-        "A new version of %(model)s was made for the request, but the version before is still in service"
-    ),
-}
-
-_HEADLINES_UNCHANGED: dict[Disposition, Callable[[], str]] = {
-    Disposition.EXCLUDED: lambda: _(
-        "The matched records are left out of future training; models already trained were not changed by this case"
-    ),
-    Disposition.NO_DATA: lambda: _("No record that matches the request was found in the data searched"),
-    Disposition.REFUSED: lambda: _("The request was refused"),
-    Disposition.WITHDRAWN: lambda: _("The request was withdrawn and the case closed"),
-}
-
-
-def _headline_not_fulfilled(facts: Facts) -> str:
-    if facts.verdict is Verdict.PASS:
-        return _("The request is not fulfilled: a new version passed its verification but has not replaced the old one")
-    if facts.verdict is Verdict.NONE:
-        return _("The request is not fulfilled")
-    return _("The request is not fulfilled: no plan passed its verification")
+    return Statement(headline=headline(facts), verdict=_verdict(facts), claims=claims, limits=_limits(facts, changed))
 
 
 def _verdict(facts: Facts) -> str:
@@ -242,12 +159,14 @@ def _construction(facts: Facts) -> tuple[str, ...]:
     if facts.deletion is not None:
         return _deletion(facts, facts.deletion)
     if facts.constructed:
-        return (
-            _fill(facts, _(
-                "Exact by construction: retrained from fresh weights without the %(records)s; the tokenizer was "
-                "made from text in which none of the records searched stands."
-            )),
-        )  # fmt: skip
+        text = ngettext(
+            "Exact by construction: retrained from fresh weights without the %(n)d record; the tokenizer was made from "
+            "text in which none of the records searched stands.",
+            "Exact by construction: retrained from fresh weights without the %(n)d records; the tokenizer was made "
+            "from text in which none of the records searched stands.",
+            facts.records,
+        )
+        return (fill(facts, text),)
     if facts.guarantee is Guarantee.EXACT:
         return (
             _(
@@ -266,46 +185,62 @@ def _deletion(facts: Facts, made: Deletion) -> tuple[str, ...]:
     """What was trained again, and the engine's claim in its own words; never more than that."""
     # The engine speaks of its lineage, and does not know that the version before may still answer.
     told = made.sentence if facts.service is Service.REPLACED else ""
+    n = facts.records
     if facts.constructed and told:
-        first = _("Trained again without the %(records)s: %(stages)s.")
-    elif facts.constructed:
-        first = _("Exact by construction. Trained again without the %(records)s: %(stages)s.")
-    elif made.code:
-        first = _("Trained again without the %(records)s: %(stages)s. The claim is narrower than exact.")
-    else:
-        first = _(
-            "Trained again without the %(records)s: %(stages)s. Nothing shows that this is all that learned from "
-            "them, so this report relies on the measurements alone."
+        first = ngettext(
+            "Trained again without the %(n)d record: %(stages)s.",
+            "Trained again without the %(n)d records: %(stages)s.",
+            n,
         )
-    filled = _fill(facts, first.replace("%(stages)s", "%%(stages)s")) % {"stages": made.stages}
+    elif facts.constructed:
+        first = ngettext(
+            "Exact by construction. Trained again without the %(n)d record: %(stages)s.",
+            "Exact by construction. Trained again without the %(n)d records: %(stages)s.",
+            n,
+        )
+    elif made.code:
+        first = ngettext(
+            "Trained again without the %(n)d record: %(stages)s. The claim is narrower than exact.",
+            "Trained again without the %(n)d records: %(stages)s. The claim is narrower than exact.",
+            n,
+        )
+    else:
+        first = ngettext(
+            "Trained again without the %(n)d record: %(stages)s. Nothing shows that this is all that learned from it, "
+            "so this report relies on the measurements alone.",
+            "Trained again without the %(n)d records: %(stages)s. Nothing shows that this is all that learned from "
+            "them, so this report relies on the measurements alone.",
+            n,
+        )
+    filled = first % {"n": n, "stages": made.stages}
     return (filled, told) if told else (filled,)
 
 
 def _measurement(facts: Facts) -> tuple[str, ...]:
     if facts.verdict is Verdict.INCONCLUSIVE:
-        return (
-            _fill(facts, _(
-                "The %(probes)s could not be settled: at least one interval lies on both sides of its limit, or rests "
-                "on too few items. Nothing is concluded from them."
-            )),
-        )  # fmt: skip
-    return (_fill(facts, _measured(facts)),)
+        text = ngettext(
+            "The %(probes)d probe could not be settled: at least one interval lies on both sides of its limit, or "
+            "rests on too few items. Nothing is concluded from it.",
+            "The %(probes)d probes could not be settled: at least one interval lies on both sides of its limit, or "
+            "rests on too few items. Nothing is concluded from them.",
+            facts.probes,
+        )
+    elif facts.constructed:
+        text = ngettext(
+            "As a check on the construction, %(probes)d probe was measured with %(confidence)s confidence; it does not "
+            "exceed its limit.",
+            "As a check on the construction, %(probes)d probes were measured with %(confidence)s confidence; none "
+            "exceeds its limit.",
+            facts.probes,
+        )
+    else:
+        text = _measured(facts)
+    return (fill(facts, text),)
 
 
 def _measured(facts: Facts) -> str:
-    if facts.constructed:
-        return _(
-            "As a check on the construction, %(probes)s were measured with %(confidence)s confidence; none exceeds its "
-            "limit."
-        )
     if facts.comparison is Comparison.RETRAINED and facts.unproven_reference:
-        after = _("after the listed attack") if facts.attacks else _("without any attack having been tried")
-        text = _(
-            "%(model)s differs from the reference by less than the stated margins on the listed probes with "
-            "%(confidence)s confidence, %%(after)s. That the reference never saw %(items)s is the issuer's word; this "
-            "is a measurement, not a proof of absence."
-        )
-        return text.replace("%%(after)s", after)
+        return _measured_unproven(facts)
     if facts.comparison is Comparison.RETRAINED and facts.attacks:
         return _(
             "%(model)s differs from a model that never saw %(items)s by less than the stated margins on the listed "
@@ -330,6 +265,20 @@ def _measured(facts: Facts) -> str:
     )
 
 
+def _measured_unproven(facts: Facts) -> str:
+    if facts.attacks:
+        return _(
+            "%(model)s differs from the reference by less than the stated margins on the listed probes with "
+            "%(confidence)s confidence, after the listed attack. That the reference never saw %(items)s is the "
+            "issuer's word; this is a measurement, not a proof of absence."
+        )
+    return _(
+        "%(model)s differs from the reference by less than the stated margins on the listed probes with "
+        "%(confidence)s confidence, without any attack having been tried. That the reference never saw %(items)s is "
+        "the issuer's word; this is a measurement, not a proof of absence."
+    )
+
+
 def _deployment(facts: Facts) -> tuple[str, ...]:
     if facts.service is Service.SERVING:
         text = _("%(before)s is still in service. Until it is replaced, answers may come from it.")
@@ -341,7 +290,7 @@ def _deployment(facts: Facts) -> tuple[str, ...]:
         text = _("Every deployment of %(before)s on record has been replaced by %(after)s.")
     else:
         text = _("No deployment of %(before)s is on record.")
-    return (_fill(facts, text),)
+    return (fill(facts, text),)
 
 
 def _unchanged(facts: Facts) -> tuple[str, ...]:

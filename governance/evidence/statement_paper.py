@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from django.utils.dateformat import format as format_date
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from governance.evidence import figure_words as words
-from governance.evidence.figures import percent, picture
-from governance.evidence.printing import common, day, moment
-from governance.selectors.statement import Figure
+from governance.evidence.figures import picture
+from governance.evidence.numerals import percent
+from governance.evidence.printing import common, day, day_of_month, moment
+from governance.evidence.statement_figures import Figure
 
 #: Figures of the first page, in this order; all others follow in the table.
 FIRST = ("received", "closed", "kept", "missed", "answer_median", "answer_p90", "proof_median", "open", "late")
@@ -50,8 +51,9 @@ def period_words(start: str, end: str) -> str:
     first, last = date.fromisoformat(start), date.fromisoformat(end)
     whole = last.day == calendar.monthrange(last.year, last.month)[1] and first.day == 1 and first.year == last.year
     if whole and first.month % 3 == 1 and last.month == first.month + 2:
-        names = (_("First quarter"), _("Second quarter"), _("Third quarter"), _("Fourth quarter"))
-        return _("%(quarter)s of %(year)d") % {"quarter": names[first.month // 3], "year": first.year}
+        quarter = (_("First quarter of %(year)d"), _("Second quarter of %(year)d"), _("Third quarter of %(year)d"),
+                   _("Fourth quarter of %(year)d"))[first.month // 3]  # fmt: skip
+        return quarter % {"year": first.year}
     return _("%(start)s to %(end)s") % {"start": day(start), "end": day(end)}
 
 
@@ -60,11 +62,13 @@ def _headline(found: Mapping[str, Figure]) -> str:
     if not kept or kept.value is None or not kept.of:
         return _("No request was answered in this time")
     if kept.value == kept.of:
-        return _("Every one of the %(n)s requests answered was answered inside its clock") % {
-            "n": words.number(kept.of)
-        }
+        return ngettext(
+            "The %(n)s request answered was answered inside its clock",
+            "Every one of the %(n)s requests answered was answered inside its clock",
+            kept.of,
+        ) % {"n": words.number(kept.of)}
     late = words.number(kept.of - kept.value)
-    return _("%(late)s of the %(n)s requests answered were answered late") % {"late": late, "n": words.number(kept.of)}
+    return _("Requests answered: %(n)s; answered late: %(late)s") % {"late": late, "n": words.number(kept.of)}
 
 
 def _figure(one: Figure) -> dict[str, str]:
@@ -131,15 +135,15 @@ def _bars(pairs: list[tuple[str, float, float]], width: int = 640, height: int =
         ),
     )  # fmt: skip
     said = _("Received and answered by week: %(pairs)s") % {
-        "pairs": "; ".join(f"{week}: {words.number(a)}, {words.number(b)}" for week, a, b in pairs)
+        "pairs": "; ".join(f"{day(week)}: {words.number(a)}, {words.number(b)}" for week, a, b in pairs)
     }
     labels = format_html_join(
         "",
         '<text x="{}" y="{}" font-size="11" fill="#3E4B48" font-family="IBM Plex Sans">{}</text>',
         (
-            (f"{30 + i * step:.1f}", height - 4, format_date(date.fromisoformat(week), "j M"))
+            (f"{30 + i * step:.1f}", height - 4, day_of_month(week))
             for i, (week, _a, _b) in enumerate(pairs)
-            if i % max(1, len(pairs) // 7) == 0
+            if i % (len(pairs) // 5 + 1) == 0
         ),
     )
     return picture(

@@ -25,12 +25,18 @@ class Report(models.Model):
     readme = models.CharField(max_length=71, blank=True)
     proofs = models.CharField(max_length=71, blank=True)
     headline = models.CharField(max_length=240)
+    #: Code of a language -> the headline in it, for letters and the claimant's page.
+    headlines = models.JSONField(default=dict)
     #: When its last time stamp is to be renewed; none where it carries none.
     renew_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return self.number
+
+    def headline_in(self, language: str) -> str:
+        """The headline in a language; in English where it was written before there were others."""
+        return str(self.headlines.get(language) or self.headline)
 
 
 class EarlierReport(models.Model):

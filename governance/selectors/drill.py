@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from django.db.models import Q, QuerySet
 
+from governance.evidence.statement_figures import Period
 from governance.models import Case, CaseFact
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
-from governance.selectors.statement import Period
 from governance.selectors.sums import AT_RISK, WEEK
 
 SIZE = 50

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
+from governance.evidence.statement_figures import Figure, Period
 from governance.models import TallyState, TallyTouch
 from governance.policies import Actor, Permission, demand
 from governance.selectors import backlog, running
@@ -24,49 +25,6 @@ CALENDAR = ("quarter", "last_quarter", "year", "last_year")
 DEFAULT = "90d"
 #: The longest period that is asked for by dates.
 LONGEST = timedelta(days=3660)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Period:
-    """The days from `start` to `end`, both counted; `code` is its name, or `dates` where somebody named the days."""
-
-    code: str
-    start: date
-    end: date
-
-    @property
-    def days(self) -> int:
-        """How many days."""
-        return (self.end - self.start).days + 1
-
-    @property
-    def before(self) -> Period:
-        """As many days, ending on the day before this begins."""
-        return Period(code="before", start=self.start - timedelta(days=self.days), end=self.start - timedelta(days=1))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One number: what it is (`code`), how much, of how many, and what it was in the period before.
-
-    `unit`: cases, days, hours, kwh, places, files, runs, or a currency. `value` is None where there is nothing to
-    measure. `low` and `high` bound a forecast. `estimate`: not all of it was read from a meter or a bill.
-    """
-
-    code: str
-    value: float | int | None
-    unit: str = "cases"
-    of: int | None = None
-    before: float | int | None = None
-    before_of: int | None = None
-    low: float | None = None
-    high: float | None = None
-    estimate: bool = False
-
-    @property
-    def share(self) -> float | None:
-        """Value of `of`, from 0 to 1."""
-        return self.value / self.of if self.of and self.value is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)

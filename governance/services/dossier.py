@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from governance import dispatch
 from governance.clocks import LAWS, rows
-from governance.evidence import engine_results, error_rates, leaf, sentences
+from governance.evidence import engine_results, error_rates, leaf, matching_rates, sentences
 from governance.kinds import rule
 from governance.models import (
     Case,
@@ -38,6 +38,7 @@ from governance.models import (
     VersionOrder,
 )
 from governance.models.vault import commitment_key
+from governance.notifications.languages import nearest
 from governance.secrets import BASE_DIR
 from governance.selectors import organisation
 from governance.services import dossier_parts, recipients
@@ -58,7 +59,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "report": {
             "number": number,
             "issued_at": leaf.timestamp(issued_at),
-            "language": "en",
+            "language": nearest(case.language),
             "audience": "claimant",
             "issuer": organisation.current().name,
             "verify_at": settings.BASE_URL + reverse("verify"),
@@ -76,6 +77,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         **dossier_parts.downstream(case),
         "signatures": list(_signatures(case, plans)),
         **({"error_rates": rates} if (rates := error_rates.measured()) else {}),
+        **({"matching_rates": searched} if (searched := matching_rates.measured()) else {}),
         "ledger": None,
         "software": {name: version(name) for name in SOFTWARE},
         "fonts": font_digests(),

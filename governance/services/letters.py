@@ -161,7 +161,7 @@ def _values(case: Case, name: str, text: str, language: str, masked: bool) -> di
         "text": free,
         "note": free if name in ENDINGS and name != Disposition.REFUSED else "",
         "reasons": (free if name == Disposition.REFUSED else "") or decided_reasons(case),
-        "headline": case.report.headline if hasattr(case, "report") else "",
+        "headline": case.report.headline_in(language) if hasattr(case, "report") else "",
         "name": "[[name]]" if masked else case.claimant.name,
         "status_link": "[[private link]]" if masked else private_link(case, "status"),
         "confirm_link": "[[private link]]" if masked else private_link(case, "confirm"),

@@ -20,8 +20,10 @@ from governance.clocks import LAWS
 from governance.errors import NotAllowed, Unfit
 from governance.evidence import leaf, ledger, pdf, schema, seal
 from governance.evidence.report_kinds import KINDS, SIZES
+from governance.evidence.statement_figures import Figure, Period
 from governance.logs import without_secrets
 from governance.models import Case, Job, Paper, User
+from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
 from governance.selectors import statement as figures
@@ -46,11 +48,13 @@ def case_papers_order(case: Case) -> None:
         _enqueue(f"paper:{kind}:{case.pk}", spec, case)
 
 
-def paper_order(*, kind: str, size: str, actor: Actor, start: date | None = None, end: date | None = None) -> Job:
-    """Order a statement of some days, or the register as it is now.
+def paper_order(
+    *, kind: str, size: str, language: str, actor: Actor, start: date | None = None, end: date | None = None
+) -> Job:
+    """Order a statement of some days, or the register as it is now, in a language of the letters.
 
     Raises:
-        NotAllowed: the policy refuses the actor. Unfit: an unknown kind or size, or days that are no period.
+        NotAllowed: the policy refuses the actor. Unfit: an unknown kind, size or language, or days that are no period.
     """
     demand(actor, Permission.SEE_DASHBOARD)
     if actor.user is None:
@@ -60,11 +64,14 @@ def paper_order(*, kind: str, size: str, actor: Actor, start: date | None = None
         problems.append(f"“{kind[:20]}” is no paper that can be ordered; choose {' or '.join(OF_HOUSE)}.")
     if size not in SIZES:
         problems.append(f"“{size[:20]}” is no size of paper; choose {' or '.join(SIZES)}.")
+    if language not in LANGUAGES:
+        known = ", ".join(LANGUAGES)
+        problems.append(f"“{language[:20]}” is no language that papers are written in; choose one of {known}.")
     if kind == "statement" and (not start or not end or start > end or start > timezone.localdate()):
         problems.append("A statement needs a first and a last day, the first not later than the last nor than today.")
     if problems:
         raise Unfit(problems)
-    spec = {"kind": kind, "size": size, "language": "en", "by": actor.user.pk}
+    spec = {"kind": kind, "size": size, "language": language, "by": actor.user.pk}
     if start and end:
         spec |= {"start": start.isoformat(), "end": min(end, timezone.localdate()).isoformat()}
     return _enqueue(f"paper:{kind}:{actor.user.pk}:{timezone.now():%Y%m%dT%H%M%S}", spec, None)
@@ -148,7 +155,7 @@ def _letter(order: Order, case: Case | None) -> dict[str, Any]:
 def _statement(order: Order, _case: Case | None) -> dict[str, Any]:
     start, end = date.fromisoformat(order["start"]), date.fromisoformat(order["end"])
     actor = Actor.of(User.objects.get(pk=order["by"]))
-    found = figures.statement(actor, figures.Period(code="dates", start=start, end=end))
+    found = figures.statement(actor, Period(code="dates", start=start, end=end))
     keys = [row.key for row in found.tables["laws"].rows] if "laws" in found.tables else []
     content = {
         "start": order["start"], "end": order["end"], "uncounted": found.noted,
@@ -166,7 +173,7 @@ def _statement(order: Order, _case: Case | None) -> dict[str, Any]:
     return _paper(order, _house_number("statement", f"{order['start']}-{order['end']}"), "authority", content)
 
 
-def _figure(one: figures.Figure) -> dict[str, Any]:
+def _figure(one: Figure) -> dict[str, Any]:
     return {
         "code": one.code, "unit": one.unit, "value": one.value, "of": one.of, "before": one.before,
         "before_of": one.before_of, "low": one.low, "high": one.high, "estimate": one.estimate,

@@ -61,7 +61,7 @@ def _activity(kind: Kind) -> dict[str, Any]:
         "recipients": "Processors: mail provider and hosting of this installation; supervisory authorities on request",
         "transfers": settings.TRANSFERS,
         "retention": "See the retention policy below, by law",
-        "count": f"{cases.count()} cases",
+        "count": f"Cases: {cases.count()}",
     }
 
 
@@ -75,8 +75,8 @@ def _training() -> dict[str, Any]:
         "data": "Record ids, sources, licences and digests here; the texts in the artefact store",
         "recipients": ", ".join(names) or "none on record",
         "transfers": settings.TRANSFERS,
-        "retention": f"Replaced weights {settings.DISPOSAL_DAYS} days after their replacement",
-        "count": f"{Dataset.objects.count()} datasets, {ModelVersion.objects.count()} versions",
+        "retention": f"Replaced weights: {settings.DISPOSAL_DAYS} days after their replacement",
+        "count": f"Data sets: {Dataset.objects.count()}; versions: {ModelVersion.objects.count()}",
     }
 
 
@@ -90,7 +90,7 @@ def _staff() -> dict[str, Any]:
         "recipients": "Auditors; whoever reads a report",
         "transfers": settings.TRANSFERS,
         "retention": "As long as what they signed is kept",
-        "count": f"{User.objects.count()} accounts",
+        "count": f"Accounts: {User.objects.count()}",
     }
 
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import translation
 
 from governance import dispatch
 from governance.errors import Unfit
 from governance.evidence import bundle, ledger, pdf, renewal, schema, seal, sentences
 from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, Status
+from governance.notifications.languages import LANGUAGES, SOURCE
 from governance.policies import Actor
 from governance.services import checkpoints, dossier, seal_ends, seals, witnesses
 
@@ -54,17 +56,24 @@ def _sealed(case: Case) -> Report:
     sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
     files = {"pdf": sealed, "evidence": evidence, "readme": bundle.readme(document)}
     refs = {name: dispatch.put_bytes(data) for name, data in files.items()}
+    headlines = {language: _headline(document, language) for language in LANGUAGES}
     with transaction.atomic():
         seal_ends.seal_register(key.certificate)
         report = Report.objects.create(
             case=case,
             number=document["report"]["number"],
-            headline=sentences.statement(schema.facts(document)).headline[:240],
+            headline=headlines[SOURCE][:240],
+            headlines=headlines,
             renew_at=renewal.due_at(sealed) if authority else None,
             **refs,
         )
         ledger.append(action=bundle.SEALED_ACTION, actor=SYSTEM, case=case, body=refs)
     return report
+
+
+def _headline(document: dict[str, Any], language: str) -> str:
+    with translation.override(language):
+        return sentences.statement(schema.facts(document)).headline
 
 
 def bundle_proofs(report: Report) -> bytes:

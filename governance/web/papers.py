@@ -16,6 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from governance import dispatch
 from governance.evidence.report_kinds import SIZES
 from governance.models import Paper
+from governance.models.case import house_language
+from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, may
 from governance.selectors import papers as select
 from governance.selectors.statement import period_of
@@ -40,11 +42,14 @@ def papers(request: HttpRequest) -> HttpResponseBase:
         "conclusion": ngettext("%(n)d paper of the house", "%(n)d papers of the house", len(found)) % {"n": len(found)}
         if found
         else _("No paper of the house was made yet"),
-        "columns": [_("Number"), _("What"), _("Period"), _("Sheet"), _("Signed"), _("PDF")],
+        "columns": [_("Number"), _("What"), _("Period"), _("Language"), _("Sheet"), _("Signed"), _("PDF")],
         "rows": [_row(one) for one in found],
         "may_order": may(actor, P.SEE_DASHBOARD),
         "periods": [{"code": code, "name": names[code], "days": _days(period_of(code, today))} for code in PERIODS],
         "sizes": SIZES,
+        "languages": [
+            {"code": one.code, "name": one.name, "chosen": one.code == house_language()} for one in LANGUAGES.values()
+        ],
         "waiting": select.papers_waiting(actor),
     }
     return render(request, "auditor/papers.html", context)
@@ -60,6 +65,7 @@ def _row(paper: Paper) -> list[Any]:
         {"text": paper.number, "url": reverse("paper", args=[paper.number]), "mono": True},
         paper.get_kind_display(),
         f"{start} – {end}" if end else "",
+        LANGUAGES[paper.language].name if paper.language in LANGUAGES else paper.language,
         paper.size,
         date_format(timezone.localtime(paper.created_at), "j M Y, H:i"),
         {"digest": paper.pdf},
@@ -73,7 +79,8 @@ def order(request: HttpRequest) -> HttpResponseBase:
     kind, code = request.POST.get("kind", ""), request.POST.get("period", "")
     period = period_of(code if code in PERIODS else "last_quarter", timezone.localdate())
     days = {"start": period.start, "end": period.end} if kind == "statement" else {}
-    service.paper_order(kind=kind, size=request.POST.get("size", ""), actor=Actor.of(request.user), **days)
+    wanted = {name: request.POST.get(name, "") for name in ("size", "language")}
+    service.paper_order(kind=kind, **wanted, actor=Actor.of(request.user), **days)
     return redirect("papers")
 
 

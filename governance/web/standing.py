@@ -9,12 +9,13 @@ from typing import Any
 from django.db.models import Count
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from governance.clocks import LAWS, rows
 from governance.kinds import rule
 from governance.models import Case, Decision, Disposition, Paper, Plan, Recheck, Relation, Report, Status
+from governance.notifications.languages import SOURCE
 from governance.policies import TELLING, Permission, disposition_told, findings_told
 from governance.services import additions, children, links, sharing, texts
 from governance.services.doubts import open_doubt
@@ -101,7 +102,7 @@ def _ended(case: Case) -> Words:
     if not disposition_told(case):
         return _("Your case is closed."), _withheld()
     report = report_of(case)
-    said = f"{report.headline}." if report else ""
+    said = f"{report.headline_in(get_language() or SOURCE)}." if report else ""
     limit = _("What is suppressed may be recoverable; the report says what was measured.")
     return {
         Disposition.FULFILLED: (_("Your request is fulfilled."), said),

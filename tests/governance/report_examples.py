@@ -25,12 +25,12 @@ def of_case(kind: str, language: str = "en", size: str = "A4", base: dict[str, A
     return make.with_ledger(found)
 
 
-def no_data(size: str = "A4") -> dict[str, Any]:
+def no_data(language: str = "en", size: str = "A4") -> dict[str, Any]:
     """Nothing was found."""
     found = make.refused()
     found["case"] |= {"disposition": "no_data_found", "reason": ""}
     found["matching"]["searched"] = 1824
-    return of_case("no_data", size=size, base=found)
+    return of_case("no_data", language, size, base=found)
 
 
 def _paper(kind: str, content: dict[str, Any], language: str = "en", size: str = "A4") -> dict[str, Any]:
@@ -58,7 +58,7 @@ def figure(code: str, value: float | None, unit: str = "cases", **more: Any) -> 
     return {"code": code, "unit": unit, "value": value, **empty, **more}
 
 
-def statement(size: str = "A4", **changes: Any) -> dict[str, Any]:
+def statement(language: str = "en", size: str = "A4", **changes: Any) -> dict[str, Any]:
     """A quarter."""
     weeks = [
         {"key": f"2026-0{7 + i // 5}-{1 + 6 * (i % 5):02d}", "values": [20 + i, 18 + i, 17 + i, 1]} for i in range(12)
@@ -76,21 +76,21 @@ def statement(size: str = "A4", **changes: Any) -> dict[str, Any]:
         ],
         "regimes": [{"key": "gdpr", "title": "EU: GDPR", "citation": "Regulation (EU) 2016/679, Art. 12(3)"}],
     }  # fmt: skip
-    return _paper("statement", content | changes, size=size)
+    return _paper("statement", content | changes, language, size)
 
 
 def empty_statement() -> dict[str, Any]:
     """A quarter in which nothing happened."""
-    return statement("Letter", figures=[], tables=[], regimes=[])
+    return statement("it", "Letter", figures=[], tables=[], regimes=[])
 
 
-def register(**changes: Any) -> dict[str, Any]:
+def register(language: str = "en", **changes: Any) -> dict[str, Any]:
     """The register of a house that has not said who its officer is."""
     names = ("activity", "purpose", "basis", "subjects", "data", "recipients", "transfers", "retention", "count")
     content = {"controller": {"name": "Meridian Loom AG", "contact": "", "officer": ""}, "as_of": "2026-11-23",
                "activities": [{name: f"{name} in words" for name in names} for _place in range(4)],
                "retention": [], "security": ["Names are encrypted under a key per person."]}  # fmt: skip
-    return _paper("register", content | changes)
+    return _paper("register", content | changes, language)
 
 
 def hostile() -> dict[str, Any]:
@@ -110,7 +110,7 @@ def every() -> dict[str, dict[str, Any]]:
               "body": "\u0639\u0632\u064a\u0632\u062a\u064a \u2068Ada Quill\u2069\u060c\n\n\u0631\u064f\u0641\u0636 \u0637\u0644\u0628\u0643\u0645.\n\nhttps://lethe.example/s/1"}  # fmt: skip  # noqa: E501
     return {
         "compliance": of_case("compliance"),
-        "compliance-letter": of_case("compliance", size="Letter", base=make.approximate()),
+        "compliance-ar": of_case("compliance", "ar", "Letter", base=make.approximate()),
         "compliance-hostile": of_case("compliance", base=hostile()),
         "certificate-en": of_case("certificate", size="Letter"),
         "certificate-de": of_case("certificate", "de", base=make.approximate()),
@@ -118,10 +118,11 @@ def every() -> dict[str, dict[str, Any]]:
         "certificate-hostile": of_case("certificate", "ar", base=hostile()),
         "certificate-refused": of_case("certificate", "fr", base=make.refused()),
         "no_data": no_data(),
-        "no_data-letter": no_data("Letter"),
+        "no_data-fr": no_data("fr", "Letter"),
         "letter": letter(),
         "letter-ar": letter("ar", "Letter", **arabic),
         "statement": statement(),
+        "statement-ar": statement("ar"),
         "statement-empty": empty_statement(),
-        "register": register(),
+        "register": register("pt"),
     }

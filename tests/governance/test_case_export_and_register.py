@@ -74,7 +74,7 @@ def test_the_register_names_controller_purposes_recipients_and_retention(
     found = processing.register()
     named = {"name": "Meridian Loom", "address": "", "contact": "", "officer": "Ada Quill", "representative": ""}
     assert found["controller"] == named
-    assert any(one["count"] == "1 cases" for one in found["activities"])
+    assert any(one["count"] == "Cases: 1" for one in found["activities"])
     assert any("7101" in one["citation"] for one in found["retention"])
     user = people[Role.AUDITOR].user
     assert user

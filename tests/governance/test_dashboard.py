@@ -128,7 +128,7 @@ def busy() -> None:
 def printed(executive: User, tmp_path: Path) -> str:
     """The text of a sealed statement of the last 90 days."""
     period = statements.period_of("90d", TODAY)
-    order = {"kind": "statement", "size": "A4", "start": period.start, "end": period.end}
+    order = {"kind": "statement", "size": "A4", "language": "en", "start": period.start, "end": period.end}
     paper = papers.paper_write(job=papers.paper_order(**order, actor=Actor.of(executive)))
     return text_of(dispatch.read_bytes(paper.pdf), tmp_path)
 

@@ -25,7 +25,9 @@ def test_where_nothing_was_published_nothing_is_said(tmp_path: Path) -> None:
 def test_the_words_count_trials_and_tell_whose_policy_it_was() -> None:
     rates = make.error_rates()
     same, other = (" ".join(error_rates.words(rates, digest)) for digest in (rates["policy_digest"], make.sha("own")))
-    assert "Of 40 trials of cheating models, 0 passed; of 120 honest ones, 0 failed." in same
+    assert (
+        "Trials of cheating models: 40, of which passed: 0. Trials of honest models: 120, of which failed: 0." in same
+    )
     assert "under the very policy of this case" in same
     assert "under another policy than this case" in other
 

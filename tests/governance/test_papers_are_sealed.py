@@ -48,7 +48,10 @@ def test_the_claimant_gets_certificate_and_letter_in_their_language(
     made = {one.kind: one for one in sealed_all()}
     assert set(made) == {"certificate", "letter"}
     certificate, letter = genuine(made["certificate"], house), genuine(made["letter"], house)
-    assert certificate["report"]["language"] == letter["report"]["language"] == "ar"
+    full = schema.parse(dispatch.read_bytes(case.report.evidence))
+    assert {one["report"]["language"] for one in (full, certificate, letter)} == {"ar"}
+    assert case.report.headline == case.report.headline_in("en") != case.report.headline_in("ar")
+    assert case.report.headline_in("ar") in case.letters.order_by("-id").first().body
     assert certificate["report"]["full"] == case.report.number and certificate["case"]["remedies"]
     assert certificate["report"]["seal"]["class"] == "self_issued" and certificate["report"]["seal"]["time"] == "none"
     assert case.claimant.name not in dispatch.read_bytes(made["certificate"].evidence).decode()
@@ -72,12 +75,13 @@ def test_the_claimant_gets_certificate_and_letter_in_their_language(
 def test_executives_order_a_statement_of_the_quarter_and_the_register(client: Client, house: Path) -> None:
     client.force_login(member("paper.executive@house.example", role=Role.EXECUTIVE))
     for order in (
-        {"kind": "statement", "period": "last_quarter", "size": "Letter"},
-        {"kind": "register", "size": "A4"},
+        {"kind": "statement", "period": "last_quarter", "size": "Letter", "language": "de"},
+        {"kind": "register", "size": "A4", "language": "ar"},
     ):
         assert client.post(reverse("paper_order"), order).status_code == 302
     assert "2 papers are being sealed" in client.get(reverse("papers")).content.decode()
     statement, register = (genuine(one, house) for one in sealed_all())
+    assert (statement["report"]["language"], register["report"]["language"]) == ("de", "ar")
     assert statement["report"]["size"] == "Letter" and statement["content"]["end"] < statement["report"]["issued_at"]
     assert {one["code"] for one in statement["content"]["figures"]} >= {"received", "kept", "answer_median"}
     assert register["content"]["controller"]["name"] == register["report"]["issuer"]
@@ -89,9 +93,10 @@ def test_executives_order_a_statement_of_the_quarter_and_the_register(client: Cl
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ({"kind": "letter", "size": "A4"}, "no paper that can be ordered"),
-        ({"kind": "register", "size": "A5"}, "no size of paper"),
-        ({"kind": "statement", "size": "A4"}, "needs a first and a last day"),
+        ({"kind": "letter", "size": "A4", "language": "en"}, "no paper that can be ordered"),
+        ({"kind": "register", "size": "A5", "language": "en"}, "no size of paper"),
+        ({"kind": "register", "size": "A4", "language": "la"}, "no language that papers"),
+        ({"kind": "statement", "size": "A4", "language": "en"}, "needs a first and a last day"),
     ],
 )
 def test_an_order_that_cannot_be_met_is_refused_with_its_reason(order: dict[str, str], words: str) -> None:

@@ -1,0 +1,60 @@
+"""How often the search for a claimant's works errs: counts of `python -m tests.bench.matching_errors`, in
+docs/matching.json, for every report that rests on a search.
+
+A miss is a changed work that the search does not find; a false match is a text of somebody else that it finds. Both
+are counted by the way of searching and by what was done to the work, with exact bounds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from governance.evidence import said
+from governance.evidence.numerals import interval, level, number, percent
+
+MEASURED = Path(__file__).parents[2] / "docs" / "matching.json"
+#: What of the file goes into a document of evidence.
+_MEMBERS = ("seed", "scheme", "threshold", "code_digest", "confidence", "works", "misses", "matches", "not_tried")
+
+
+def measured(path: Path = MEASURED) -> dict[str, Any] | None:
+    """What a report rests on; None where nothing was published."""
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {name: found[name] for name in _MEMBERS}
+
+
+def context(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """What `report/_matching.html` prints."""
+    return {
+        "words": _(
+            "Measured by the issuer on made-up English texts with the seed %(seed)d: %(works)d works, each changed in "
+            "the ways below and put among texts of others. Found is what shares at least %(threshold)s of the shorter "
+            "text's runs of five words. The bounds are exact, with %(confidence)s confidence; they hold for such "
+            "changes and such texts, not for the data sets of this case."
+        )
+        % {
+            "seed": rates["seed"], "works": rates["works"], "threshold": percent(rates["threshold"], 0),
+            "confidence": level(rates["confidence"]),
+        },
+        "misses": [_row(one, one["missed"]) for one in rates["misses"]],
+        "matches": [_row(one, one["matched"]) for one in rates["matches"]],
+        "not_tried": [said.printed(one) for one in rates["not_tried"]],
+    }  # fmt: skip
+
+
+def _row(one: Mapping[str, Any], hits: int) -> dict[str, str]:
+    return {
+        "way": said.printed(one["way"]),
+        "what": said.printed(one["what"]),
+        "trials": number(one["trials"]),
+        "hits": number(hits),
+        "share": percent(hits / one["trials"]),
+        "bounds": interval(one),
+    }
