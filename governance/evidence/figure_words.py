@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as lazy
 from governance.clocks import LAWS
 from governance.evidence import numerals
 from governance.evidence.printing import day, short_day
-from governance.evidence.statement_figures import Figure, Period
+from governance.statement_figures import Figure, Period
 
 
 class Words(NamedTuple):

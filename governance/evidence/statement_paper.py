@@ -16,7 +16,7 @@ from governance.evidence import figure_words as words
 from governance.evidence.figures import picture
 from governance.evidence.numerals import percent
 from governance.evidence.printing import common, day, day_of_month, moment
-from governance.evidence.statement_figures import Figure
+from governance.statement_figures import Figure
 
 #: Figures of the first page, in this order; all others follow in the table.
 FIRST = ("received", "closed", "kept", "missed", "answer_median", "answer_p90", "proof_median", "open", "late")

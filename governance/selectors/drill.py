@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 from django.db.models import Q, QuerySet
 
-from governance.evidence.statement_figures import Period
 from governance.models import Case, CaseFact
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
 from governance.selectors.sums import AT_RISK, WEEK
+from governance.statement_figures import Period
 
 SIZE = 50
 OPEN, CLOSED = Q(closed_on=None), Q(closed_on__isnull=False)

@@ -13,11 +13,11 @@ from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
-from governance.evidence.statement_figures import Figure, Period
 from governance.models import TallyState, TallyTouch
 from governance.policies import Actor, Permission, demand
 from governance.selectors import backlog, running
 from governance.selectors.sums import Sums, spans
+from governance.statement_figures import Figure, Period
 
 #: Name of a period -> days up to today; other names are those of the calendar (`period_of`).
 ROLLING: Mapping[str, int] = {"30d": 30, "90d": 90, "365d": 365}

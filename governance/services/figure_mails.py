@@ -22,6 +22,7 @@ from governance.notifications import mail
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand, may
 from governance.selectors import organisation, statement
+from governance.statement_figures import Figure
 
 log = logging.getLogger(__name__)
 #: Days that a letter looks back on, by how often it comes.
@@ -96,6 +97,6 @@ def letter(row: StatementMail, actor: Actor, day: date) -> tuple[str, str]:
     return title, render_to_string("executive/mail.txt", context)
 
 
-def _line(name: str, figure: statement.Figure) -> str:
+def _line(name: str, figure: Figure) -> str:
     then = words.shown_before(figure)
     return f"{name}: {words.shown(figure)}" + (f" ({_('before')}: {then})" if then else "")

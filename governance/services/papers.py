@@ -20,7 +20,6 @@ from governance.clocks import LAWS
 from governance.errors import NotAllowed, Unfit
 from governance.evidence import leaf, ledger, pdf, schema, seal
 from governance.evidence.report_kinds import KINDS, SIZES
-from governance.evidence.statement_figures import Figure, Period
 from governance.logs import without_secrets
 from governance.models import Case, Job, Paper, User
 from governance.notifications.languages import LANGUAGES
@@ -28,6 +27,7 @@ from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
 from governance.selectors import statement as figures
 from governance.services import checkpoints, dossier, dossier_parts, letters, processing, reporting, seals
+from governance.statement_figures import Figure, Period
 
 SYSTEM = Actor.system("reporting")
 SEALED_ACTION = "paper.sealed"

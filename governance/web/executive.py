@@ -22,7 +22,6 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.evidence import figure_words as words
-from governance.evidence.statement_figures import Period
 from governance.evidence.wording import outcome_word
 from governance.models import AiModel, CaseFact, StatementMail
 from governance.policies import Actor, Permission, may
@@ -32,6 +31,7 @@ from governance.selectors import ledger as select_ledger
 from governance.selectors import statement as statements
 from governance.selectors.statement import Statement
 from governance.services import figure_mails, tallies
+from governance.statement_figures import Period
 from governance.web import case_words, figures
 from governance.web.guards import staff
 from governance.web.probes import share

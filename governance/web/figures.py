@@ -16,11 +16,11 @@ from django.utils.translation import ngettext
 from governance import dispatch
 from governance.clocks import LAWS, Law
 from governance.evidence import figure_words as words
-from governance.evidence.statement_figures import Figure, Period
 from governance.models import Plan, Verification
 from governance.selectors import drill
 from governance.selectors import figures as select
 from governance.selectors.statement import Statement, Table
+from governance.statement_figures import Figure, Period
 from governance.web.case_history import method_inside
 
 Chart = dict[str, Any]

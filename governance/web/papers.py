@@ -79,8 +79,8 @@ def order(request: HttpRequest) -> HttpResponseBase:
     kind, code = request.POST.get("kind", ""), request.POST.get("period", "")
     period = period_of(code if code in PERIODS else "last_quarter", timezone.localdate())
     days = {"start": period.start, "end": period.end} if kind == "statement" else {}
-    wanted = {name: request.POST.get(name, "") for name in ("size", "language")}
-    service.paper_order(kind=kind, **wanted, actor=Actor.of(request.user), **days)
+    size, language = request.POST.get("size", ""), request.POST.get("language", "")
+    service.paper_order(kind=kind, size=size, language=language, actor=Actor.of(request.user), **days)
     return redirect("papers")
 
 
