@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0047_media'),
+        ('governance', '0048_word_from_claimants'),
     ]
 
     operations = [
