@@ -241,6 +241,7 @@ SPECTACULAR_SETTINGS = {
         "ResultEnum": "governance.models.BatchItem.State",
         "ProofMethodEnum": "governance.models.Challenge.Method",
         "ChallengeStateEnum": "governance.models.Challenge.State",
+        "PatchStateEnum": "governance.models.PatchAcknowledgement.State",
     },
 }
 

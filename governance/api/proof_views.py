@@ -193,7 +193,7 @@ class Challenges(_Proof):
     """Proofs that were begun in a case."""
 
     @extend_schema(
-        operation_id="list_challenges", parameters=[TOKEN, *CURSOR],
+        operation_id="list_proof_challenges", parameters=[TOKEN, *CURSOR],
         responses={200: page_of(ChallengeSerializer), **problems(404, 410)},
     )  # fmt: skip
     def get(self, request: Request, token: str) -> Response:
@@ -201,7 +201,7 @@ class Challenges(_Proof):
         return paged(request, case_of(token).challenges.select_related("case"), _challenge)
 
     @extend_schema(
-        operation_id="begin_challenge", request=NewChallengeSerializer, parameters=[TOKEN, IDEMPOTENCY],
+        operation_id="begin_proof_challenge", request=NewChallengeSerializer, parameters=[TOKEN, IDEMPOTENCY],
         responses={201: ChallengeSerializer, **problems(400, 404, 409, 410, 413, 415, 422)},
     )  # fmt: skip
     def post(self, request: Request, token: str) -> Response:
@@ -220,7 +220,7 @@ class OneChallenge(_Proof):
     """A proof that was begun."""
 
     @extend_schema(
-        operation_id="read_challenge", parameters=[TOKEN, CHALLENGE],
+        operation_id="read_proof_challenge", parameters=[TOKEN, CHALLENGE],
         responses={200: ChallengeSerializer, **problems(404, 410)},
     )  # fmt: skip
     def get(self, request: Request, token: str, public_id: uuid.UUID) -> Response:
@@ -228,7 +228,7 @@ class OneChallenge(_Proof):
         return Response(_challenge(_own(case_of(token), public_id)))
 
     @extend_schema(
-        operation_id="end_challenge", parameters=[TOKEN, CHALLENGE], request=None,
+        operation_id="end_proof_challenge", parameters=[TOKEN, CHALLENGE], request=None,
         responses={204: None, **problems(404, 409, 410)},
     )  # fmt: skip
     def delete(self, request: Request, token: str, public_id: uuid.UUID) -> Response:
@@ -241,7 +241,7 @@ class CheckChallenge(_Proof):
     """The look whether it is shown."""
 
     @extend_schema(
-        operation_id="check_challenge", parameters=[TOKEN, CHALLENGE], request=AnswerSerializer,
+        operation_id="check_proof_challenge", parameters=[TOKEN, CHALLENGE], request=AnswerSerializer,
         responses={200: ChallengeSerializer, **problems(400, 404, 409, 410, 413, 415, 422)},
     )  # fmt: skip
     def post(self, request: Request, token: str, public_id: uuid.UUID) -> Response:
