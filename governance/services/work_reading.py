@@ -54,7 +54,9 @@ class WorkFile:
 
 
 def size_words(size: int) -> str:
-    """`2 MB`: binary megabytes, as file managers count them."""
+    """`2 MB` or `14 KB`: in binary units, as file managers count them; what holds anything has at least 1 KB."""
+    if size < 2**20 / 10:
+        return f"{-(-size // 2**10)} KB"
     return f"{size / 2**20:.1f}".removesuffix(".0") + " MB"
 
 

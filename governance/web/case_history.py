@@ -211,7 +211,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "abuse.proposed": lambda b: _("proposed to find abuse"),
     "abuse.found": lambda b: _("found abuse, as second person; the claimant is told"),
     "abuse.returned": lambda b: _("found no abuse"),
-    "upload.received": lambda b: _("received a file"),
+    "upload.received": lambda b: _("sent a file"),
     "upload.settled": lambda b: _("settled a file: %(state)s") % {"state": b["state"]},
     "hold.set": lambda b: _("set a legal hold"),
     "hold.lift_asked": lambda b: _("asked that the legal hold be lifted"),
