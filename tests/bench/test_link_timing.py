@@ -25,8 +25,8 @@ from tests.e2e.front import Front
 pytestmark = [pytest.mark.bench]
 
 COUNT = 200
-#: A difference of medians that nobody tells apart over a network.
-BAR_SECONDS = 0.001
+#: Below this both samples hardly come from one distribution.
+LEAST_P = 0.001
 FILE = f"""
 import django; django.setup()
 from governance.models import Kind
@@ -99,4 +99,4 @@ def test_the_time_of_the_answer_does_not_tell_whether_there_is_a_case(tmp_path: 
     found = difference(times["known"], times["unknown"])
     sys.stdout.write(json.dumps(found) + "\n")
     low, high = found["interval_ms"]  # type: ignore[misc]
-    assert max(abs(low), abs(high)) <= BAR_SECONDS * 1e3, found
+    assert low <= 0 <= high or float(str(found["mann_whitney_p"])) >= LEAST_P, found
