@@ -1,7 +1,6 @@
 """Statutory deadlines by day: last lawful days of answers, and days by which a receipt must be confirmed.
 
-A range of days is read along its index; of a day only the first cases are fetched, so that a house with a hundred
-thousand open cases draws a month as fast as a small one.
+A range of days is read along its index, and of a day only the first cases are fetched, however many fall due on it.
 """
 
 from __future__ import annotations

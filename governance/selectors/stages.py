@@ -1,7 +1,7 @@
 """Where cases wait and for how long: how many stand at each stage now, and how long those stayed that went on.
 
-Both are single passes over an index that holds all that is asked (`Case.changed_at` with the stage; `StageStay`), so
-that a hundred thousand cases are summed in a fraction of a second (docs/performance.md).
+Both are single passes over an index that holds all that is asked (`Case.changed_at` with the stage; `StageStay`): what
+they cost grows with the open cases and with the stays of the period, not with the width of the tables.
 """
 
 from __future__ import annotations

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Count, Min
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from icalendar import Calendar
 
-from governance.models import Answer, CalendarFeed, Case, Interest, LedgerEntry, Message, Role, Status, User
+from governance.models import Answer, CalendarFeed, Case, Interest, LedgerEntry, Message, Role, StageStay, Status, User
 from governance.policies import Actor
+from governance.selectors import stages
 from governance.services import holds, review
 from governance.tokens import link_token
 from tests.governance.conftest import file_case
@@ -165,3 +168,25 @@ def test_a_revoked_replaced_or_orphaned_calendar_is_gone(client: Client, legal: 
     third = client.post("/cases/calendar/address/").context["address"].split("/", 3)[3]
     User.objects.filter(pk=legal.user.pk).update(is_active=False)  # type: ignore[union-attr]
     assert Client().get(f"/{third}").status_code == 404
+
+
+def test_each_stage_that_a_case_left_is_told_and_summed_along_an_index(
+    client: Client, legal: Actor, walk: Callable[..., Case]
+) -> None:
+    case = walk(file_case(), Status.REVIEW)
+    Case.objects.filter(pk=case.pk).update(changed_at=timezone.now() - timedelta(hours=50))
+    review.case_admit(case=Case.objects.get(pk=case.pk), actor=legal)
+    assert list(StageStay.objects.order_by("id").values_list("stage", "hours")) == [
+        ("received", 0), ("proof", 0), ("review", 50),
+    ]  # fmt: skip
+    found = {one.stage: one for one in stages.stages(legal)}
+    assert (found[Status.REVIEW].left, found[Status.REVIEW].median, found[Status.MATCHING].waiting) == (1, 50.0, 1)
+    page = client.get("/cases/workload/").content.decode()
+    assert "2.1 days" in page and "Most is held up at matching: 1 case" in page
+    assert case.number in client.get("/cases/workload/review/").content.decode()
+    assert client.get("/cases/workload/closed/").status_code == 404
+    if connection.vendor == "sqlite":
+        sums = stages._stays(90).order_by().values_list("stage", "hours").annotate(n=Count("id"))
+        assert "COVERING INDEX stay_" in sums.explain()
+        now = Case.objects.exclude(status=Status.CLOSED).order_by().values("status")
+        assert "INDEX case_" in now.annotate(n=Count("id"), since=Min("changed_at")).explain()
