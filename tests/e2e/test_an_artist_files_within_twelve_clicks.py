@@ -1,4 +1,4 @@
-"""The public pages in a browser: how many clicks a request takes, how much a first visit loads, and without scripts."""
+"""The public pages in a browser: clicks of a request, a proof step by step, what a first visit loads, no scripts."""
 
 from __future__ import annotations
 
@@ -85,6 +85,29 @@ def test_three_works_take_less_than_five_minutes_and_twelve_clicks(
     hand = file_three_works(window.page, front.url, works, lambda name: inspector.look(window, name))
     assert hand.clicks <= CLICKS and time.monotonic() - began < SECONDS
     assert front.cases()[-1][1] == 3
+    assert not inspector.faults, "\n".join(inspector.faults)
+    assert not window.complaints, "\n".join(window.complaints)
+
+
+def test_a_proof_is_shown_step_by_step(browser: Browser, front: Front, works: list[Path]) -> None:
+    window, inspector = Window(browser, PHONE), Inspector()
+    hand = file_three_works(window.page, front.url, works)
+    window.page.goto(front.link("confirm"))
+    hand.click("button", "Yes, I filed this request")
+    hand.click("link", "To the page of your case")
+    hand.click("link", "Show that it is yours")
+    inspector.look(window, "ways to show it")
+    hand.click("link", "A code on your public profile")
+    inspector.look(window, "one way")
+    hand.fill("Address of your page", "https://127.0.0.1/vel")
+    window.page.locator("label", has_text="I declare that I hold the rights").click()
+    hand.click("button", "Continue")
+    inspector.look(window, "what is to be done")
+    hand.click("button", "It is there: look now")
+    window.page.get_by_text("This address is not public").wait_for()
+    inspector.look(window, "not shown yet")
+    hand.click("link", "Another way is as good")
+    inspector.look(window, "what was begun")
     assert not inspector.faults, "\n".join(inspector.faults)
     assert not window.complaints, "\n".join(window.complaints)
 
