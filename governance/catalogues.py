@@ -20,7 +20,7 @@ from governance.secrets import BASE_DIR
 
 LOCALES = BASE_DIR / "locale"
 _WEB = ("about", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms", "kind_forms",
-        "languages", "limits", "link_pages", "proof_pages", "standing", "steps", "uploads", "verify",
+        "languages", "ledger_picture", "limits", "link_pages", "proof_pages", "standing", "steps", "uploads", "verify",
         "way", "work_forms", "work_lists")  # fmt: skip
 _EVIDENCE = ("certificate", "downstream", "error_rates", "figure_words", "figures", "headlines", "matching_rates",
              "numerals", "outcomes", "pdf", "printing", "register_paper", "report", "said", "schema", "seal_class",
@@ -52,7 +52,8 @@ SHARED = (
 TEMPLATES = ("claimant/*.html", "report/*.html", "forms/**/*.html",
              "base_public.html", "components/theme_choice.html",
              "components/path.html", "components/digest.html", "components/clock_block.html",
-             "components/guard.html", "4*.html", "500.html", "refused.html")  # fmt: skip
+             "components/guard.html", "components/proof_picture.html", "4*.html", "500.html",
+             "refused.html")  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)

@@ -272,10 +272,14 @@ PKCS11_PIN_FILE = env.text("LETHE_PKCS11_PIN_FILE")
 KMS_REGION = env.text("LETHE_KMS_REGION")
 KMS_CREDENTIALS_FILE = env.text("LETHE_KMS_CREDENTIALS_FILE")
 KMS_ENDPOINT = env.text("LETHE_KMS_ENDPOINT")
-if SEAL_KIND == "pkcs11" and not (PKCS11_MODULE and PKCS11_TOKEN):
-    raise ImproperlyConfigured("LETHE_SEAL=pkcs11 needs LETHE_PKCS11_MODULE and LETHE_PKCS11_TOKEN.")
-if SEAL_KIND == "kms" and not KMS_REGION:
-    raise ImproperlyConfigured("LETHE_SEAL=kms needs LETHE_KMS_REGION.")
+#: Where the ledger's key lies (Ed25519, which the key service does not offer), and the one of statements about models.
+LEDGER_KEY = env.choice("LETHE_LEDGER_KEY", ("file", "pkcs11"))
+MODELS_KEY = env.choice("LETHE_MODELS_KEY", ("file", "pkcs11", "kms"))
+for _name, _kind in (("LETHE_SEAL", SEAL_KIND), ("LETHE_LEDGER_KEY", LEDGER_KEY), ("LETHE_MODELS_KEY", MODELS_KEY)):
+    if _kind == "pkcs11" and not (PKCS11_MODULE and PKCS11_TOKEN):
+        raise ImproperlyConfigured(f"{_name}=pkcs11 needs LETHE_PKCS11_MODULE and LETHE_PKCS11_TOKEN.")
+    if _kind == "kms" and not KMS_REGION:
+        raise ImproperlyConfigured(f"{_name}=kms needs LETHE_KMS_REGION.")
 #: Who outside of the house signs our checkpoints: verifier key and address, one witness a line, in the file named.
 WITNESSES = env.file_text("LETHE_WITNESSES")
 #: How many of them a report's bundle waits for.

@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint of the ledger that you kept")
     parser.add_argument("--consistency", type=Path, metavar="FILE", help="the issuer's proof between the checkpoints")
+    parser.add_argument("--checkpoint-time", type=Path, metavar="FILE", help="the time stamp over that checkpoint")
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     chosen = parser.parse_args(arguments)
     try:
@@ -61,8 +62,11 @@ def main(arguments: list[str] | None = None) -> int:
         data = read(chosen.file, bundle.MAX)
         if sample.is_sample(data):
             return _told(sample.judge(data, trust), chosen.json)
-        known = _known(chosen.checkpoint, chosen.consistency)
-    except (OSError, TrustError, Refused, UnicodeDecodeError) as error:
+        known = _known(chosen.checkpoint, chosen.consistency, chosen.checkpoint_time)
+    except OSError as error:
+        sys.stderr.write(f"lethe_verify: {error.filename} cannot be read: {error.strerror}.\n")
+        return 2
+    except (TrustError, Refused, UnicodeDecodeError) as error:
         sys.stderr.write(f"lethe_verify: {error}\n")
         return 2
     return _told(judge(data, trust, known=known, at=chosen.at), chosen.json)
@@ -74,7 +78,10 @@ def _told(verdict: Verdict, as_json: bool) -> int:
 
 
 def _day(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day; write it as 2036-01-31") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -84,13 +91,14 @@ def read(path: Path, limit: int) -> bytes:
         return file.read(limit + 1)
 
 
-def _known(checkpoint: Path | None, consistency: Path | None) -> Known | None:
+def _known(checkpoint: Path | None, consistency: Path | None, time: Path | None) -> Known | None:
     if checkpoint is None:
-        if consistency is not None:
-            raise TrustError("--consistency is of no use without --checkpoint")
+        if consistency is not None or time is not None:
+            raise TrustError("--consistency and --checkpoint-time are of no use without --checkpoint")
         return None
     proof = read(consistency, bundle.LIMITS[bundle.LEDGER]) if consistency else b""
-    return Known(read(checkpoint, bundle.LIMITS[bundle.README]).decode(), proof)
+    stamp = read(time, bundle.LIMITS[bundle.README]) if time else b""
+    return Known(read(checkpoint, bundle.LIMITS[bundle.README]).decode(), proof, stamp)
 
 
 def words(verdict: Verdict) -> str:

@@ -47,6 +47,8 @@ def read(data: bytes) -> dict[str, bytes]:
             raise Refused("bundle", f"{name} is packed in a way or size that none of ours has.")
         place += name_length
         found[name] = data[place : place + size]
+        if len(found[name]) < size:
+            raise Refused("bundle", f"The bundle is cut off within {name}.")
         place += size
     if write(found) != data:
         raise Refused("bundle", "The bundle holds something between or behind its files, or a file is cut off.")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import Any, Final
 from xml.etree import ElementTree
 
+from lethe_verify import revocation
 from lethe_verify.errors import Refused
 from lethe_verify.pdf import Pdf, is_name, unpack
 from lethe_verify.pdf_syntax import Ref, Stream
@@ -14,6 +16,7 @@ MAX_XMP: Final = 1024 * 1024
 #: Of the validation data that a time stamp is made for.
 MAX_STREAM: Final = 4 * 1024 * 1024
 MAX_STREAMS: Final = 96
+MAX_STREAMS_BYTES: Final = 16 * 1024 * 1024
 #: What sealing itself writes into the catalogue, Info and XMP.
 SEALING: Final = {"/Extensions", "/Version", "/Perms"}
 STAMPING: Final = {"/Extensions", "/DSS"}
@@ -41,8 +44,8 @@ def of_seal(pdf: Pdf, field: Ref) -> None:
         raise Refused("revisions", "The seal's field was changed after the report was made.")
 
 
-def of_stamp(pdf: Pdf, place: int, field: Ref, value: dict[str, Any]) -> tuple[bytes, ...]:
-    """Revision `place` (from 0) adds one time stamp and data to judge it by; returns the certificates among these.
+def of_stamp(pdf: Pdf, place: int, field: Ref, value: dict[str, Any]) -> tuple[tuple[bytes, ...], revocation.Data]:
+    """Revision `place` (from 0) adds one time stamp and data to judge it by; returns certificates and revocation data.
 
     Every object of the revision must be one of those: nothing can be hidden in it.
     """
@@ -56,7 +59,7 @@ def of_stamp(pdf: Pdf, place: int, field: Ref, value: dict[str, Any]) -> tuple[b
     form, page = new.get("/AcroForm"), widget["/P"]
     _one_more(pdf, form, "/Fields", field, place)
     _one_more(pdf, page, "/Annots", field, place)
-    data, extra = _validation_data(pdf, new.get("/DSS"), upto)
+    data, certificates, revoked = _validation_data(pdf, new.get("/DSS"), upto)
     named = {ref.number for ref in data if isinstance(ref, Ref)}
     if any(number in one.places for one in pdf.revisions[:2] for number in named):
         raise Refused("revisions", "The data beside a time stamp are parts of the report itself.")
@@ -68,7 +71,7 @@ def of_stamp(pdf: Pdf, place: int, field: Ref, value: dict[str, Any]) -> tuple[b
     if written - earlier - own - {table} or field.number in earlier:
         raise Refused("revisions", "A time stamp's revision holds something that belongs to none.")
     _only(pdf, upto, shared | named)
-    return extra
+    return certificates, revoked
 
 
 def _frame(pdf: Pdf, upto: int) -> tuple[Any, Any, Any]:
@@ -115,8 +118,8 @@ def _one_more(pdf: Pdf, holder: Any, name: str, field: Ref, place: int) -> None:
         raise Refused("revisions", "A time stamp's revision changed a page or the form beyond its own field.")
 
 
-def _validation_data(pdf: Pdf, holder: Any, upto: int) -> tuple[list[Any], tuple[bytes, ...]]:
-    """The objects of the document security store, and the certificates in it (ISO 32000-2, 12.8.4.3)."""
+def _validation_data(pdf: Pdf, holder: Any, upto: int) -> tuple[list[Any], tuple[bytes, ...], revocation.Data]:
+    """The objects of the document security store, certificates and revocation data in it (ISO 32000-2, 12.8.4.3)."""
     store = _without(pdf.get(holder, upto=upto), set())
     entries = _without(pdf.get(store.get("/VRI", {}), upto=upto), set())
     found = [holder, store.get("/VRI")]
@@ -139,8 +142,19 @@ def _validation_data(pdf: Pdf, holder: Any, upto: int) -> tuple[list[Any], tuple
         *(one.number for one in members), *(one.number for one in entries.values() if isinstance(one, Ref)),
     }:  # fmt: skip
         raise Refused("revisions", "The data beside a time stamp point to something else.")
-    certificates = tuple(unpack(stream, MAX_STREAM) for stream in streams[: len(listed["/Certs"])])
-    return [*found, *members], certificates
+    content = iter(_unpacked(streams))
+    certificates, answers, lists = (tuple(islice(content, len(listed[name]))) for name in LISTS)
+    return [*found, *members], certificates, revocation.Data(answers, lists)
+
+
+def _unpacked(streams: list[Any]) -> list[bytes]:
+    """The streams' bytes, together bounded: small ones may unpack to a lot."""
+    found: list[bytes] = []
+    for stream in streams:
+        found.append(unpack(stream, MAX_STREAM))
+        if sum(map(len, found)) > MAX_STREAMS_BYTES:
+            raise Refused("size", "The data beside a time stamp are larger than any of ours.")
+    return found
 
 
 def _without(value: Any, names: set[str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Node:
 
 def parse(data: bytes) -> Node:
     """The one value that fills `data` to its end."""
-    node, end = _read(data, 0, DEPTH)
+    node, end = _read(data, 0, len(data), DEPTH)
     if end != len(data):
         raise Refused("form", "Something follows a value that should fill its place.")
     return node
@@ -31,29 +31,30 @@ def parse(data: bytes) -> Node:
 
 def parse_first(data: bytes) -> tuple[Node, bytes]:
     """The first value of `data`, and what follows it."""
-    node, end = _read(data, 0, DEPTH)
+    node, end = _read(data, 0, len(data), DEPTH)
     return node, data[end:]
 
 
-def _read(data: bytes, start: int, depth: int) -> tuple[Node, int]:
-    if len(data) - start < 2 or not depth:
+def _read(data: bytes, start: int, limit: int, depth: int) -> tuple[Node, int]:
+    """The value at `start`, which must end before `limit`. No copy for each child: large lists take linear time."""
+    if limit - start < 2 or not depth:
         raise Refused("form", "A signature's structure is cut off or too deep.")
     tag, length, place = data[start], data[start + 1], start + 2
     if tag & 0x1F == 0x1F:
         raise Refused("form", "A signature's structure has a tag that none of ours has.")
     if length & 0x80:
         size = length & 0x7F
-        long = data[place : place + size]
+        long = data[place : min(place + size, limit)]
         place, length = place + size, int.from_bytes(long, "big")
         if not 1 <= size <= 4 or len(long) != size or length < 0x80 or not long[0]:
             raise Refused("form", "A length in the signature is not in its shortest form.")
     end = place + length
-    if end > len(data):
+    if end > limit:
         raise Refused("form", "A signature's structure is cut off.")
     children = []
     if tag & 0x20:
         while place < end:
-            child, place = _read(data[:end], place, depth - 1)
+            child, place = _read(data, place, end, depth - 1)
             children.append(child)
     return Node(tag, data[end - length : end], data[start:end], tuple(children)), end
 

@@ -16,7 +16,8 @@ from lethe_verify.verdict import Finding, Outcome, Verdict
 MAX_PDF: Final = bundle.LIMITS[bundle.REPORT]
 #: The forms of bundles, and the members of each one's ledger file.
 _MEMBERS: Final = {"format", "verifier_key", "checkpoint", "entries", "consistency"}
-BUNDLES: Final = {"lethe-bundle/1": _MEMBERS, "lethe-bundle/2": {*_MEMBERS, "witnesses"}}
+BUNDLES: Final = {"lethe-bundle/1": _MEMBERS, "lethe-bundle/2": {*_MEMBERS, "witnesses"},
+                  "lethe-bundle/3": {*_MEMBERS, "witnesses", "time"}}  # fmt: skip
 CONSISTENCY: Final = "lethe-consistency/1"
 #: What reading hostile bytes may raise beside `Refused`. Each means that the file is not what was sealed.
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
@@ -25,10 +26,14 @@ UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, 
 
 @dataclass(frozen=True)
 class Known:
-    """An earlier checkpoint of the ledger that the one who checks kept, and where needed the proof to the newer one."""
+    """An earlier checkpoint of the ledger that the one who checks kept, and where needed the proof to the newer one.
+
+    `time`: the time stamp (RFC 3161) over that checkpoint, as the issuer serves it.
+    """
 
     checkpoint: str
     consistency: bytes = b""
+    time: bytes = b""
 
 
 def judge(
@@ -41,13 +46,14 @@ def judge(
     Args:
         at: judge as if on this day (with a time zone); now without it.
     """
-    verdict = Verdict(sha256=hashlib.sha256(data).hexdigest())
+    # Of a larger file no more than the beginning is here (`__main__.read`): its digest would be another file's.
+    verdict = Verdict(sha256=hashlib.sha256(data).hexdigest() if len(data) <= bundle.MAX else "")
     trust = trust or Trust()
     try:
         moment = at or datetime.now(UTC)
         judged = _bundle if bundle.is_bundle(data) else _report
         proved = judged(data, verdict, trust, moment)
-        _known(verdict, proved, known)
+        _known(verdict, proved, known, trust, moment)
         _whole(verdict, trust)
     except Refused as refusal:
         verdict.findings.append(Finding(refusal.code, "refused", refusal.text))
@@ -77,8 +83,8 @@ def _report(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> eviden
     return proved
 
 
-def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evidence.Proved, bytes]:
-    """A sealed report: what its ledger proves, and the evidence inside of it."""
+def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evidence.Proved, seal.Sealed]:
+    """A sealed report: what its ledger proves, and what the file says."""
     verdict.kind = verdict.kind or "report"
     if len(data) > MAX_PDF:
         raise Refused("size", f"The file is larger than {MAX_PDF // 2**20} MB; no report is.")
@@ -103,17 +109,17 @@ def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evi
     verdict.proved("ledger", f"The evidence and its thresholds are entries of a ledger of {size} entries.")
     when.judge(verdict, sealed, trust, at)
     verdict.open("truth", "The measurements are the issuer's own: a seal proves who states them.")
-    return proved, sealed.evidence
+    return proved, sealed
 
 
 def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
     verdict.kind = "bundle"
     files = bundle.read(data)
-    inner, inside = _pdf(files[bundle.REPORT], verdict, trust, at)
+    inner, sealed = _pdf(files[bundle.REPORT], verdict, trust, at)
     ledger = jcs.parse(files[bundle.LEDGER], "The bundle's ledger file")
     if set(ledger) != BUNDLES.get(str(ledger.get("format"))):
         raise Refused("bundle", "The bundle is of a kind that this version does not know.")
-    if inside != files[bundle.EVIDENCE]:
+    if sealed.evidence != files[bundle.EVIDENCE]:
         raise Refused("bundle", "The evidence beside the report is not the one inside of it.")
     proved = evidence.check_entries(ledger, inner.key)
     _entry_of_file(files, proved)
@@ -123,6 +129,11 @@ def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> eviden
     verdict.proved("consistency", f"Between evidence and bundle the ledger only grew, from {inner.checkpoint.size} to "
                                   f"{proved.checkpoint.size} entries.")  # fmt: skip
     witnessed(verdict, proved, trust)
+    if "time" in ledger:
+        stamped = when.of_checkpoint(verdict, note.decode(ledger["time"]), ledger["checkpoint"], trust, at, sealed)
+        written = datetime.fromisoformat(proved.entries[0].at)
+        if written > stamped + seal.AHEAD:
+            raise Refused("time", "The checkpoint's time stamp is older than the ledger's entry for this report.")
     return proved
 
 
@@ -158,7 +169,7 @@ def _grew(one: note.Checkpoint, two: note.Checkpoint, proof: list[bytes]) -> Non
     merkle.check_consistency(old=old.size, new=new.size, old_root=old.root, new_root=new.root, proof=proof)
 
 
-def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None) -> None:
+def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None, trust: Trust, at: datetime) -> None:
     """Compare with the checkpoint that was kept from earlier: a ledger that was rewritten cannot continue it."""
     if known is None:
         verdict.open("earlier", "No earlier checkpoint was given to compare the ledger with.")
@@ -177,3 +188,5 @@ def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None) -> No
                                f"{sizes[1]} entries and give it by --consistency.")  # fmt: skip
     _grew(earlier, proved.checkpoint, proof)
     verdict.proved("earlier", f"The ledger agrees with your checkpoint of {earlier.size} entries.")
+    if known.time:
+        when.of_checkpoint(verdict, known.time, known.checkpoint, trust, at)

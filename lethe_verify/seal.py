@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from lethe_verify import changes, cms, stamps, x509
+from lethe_verify import changes, cms, revocation, stamps, x509
 from lethe_verify.errors import Refused
 from lethe_verify.pdf import Pdf, Revision, is_name, read, unpack
 from lethe_verify.pdf_syntax import Ref, Stream, text
@@ -27,7 +27,7 @@ class Sealed:
     """What a file says, once its seal holds.
 
     `stamps`: first the one over the seal, then those over the file, oldest first; `extra`: certificates that the file
-    brings to judge them by.
+    brings to judge them by; `revoked`: what it brings of revocation lists and answers.
     """
 
     certificate: x509.Certificate
@@ -36,6 +36,7 @@ class Sealed:
     evidence: bytes
     stamps: tuple[stamps.Stamp, ...] = ()
     extra: tuple[bytes, ...] = ()
+    revoked: revocation.Data = revocation.Data()
 
 
 def check(data: bytes) -> Sealed:
@@ -58,14 +59,16 @@ def check(data: bytes) -> Sealed:
     changes.of_seal(pdf, fields[0][0])
     found: list[stamps.Stamp] = []
     extra: tuple[bytes, ...] = ()
+    revoked = revocation.Data()
     if token:
         found = [stamps.check(token, signature)]
         for place, (field, value) in enumerate(fields[1:], 2):
             covered = _covered(data, pdf.revisions[place], value)
             found.append(stamps.check(value["/Contents"], covered))
-            extra = changes.of_stamp(pdf, place, field, value)
+            extra, more = changes.of_stamp(pdf, place, field, value)
+            revoked |= more
         _in_order(holder, moment, found)
-    return Sealed(holder, level, moment, _evidence(pdf), tuple(found), extra)
+    return Sealed(holder, level, moment, _evidence(pdf), tuple(found), extra, revoked)
 
 
 def _in_order(holder: x509.Certificate, moment: datetime, found: list[stamps.Stamp]) -> None:

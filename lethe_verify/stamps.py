@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from lethe_verify import der, x509
+from lethe_verify import der, revocation, x509
 from lethe_verify.errors import Refused
 
 SIGNED, STAMP = der.oid("1.2.840.113549.1.7.2"), der.oid("1.2.840.113549.1.9.16.1.4")
@@ -18,6 +18,7 @@ CONTENT_TYPE, DIGEST = der.oid("1.2.840.113549.1.9.3"), der.oid("1.2.840.113549.
 NAMED, NAMED_OLD = der.oid("1.2.840.113549.1.9.16.2.47"), der.oid("1.2.840.113549.1.9.16.2.12")
 ONE, THREE = der.make(der.INTEGER, b"\x01"), der.make(der.INTEGER, b"\x03")
 NULL = der.make(der.NULL)
+NO_DATA = revocation.Data()
 
 
 @dataclass(frozen=True)
@@ -115,27 +116,51 @@ def _time_of(info: der.Node, message: bytes) -> datetime:
     return x509.time(moment)
 
 
+@dataclass(frozen=True)
+class Belief:
+    """Whether a stamp's authority is believed. `doubt`: why nobody can say; empty where it is.
+
+    `root`: fingerprint of the certificate that is believed from outside. `unrevoked`: the day up to which data in the
+    file say that nothing on the way to it was revoked; None where they do not say.
+    """
+
+    doubt: str = ""
+    root: str = ""
+    unrevoked: datetime | None = None
+
+
 def believed(
-    stamp: Stamp, roots: frozenset[str], given: Iterable[bytes], extra: Iterable[bytes], until: datetime
-) -> tuple[str, str]:
-    """Whether the stamp's authority is believed: ("", fingerprint of the root), or the reason why nobody can say.
+    stamp: Stamp,
+    roots: frozenset[str],
+    others: Iterable[bytes],
+    *,
+    until: datetime,
+    vouched: datetime | None = None,
+    data: revocation.Data = NO_DATA,
+) -> Belief:
+    """Whether the stamp's authority is believed.
 
     Args:
-        given: certificates (DER) from outside; `extra`: those that the file brings for the path.
+        others: certificates (DER) for the path, from outside or from the file.
         until: the moment from which a later stamp, or today's check, vouches for this one.
+        vouched: the time of the later stamp, where there is one.
+
+    Raises:
+        Refused: the token brings other certificates than its path, or was made after its certificate was revoked.
     """
-    others = [*stamp.others, *(x509.certificate(one) for one in (*given, *extra))]
-    way = x509.path(stamp.authority, others, roots)
+    found = [*stamp.others, *(x509.certificate(one) for one in others)]
+    way = x509.path(stamp.authority, found, roots)
     if way is None:
-        return "No authority that you trust stands behind a time stamp.", ""
+        return Belief("No authority that you trust stands behind a time stamp.")
     # What a token brings is not signed: it has one form, the way itself, without the root.
     if list(stamp.others[: len(way) - 1]) != way[:-1]:
         raise Refused("time", "A time stamp brings other certificates than those of its authority.")
     # The end is believed from outside; what leads to it must have been valid, and be so when the next vouches for it.
     for one in way[:-1] or way:
         if not one.valid_at(stamp.time):
-            return "A certificate of the time stamp's authority was not valid at its time.", ""
+            return Belief("A certificate of the time stamp's authority was not valid at its time.")
         if not one.valid_at(until):
             ended = one.not_after.date().isoformat()
-            return f"The time stamp's certificate ended on {ended}, and no later stamp vouches for it since.", ""
-    return "", way[-1].fingerprint
+            return Belief(f"The time stamp's certificate ended on {ended}, and no later stamp vouches for it since.")
+    doubt, unrevoked = revocation.judged(way, stamp.time, vouched, data)
+    return Belief(doubt, way[-1].fingerprint, unrevoked)

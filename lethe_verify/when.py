@@ -20,7 +20,8 @@ def judge(verdict: Verdict, sealed: Sealed, trust: Trust, at: datetime) -> None:
         _stated(verdict, sealed, at)
     ended = trust.ended.get(verdict.fingerprint)
     if ended is not None:
-        _ended(verdict, ended, moment, sealed.sealed_at)
+        stated = max([sealed.sealed_at, *(one.time for one in sealed.stamps[:1])])
+        _ended(verdict, ended, moment, stated)
 
 
 def _stated(verdict: Verdict, sealed: Sealed, at: datetime) -> None:
@@ -32,38 +33,86 @@ def _stated(verdict: Verdict, sealed: Sealed, at: datetime) -> None:
 
 
 def _stamped(verdict: Verdict, sealed: Sealed, trust: Trust, at: datetime) -> datetime | None:
-    """The time of the oldest stamp, where each is believed up to the next and the last up to `at`; None else."""
-    nexts = [*(one.time for one in sealed.stamps[1:]), at]
+    """The oldest time by an authority that is not the issuer's own, where each stamp is believed up to the next.
+
+    The last must be believed up to `at`. None where one is not, or all are the issuer's own: whoever holds the seal's
+    key may hold that authority's, and set its clock.
+    """
+    nexts = [one.time for one in sealed.stamps[1:]]
     if sealed.stamps[-1].time > at:
         raise Refused(
             "time", f"The last time stamp is of {sealed.stamps[-1].time.isoformat()}: after the day of checking."
         )
-    roots = set()
-    for one, until in zip(sealed.stamps, nexts, strict=True):
-        doubt, root = stamps.believed(one, trust.authorities, trust.roots, sealed.extra, until)
-        if doubt:
-            verdict.undecided("time", f"{doubt} The report promises an outside time; give its authority's root by "
-                                      "--trust, or ask the issuer for the renewed file.")  # fmt: skip
+    found = []
+    for one, until in zip(sealed.stamps, [*nexts, None], strict=True):
+        belief = stamps.believed(one, trust.authorities, (*trust.roots, *sealed.extra), until=until or at,
+                                 vouched=until, data=sealed.revoked)  # fmt: skip
+        if belief.doubt:
+            verdict.undecided("time", f"{belief.doubt} The report promises an outside time; give its authority's root "
+                                      "by --trust, or ask the issuer for the renewed file.")  # fmt: skip
             return None
-        roots.add(root)
-    moment = sealed.stamps[0].time
+        found.append(belief)
+    outside = [one.time for one, belief in zip(sealed.stamps, found, strict=True) if belief.root not in trust.own]
+    moment = outside[0] if outside else sealed.stamps[0].time
     verdict.stamped_at = moment.isoformat()
-    if roots <= trust.own:
+    if not outside:
         verdict.open("time", f"Time: sealed by {moment.isoformat()}, says the issuer's own time stamp authority. It "
                              "proves nothing to others.")  # fmt: skip
     else:
         verdict.proved("time", f"It was sealed by {moment.isoformat()}: time stamps of an authority that you trust lie "
                                "over the seal and over the whole file.")  # fmt: skip
-    verdict.open("authority", "Whether the time stamp authority's own certificate was revoked was not asked.")
-    return moment
+    _unrevoked(verdict, [one.unrevoked for one in found])
+    return outside[0] if outside else None
+
+
+def _unrevoked(verdict: Verdict, days: list[datetime | None]) -> None:
+    known = [day for day in days if day is not None]
+    if len(known) < len(days):
+        verdict.open("authority", "Whether the time stamp authority's own certificate was revoked: the file carries no "
+                                  "data to judge it by, and nobody was asked.")  # fmt: skip
+        return
+    day = min(known).isoformat()
+    verdict.proved("authority", f"The time stamp authority's certificates were not revoked on {day}, by the data that "
+                                "the file carries, signed by those who issued them.")  # fmt: skip
+    verdict.open("authority", f"Whether they were revoked after {day} was not asked.")
+
+
+def of_checkpoint(
+    verdict: Verdict, token: bytes, note: str, trust: Trust, at: datetime, sealed: Sealed | None = None
+) -> datetime:
+    """The time stamp over a checkpoint of the ledger: it had these entries by then. Whose time it is goes to `verdict`.
+
+    Args:
+        token: RFC 3161, over the note as the ledger alone signed it.
+        note: the signed note, its signature found good; lines of witnesses may follow.
+        sealed: the report of a bundle, which may bring data to judge the authority by.
+
+    Raises:
+        Refused: the stamp is over something else, wrong, from after the day of checking, or by a revoked certificate.
+    """
+    size, alone = note.split("\n")[1], "\n".join(note.split("\n")[:5]) + "\n"
+    stamp = stamps.check(token, alone.encode())
+    if stamp.time > at:
+        raise Refused("time", f"The checkpoint's time stamp is of {stamp.time.isoformat()}: after the day of checking.")
+    extra, data = (sealed.extra, sealed.revoked) if sealed else ((), stamps.NO_DATA)
+    belief = stamps.believed(stamp, trust.authorities, (*trust.roots, *extra), until=at, data=data)
+    said = f"by {stamp.time.isoformat()} the ledger had these {size} entries"
+    if belief.doubt:
+        verdict.open("ledger_time", f"That {said}, as a time stamp says. {belief.doubt}")
+    elif belief.root in trust.own:
+        verdict.open("ledger_time", f"That {said}: so says the issuer's own time stamp authority, which proves nothing "
+                                    "to others.")  # fmt: skip
+    else:
+        verdict.proved("ledger_time", f"A time stamp authority that you trust says that {said}.")
+    return stamp.time
 
 
 def _ended(verdict: Verdict, ended: Ended, stamped: datetime | None, stated: datetime) -> None:
     """A seal that ended: what was sealed before stays, as far as its time is proved."""
     when = ended.at.isoformat()
-    if max(stated, stamped or stated) >= ended.at:
+    if stated >= ended.at:
         raise Refused("revoked", f"It was sealed after the seal had ended ({ended.reason}, {when}).")
-    if stamped is not None:
+    if stamped is not None and stamped < ended.at:
         verdict.proved("revoked", f"The seal ended later ({ended.reason}, {when}); this was sealed before, by the time "
                                   "stamps.")  # fmt: skip
     elif ended.reason == "retired":

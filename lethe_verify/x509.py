@@ -64,6 +64,13 @@ class Certificate:
         bits = der.parse(usage[1]).content if usage else b"\x00\x04"
         return marked and len(bits) > 1 and bool(bits[1] & 0x04)
 
+    @property
+    def signs_lists(self) -> bool:
+        """Whether it may sign revocation lists (RFC 5280, 4.2.1.3)."""
+        usage = self.extensions.get(USAGE)
+        bits = der.parse(usage[1]).content if usage else b"\x00\x02"
+        return self.is_authority and len(bits) > 1 and bool(bits[1] & 0x02)
+
     def allows_below(self, authorities: int) -> bool:
         """Whether so many other authorities may stand between it and the end of the path (RFC 5280, 4.2.1.9)."""
         constraints = self.extensions.get(CONSTRAINTS)
@@ -166,8 +173,18 @@ def is_signed_by(one: Certificate, issuer: Certificate) -> bool:
     """Whether `issuer` may sign certificates and signed this one."""
     if one.issuer != issuer.subject or not issuer.is_authority:
         return False
-    digest = _digest_of(one.algorithm)
-    return bool(digest) and signed(issuer.key, one.algorithm, digest, one.signed, one.signature, any_twin=True)
+    return _is_by(issuer, one.algorithm, one.signed, one.signature)
+
+
+def is_signature(issuer: Certificate, algorithm: der.Node, message: bytes, bits: der.Node) -> bool:
+    """Whether the bit string is a signature by the certificate's key, as lists and answers of authorities carry it."""
+    whole = bits.tag == der.BIT_STRING and bits.content[:1] == b"\x00"
+    return whole and _is_by(issuer, algorithm, message, bits.content[1:])
+
+
+def _is_by(issuer: Certificate, algorithm: der.Node, message: bytes, signature: bytes) -> bool:
+    digest = _digest_of(algorithm)
+    return bool(digest) and signed(issuer.key, algorithm, digest, message, signature, any_twin=True)
 
 
 def path(leaf: Certificate, others: Iterable[Certificate], believed: Collection[str]) -> list[Certificate] | None:

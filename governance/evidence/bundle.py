@@ -6,6 +6,7 @@ them, so that no other bundle of the same report exists. `lethe_verify` reads it
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Any, Final
 from governance.evidence.leaf import canonical
 
 FORMAT: Final = "lethe-bundle/2"
+#: With an outside time over the checkpoint. A verifier of before this form refuses it, so it is taken for those alone.
+TIMED_FORMAT: Final = "lethe-bundle/3"
 #: Without witnesses; those that were made so stay good.
 FIRST_FORMAT: Final = "lethe-bundle/1"
 CONSISTENCY: Final = "lethe-consistency/1"
@@ -63,19 +66,24 @@ def ledger_file(
     entry: Mapping[str, Any],
     consistency: list[bytes],
     witnesses: Sequence[str] = (),
+    time: bytes = b"",
 ) -> bytes:
     """`ledger.json`: the entry `report.sealed`, and the proof from the evidence's checkpoint to this one.
 
-    `witnesses` are the verifier keys of those whose lines stand under the checkpoint, in their order.
+    Args:
+        witnesses: the verifier keys of those whose lines stand under the checkpoint, in their order.
+        time: an RFC 3161 token over the checkpoint as the ledger alone signed it; empty without an authority.
     """
+    timed = {"time": base64.b64encode(time).decode()} if time else {}
     return canonical(
         {
-            "format": FORMAT,
+            "format": TIMED_FORMAT if time else FORMAT,
             "verifier_key": verifier_key,
             "checkpoint": checkpoint,
             "entries": [dict(entry)],
             "consistency": [node.hex() for node in consistency],
             "witnesses": list(witnesses),
+            **timed,
         }
     )
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
+from cryptography import x509
+
 from governance.evidence import bundle, cosignature
+from governance.evidence.check_time import check_checkpoint
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import DocumentError, ProofError
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
@@ -43,8 +49,25 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return files
 
 
-def check_files(files: dict[str, bytes], evidence: dict[str, Any], ledger_key: str) -> int:
+#: Form of the bundle -> the members of its ledger file.
+_MEMBERS: Final = {"format", "verifier_key", "checkpoint", "entries", "consistency"}
+_FORMS: Final = {bundle.FIRST_FORMAT: _MEMBERS, bundle.FORMAT: {*_MEMBERS, "witnesses"},
+                 bundle.TIMED_FORMAT: {*_MEMBERS, "witnesses", "time"}}  # fmt: skip
+
+
+def check_files(
+    files: dict[str, bytes],
+    evidence: dict[str, Any],
+    ledger_key: str,
+    *,
+    roots: Sequence[x509.Certificate] = (),
+    at: datetime | None = None,
+) -> int:
     """README, evidence and ledger proofs belong to the report whose evidence was found genuine; size of the ledger.
+
+    Args:
+        roots: of time stamp authorities that are believed, for a bundle whose checkpoint has an outside time.
+        at: judge as if at this moment; now without it.
 
     Raises:
         DocumentError: a file has not its form. ProofError: a proof does not hold, or is about other files.
@@ -53,13 +76,13 @@ def check_files(files: dict[str, bytes], evidence: dict[str, Any], ledger_key: s
         raise ProofError("The evidence beside the report is not the one inside of it.")
     try:
         told = json.loads(files["ledger.json"])
-        witnesses = told["witnesses"] if told["format"] == bundle.FORMAT else []
-        known = told["format"] in (bundle.FORMAT, bundle.FIRST_FORMAT)
-        if canonical(told) != files["ledger.json"] or not known or len(told) != 5 + ("witnesses" in told):
+        if canonical(told) != files["ledger.json"] or set(told) != _FORMS.get(told["format"]):
             raise DocumentError("The bundle's proofs have not the form of ours.")
         [entry] = told["entries"]
         checkpoint = verify_checkpoint(told["checkpoint"], ledger_key)
-        cosignature.verify_all(told["checkpoint"], witnesses)
+        cosignature.verify_all(told["checkpoint"], told.get("witnesses", []))
+        if "time" in told:
+            check_checkpoint(base64.b64decode(told["time"], validate=True), told["checkpoint"], roots, at)
         leaf, proof = parse_leaf(entry["leaf"]), [bytes.fromhex(node) for node in entry["proof"]]
         verify_inclusion(leaf=leaf_hash(leaf.to_bytes()), index=leaf.index, size=checkpoint.size, proof=proof,
                          root=checkpoint.root)  # fmt: skip

@@ -24,12 +24,14 @@ from typing import Any, Final
 
 import pikepdf
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from governance.evidence import pdf, schema
 from governance.evidence.cms_form import FormError, check_cms, check_hex
 from governance.evidence.errors import EvidenceError, ProofError
+from governance.evidence.file_parts import described, embedded
 from governance.evidence.identity import fingerprint
 from governance.evidence.seal import LEVEL_LTA, REASON
 
@@ -54,6 +56,7 @@ class Outcome(StrEnum):
     NOT_A_REPORT = "not_a_report"
     TOO_LARGE = "too_large"
     ENDED = "ended"
+    TIME_ENDED = "time_ended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,10 @@ class _Run:
     timestamp_roots: tuple[x509.Certificate, ...] = ()
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+    own: frozenset[bytes] = frozenset()
+    #: By an authority that is not the issuer's own; and by whichever.
     stamped_at: datetime | None = None
+    claimed_at: datetime | None = None
     findings: list[Finding] = field(default_factory=list)
     fingerprint: str = ""
     level: str = ""
@@ -122,6 +128,7 @@ def check(
     timestamp_roots: Collection[x509.Certificate] = (),
     at: datetime | None = None,
     ended: Mapping[str, tuple[datetime, str]] | None = None,
+    own: Collection[x509.Certificate] = (),
 ) -> CheckResult:
     """Says what the file is. Never raises on any bytes.
 
@@ -133,17 +140,18 @@ def check(
         timestamp_roots: roots of the time stamp authorities that are believed, for files of level B-LTA.
         at: judge as if at this moment; now without it.
         ended: fingerprint of a seal -> since when it is used no more, and why (`retired`, `compromised`).
+        own: those of the roots that are the issuer's own: their time does not outlive the seal's key.
     """
-    pins = frozenset(_pin(one) for one in trusted)
     run = _Run(
         pdf_bytes,
-        pins,
+        frozenset(_pin(one) for one in trusted),
         known_sha256,
         ledger_key,
         rerender,
         tuple(timestamp_roots),
         at or datetime.now(UTC),
         ended or {},
+        frozenset(one.public_bytes(Encoding.DER) for one in own),
     )
     try:
         outcome = _outcome(run)
@@ -154,7 +162,7 @@ def check(
     return CheckResult(
         outcome=outcome,
         findings=tuple(run.findings),
-        sha256=hashlib.sha256(pdf_bytes).hexdigest(),
+        sha256=hashlib.sha256(pdf_bytes).hexdigest() if outcome is not Outcome.TOO_LARGE else "",
         fingerprint=run.fingerprint,
         level=run.level,
         sealed_at=run.sealed_at,
@@ -194,10 +202,10 @@ def _outcome(run: _Run) -> Outcome:
 def _check_ended(run: _Run, since: datetime, reason: str) -> None:
     """A seal that is used no more: what was sealed before stays, as far as its time is proved."""
     stated = datetime.fromisoformat(run.sealed_at) if run.sealed_at else since
-    if max(stated, run.stamped_at or stated) >= since:
+    if max(stated, run.claimed_at or stated) >= since:
         text = f"It was sealed after the seal had ended ({reason}, {since.isoformat()})."
         raise _Refused(Outcome.ALTERED, "revoked", text)
-    if run.stamped_at is None and reason != "retired":
+    if (run.stamped_at is None or run.stamped_at >= since) and reason != "retired":
         text = f"The seal's key may be in other hands since {since.isoformat()}, and only its own clock says otherwise."
         raise _Refused(Outcome.ENDED, "revoked", text)
     run.good("revoked", f"The seal ended later ({reason}, {since.isoformat()}).")
@@ -225,7 +233,7 @@ def _read(run: _Run) -> PdfFileReader:
 def _signatures(run: _Run, reader: PdfFileReader) -> tuple[Any, list[Any]]:
     found = _guard("signatures", "The signatures cannot be read", lambda: list(reader.embedded_signatures))
     if not found:
-        names = _guard("attachment", "The attachments cannot be read", lambda: [name for name, _ in _embedded(reader)])
+        names = _guard("attachment", "The attachments cannot be read", lambda: [name for name, _ in embedded(reader)])
         if pdf.ATTACHMENT not in names:
             raise _Refused(Outcome.NOT_A_REPORT, "attachment", "The file is no report: it carries no evidence.")
         raise _Refused(Outcome.UNSIGNED, "signatures", "The file carries no seal: anybody could have written it.")
@@ -269,49 +277,27 @@ def _check_revisions(run: _Run, reader: PdfFileReader, stamps: list[Any]) -> Non
         raise FormError("something follows the end of the file, or a revision is hidden")
     if len(ends) > MAX_REVISIONS or (not stamps and len(ends) != 2):
         raise FormError(f"{len(ends)} revisions are not those of a sealed report")
-    first = _described(run.data[: ends[0]])
+    first = described(run.data[: ends[0]])
     for end in ends[1:]:
-        if _described(run.data[:end]) != first:
+        if described(run.data[:end]) != first:
             raise FormError("title or metadata were changed after the report was made")
     run.good("revisions", "Title and metadata are those of the sealed report.")
     if stamps:
         from governance.evidence.check_time import check_stamps
 
-        moment = check_stamps(reader, stamps, run.timestamp_roots, run.data, run.at)
-        run.good("time", f"Time stamps of a trusted authority lie over the whole file, since {moment.isoformat()}.")
-        run.stamped_at = moment
+        times = check_stamps(reader, stamps, run.timestamp_roots, run.data, run.at, run.own)
+        if times.doubt:
+            raise _Refused(Outcome.TIME_ENDED, "time", times.doubt)
+        since = (times.outside or times.first).isoformat()
+        whose = "a trusted authority" if times.outside else "the issuer's own authority"
+        run.good("time", f"Time stamps of {whose} lie over the whole file, since {since}.")
+        run.stamped_at, run.claimed_at = times.outside, times.first
     else:
         run.good("time", "The time of sealing is the issuer's own statement.")
 
 
-def _described(revision: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """Info and XMP of one revision, without what sealing itself writes: the time of the change and the program."""
-    with pikepdf.open(io.BytesIO(revision)) as document:
-        info = {str(key): str(value) for key, value in document.docinfo.items()}
-        with document.open_metadata(set_pikepdf_as_editor=False) as metadata:
-            xmp = {str(key): str(value) for key, value in metadata.items()}
-    return (
-        {key: value for key, value in info.items() if key not in ("/ModDate", "/Producer")},
-        {
-            key: value
-            for key, value in xmp.items()
-            if key.rpartition("}")[2] not in ("ModifyDate", "MetadataDate", "Producer")
-        },
-    )
-
-
-def _embedded(reader: PdfFileReader) -> list[tuple[str, bytes]]:
-    """Every embedded file by the name tree; a tree with kids is not what the house writes."""
-    names = reader.root["/Names"]["/EmbeddedFiles"]["/Names"] if "/Names" in reader.root else []
-    pairs = []
-    for place in range(1, len(names), 2):
-        entry = names[place]
-        pairs.append((str(entry["/UF"]), bytes(entry["/EF"]["/F"].data)))
-    return pairs
-
-
 def _check_evidence(run: _Run, reader: PdfFileReader) -> None:
-    files = _guard("attachment", "The attachments cannot be read", lambda: _embedded(reader))
+    files = _guard("attachment", "The attachments cannot be read", lambda: embedded(reader))
     if [name for name, _data in files] != [pdf.ATTACHMENT]:
         raise _Refused(Outcome.NOT_A_REPORT, "attachment", "The file does not carry exactly one evidence document.")
     data = files[0][1]
@@ -380,7 +366,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     prepare()
     try:
-        data = chosen.file.read_bytes()
+        with chosen.file.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
         roots = [x509.load_pem_x509_certificate(path.read_bytes()) for path in chosen.timestamp_root]
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
@@ -390,7 +377,8 @@ def main(arguments: list[str] | None = None) -> int:
         timestamp_roots=roots,
     )  # fmt: skip
     lines = [f"{'ok ' if finding.good else 'NO '} {finding.text}" for finding in result.findings]
-    sys.stdout.write("\n".join([*lines, f"{result.outcome.value}: sha256 {result.sha256}", ""]))
+    said = f": sha256 {result.sha256}" if result.sha256 else ""
+    sys.stdout.write("\n".join([*lines, f"{result.outcome.value}{said}", ""]))
     return 0 if result.genuine else 1
 
 

@@ -5,24 +5,48 @@ Cheap things first: who sends thousands of altered files shall not get a path va
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from governance.evidence import revoked
 from governance.evidence.cms_form import FormError, check_hex, check_token
+from governance.evidence.errors import ProofError
 from governance.evidence.seal import converted
+
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Times:
+    """What the stamps over a file say: the time of the first, that of the first by another than the issuer's own
+    authority (None without one), and why nobody can say whether they are to be believed (empty where they are)."""
+
+    first: datetime
+    outside: datetime | None
+    doubt: str = ""
 
 
 def check_stamps(
-    reader: PdfFileReader, stamps: Sequence[Any], roots: Sequence[x509.Certificate], data: bytes, at: datetime
-) -> datetime:
+    reader: PdfFileReader,
+    stamps: Sequence[Any],
+    roots: Sequence[x509.Certificate],
+    data: bytes,
+    at: datetime,
+    own: Collection[bytes] = (),
+) -> Times:
     """ANDs over every document time stamp, with pyHanko's analysis of what changed between the revisions.
 
-    Each stamp is judged at the time of the next, the last at `at`. Returns the time of the first.
+    Each stamp is judged at the time of the next, the last at `at`.
+
+    Args:
+        own: those roots (DER) that are the issuer's own: their time proves nothing to others.
 
     Raises:
         FormError: no believed authority, a stamp does not hold, or something was changed after the seal.
@@ -33,11 +57,49 @@ def check_stamps(
     times = [_time(stamp, data) for stamp in stamps]
     if times != sorted(times) or times[-1] > at:
         raise FormError("the times of the stamps contradict each other")
-    for stamp, moment in zip(stamps, [*times[1:], at], strict=True):
-        _check_path(stamp, roots, moment)
+    answers, lists = revoked.data_of(reader)
+    doubts, outside = [], []
+    for stamp, time, until in zip(stamps, times, [*times[1:], None], strict=True):
+        way = _check_path(stamp, roots, until or at)
+        doubts.append(revoked.doubt(way, time, until, answers, lists))
+        outside += [] if way[-1] in own else [time]
     _check_added(reader, stamps)
     _check_changes(reader)
-    return times[0]
+    return Times(times[0], outside[0] if outside else None, next(filter(None, doubts), ""))
+
+
+def check_checkpoint(
+    token: bytes, note: str, roots: Sequence[x509.Certificate], at: datetime | None = None
+) -> datetime:
+    """The time that a believed authority stamped on a checkpoint, as the ledger alone signed it.
+
+    Args:
+        note: the signed note; lines of witnesses may follow.
+
+    Raises:
+        ProofError: it is over something else, not in its one form, wrong, or by an authority that is not believed.
+    """
+    from asn1crypto import cms
+    from pyhanko.sign.validation.errors import SignatureValidationError
+    from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+    from pyhanko_certvalidator import ValidationContext
+
+    message, believed = ("\n".join(note.split("\n")[:5]) + "\n").encode(), converted(*roots)
+    moment = at or datetime.now(UTC)
+    try:
+        context = ValidationContext(
+            trust_roots=believed, allow_fetching=False, moment=moment, best_signature_time=moment
+        )
+        signed = cms.ContentInfo.load(token, strict=True)["content"]
+        told = asyncio.run(validate_tst_signed_data(signed, context, lambda name: hashlib.new(name, message).digest()))
+        path = [one.dump() for one in told["validation_path"] or ()]
+        if not (told["intact"] and told["valid"] and path) or told["timestamp"] > moment:
+            raise FormError("it does not hold, or its authority is not believed")
+        check_token(token, [*path, *(one.dump() for one in believed)])
+    except (FormError, SignatureValidationError, *UNREADABLE) as error:
+        raise ProofError(f"The time stamp over the ledger's checkpoint is not to be believed: {error}") from error
+    stamped: datetime = told["timestamp"]
+    return stamped
 
 
 def _check_cover(reader: PdfFileReader, stamps: Sequence[Any], data: bytes) -> None:
@@ -104,7 +166,8 @@ def _time(stamp: Any, data: bytes) -> datetime:
     return moment
 
 
-def _check_path(stamp: Any, roots: Sequence[x509.Certificate], moment: datetime) -> None:
+def _check_path(stamp: Any, roots: Sequence[x509.Certificate], moment: datetime) -> list[bytes]:
+    """The certificates (DER) from the authority's to the root that is believed."""
     from pyhanko.sign.validation import validate_pdf_timestamp
     from pyhanko_certvalidator import ValidationContext
 
@@ -115,6 +178,7 @@ def _check_path(stamp: Any, roots: Sequence[x509.Certificate], moment: datetime)
         raise FormError("a time stamp does not hold, or its authority is not believed")
     path = [one.dump() for one in status.validation_path or ()]
     check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)])
+    return path[::-1]
 
 
 def _check_changes(reader: PdfFileReader) -> None:

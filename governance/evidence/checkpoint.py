@@ -13,9 +13,10 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from governance.evidence.errors import ProofError
 from governance.evidence.merkle import HASH_BYTES
@@ -23,6 +24,26 @@ from governance.evidence.merkle import HASH_BYTES
 ED25519 = b"\x01"
 DASH = "\N{EM DASH} "
 MAX_BYTES = 8192
+
+
+class NoteSigner(Protocol):
+    """Whoever signs checkpoints, wherever its key lies: `cryptography`'s own private key in a file, or a token.
+
+    Ed25519 alone (type 0x01). The form of notes knows ECDSA too (0x02), and asks implementations to choose one:
+    witnesses, stock tools and `lethe_verify` read Ed25519.
+    """
+
+    def public_key(self) -> Ed25519PublicKey:
+        """The public half."""
+        ...
+
+    def sign(self, data: bytes, /) -> bytes:
+        """64 bytes (RFC 8032).
+
+        Raises:
+            SealUnavailable, SealError: the token cannot be had now, or refuses.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +87,7 @@ def _parse_verifier_key(text: str) -> tuple[str, bytes, Ed25519PublicKey]:
         raise ProofError(f"verifier key: not of the form name+hash+key ({error})") from error
 
 
-def make_checkpoint(*, origin: str, size: int, root: bytes, key: Ed25519PrivateKey) -> str:
+def make_checkpoint(*, origin: str, size: int, root: bytes, key: NoteSigner) -> str:
     """A signed note over the ledger's size and root."""
     if size < 0 or len(root) != HASH_BYTES:
         raise ProofError(f"checkpoint: size {size} and a root of {len(root)} bytes")

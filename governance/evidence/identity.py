@@ -26,6 +26,8 @@ from governance.evidence.errors import SealError
 KEY_FILE: Final = "seal.key.pem"
 PASSPHRASE_FILE: Final = "seal.passphrase"  # noqa: S105 - the name of a file
 CERTIFICATE_FILE: Final = "seal.crt.pem"
+#: The authorities above the certificate up to the root, where one issued it.
+CHAIN_FILE: Final = "seal.chain.pem"
 VALID_DAYS: Final = 3653
 #: id-kp-documentSigning, RFC 9336.
 DOCUMENT_SIGNING: Final = ObjectIdentifier("1.3.6.1.5.5.7.3.36")
@@ -106,6 +108,52 @@ def create_seal_identity(folder: Path, organisation: str, *, now: datetime | Non
     return certificate
 
 
+_USAGE: Final = x509.KeyUsage(
+    digital_signature=True, content_commitment=True, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+)  # fmt: skip
+
+
+def _name(organisation: str) -> x509.Name:
+    called = organisation.strip()[:64]
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, called),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{called} report seal"[:64]),
+        ]
+    )
+
+
+def request(key: SealSigner, organisation: str) -> x509.CertificateSigningRequest:
+    """A certificate request (PKCS#10, RFC 2986) for the seal's key, which signs it wherever it lies.
+
+    Raises:
+        SealError, SealUnavailable: see `SealSigner.sign`.
+    """
+    from asn1crypto import core, csr, keys
+
+    public = key.certificate.public_key()
+    # As below: the library signs with keys that it holds, so a key of the moment stands in for the real one.
+    stand_in = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(_name(organisation))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_USAGE, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
+        .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    )
+    made = csr.CertificationRequest.load(stand_in.public_bytes(serialization.Encoding.DER))
+    info = made["certification_request_info"]
+    info["subject_pk_info"] = keys.PublicKeyInfo.load(
+        public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    made["signature"] = core.OctetBitString(key.sign(info.dump(force=True)))
+    found = x509.load_der_x509_csr(made.dump(force=True))
+    if not found.is_signature_valid:
+        raise SealError("The request could not be signed by the seal's key: certificate and key do not belong together")
+    return found
+
+
 def self_issued(
     key: ec.EllipticCurvePublicKey, sign: Callable[[bytes], bytes], organisation: str, *, now: datetime | None = None
 ) -> x509.Certificate:
@@ -117,17 +165,7 @@ def self_issued(
     from asn1crypto import core
     from asn1crypto import x509 as asn1_x509
 
-    moment, called = now or datetime.now(UTC), organisation.strip()[:64]
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, called),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{called} report seal"[:64]),
-        ]
-    )
-    usage = x509.KeyUsage(
-        digital_signature=True, content_commitment=True, key_encipherment=False, data_encipherment=False,
-        key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+    moment, name = now or datetime.now(UTC), _name(organisation)
     # The library signs with keys that it holds; the body is made with one of the moment, then signed by the real one.
     stand_in = (
         x509.CertificateBuilder()
@@ -138,7 +176,7 @@ def self_issued(
         .not_valid_before(moment - timedelta(minutes=5))
         .not_valid_after(moment + timedelta(days=VALID_DAYS))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_USAGE, critical=True)
         .add_extension(x509.ExtendedKeyUsage([DOCUMENT_SIGNING]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())

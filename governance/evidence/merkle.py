@@ -19,6 +19,8 @@ from governance.evidence.errors import ProofError
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 HASH_BYTES = 32
+#: Level and place of the root of a perfect subtree.
+Node = tuple[int, int]
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -34,6 +36,51 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 def _split(size: int) -> int:
     """The largest power of two smaller than `size` (which is at least 2)."""
     return 1 << ((size - 1).bit_length() - 1)
+
+
+def peaks_of(start: int, end: int) -> list[Node]:
+    """The perfect subtrees of leaves start..end-1, from left to right (level, place); see `Prover.node`.
+
+    `start` is a multiple of the largest power of two below the range's width.
+    """
+    found = []
+    while start < end:
+        level = (end - start).bit_length() - 1
+        found.append((level, start >> level))
+        start += 1 << level
+    return found
+
+
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """The leaves under each hash of PATH(index, first `size` entries), nearest sibling first: RFC 9162, 2.1.3.1."""
+    start, end, path = 0, size, []
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            path.append((middle, end))
+            end = middle
+        else:
+            path.append((start, middle))
+            start = middle
+    return path[::-1]
+
+
+def consistency_ranges(old: int, new: int) -> list[tuple[int, int]]:
+    """The leaves under each hash of PROOF(old, first `new` entries): RFC 9162, 2.1.4.1. Empty where nothing is due."""
+    if old in (0, new):
+        return []
+    start, end, path, whole = 0, new, [], True
+    while end != old:
+        middle = start + _split(end - start)
+        if old <= middle:
+            path.append((middle, end))
+            end = middle
+        else:
+            path.append((start, middle))
+            start, whole = middle, False
+    if not whole:
+        path.append((start, end))
+    return path[::-1]
 
 
 def _fold(peaks: Iterable[bytes]) -> bytes:
@@ -81,57 +128,36 @@ class Prover(ABC):
     def node(self, level: int, place: int) -> bytes:
         """Root of the perfect subtree over the entries place*2^level to (place+1)*2^level - 1, all of which exist."""
 
+    def prepare(self, nodes: Sequence[Node]) -> None:
+        """Told which nodes a proof will ask for, all of them at once: who reads from afar reads them together."""
+        return
+
     def root(self, size: int | None = None) -> bytes:
         """Root of the first `size` entries (all by default)."""
         size = len(self) if size is None else size
         if not 0 <= size <= len(self):
             raise ProofError(f"tree size {size} is outside 0..{len(self)}")
-        return self._range(0, size) if size else EMPTY_ROOT
+        return self._roots([(0, size)])[0]
 
-    def _range(self, start: int, end: int) -> bytes:
-        """MTH of leaves start..end-1; `start` is a multiple of the largest power of two below the range's width."""
-        peaks = []
-        while start < end:
-            level = (end - start).bit_length() - 1
-            peaks.append(self.node(level, start >> level))
-            start += 1 << level
-        return _fold(peaks)
+    def _roots(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """MTH of leaves start..end-1 of each range; see `peaks_of`."""
+        parts = [peaks_of(start, end) for start, end in ranges]
+        self.prepare([node for part in parts for node in part])
+        return [_fold(self.node(level, place) for level, place in part) for part in parts]
 
     def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
         """PATH(index, first `size` entries): RFC 9162, 2.1.3.1. Nearest sibling first."""
         size = len(self) if size is None else size
         if not 0 <= index < size <= len(self):
             raise ProofError(f"entry {index} is not in a tree of {size} entries (this tree has {len(self)})")
-        start, end, path = 0, size, []
-        while end - start > 1:
-            middle = start + _split(end - start)
-            if index < middle:
-                path.append(self._range(middle, end))
-                end = middle
-            else:
-                path.append(self._range(start, middle))
-                start = middle
-        return path[::-1]
+        return self._roots(inclusion_ranges(index, size))
 
     def consistency_proof(self, old: int, new: int | None = None) -> list[bytes]:
         """PROOF(old, first `new` entries): RFC 9162, 2.1.4.1. Empty where old is 0 or equals new."""
         new = len(self) if new is None else new
         if not 0 <= old <= new <= len(self):
             raise ProofError(f"no consistency proof from {old} to {new} in a tree of {len(self)} entries")
-        if old in (0, new):
-            return []
-        start, end, path, whole = 0, new, [], True
-        while end != old:
-            middle = start + _split(end - start)
-            if old <= middle:
-                path.append(self._range(middle, end))
-                end = middle
-            else:
-                path.append(self._range(start, middle))
-                start, whole = middle, False
-        if not whole:
-            path.append(self._range(start, end))
-        return path[::-1]
+        return self._roots(consistency_ranges(old, new))
 
 
 class Tree(Prover):

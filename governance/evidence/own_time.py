@@ -52,10 +52,18 @@ ess_cert_id_alg = sha256
 """
 
 
-def create_authority(folder: Path, organisation: str, *, now: datetime | None = None, days: int = LEAF_DAYS) -> None:
+def create_authority(
+    folder: Path,
+    organisation: str,
+    *,
+    now: datetime | None = None,
+    days: int = LEAF_DAYS,
+    root_key: ec.EllipticCurvePrivateKey | None = None,
+) -> None:
     """Writes a root, a certificate for time stamps under it, its key and what `openssl ts` wants to know.
 
-    The root's own key is thrown away: with it nobody can make a second authority under the same root.
+    The root's own key is thrown away: without it nobody can make a second authority under the same root. Who gives
+    one keeps it, and can revoke with it.
 
     Raises:
         SealError: the folder already holds an authority.
@@ -64,7 +72,7 @@ def create_authority(folder: Path, organisation: str, *, now: datetime | None = 
     if (folder / KEY_FILE).exists():
         raise SealError(f"{folder} already holds a time stamp authority. Use it, or name another folder.")
     begin = (now or datetime.now(UTC)) - timedelta(minutes=5)
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root_key, key = root_key or ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root_name, name = (_name(organisation, what) for what in ("time root", "time stamps"))
     root = (
         _builder(root_name, root_name, root_key.public_key(), begin, ROOT_DAYS)

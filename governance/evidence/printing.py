@@ -88,6 +88,7 @@ def common(document: Document, evidence_digest: str) -> dict[str, Any]:
         "evidence_digest": grouped(evidence_digest),
         "core_digest": grouped(schema.core_digest(document)),
         "ledger": ledger(document),
+        "mark": seal_class.mark(report.get("seal") or {}),
         "seal_words": seal_class.words(report["seal"]) if report.get("seal") else [],
         "versions": [*sorted(document["software"].items()), *((name, "") for name in sorted(document["fonts"]))],
     }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from governance.evidence.identity import SealSigner
 
 #: qcStatements (RFC 3739, 3.2.6), and in it QcCompliance and QcSSCD (ETSI EN 319 412-5) as DER.
 QC_STATEMENTS: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")
@@ -43,13 +46,20 @@ def time_class(url: str, roots: Collection[x509.Certificate], issuer: str) -> st
     return "own" if ours or (urlsplit(url).hostname or "") in _NEAR else "outside"
 
 
-def described(certificate: x509.Certificate, *, url: str, roots: Collection[x509.Certificate]) -> dict[str, str]:
-    """The member `report.seal` of an evidence document."""
+def described(key: SealSigner, *, url: str, roots: Collection[x509.Certificate]) -> dict[str, Any]:
+    """The member `report.seal` of an evidence document; `development` stands there alone where it is so."""
+    certificate = key.certificate
     return {
         "class": seal_class(certificate),
         "authority": organisation(certificate.issuer),
         "time": time_class(url, roots, organisation(certificate.subject)),
+        **({"development": True} if key.development else {}),
     }
+
+
+def mark(seal: Mapping[str, Any]) -> str:
+    """What every page of a paper bears whose key can be copied from a machine's disk; else empty."""
+    return _("Sealed with a development key: not for use as proof.") if seal.get("development") else ""
 
 
 def words(seal: Mapping[str, Any]) -> list[str]:

@@ -2,16 +2,19 @@
 
 A tile of level 0 holds leaf hashes, one of level L + 1 the roots of 256 tiles of level L. Only complete tiles are rows
 of their own; the hashes of the rightmost ones are read from the entries, or from the tiles below. So an entry writes a
-tile once in 256 times, and a proof reads at most two tiles of each level: five in a ledger of a million entries.
+tile once in 256 times, and a proof reads at most two tiles of each level, all in one statement.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django.db.models import BigIntegerField, QuerySet, Value
 
 from governance.evidence.errors import ProofError
-from governance.evidence.merkle import HASH_BYTES, Prover, node_hash
+from governance.evidence.merkle import HASH_BYTES, Node, Prover, node_hash
 from governance.models import LedgerEntry, LedgerTile
 
 HEIGHT: Final = 8
@@ -19,6 +22,8 @@ WIDTH: Final = 1 << HEIGHT
 #: More levels than 2^53 entries fill.
 LEVELS: Final = 7
 Pyramid = list[list[bytes]]
+#: A tile: its level and its number.
+Place = tuple[int, int]
 
 
 def pyramid(hashes: list[bytes]) -> Pyramid:
@@ -41,19 +46,19 @@ def complete(index: int) -> None:
         level, count = level + 1, count // WIDTH
 
 
+def _under(level: int, number: int, width: int) -> tuple[QuerySet[Any], str, str]:
+    """What lies under the first `width` hashes of a tile: rows, and their columns of order and hash."""
+    first = number * WIDTH
+    if level:
+        rows: QuerySet[Any] = LedgerTile.objects.filter(level=level - 1, number__gte=first, number__lt=first + width)
+        return rows, "number", "root"
+    return LedgerEntry.objects.filter(index__gte=first, index__lt=first + width), "index", "hash"
+
+
 def _below(level: int, number: int, width: int) -> list[bytes]:
     """The first `width` hashes of a tile from what lies under it."""
-    first = number * WIDTH
-    rows = (
-        LedgerTile.objects.filter(level=level - 1, number__gte=first, number__lt=first + width)
-        .order_by("number")
-        .values_list("root", flat=True)
-        if level
-        else LedgerEntry.objects.filter(index__gte=first, index__lt=first + width)
-        .order_by("index")
-        .values_list("hash", flat=True)
-    )
-    return [bytes(row) for row in rows]
+    rows, order, data = _under(level, number, width)
+    return [bytes(row) for row in rows.order_by(order).values_list(data, flat=True)]
 
 
 def hashes_of(level: int, number: int, width: int) -> list[bytes]:
@@ -62,14 +67,40 @@ def hashes_of(level: int, number: int, width: int) -> list[bytes]:
     Raises:
         ProofError: the ledger has not so many.
     """
+    return read({(level, number): width})[level, number]
+
+
+def read(wanted: Mapping[Place, int]) -> dict[Place, list[bytes]]:
+    """The first so many hashes of each tile, asked for in one statement: what costs is the way to the database.
+
+    Raises:
+        ProofError: the ledger has not so many.
+    """
+    parts = [_asked(level, number, width) for (level, number), width in wanted.items()]
+    rows = parts[0].union(*parts[1:], all=True) if len(parts) > 1 else parts[0]
+    found: dict[Place, list[tuple[int, bytes]]] = {place: [] for place in wanted}
+    for level, number, order, data in rows:
+        found[level, number].append((order, bytes(data)))
+    return {place: _checked(place, sorted(found[place]), width) for place, width in wanted.items()}
+
+
+def _asked(level: int, number: int, width: int) -> QuerySet[Any, tuple[Any, ...]]:
+    """Rows (level, number, order, bytes): a complete tile in one row, the hashes of another one by one."""
     if width == WIDTH:
-        row = LedgerTile.objects.filter(level=level, number=number).values_list("hashes", flat=True).first()
-        data = b"" if row is None else bytes(row)
-        found = [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
+        rows: Any = LedgerTile.objects.filter(level=level, number=number)
+        order, data = "number", "hashes"
     else:
-        found = _below(level, number, width)
-    if len(found) != width or any(len(one) != HASH_BYTES for one in found):
-        raise ProofError(f"tile {level}/{number} has {len(found)} hashes instead of {width}")
+        rows, order, data = _under(level, number, width)
+    named = rows.annotate(of_level=Value(level, BigIntegerField()), of_number=Value(number, BigIntegerField()))
+    return named.order_by().values_list("of_level", "of_number", order, data)  # type: ignore[no-any-return]
+
+
+def _checked(place: Place, rows: list[tuple[int, bytes]], width: int) -> list[bytes]:
+    data = b"".join(one for _order, one in rows)
+    found = [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
+    whole = len(rows) == (1 if width == WIDTH else width) and len(data) == width * HASH_BYTES
+    if not whole or (width < WIDTH and any(len(one) != HASH_BYTES for _order, one in rows)):
+        raise ProofError(f"tile {place[0]}/{place[1]} has {len(found)} hashes instead of {width}")
     return found
 
 
@@ -101,22 +132,34 @@ def path_of(number: int) -> str:
 
 
 class StoredTree(Prover):
-    """The tree over the first `size` entries. A tile is read once, when a node in it is asked for."""
+    """The tree over the first `size` entries. A tile is read once; those of a proof in one statement."""
 
     def __init__(self, size: int) -> None:
         if size < 0:
             raise ProofError(f"a ledger cannot have {size} entries")
         self._size = size
-        self._tiles: dict[tuple[int, int], Pyramid] = {}
+        self._tiles: dict[Place, Pyramid] = {}
 
     def __len__(self) -> int:
         return self._size
 
+    def prepare(self, nodes: Sequence[Node]) -> None:
+        """Read the tiles that hold these nodes, or whose hashes they join, as far as none was read before."""
+        places = {_place_of(*node)[0] for node in nodes} - self._tiles.keys()
+        wanted = {place: width_of(*place, self._size) for place in sorted(places)}
+        if wanted:
+            self._tiles |= {place: pyramid(hashes) for place, hashes in read(wanted).items()}
+
     def node(self, level: int, place: int) -> bytes:
-        """From the tile that holds it, or whose hashes it joins."""
-        floor, up = divmod(level, HEIGHT)
-        number = (place << up) >> HEIGHT
-        key = floor, number
-        if key not in self._tiles:
-            self._tiles[key] = pyramid(hashes_of(floor, number, width_of(floor, number, self._size)))
-        return self._tiles[key][up][place - (number << (HEIGHT - up))]
+        """From its tile."""
+        tile, up, at = _place_of(level, place)
+        if tile not in self._tiles:
+            self.prepare([(level, place)])
+        return self._tiles[tile][up][at]
+
+
+def _place_of(level: int, place: int) -> tuple[Place, int, int]:
+    """The tile of a node; how far above the tile's hashes it lies, and where in that row."""
+    floor, up = divmod(level, HEIGHT)
+    number = (place << up) >> HEIGHT
+    return (floor, number), up, place - (number << (HEIGHT - up))

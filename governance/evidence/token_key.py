@@ -11,16 +11,31 @@ from typing import Any, ClassVar
 
 import pkcs11
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, TokenFlag
-from pkcs11.exceptions import PinIncorrect, PinInvalid, PinLenRange, PinLocked, PKCS11Error
+from pkcs11.exceptions import (
+    AttributeValueInvalid,
+    DomainParamsInvalid,
+    FunctionNotSupported,
+    MechanismInvalid,
+    MechanismParamInvalid,
+    PinIncorrect,
+    PinInvalid,
+    PinLenRange,
+    PinLocked,
+    PKCS11Error,
+)
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from governance.evidence.errors import SealError, SealUnavailable
 from governance.evidence.identity import checked_pair, low_s
 
 CURVE = "1.2.840.10045.3.1.7"
+#: Ed25519 as parameters: the printable string "edwards25519" (PKCS#11 3.0, 2.3.5).
+ED25519 = b"\x13\x0cedwards25519"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,21 +129,78 @@ def open_seal(token: Token, key: str, certificate: x509.Certificate) -> TokenSea
     return TokenSeal(token=token, key=key, certificate=certificate)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenNotes:
+    """A ledger's key in a token: see `checkpoint.NoteSigner`. `key`: the label of its Ed25519 key pair."""
+
+    token: Token
+    key: str
+
+    def public_key(self) -> Ed25519PublicKey:
+        """From the token."""
+        with self.token.session() as opened:
+            return _ed25519(opened, self.key)
+
+    def sign(self, data: bytes, /) -> bytes:
+        """EdDSA over the text itself: Ed25519 hashes it twice, so there is no digest to hand over."""
+        with self.token.session() as opened:
+            signature = bytes(_one(opened, ObjectClass.PRIVATE_KEY, self.key).sign(data, mechanism=Mechanism.EDDSA))
+            try:
+                _ed25519(opened, self.key).verify(signature, data)
+            except InvalidSignature as error:
+                raise SealError(f"The token's key {self.key!r} gave a signature that is not its own.") from error
+            return signature
+
+
 def make_key(token: Token, key: str) -> ec.EllipticCurvePublicKey:
-    """A new key pair that cannot be taken out.
+    """A new P-256 key pair that cannot be taken out.
 
     Raises:
         SealError: the token already holds one of that label.
     """
     with token.session(rw=True) as opened:
-        if list(opened.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: key})):
-            raise SealError(f"The token {token.label} already holds a key {key!r}: none is ever overwritten.")
-        parameters = opened.create_domain_parameters(
-            KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(CURVE)}, local=True
-        )
-        template = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
-        parameters.generate_keypair(store=True, label=key, private_template=template)
+        _generate(opened, token, key, KeyType.EC, encode_named_curve_parameters(CURVE))
         return _public(opened, key)
+
+
+def make_ed25519(token: Token, key: str) -> TokenNotes:
+    """A new Ed25519 key pair that cannot be taken out.
+
+    Raises:
+        SealError: the token already holds one of that label, or knows no Ed25519.
+    """
+    with token.session(rw=True) as opened:
+        try:
+            _generate(opened, token, key, KeyType.EC_EDWARDS, ED25519)
+            _ed25519(opened, key)
+        except (MechanismInvalid, MechanismParamInvalid, DomainParamsInvalid, AttributeValueInvalid,
+                FunctionNotSupported) as error:  # fmt: skip
+            raise SealError(f"The token {token.label} knows no Ed25519, with which checkpoints are signed (C2SP). Set "
+                            "LETHE_LEDGER_KEY=file, or take another token.") from error  # fmt: skip
+    return TokenNotes(token=token, key=key)
+
+
+def public_key(token: Token, key: str) -> ec.EllipticCurvePublicKey:
+    """The public half of a P-256 key pair."""
+    with token.session() as opened:
+        return _public(opened, key)
+
+
+def _generate(opened: Any, token: Token, key: str, kind: KeyType, parameters: bytes) -> None:
+    if list(opened.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: key})):
+        raise SealError(f"The token {token.label} already holds a key {key!r}: none is ever overwritten.")
+    made = opened.create_domain_parameters(kind, {Attribute.EC_PARAMS: parameters}, local=True)
+    made.generate_keypair(
+        store=True, label=key, private_template={Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
+    )
+
+
+def _ed25519(opened: Any, key: str) -> Ed25519PublicKey:
+    """A token gives the point as it is, or as an octet string (PKCS#11 3.0, 2.3.5)."""
+    point = bytes(_one(opened, ObjectClass.PUBLIC_KEY, key)[Attribute.EC_POINT])
+    if len(point) not in (32, 34) or (len(point) == 34 and point[:2] != b"\x04\x20"):
+        raise SealError(f"The key {key!r} is not Ed25519.")
+    return Ed25519PublicKey.from_public_bytes(point[-32:])
 
 
 def sign_with(token: Token, key: str, data: bytes) -> bytes:

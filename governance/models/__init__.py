@@ -45,6 +45,7 @@ from governance.models.ledger import (
     LedgerEntry,
     LedgerOpening,
     LedgerTile,
+    LedgerWitness,
 )
 from governance.models.link import LinkAsked
 from governance.models.message import Attempt, LetterDraft, LetterReview, Message, Subscription
@@ -125,6 +126,7 @@ __all__ = [
     "LedgerEntry",
     "LedgerOpening",
     "LedgerTile",
+    "LedgerWitness",
     "Letter",
     "LetterDraft",
     "LetterReview",

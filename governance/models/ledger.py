@@ -72,6 +72,24 @@ class LedgerCheckpoint(models.Model):
         return f"checkpoint of {self.size}"
 
 
+class LedgerWitness(models.Model):
+    """How the last try to show a witness our checkpoint went, and when it is asked again."""
+
+    #: The witness's verifier key, as its cosignatures name it.
+    witness = models.CharField(max_length=200, primary_key=True)
+    #: Tries that failed one after the other; 0 after it signed.
+    failed = models.PositiveIntegerField(default=0)
+    problem = models.CharField(max_length=300, blank=True)
+    tried_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["witness"]
+
+    def __str__(self) -> str:
+        return f"{self.witness}: {self.failed} failed"
+
+
 class LedgerCosignature(models.Model):
     """What a witness outside of the house signed: it saw this checkpoint, and that it continues the one before."""
 

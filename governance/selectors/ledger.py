@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from governance.models import LedgerEntry, LedgerOpening, Report
+from governance.models import LedgerCosignature, LedgerEntry, LedgerOpening, LedgerWitness, Report
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
 
@@ -79,6 +81,23 @@ def size() -> int:
     """How many entries there are: the last index and one."""
     last = LedgerEntry.objects.order_by("-index").values_list("index", flat=True).first()
     return 0 if last is None else last + 1
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A configured witness: the last checkpoint of ours that it signed, and how the last try went."""
+
+    name: str
+    signed: LedgerCosignature | None
+    tried: LedgerWitness | None
+
+
+def witnesses(actor: Actor, keys: Sequence[str]) -> list[Standing]:
+    """How each of the configured witnesses stands to our newest checkpoint."""
+    demand(actor, Permission.SEE_LEDGER)
+    tried = {row.witness: row for row in LedgerWitness.objects.filter(witness__in=keys)}
+    last = {key: LedgerCosignature.objects.filter(witness=key).order_by("-checkpoint_id").first() for key in keys}
+    return [Standing(key.split("+", 1)[0], last[key], tried.get(key)) for key in keys]
 
 
 def reports_page(actor: Actor, *, after: str = "") -> Page[Report]:

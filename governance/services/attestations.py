@@ -31,7 +31,7 @@ from governance.models import AttestationSet, Disposal, Job, ModelVersion, Patch
 from governance.models.vault import commitment_key
 from governance.policies import Actor
 from governance.secrets import BASE_DIR
-from governance.services import dossier
+from governance.services import dossier, own_keys
 from governance.services.unlearning import run_of
 
 SYSTEM = Actor.system("attestations")
@@ -73,7 +73,7 @@ def attestation_make(*, job: Job) -> AttestationSet:
         raise Unfit("This worker has no seal: set LETHE_SEAL_FOLDER for the signing worker alone.")
     related = ("version__model", "version__parent", "patch__release__case__claimant", "patch__job")
     row = AttestationSet.objects.select_related(*related).get(job=job)
-    signer = dsse.FileSigner(Path(settings.SEAL_FOLDER))
+    signer = own_keys.models_open(Path(settings.SEAL_FOLDER))
     thing = _patch(row.patch, row.version) if row.patch else _version(row.version)
     documents = make(thing, signer)
     with tempfile.TemporaryDirectory(prefix="lethe-statements-") as scratch:

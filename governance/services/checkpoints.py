@@ -10,8 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -19,27 +17,15 @@ from governance.errors import Unfit
 from governance.evidence import checkpoint, ledger, merkle
 from governance.evidence.errors import ProofError
 from governance.models import LedgerCheckpoint, LedgerOpening
+from governance.services import own_keys
 
-LEDGER_KEY = "ledger.key.pem"
 SQLITE_FULL = 2
 
 
-def ledger_key(folder: Path) -> Ed25519PrivateKey:
-    """The key that signs checkpoints.
-
-    Raises:
-        Unfit: the file holds another kind of key.
-    """
-    key = load_pem_private_key((folder / LEDGER_KEY).read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Unfit(f"{LEDGER_KEY} is no Ed25519 key.")
-    return key
-
-
-def _key() -> Ed25519PrivateKey:
+def _key() -> checkpoint.NoteSigner:
     if not settings.SEAL_FOLDER:
         raise Unfit("This process has no key of the ledger: set LETHE_SEAL_FOLDER for the signing worker alone.")
-    return ledger_key(Path(settings.SEAL_FOLDER))
+    return own_keys.ledger_open(Path(settings.SEAL_FOLDER))
 
 
 def verifier() -> str:

@@ -98,7 +98,7 @@ def paper_write(*, job: Job) -> Paper:
     if authority:
         authority.ask()
     document = _DOCUMENTS[order["kind"]](order, case)
-    document["report"] |= {"seal": seals.described(key.certificate)}
+    document["report"] |= {"seal": seals.described(key)}
     evidence = proved(document, case)
     sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
     refs = {"pdf": dispatch.put_bytes(sealed), "evidence": dispatch.put_bytes(evidence)}

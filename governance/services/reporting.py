@@ -13,8 +13,8 @@ from django.db import transaction
 from django.utils import translation
 
 from governance import dispatch
-from governance.errors import Unfit
 from governance.evidence import bundle, ledger, pdf, renewal, schema, seal, sentences
+from governance.evidence.errors import ProofError, SealUnavailable
 from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, Status
 from governance.notifications.languages import LANGUAGES, SOURCE
@@ -51,7 +51,7 @@ def _sealed(case: Case) -> Report:
     key, authority = seals.seal_open(), seals.time_authority()
     if authority:
         authority.ask()
-    evidence = _evidence(case, seals.described(key.certificate))
+    evidence = _evidence(case, seals.described(key))
     document = schema.parse(evidence)
     sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
     files = {"pdf": sealed, "evidence": evidence, "readme": bundle.readme(document)}
@@ -77,14 +77,22 @@ def _headline(document: dict[str, Any], language: str) -> str:
 
 
 def bundle_proofs(report: Report) -> bytes:
-    """The proof of the report's own entry, and that the ledger only grew since its evidence was entered."""
+    """The proof of the report's own entry, and that the ledger only grew since its evidence was entered.
+
+    Raises:
+        SealUnavailable: witnesses that the house demands, or the outside time, are still to come.
+    """
     opening = LedgerOpening.objects.get(case=report.case, entry__action=bundle.SEALED_ACTION, body__pdf=report.pdf)
     signed = checkpoints.checkpoint_make()
     problems = witnesses.witnesses_ask(signed)
     seen = list(signed.cosignatures.all())
     if len(seen) < settings.WITNESS_QUORUM:
-        waiting = f"{len(seen)} of {settings.WITNESS_QUORUM} witnesses signed; try again when they answer."
-        raise Unfit([waiting, *problems])
+        waiting = f"{len(seen)} of {settings.WITNESS_QUORUM} witnesses signed the ledger's checkpoint."
+        raise SealUnavailable([waiting, *problems])
+    try:
+        time = witnesses.checkpoint_time(signed)
+    except ProofError as error:
+        raise SealUnavailable(error.problems) from error
     told = schema.parse(dispatch.read_bytes(report.evidence))["ledger"]["checkpoint"]
     proofs = proofs_of([opening.entry_id], signed)
     return bundle.ledger_file(
@@ -93,10 +101,11 @@ def bundle_proofs(report: Report) -> bytes:
         entry=proofs["entries"][0],
         consistency=ledger.tree(signed.size).consistency_proof(int(told.split("\n")[1])),
         witnesses=[one.witness for one in seen],
+        time=time,
     )
 
 
-def _evidence(case: Case, sealed_by: dict[str, str]) -> bytes:
+def _evidence(case: Case, sealed_by: dict[str, Any]) -> bytes:
     """The evidence document with its own entry in the ledger and the proofs of all entries that it rests on."""
     document = dossier.document(case, number="LR-" + case.number.removeprefix("LT-"), issued_at=datetime.now(UTC))
     document["report"]["seal"] = sealed_by

@@ -27,7 +27,7 @@ from governance.services import seals
 
 SYSTEM = Actor.system("seals")
 NEXT = "next"
-FILES = (identity.KEY_FILE, identity.PASSPHRASE_FILE, seals.NAME_FILE, identity.CERTIFICATE_FILE)
+FILES = (identity.KEY_FILE, identity.PASSPHRASE_FILE, seals.NAME_FILE, identity.CHAIN_FILE, identity.CERTIFICATE_FILE)
 #: Of the seal's files, those of a key in a token or service (False) and in a file (True).
 _NEEDED = {False: {seals.NAME_FILE}, True: {identity.KEY_FILE, identity.PASSPHRASE_FILE}}
 _OWN_HOSTS = ("//127.0.0.1", "//localhost", "//[::1]")
@@ -74,13 +74,19 @@ def seal_rotate() -> Seal:
         shutil.rmtree(coming, ignore_errors=True)
         seals.seal_make(coming)
     certificate = x509.load_pem_x509_certificate((coming / identity.CERTIFICATE_FILE).read_bytes())
-    with transaction.atomic():
-        old, new = seal_register(current()), seal_register(certificate)
-        if old != new and old.ended_at is None:
-            _end(old, timezone.now(), Seal.Reason.RETIRED)
-            body = {"old": old.fingerprint, "new": new.fingerprint}
-            ledger.append(action="seal.rotated", actor=SYSTEM, body=body)
+    new = seal_replace(certificate)
     _put_in_place(place, coming)
+    return new
+
+
+@transaction.atomic
+def seal_replace(certificate: x509.Certificate) -> Seal:
+    """Another certificate takes the place of the present one, which is retired; the files are the caller's to put."""
+    old, new = seal_register(current()), seal_register(certificate)
+    if old != new and old.ended_at is None:
+        _end(old, timezone.now(), Seal.Reason.RETIRED)
+        body = {"old": old.fingerprint, "new": new.fingerprint}
+        ledger.append(action="seal.rotated", actor=SYSTEM, body=body)
     return new
 
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +22,9 @@ from governance.errors import Unfit
 from governance.evidence import identity, seal, seal_class
 from governance.evidence.errors import SealError
 
+if TYPE_CHECKING:
+    from governance.evidence import token_key
+
 FILE, TOKEN, SERVICE = "file", "pkcs11", "kms"
 KINDS = (FILE, TOKEN, SERVICE)
 #: The label or identifier of the key, beside its certificate.
@@ -31,26 +35,35 @@ NAME_FILE = "seal.key.name"
 class _Place:
     """A kind of key: how one is made, signs, and is opened with its certificate."""
 
-    make: Callable[[], tuple[str, ec.EllipticCurvePublicKey]]
+    make: Callable[[str], tuple[str, ec.EllipticCurvePublicKey]]
+    public: Callable[[str], ec.EllipticCurvePublicKey]
     sign: Callable[[str, bytes], bytes]
     open: Callable[[str, x509.Certificate], identity.SealSigner]
+
+
+def token() -> token_key.Token:
+    """The configured token."""
+    from governance.evidence import token_key
+
+    return token_key.Token(
+        module=Path(settings.PKCS11_MODULE), label=settings.PKCS11_TOKEN, pin_file=Path(settings.PKCS11_PIN_FILE)
+    )
 
 
 def _token() -> _Place:
     from governance.evidence import token_key
 
-    token = token_key.Token(
-        module=Path(settings.PKCS11_MODULE), label=settings.PKCS11_TOKEN, pin_file=Path(settings.PKCS11_PIN_FILE)
-    )
+    where = token()
 
-    def make() -> tuple[str, ec.EllipticCurvePublicKey]:
-        name = _new_name()
-        return name, token_key.make_key(token, name)
+    def make(what: str) -> tuple[str, ec.EllipticCurvePublicKey]:
+        name = new_name(what)
+        return name, token_key.make_key(where, name)
 
     return _Place(
         make,
-        lambda name, data: token_key.sign_with(token, name, data),
-        lambda name, certificate: token_key.open_seal(token, name, certificate),
+        lambda name: token_key.public_key(where, name),
+        lambda name, data: token_key.sign_with(where, name, data),
+        lambda name, certificate: token_key.open_seal(where, name, certificate),
     )
 
 
@@ -61,12 +74,13 @@ def _service() -> _Place:
         region=settings.KMS_REGION, credentials_file=settings.KMS_CREDENTIALS_FILE, endpoint=settings.KMS_ENDPOINT
     )
 
-    def make() -> tuple[str, ec.EllipticCurvePublicKey]:
-        name = kms_key.make_key(service, f"{settings.ORGANISATION} report seal"[:200])
+    def make(what: str) -> tuple[str, ec.EllipticCurvePublicKey]:
+        name = kms_key.make_key(service, f"{settings.ORGANISATION} {what}"[:200])
         return name, kms_key.public_key(service, name)
 
     return _Place(
         make,
+        lambda name: kms_key.public_key(service, name),
         lambda name, data: kms_key.sign_with(service, name, data),
         lambda name, certificate: kms_key.open_seal(service, name, certificate),
     )
@@ -75,8 +89,14 @@ def _service() -> _Place:
 _PLACES: dict[str, Callable[[], _Place]] = {TOKEN: _token, SERVICE: _service}
 
 
-def _new_name() -> str:
-    return f"seal-{timezone.now():%Y%m%d}-{secrets.token_hex(3)}"
+def elsewhere(kind: str) -> _Place:
+    """How keys are made and used in a token or key service."""
+    return _PLACES[kind]()
+
+
+def new_name(what: str) -> str:
+    """A label that no other key of this house has."""
+    return f"{what}-{timezone.now():%Y%m%d}-{secrets.token_hex(3)}"
 
 
 def folder() -> Path:
@@ -100,14 +120,19 @@ def seal_make(place: Path) -> x509.Certificate:
         return identity.create_seal_identity(place, settings.ORGANISATION)
     if (place / identity.CERTIFICATE_FILE).exists():
         raise SealError(f"{place} already holds a seal. Run `python manage.py keys rotate` to replace it.")
-    kind = _PLACES[settings.SEAL_KIND]()
-    name, public = kind.make()
+    kind = elsewhere(settings.SEAL_KIND)
+    name, public = kind.make("seal")
     certificate = identity.self_issued(public, lambda data: kind.sign(name, data), settings.ORGANISATION)
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     for file, data in ((NAME_FILE, name.encode()), (identity.CERTIFICATE_FILE, certificate.public_bytes(Encoding.PEM))):
-        with os.fdopen(os.open(place / file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
-            written.write(data)
+        write_new(place / file, data)
     return certificate
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """For the signing worker alone; what exists is never written over (FileExistsError)."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as written:
+        written.write(data)
 
 
 def seal_open() -> identity.SealSigner:
@@ -118,20 +143,21 @@ def seal_open() -> identity.SealSigner:
         SealUnavailable: token or service cannot be had now, or refuse the PIN: the report waits.
         SealError: unreadable, not its certificate's, or the certificate has ended.
     """
-    place = folder()
-    if settings.SEAL_KIND == FILE:
-        key: identity.SealSigner = identity.load_seal(place)
-    else:
-        try:
-            name = (place / NAME_FILE).read_text().strip()
-            certificate = x509.load_pem_x509_certificate((place / identity.CERTIFICATE_FILE).read_bytes())
-        except (OSError, ValueError) as error:
-            raise SealError(
-                f"The seal in {place} cannot be read ({error}). Run `python manage.py bootstrap`."
-            ) from error
-        key = _PLACES[settings.SEAL_KIND]().open(name, certificate)
+    key = key_in(folder())
     identity.check_valid(key.certificate)
     return key
+
+
+def key_in(place: Path) -> identity.SealSigner:
+    """The key of a folder with its certificate, whatever that one's dates: see `seal_open`, which looks at them."""
+    if settings.SEAL_KIND == FILE:
+        return identity.load_seal(place)
+    try:
+        name = (place / NAME_FILE).read_text().strip()
+        certificate = x509.load_pem_x509_certificate((place / identity.CERTIFICATE_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise SealError(f"The seal in {place} cannot be read ({error}). Run `python manage.py bootstrap`.") from error
+    return elsewhere(settings.SEAL_KIND).open(name, certificate)
 
 
 def time_authority() -> seal.TimeAuthority | None:
@@ -155,6 +181,6 @@ def time_roots() -> tuple[x509.Certificate, ...]:
         raise SealError(f"LETHE_TSA_ROOTS cannot be read ({error}).") from error
 
 
-def described(certificate: x509.Certificate) -> dict[str, str]:
+def described(key: identity.SealSigner) -> dict[str, Any]:
     """Class of the seal and worth of its time, as the evidence keeps it and a report prints it."""
-    return seal_class.described(certificate, url=settings.TSA_URL, roots=time_roots())
+    return seal_class.described(key, url=settings.TSA_URL, roots=time_roots())

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from governance import outbound
 from governance.errors import Unfit
 from governance.evidence import cosignature, ledger, outside_time
-from governance.evidence.errors import ProofError
-from governance.models import LedgerCheckpoint, LedgerCosignature
+from governance.evidence.errors import ProofError, SealUnavailable
+from governance.models import LedgerCheckpoint, LedgerCosignature, LedgerWitness
 from governance.services import checkpoints
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 ANYWHERE = ("0.0.0.0/0", "::/0")
 SIZE_TYPE = "text/x.tlog.size"
 CONFLICT, OK = 409, 200
+#: After a failure, doubled with each further one up to so many times as long.
+PAUSE, LONGEST = timedelta(minutes=1), 32
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class Configured:
 
     key: str
     url: str
+
+    @property
+    def name(self) -> str:
+        """What it calls itself."""
+        return self.key.split("+", 1)[0]
 
 
 def configured() -> list[Configured]:
@@ -60,31 +69,60 @@ def ledger_sign() -> list[str]:
     """
     if not ledger.size():
         return []
-    signed = checkpoints.checkpoint_make()
+    try:
+        signed = checkpoints.checkpoint_make()
+    except SealUnavailable as error:
+        log.warning("The ledger's checkpoint waits for its key: %s", error)
+        return list(error.problems)
     problems = witnesses_ask(signed)
-    if settings.TSA_URL and not signed.time:
-        try:
-            token = outside_time.stamp(signed.note.encode(), settings.TSA_URL)
-            LedgerCheckpoint.objects.filter(pk=signed.pk, time=b"").update(time=token)
-        except ProofError as error:
-            log.warning("No time for the checkpoint of %s entries: %s", signed.size, error)
-            problems.append(str(error))
+    try:
+        checkpoint_time(signed)
+    except ProofError as error:
+        log.warning("No time for the checkpoint of %s entries: %s", signed.size, error)
+        problems.append(str(error))
     return problems
 
 
+def checkpoint_time(signed: LedgerCheckpoint) -> bytes:
+    """The outside time over a signed checkpoint, asked for where there is none yet; empty without an authority.
+
+    Raises:
+        ProofError: the authority did not answer, or refused.
+    """
+    if settings.TSA_URL and not signed.time:
+        token = outside_time.stamp(signed.note.encode(), settings.TSA_URL)
+        LedgerCheckpoint.objects.filter(pk=signed.pk, time=b"").update(time=token)
+        signed.refresh_from_db(fields=["time"])
+    return bytes(signed.time)
+
+
 def witnesses_ask(signed: LedgerCheckpoint) -> list[str]:
-    """Show the checkpoint to every witness that has not signed it; returns what went wrong, one sentence each."""
+    """Show the checkpoint to every witness that has not signed it; returns what went wrong, one sentence each.
+
+    One that failed is left alone for a while, longer after each failure: who is down is not asked every minute, and
+    does not hold up the signing worker. When it answers again it signs the newest checkpoint, with the proof that the
+    ledger only grew since the last that it saw.
+    """
     problems = []
     have = set(signed.cosignatures.values_list("witness", flat=True))
+    tries = {row.witness: row for row in LedgerWitness.objects.all()}
     for one in configured():
         if one.key in have:
             continue
+        row = tries.get(one.key) or LedgerWitness(witness=one.key)
+        if row.failed and row.next_at > timezone.now():
+            problems.append(f"The witness {one.name} waits until {row.next_at:%H:%M} UTC: {row.problem}")
+            continue
+        row.tried_at = row.next_at = timezone.now()
         try:
             _ask(one, signed)
+            row.failed, row.problem = 0, ""
         except (outbound.CallFailed, ProofError) as error:
-            name = one.key.split("+", 1)[0]
-            log.warning("Witness %s did not sign the checkpoint of %s entries: %s", name, signed.size, error)
-            problems.append(f"The witness {name} did not sign: {error}")
+            log.warning("Witness %s did not sign the checkpoint of %s entries: %s", one.name, signed.size, error)
+            row.failed, row.problem = row.failed + 1, str(error)[:300]
+            row.next_at += PAUSE * min(2 ** (row.failed - 1), LONGEST)
+            problems.append(f"The witness {one.name} did not sign: {error}")
+        row.save()
     return problems
 
 

@@ -23,7 +23,7 @@ from governance.evidence.signatures import audit
 from governance.models import LedgerEntry, Report
 from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
-from governance.services import bundles, retention
+from governance.services import bundles, checkpoints, retention, witnesses
 from governance.web import case_history
 from governance.web.containment import attachment
 from governance.web.guards import staff
@@ -154,6 +154,7 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         "ranges": [{"name": "from", "label": _("From"), "value": days["from"].isoformat() if days["from"] else ""},
                    {"name": "to", "label": _("To"), "value": days["to"].isoformat() if days["to"] else ""}],
         "ranges_open": any(days.values()), "chosen": bool(query), "clear_url": reverse("ledger"),
+        "witnesses": _witnesses(actor),
         "signatures": _signatures() if request.GET.get("check") == "signatures" else None,
         "case_number": case,
         "hidden": [("case", case)] if case else [],
@@ -170,6 +171,37 @@ def iso_day(text: str) -> date | None:
         return parse_date(text)
     except ValueError:
         return None
+
+
+def _witnesses(actor: Actor) -> dict[str, Any] | None:
+    """Who outside of the house saw our checkpoints, and who waits to be asked again; None where none is configured."""
+    keys = [one.key for one in witnesses.configured()]
+    signed = checkpoints.last_signed()
+    if not keys or signed is None:
+        return None
+    rows = [_witness(one, signed.size) for one in select.witnesses(actor, keys)]
+    return {
+        "columns": [_("Witness"), _("State"), _("Signed last"), _("Asked again")],
+        "rows": rows,
+        "size": number_format(signed.size, force_grouping=True),
+    }
+
+
+def _witness(one: select.Standing, size: int) -> list[Any]:
+    last, tried = one.signed, one.tried
+    up_to_date = last is not None and last.checkpoint_id == size
+    if up_to_date or tried is None or not tried.failed:
+        words = _("signed the last checkpoint") if up_to_date else _("not asked yet")
+        state, note, again = "pass" if up_to_date else "inconclusive", "", ""
+    else:
+        words = ngettext("waiting, %(n)d try failed", "waiting, %(n)d tries failed", tried.failed) % {"n": tried.failed}
+        state, note = "inconclusive", tried.problem
+        again = date_format(timezone.localtime(tried.next_at), "j M Y, H:i")
+    seen = _("%(size)s entries, %(when)s") % {
+        "size": number_format(last.checkpoint_id, force_grouping=True),
+        "when": date_format(timezone.localtime(last.at), "j M Y, H:i"),
+    } if last else _("nothing yet")  # fmt: skip
+    return [{"text": one.name, "mono": True}, {"state": state, "text": words, "note": note}, seen, again]
 
 
 def _signatures() -> dict[str, str]:
@@ -193,7 +225,7 @@ def _entry(entry: LedgerEntry) -> list[Any]:
         {
             "text": number_format(entry.index, force_grouping=True),
             "mono": True,
-            "url": reverse("ledger_entry", args=[entry.index]),
+            "url": reverse("ledger_proof", args=[entry.index]),
         },
         date_format(timezone.localtime(entry.at), "j M Y, H:i:s"),
         {"text": case.number, "mono": True, "url": reverse("case", args=[case.public_id])} if case else "",

@@ -18,10 +18,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from governance.evidence.errors import SealError
+from governance.evidence import proof_steps
+from governance.evidence.errors import EvidenceError, SealError
 from governance.evidence.identity import certificate_fingerprint
 from governance.secrets import BASE_DIR
 from governance.services import renewals, seal_ends
+from governance.web import ledger_picture
 from governance.web.forms import ReportForm
 from governance.web.limits import limited
 
@@ -63,7 +65,7 @@ def judged(data: bytes) -> dict[str, Any]:
 def _trusted() -> list[str]:
     """What a stranger is told by another way than the file: our seals, and which of them ended; the ledger's key."""
     told = seal_ends.trusted()
-    return [json.dumps({name: told[name] for name in ("seals", "ended")}), told["ledgers"][0]]
+    return [json.dumps({name: told[name] for name in ("seals", "ended", "time_authorities")}), told["ledgers"][0]]
 
 
 def _told() -> list[dict[str, Any]]:
@@ -127,6 +129,11 @@ _OUTCOMES: dict[str, Callable[[], tuple[str, str, str]]] = {
         _("The seal of this report was withdrawn."),
         _("Its key may be in other hands, and no outside time shows that the report is older. Ask us for a new one."),
     ),
+    "time_ended": lambda: (
+        "inconclusive",
+        _("The time stamp of this report can no longer be believed."),
+        _("Its authority's key may be in other hands, and no later stamp vouches for it. Ask us for a new one."),
+    ),
     "not_a_report": lambda: (
         "inconclusive",
         _("This is no report of ours."),
@@ -169,8 +176,23 @@ def _words(outcome: str, checked: dict[str, Any]) -> dict[str, Any]:
         "sentence": sentence,
         "checks": [{"state": "pass" if one["good"] else "fail", "title": one["text"]} for one in findings],
         "facts": _facts(checked),
+        "picture": _picture(checked.get("proof")),
         "cannot": _cannot(outcome),
     }
+
+
+def _picture(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The proof of the report's entry as a tree."""
+    if not told:
+        return None
+    try:
+        steps = proof_steps.of_inclusion(
+            leaf=bytes.fromhex(told["leaf"]), index=told["index"], size=told["size"],
+            proof=[bytes.fromhex(one) for one in told["proof"]],
+        )  # fmt: skip
+    except EvidenceError:
+        return None
+    return ledger_picture.inclusion(steps, told["size"])
 
 
 def _facts(checked: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.governance import evidence_example as make
 
-SEAL = {"class": "self_issued", "authority": "Meridian Loom AG", "time": "own"}
+SEAL = {"class": "self_issued", "authority": "Meridian Loom AG", "time": "own", "development": True}
 REMEDY = "If you do not agree, answer this letter and say why; somebody who did not decide before then reads it."
 
 

@@ -122,6 +122,20 @@ def test_impossible_figures_are_never_printed(change: dict[str, Any], words: str
         schema.build(examples.statement(**change))
 
 
+@pytest.mark.parametrize(
+    "name", ["compliance", "compliance-letter", "certificate-en", "letter", "statement", "register"]
+)
+def test_every_page_says_where_the_key_is_one_for_development(name: str, tmp_path: Path) -> None:
+    words = "Sealed with a development key: not for use as proof."
+    with pikepdf.open(io.BytesIO(base(name))) as document:
+        pages = len(document.pages)
+    assert text_of(base(name), tmp_path).count(words) == pages
+    if name == "letter":
+        other = {**EVERY[name], "report": {**EVERY[name]["report"], "seal": {**examples.SEAL}}}
+        del other["report"]["seal"]["development"]
+        assert "development" not in text_of(pdf.render(schema.build({**other, "ledger": None})), tmp_path)
+
+
 def test_a_no_data_report_is_only_for_a_case_in_which_nothing_was_found() -> None:
     with pytest.raises(DocumentError, match="no_data, but the case is fulfilled"):
         schema.build(examples.of_case("no_data"))

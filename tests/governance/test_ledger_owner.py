@@ -24,7 +24,7 @@ from governance.evidence.ledger_check import ledger_check
 from governance.models import Case, LedgerCheckpoint, LedgerEntry, LedgerOpening, LedgerTile
 from governance.models.triggers import drop
 from governance.models.vault import subject_destroy
-from governance.services import checkpoints
+from governance.services import checkpoints, own_keys
 from tests.governance.test_ledger_tiles import write
 from tests.services import servers
 
@@ -105,7 +105,7 @@ def fork(size: int, house: Path) -> None:
     write(300 - size)
     head = LedgerCheckpoint.objects.create(size=ledger.size(), root=merkle.Tree(
         bytes(one) for one in LedgerEntry.objects.order_by("index").values_list("hash", flat=True)).root())  # fmt: skip
-    key = checkpoints.ledger_key(house)
+    key = own_keys.ledger_open(house)
     head.note = checkpoint.make_checkpoint(
         origin="lethe.localhost/ledger", size=head.size, root=bytes(head.root), key=key
     )

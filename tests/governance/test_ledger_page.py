@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from governance import dispatch
-from governance.evidence import leaf, merkle
+from governance.evidence import leaf, merkle, proof_steps
+from governance.evidence.errors import ProofError
 from governance.models import Case, LedgerEntry, Report, Role, Status, User
+from governance.models.triggers import drop
 from governance.models.vault import subject_destroy
+from governance.services import checkpoints
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
+from tests.governance.test_ledger_tiles import write
 
 
 @pytest.fixture
@@ -65,6 +71,56 @@ def test_entries_are_filtered_by_kind_and_by_case_and_paged(
         address = f"/ledger/{answer.context['next_page_url']}" if answer.context["next_page_url"] else ""
     assert seen == list(range(LedgerEntry.objects.count() - 1, -1, -1))
     assert case.number in client.get("/ledger/").content.decode()
+
+
+def test_the_proofs_of_an_entry_are_drawn_and_can_be_worked_out_from_the_page(
+    client: Client, auditor: User, house: Path
+) -> None:
+    write(5)
+    address = reverse("ledger_proof", args=[2])
+    assert "it is not signed yet" in client.get(address).content.decode()
+    first = checkpoints.checkpoint_make()
+    write(9)
+    signed = checkpoints.checkpoint_make()
+    answer = client.get(address)
+    page, shown = answer.content.decode(), answer.context
+    assert "Entry 2 is in the ledger of 14 entries" in page and "<svg" in page and "manage.py ledger prove 2" in page
+    assert "is the root that was signed" in page and "Both roots are those that were signed" in page
+    hashed = bytes(LedgerEntry.objects.get(index=2).hash)
+    for row in shown["picture"]["rows"]:
+        given = bytes.fromhex(row[3]["digest"])
+        hashed = merkle.node_hash(given, hashed) if row[2] == "left" else merkle.node_hash(hashed, given)
+        assert row[4]["digest"] == hashed.hex() and row[4]["digest"] in page
+    assert hashed == bytes(signed.root)
+    assert (shown["grown"]["old"], shown["grown"]["new"]) == (first.size, 14)
+    for old, new in ((1, 14), (8, 14), (5, 9), (13, 14)):
+        found = client.get(address, {"old": old, "new": new}).context["grown"]
+        assert found["holds"] and found["picture"]["nodes"], (old, new)
+    for old, new in (("9", "5"), ("0", "5"), ("x", "5"), ("5", "15"), ("", "9" * 30)):
+        answer = client.get(address, {"old": old, "new": new})
+        assert answer.status_code == 200 and "of at most 14 entries" in answer.content.decode()
+    drop(connection)
+    LedgerEntry.objects.filter(index=2).update(hash=b"x" * 32)
+    assert "does not lead to the root" in client.get(address).content.decode()
+
+
+def test_every_proof_is_drawn_as_it_is_defined() -> None:
+    leaves = [merkle.leaf_hash(b"%d" % n) for n in range(21)]
+    tree = merkle.Tree(leaves)
+    for size in range(1, 22):
+        for index in range(size):
+            found = proof_steps.of_inclusion(
+                leaf=leaves[index], index=index, size=size, proof=tree.inclusion_proof(index, size)
+            )
+            assert found.root == tree.root(size) and (found.steps[-1].reach if found.steps else (0, 1)) == (0, size)
+        for old in range(1, size):
+            grown = proof_steps.of_consistency(
+                old=old, new=size, old_root=tree.root(old), proof=tree.consistency_proof(old, size)
+            )
+            assert (grown.old_root, grown.root) == (tree.root(old), tree.root(size))
+            assert all(step.older == (step.over[1] <= old) for step in grown.steps)
+    with pytest.raises(ProofError):
+        proof_steps.of_inclusion(leaf=leaves[0], index=0, size=21, proof=[])
 
 
 @pytest.mark.parametrize("query", ["before=x", "before=-1", "before=99999999999999999999", "kind=nonsense", "case=%00"])

@@ -18,14 +18,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
+from django.utils import timezone
 
 from governance.evidence import checkpoint, cosignature, merkle
-from governance.models import LedgerCosignature
+from governance.models import LedgerCosignature, LedgerWitness, Role
 from governance.services import checkpoints, witnesses
 from lethe_verify import Outcome, judge, note
 from lethe_verify.errors import Refused
 from lethe_verify.trust import Trust, TrustError, read
 from lethe_witness.__main__ import Answer, State, Witness, main, server, verifier_key
+from tests.governance.staff import member
 from tests.governance.test_ledger_tiles import write
 from tests.verifier.example import forged, genuine, witness_of
 
@@ -125,6 +127,25 @@ def test_the_house_shows_its_checkpoints_and_serves_what_was_signed(
     write(1)
     assert "did not sign" in witnesses.ledger_sign()[0]
     assert checkpoints.last_signed().size == 8  # type: ignore[union-attr]
+    # It is down: asked ever more rarely, shown as waiting, and it signs the newest checkpoint when it answers again.
+    client.force_login(member("reader@house.example", role=Role.AUDITOR))
+    waits = []
+    for _ in range(7):
+        assert "waits until" in witnesses.ledger_sign()[0], "left alone for a while"
+        row = LedgerWitness.objects.get()
+        waits.append(round((row.next_at - row.tried_at).total_seconds() / 60))
+        LedgerWitness.objects.update(next_at=timezone.now())
+        write(1)
+        assert "did not sign" in witnesses.ledger_sign()[0]
+    assert waits == [1, 2, 4, 8, 16, 32, 32]
+    page = client.get("/ledger/").content.decode()
+    assert "waiting, 8 tries failed" in page and "7 entries" in page and row.problem in page
+    settings.WITNESSES = f"{key} {serving}/"
+    LedgerWitness.objects.update(next_at=timezone.now())
+    assert witnesses.ledger_sign() == []
+    assert LedgerCosignature.objects.filter(checkpoint_id=15).exists()
+    assert "signed the last checkpoint" in client.get("/ledger/").content.decode()
+    assert witnesses.ledger_sign() == [] and LedgerWitness.objects.get().failed == 0
 
 
 def test_who_trusts_the_witness_is_told_and_a_forgers_witness_counts_for_nothing() -> None:

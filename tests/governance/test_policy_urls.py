@@ -164,6 +164,7 @@ DOORS: dict[str, Door] = {
     "report_evidence": Door(to=(P.SEE_REPORTS,), args="report"),
     "ledger": Door(to=(P.SEE_LEDGER,)),
     "ledger_entry": Door(to=(P.SEE_LEDGER,), args="entry"),
+    "ledger_proof": Door(to=(P.SEE_LEDGER,), args="entry"),
     "people": Door(to=(P.MANAGE_USERS,)),
     "person_new": Door(to=(P.MANAGE_USERS,), post=True, decide=True),
     "person": Door(to=(P.MANAGE_USERS,), args="person"),

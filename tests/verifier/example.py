@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from governance.evidence import bundle, identity, pdf, schema, seal
+from governance.evidence import bundle, identity, outside_time, pdf, schema, seal
 from governance.evidence.checkpoint import make_checkpoint, verifier_key
 from governance.evidence.leaf import Leaf, commit_body
 from governance.evidence.merkle import Tree, leaf_hash
@@ -58,8 +58,13 @@ def witness_of(issuer: Ed25519PrivateKey) -> Witness:
                    clock=lambda: 1_795_000_000.0)  # fmt: skip
 
 
-def bundled(document: dict[str, Any], data: bytes, fingerprint: str, key: Ed25519PrivateKey) -> Example:
-    """The bundle of a sealed file whose evidence is `document`; six more entries come between it and its own."""
+def bundled(
+    document: dict[str, Any], data: bytes, fingerprint: str, key: Ed25519PrivateKey, *, timed_at: str = ""
+) -> Example:
+    """The bundle of a sealed file whose evidence is `document`; six more entries come between it and its own.
+
+    `timed_at`: address of the authority whose time stamp lies over the ledger's checkpoint.
+    """
     evidence = schema.build(document)
     tree, _kept = make.ledger_of({**document, "ledger": None})
     words = bundle.readme(document)
@@ -79,6 +84,7 @@ def bundled(document: dict[str, Any], data: bytes, fingerprint: str, key: Ed2551
         witnesses=[witness_key(witness.name, witness.key)],
         entry=make.opened((leaf, SALT, body), tree),
         consistency=tree.consistency_proof(8),
+        time=outside_time.stamp(note.encode(), timed_at) if timed_at else b"",
     )
     return Example(fingerprint, verifier, words, data, evidence, ledger, tree, key)
 

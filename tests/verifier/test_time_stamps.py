@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
-from governance.evidence import renewal
+from governance.evidence import bundle, bundle_check, outside_time, renewal
 from governance.evidence.check import check
-from governance.evidence.errors import SealError
+from governance.evidence.errors import EvidenceError, SealError
+from governance.evidence.leaf import canonical
 from lethe_verify import Outcome, judge
 from lethe_verify.__main__ import main
 from lethe_verify.bundle import is_bundle
+from lethe_verify.judge import Known
 from lethe_verify.trust import Ended, Trust, TrustError, read
+from tests.governance import evidence_example as make
 from tests.governance.evidence_sealed import sealed
 from tests.verifier.authorities import authority
-from tests.verifier.stamped import authorities, mutations, stamped, trust
+from tests.verifier.example import bundled
+from tests.verifier.stamped import authorities, example, mutations, stamped, trust
 
 IN_2036 = datetime(2036, 6, 1, tzinfo=UTC)
 COUNT = 480
@@ -63,6 +69,43 @@ def test_without_the_authoritys_root_nobody_can_say() -> None:
     first = read(authorities()[0].pem.decode())
     assert judge(one.pdf, seal | first).outcome is Outcome.GENUINE
     assert judge(one.renewed, seal | first).outcome is Outcome.UNDECIDED, "each stamp needs its authority"
+
+
+def test_the_time_over_the_ledgers_checkpoint_is_checked_by_both() -> None:
+    one, (first, other) = example(), authorities()
+    document, seals = json.loads(one.evidence), [sealed().fingerprint]
+    timed = bundled(document, one.pdf, one.fingerprint, make.LEDGER_KEY, timed_at=other.url)
+    told = json.loads(timed.ledger)
+    assert told["format"] == bundle.TIMED_FORMAT
+    roots = [first.root, other.root]
+
+    def states(trusted: Trust, data: bytes = timed.bundle) -> tuple[Outcome, set[str]]:
+        verdict = judge(data, trusted)
+        return verdict.outcome, {one.state for one in verdict.findings if one.code in ("ledger_time", "time")}
+
+    def ours(data: bytes, roots: list[x509.Certificate]) -> int:
+        files = bundle_check.unpack(data)
+        return bundle_check.check_files(files, document, one.ledger_key, roots=roots)
+
+    assert states(trust()) == (Outcome.GENUINE, {"proved"}) and ours(timed.bundle, roots) == 15
+    alone = Trust(frozenset(seals)) | read(first.pem.decode())
+    assert states(alone) == (Outcome.GENUINE, {"proved", "not_proved"}), "of an authority that nobody believes"
+    assert states(trust() | Trust(own=frozenset({hashlib.sha256(other.der).hexdigest()})))[1] == {
+        "proved",
+        "not_proved",
+    }
+    token = base64.b64decode(told["time"])
+    elsewhere = outside_time.stamp(one.note(14).encode(), other.url)
+    for wrong in (token[:-1], token + b"\0\0x", token[:-9] + bytes([token[-9] ^ 1]) + token[-8:], elsewhere):
+        changed = timed.with_parts(ledger=canonical({**told, "time": base64.b64encode(wrong).decode()}))
+        assert states(trust(), changed)[0] is Outcome.REFUSED
+        with pytest.raises(EvidenceError):
+            ours(changed, roots)
+    with pytest.raises(EvidenceError, match="not to be believed"):
+        ours(timed.bundle, roots[:1])
+    kept = Known(told["checkpoint"], time=token)
+    assert "ledger_time" in {one.code for one in judge(one.bundle, trust(), known=kept).findings}
+    assert judge(one.bundle, trust(), known=Known(kept.checkpoint, time=elsewhere)).outcome is Outcome.REFUSED
 
 
 def test_a_fingerprint_of_the_root_is_enough() -> None:

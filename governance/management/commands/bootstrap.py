@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
@@ -16,8 +13,7 @@ from governance.evidence import dsse
 from governance.evidence.checkpoint import verifier_key
 from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
 from governance.secrets import home
-from governance.services import seals
-from governance.services.checkpoints import LEDGER_KEY, ledger_key
+from governance.services import own_keys, seals
 
 
 class Command(BaseCommand):
@@ -49,17 +45,13 @@ def make_seal(folder: Path) -> None:
     """The issuer's seal and the ledger's key, for the signing worker alone; a copy of the certificate for everybody."""
     if not (folder / CERTIFICATE_FILE).exists():
         seals.seal_make(folder)
-    if not (folder / LEDGER_KEY).exists():
-        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        with os.fdopen(os.open(folder / LEDGER_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
+    own_keys.ledger_make(folder)
     if not settings.SEAL_CERTIFICATE.exists():
         settings.SEAL_CERTIFICATE.write_bytes((folder / CERTIFICATE_FILE).read_bytes())
     if not settings.LEDGER_VERIFIER.exists():
         settings.LEDGER_VERIFIER.write_text(
-            verifier_key(settings.LEDGER_ORIGIN, ledger_key(folder).public_key()) + "\n"
+            verifier_key(settings.LEDGER_ORIGIN, own_keys.ledger_open(folder).public_key()) + "\n"
         )
-    if not (folder / dsse.KEY_FILE).exists():
-        dsse.create_key(folder)
+    own_keys.models_make(folder)
     if not settings.MODEL_VERIFIER.exists():
-        settings.MODEL_VERIFIER.write_bytes(dsse.public_pem(dsse.FileSigner(folder).public_key))
+        settings.MODEL_VERIFIER.write_bytes(dsse.public_pem(own_keys.models_open(folder).public_key))

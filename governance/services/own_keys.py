@@ -1,0 +1,115 @@
+"""The ledger's key and the one of statements about models: in a file, or where they cannot be taken out of.
+
+Both are the signing worker's. A key in a token or key service leaves its name in the folder of the seal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from django.conf import settings
+
+from governance.errors import Unfit
+from governance.evidence import dsse
+from governance.evidence.checkpoint import NoteSigner
+from governance.evidence.errors import SealError
+from governance.services import seals
+
+LEDGER_KEY: Final = "ledger.key.pem"
+LEDGER_NAME, MODELS_NAME = "ledger.key.name", "models.key.name"
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A key of statements in a token or key service: see `dsse.StatementSigner`."""
+
+    kind: str
+    name: str
+
+    @property
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """From where it lies."""
+        return seals.elsewhere(self.kind).public(self.name)
+
+    def sign(self, data: bytes) -> bytes:
+        """ECDSA over SHA-256 of `data`, in DER."""
+        return seals.elsewhere(self.kind).sign(self.name, data)
+
+
+def ledger_make(folder: Path) -> None:
+    """A key for checkpoints where there is none yet.
+
+    Raises:
+        SealError, SealUnavailable: the token is not there, or knows no Ed25519.
+    """
+    if (folder / LEDGER_KEY).exists() or (folder / LEDGER_NAME).exists():
+        return
+    if settings.LEDGER_KEY == seals.TOKEN:
+        from governance.evidence import token_key
+
+        name = seals.new_name("ledger")
+        token_key.make_ed25519(seals.token(), name)
+        seals.write_new(folder / LEDGER_NAME, name.encode())
+        return
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    seals.write_new(folder / LEDGER_KEY, pem)
+
+
+def ledger_open(folder: Path) -> NoteSigner:
+    """The key that signs checkpoints. It is where it was made: another setting does not move it.
+
+    Raises:
+        Unfit: the setting and the folder disagree, or the file holds another kind of key.
+    """
+    _agree(folder, LEDGER_KEY, LEDGER_NAME, settings.LEDGER_KEY, "LETHE_LEDGER_KEY")
+    if settings.LEDGER_KEY == seals.TOKEN:
+        from governance.evidence import token_key
+
+        return token_key.TokenNotes(token=seals.token(), key=(folder / LEDGER_NAME).read_text().strip())
+    key = load_pem_private_key((folder / LEDGER_KEY).read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Unfit(f"{LEDGER_KEY} is no Ed25519 key.")
+    return key
+
+
+def models_make(folder: Path) -> None:
+    """A key for statements about models where there is none yet."""
+    if (folder / dsse.KEY_FILE).exists() or (folder / MODELS_NAME).exists():
+        return
+    if settings.MODELS_KEY == seals.FILE:
+        dsse.create_key(folder)
+    else:
+        name, _public = seals.elsewhere(settings.MODELS_KEY).make("models")
+        seals.write_new(folder / MODELS_NAME, name.encode())
+
+
+def models_open(folder: Path) -> dsse.StatementSigner:
+    """The key that signs statements about models.
+
+    Raises:
+        Unfit: the setting and the folder disagree. SealError: missing, unreadable or of another kind.
+    """
+    _agree(folder, dsse.KEY_FILE, MODELS_NAME, settings.MODELS_KEY, "LETHE_MODELS_KEY")
+    if settings.MODELS_KEY == seals.FILE:
+        return dsse.FileSigner(folder)
+    return Elsewhere(settings.MODELS_KEY, (folder / MODELS_NAME).read_text().strip())
+
+
+def _agree(folder: Path, file: str, name: str, kind: str, setting: str) -> None:
+    wanted, other = (file, name) if kind == seals.FILE else (name, file)
+    if (folder / wanted).exists():
+        return
+    if (folder / other).exists():
+        raise Unfit(f"{setting}={kind}, but {folder} holds {other}: a key stays where it was made. Set {setting} back; "
+                    "whoever trusts the key would have to be told of another one.")  # fmt: skip
+    raise SealError(f"{folder} holds no {wanted}. Run `python manage.py bootstrap` as the signing worker.")
