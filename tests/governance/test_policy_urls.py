@@ -220,7 +220,8 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         thresholds={"confidence": 0.99}, reason="Two seeds of our own were measured.", actor=people[Role.LEGAL]
     )
     fingerprints.filter_list_make(actor=people[Role.LEGAL])
-    assert (order := orders.withdrawal_propose(version=released, reason="No plan is left.", actor=Actor.system("test")))
+    why = "Nothing is left to try."
+    assert (order := orders.withdrawal_propose(version=released, reason=why, actor=Actor.system("test")))
     statements = AttestationSet.objects.create(version=released, job=job, artifact=put_lineage()["lineage"])
     signed = Release.objects.create(case=file_case(), version=released)
     patch = Patch.objects.create(release=signed, job=job)
