@@ -6,6 +6,7 @@ ledger entry `evidence.recorded` whose body holds `core_digest(document)`; put t
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import json
@@ -32,6 +33,7 @@ SCHEMA: Final = "lethe-evidence/1"
 NAMED_STAGES: Final = 6
 EVIDENCE_ACTION: Final = "evidence.recorded"
 MAX_BYTES: Final = 8 * 1024 * 1024
+LOGO_PIXELS: Final = 480
 CHANGED: Final = ("fulfilled", "partly_fulfilled")
 
 Document = Mapping[str, Any]
@@ -65,7 +67,7 @@ def validate(document: Document) -> None:
     errors = sorted(validator.iter_errors(dict(document)), key=lambda e: list(map(str, e.absolute_path)))
     problems = [f"evidence.{'.'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in errors]
     if not problems:
-        found = _incoherent_paper(document) if paper else _incoherent(document)
+        found = [*_incoherent_logo(document), *(_incoherent_paper(document) if paper else _incoherent(document))]
         problems = [f"evidence.{text}" for text in found]
     if problems:
         raise DocumentError(problems)
@@ -174,6 +176,22 @@ def confidence(document: Document) -> float:
     """The policy's confidence, between 0 and 1; 0.95 where it names none."""
     value = policy_of(document).get("confidence", 0.95)
     return float(value) if isinstance(value, int | float) and 0 < value < 1 else 0.95
+
+
+def _incoherent_logo(document: Document) -> Iterator[str]:
+    """A picture is drawn only if it is a small PNG: whoever sets a stranger's paper again must not be harmed by it."""
+    logo = document["report"].get("logo")
+    if logo is not None and not _small_png(logo):
+        yield f"report.logo: not a PNG of at most {LOGO_PIXELS} pixels a side"
+
+
+def _small_png(text: str) -> bool:
+    try:
+        head = base64.b64decode(text, validate=True)[:24]
+    except ValueError:
+        return False
+    sides = [int.from_bytes(head[place : place + 4]) for place in (16, 20)]
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 24 and all(0 < side <= LOGO_PIXELS for side in sides)
 
 
 def _incoherent_paper(document: Document) -> Iterator[str]:

@@ -5,6 +5,7 @@ The ledger commits to the digest of each version and of its logo, never to an ad
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 from collections.abc import Mapping
@@ -27,6 +28,8 @@ from governance.validators import one_line
 
 #: The logo as sent, in bytes and pixels a side; and as kept.
 LOGO_BYTES, LOGO_PIXELS, LOGO_KEPT = 2 * 2**20, 6000, 480
+#: Width and height on a sealed paper, pixels at most.
+PAPER_LOGO = (400, 160)
 #: Characters, where they are more than 200.
 LONGEST = {"address": 300}
 #: Fields in one line of text, with the words by which an error names them.
@@ -118,6 +121,20 @@ def logo_of(data: bytes) -> bytes:
     out = io.BytesIO()
     drawn.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def paper_logo() -> dict[str, str]:
+    """The member `report.logo` of a document of evidence: the logo on white, small; nothing without one."""
+    row = select.newest()
+    if row is None or not row.logo:
+        return {}
+    with Image.open(io.BytesIO(bytes(row.logo)), formats=("PNG",)) as picture:
+        drawn = Image.new("RGB", picture.size, "white")
+        drawn.paste(picture, mask=picture.convert("RGBA").getchannel("A"))
+    drawn.thumbnail(PAPER_LOGO)
+    out = io.BytesIO()
+    drawn.save(out, "PNG", optimize=True)
+    return {"logo": base64.b64encode(out.getvalue()).decode()}
 
 
 def facts(profile: HouseProfile) -> dict[str, Any]:

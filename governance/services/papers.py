@@ -27,6 +27,7 @@ from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
 from governance.selectors import statement as figures
 from governance.services import checkpoints, dossier, dossier_parts, letters, processing, reporting, seals
+from governance.services import organisation as house
 from governance.statement_figures import Figure, Period
 
 SYSTEM = Actor.system("reporting")
@@ -98,7 +99,7 @@ def paper_write(*, job: Job) -> Paper:
     if authority:
         authority.ask()
     document = _DOCUMENTS[order["kind"]](order, case)
-    document["report"] |= {"seal": seals.described(key)}
+    document["report"] |= {"seal": seals.described(key), **house.paper_logo()}
     evidence = proved(document, case)
     sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
     refs = {"pdf": dispatch.put_bytes(sealed), "evidence": dispatch.put_bytes(evidence)}

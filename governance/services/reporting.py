@@ -19,7 +19,7 @@ from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, Status
 from governance.notifications.languages import LANGUAGES, SOURCE
 from governance.policies import Actor
-from governance.services import checkpoints, dossier, seal_ends, seals, witnesses
+from governance.services import checkpoints, dossier, organisation, seal_ends, seals, witnesses
 
 SYSTEM = Actor.system("reporting")
 
@@ -108,7 +108,7 @@ def bundle_proofs(report: Report) -> bytes:
 def _evidence(case: Case, sealed_by: dict[str, Any]) -> bytes:
     """The evidence document with its own entry in the ledger and the proofs of all entries that it rests on."""
     document = dossier.document(case, number="LR-" + case.number.removeprefix("LT-"), issued_at=datetime.now(UTC))
-    document["report"]["seal"] = sealed_by
+    document["report"] |= {"seal": sealed_by, **organisation.paper_logo()}
     schema.validate(document)
     with transaction.atomic():
         entry = ledger.append(

@@ -8,6 +8,9 @@ from typing import Any
 from tests.governance import evidence_example as make
 
 SEAL = {"class": "self_issued", "authority": "Meridian Loom AG", "time": "own", "development": True}
+#: Two pixels, red and white.
+LOGO = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR42mM4ISfy//9/AAuXA/iL5Hv0AAAAAElFTkSuQmCC"
+SEAL = {"class": "self_issued", "authority": "Meridian Loom AG", "time": "own"}
 REMEDY = "If you do not agree, answer this letter and say why; somebody who did not decide before then reads it."
 
 
@@ -23,6 +26,12 @@ def of_case(kind: str, language: str = "en", size: str = "A4", base: dict[str, A
                                 "pauses": 1, "ended_because": ""}]  # fmt: skip
     found["matching"]["data_sets"] = [{"name": "Harbour corpus", "digest": make.sha("data set"), "records": 1824}]
     return make.with_ledger(found)
+
+
+def with_logo(document: dict[str, Any]) -> dict[str, Any]:
+    """The same of a house that has a logo."""
+    document["report"]["logo"] = LOGO
+    return make.with_ledger(document)
 
 
 def no_data(language: str = "en", size: str = "A4") -> dict[str, Any]:
@@ -112,7 +121,7 @@ def every() -> dict[str, dict[str, Any]]:
         "compliance": of_case("compliance"),
         "compliance-ar": of_case("compliance", "ar", "Letter", base=make.approximate()),
         "compliance-hostile": of_case("compliance", base=hostile()),
-        "certificate-en": of_case("certificate", size="Letter"),
+        "certificate-en": with_logo(of_case("certificate", size="Letter")),
         "certificate-de": of_case("certificate", "de", base=make.approximate()),
         "certificate-ar": of_case("certificate", "ar"),
         "certificate-hostile": of_case("certificate", "ar", base=hostile()),

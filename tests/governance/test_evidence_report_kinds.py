@@ -3,6 +3,7 @@ than its evidence."""
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import re
@@ -139,6 +140,15 @@ def test_every_page_says_where_the_key_is_one_for_development(name: str, tmp_pat
 def test_a_no_data_report_is_only_for_a_case_in_which_nothing_was_found() -> None:
     with pytest.raises(DocumentError, match="no_data, but the case is fulfilled"):
         schema.build(examples.of_case("no_data"))
+
+
+def test_a_logo_is_a_small_png_or_refused() -> None:
+    schema.build(examples.with_logo(examples.of_case("certificate")))
+    for text in ("aGVsbG8=", "not base64", base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8) + b"\xff" * 8).decode()):
+        with pytest.raises(DocumentError, match="report.logo"):
+            document = examples.of_case("certificate")
+            document["report"]["logo"] = text
+            schema.build(document)
 
 
 def test_what_no_font_has_is_named_by_its_number() -> None:
