@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_one_version_waits_at_a_time_and_can_be_sent_back(admins: tuple[Actor, A
 
 
 def test_a_logo_is_drawn_anew_and_served_only_when_signed(admins: tuple[Actor, Actor], client: Client) -> None:
-    assert client.get(reverse("logo")).status_code == 404
+    assert client.get(reverse("logo")).status_code == 404 and service.paper_logo() == {}
     row = service.profile_propose(values=VALUES, logo=picture(), actor=admins[0])
     service.profile_approve(profile=row, actor=admins[1])
     answer = client.get(reverse("logo"))
@@ -106,6 +107,8 @@ def test_a_logo_is_drawn_anew_and_served_only_when_signed(admins: tuple[Actor, A
         assert (drawn.format, drawn.size) == ("PNG", (480, 120))
     select.forget()
     assert reverse("logo") in client.get("/").content.decode()
+    with Image.open(io.BytesIO(base64.b64decode(service.paper_logo()["logo"]))) as paper:
+        assert paper.mode == "RGB" and paper.size == (400, 100)
     with pytest.raises(Unfit, match="pixels"):
         service.logo_of(picture((7000, 10), "PNG"))
     with pytest.raises(Unfit, match="MiB"):
