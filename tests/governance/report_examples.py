@@ -10,7 +10,6 @@ from tests.governance import evidence_example as make
 SEAL = {"class": "self_issued", "authority": "Meridian Loom AG", "time": "own", "development": True}
 #: Two pixels, red and white.
 LOGO = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR42mM4ISfy//9/AAuXA/iL5Hv0AAAAAElFTkSuQmCC"
-SEAL = {"class": "self_issued", "authority": "Meridian Loom AG", "time": "own"}
 REMEDY = "If you do not agree, answer this letter and say why; somebody who did not decide before then reads it."
 
 
