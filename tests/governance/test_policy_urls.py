@@ -42,7 +42,7 @@ from tests.governance.message_doors import MESSAGES, messages_world
 from tests.governance.staff import member, sign_in_to_decide
 
 P = Permission
-PASSWORD = "a long and quiet river"
+PASSWORD, WHY = "a long and quiet river", "Nothing is left to try."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +220,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         thresholds={"confidence": 0.99}, reason="Two seeds of our own were measured.", actor=people[Role.LEGAL]
     )
     fingerprints.filter_list_make(actor=people[Role.LEGAL])
-    why = "Nothing is left to try."
-    assert (order := orders.withdrawal_propose(version=released, reason=why, actor=Actor.system("test")))
+    assert (order := orders.withdrawal_propose(version=released, reason=WHY, actor=Actor.system("test")))
     statements = AttestationSet.objects.create(version=released, job=job, artifact=put_lineage()["lineage"])
     signed = Release.objects.create(case=file_case(), version=released)
     patch = Patch.objects.create(release=signed, job=job)
