@@ -20,8 +20,8 @@ from governance.secrets import BASE_DIR
 
 LOCALES = BASE_DIR / "locale"
 _WEB = ("about", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms", "kind_forms",
-        "languages", "ledger_picture", "limits", "link_pages", "proof_pages", "standing", "steps", "uploads", "verify",
-        "way", "work_forms", "work_lists")  # fmt: skip
+        "languages", "ledger_picture", "limits", "link_pages", "media_words", "proof_pages", "standing", "steps",
+        "uploads", "verify", "way", "work_forms", "work_lists")  # fmt: skip
 _EVIDENCE = ("certificate", "downstream", "error_rates", "figure_words", "figures", "headlines", "matching_rates",
              "numerals", "outcomes", "pdf", "printing", "register_paper", "report", "said", "schema", "seal_class",
              "sentences", "statement_paper", "wording")  # fmt: skip
