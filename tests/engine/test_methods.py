@@ -49,7 +49,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "by": "subject",
         "parts": 2,
         "density": 0.8,
-        "scale": 1.2,
+        "scale": 1.0,
         "settings": {**PAIRS, "retain_batch_size": 8, "forget_weight": 1.0},
     },
     "retrain": {},

@@ -62,13 +62,13 @@ def test_texts_files_and_addresses_become_items_of_one_case(client: Client) -> N
     items = [(item.form, item.title, item.text) for item in Case.objects.get().items.all()]
     assert items == [
         ("text", "The Salt Orchard", GOOD["text"]),
-        ("file", "tide", "Nobody remembers\nthe tide."),
-        ("file", "näher", "häufig"),
         ("url", "https://example.org/poem", "https://example.org/poem"),
         ("url", "http://example.org/b", "http://example.org/b"),
         ("domain", "xn--zo-ija.example", "xn--zo-ija.example"),
         ("number", "ISBN 978-3-16-148410-0", "ISBN 978-3-16-148410-0"),
         ("number", "ISWC T-034.524.680-1", "ISWC T-034.524.680-1"),
+        ("file", "tide", "Nobody remembers\nthe tide."),
+        ("file", "näher", "häufig"),
     ]
 
 
