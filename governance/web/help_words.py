@@ -183,14 +183,14 @@ ACCOUNT = (
 
 TOPICS = (
     Topic("cases", _("Working a case"), (R.LEGAL, R.APPROVER),
-          ("case", "cases", "filter", "desk", "verification", "policies", "policy"), CASES),
+          ("case", "cases", "filter", "desk", "today", "verification", "policies", "policy"), CASES),
     Topic("runs", _("Plans and runs"), (R.ENGINEER,), ("job", "jobs"), RUNS),
     Topic("models", _("Models and data"), (R.ENGINEER, R.RELEASE),
           ("model", "models", "version", "dataset", "datasets", "register"), MODELS),
     Topic("releases", _("Releases"), (R.RELEASE, R.LEGAL, R.APPROVER), (), RELEASES),
     Topic("figures", _("Figures"), (R.EXECUTIVE, R.AUDITOR), ("dashboard", "figure", "figures"), FIGURES),
     Topic("evidence", _("Reports and the ledger"), (R.AUDITOR, R.EXECUTIVE, R.LEGAL),
-          ("report", "reports", "ledger", "replay", "paper", "papers"), EVIDENCE),
+          ("report", "reports", "ledger", "replay", "paper", "papers", "audit"), EVIDENCE),
     Topic("duties", _("Duties and messages"), (R.LEGAL, R.APPROVER, R.RELEASE),
           ("duties", "containment", "recipients", "reservations", "reservation", "patches", "agents", "agent",
           "uploads",

@@ -37,7 +37,7 @@ def test_the_foot_of_a_page_leads_to_its_topic(client: Client) -> None:
     assert {view: topic_of(view) for view, _permission, _label in ROOMS} == {
         "dashboard": "figures", "cases": "cases", "models": "models", "duties": "duties", "policies": "cases",
         "jobs": "runs", "reports": "evidence", "ledger": "evidence", "people": "set-up", "set_up": "set-up",
-        "outbox": "duties",
+        "outbox": "duties", "today": "cases", "audit": "evidence",
     }  # fmt: skip
     client.force_login(member("foot@house.example", role=Role.ENGINEER))
     foot = re.search(r'<footer class="foot[^>]*>.*?<a href="([^"]+)">Help</a>', client.get("/jobs/").content.decode())

@@ -104,12 +104,12 @@ def test_letters_that_did_not_leave_stand_there_and_texts_that_nobody_read(clien
 
 def test_the_next_unread_text_is_one_link_away(client: Client, legal: Actor) -> None:
     first = client.get("/messages/letters/").context["links"]
-    assert len(first) == 1 and first[0]["url"] == "/messages/letters/complaint/en/"
+    assert len(first) == 1 and first[0]["url"] == "/messages/letters/added/en/"
     page = client.get(first[0]["url"])
     digest = page.context["parts"][2]["forms"][0]["form"]["digest"].value()
-    answer = client.post("/messages/letters/complaint/en/review/", {"reader": "counsel", "digest": digest}, follow=True)
-    assert "Read the next: excluded, in English" in answer.content.decode()
-    assert client.get("/messages/letters/").context["links"][0]["url"] == "/messages/letters/excluded/en/"
+    answer = client.post("/messages/letters/added/en/review/", {"reader": "counsel", "digest": digest}, follow=True)
+    assert "Read the next: admitted, in English" in answer.content.decode()
+    assert client.get("/messages/letters/").context["links"][0]["url"] == "/messages/letters/admitted/en/"
 
 
 def test_the_page_asks_as_little_for_many_cases_as_for_few(client: Client, legal: Actor) -> None:
