@@ -38,10 +38,11 @@ def manifest_store(data: bytes, kind: str, *, anchors: str = "") -> dict[str, An
     rules: dict[str, Any] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True}}
     if anchors:
         rules["trust"] = {"trust_anchors": anchors}
+    context = library.Context.from_dict(rules)  # outside: a list of ours that is no PEM is no fault of the file
     try:
-        with library.Reader(kind, io.BytesIO(data), context=library.Context.from_dict(rules)) as reader:
+        with library.Reader(kind, io.BytesIO(data), context=context) as reader:
             store: dict[str, Any] = json.loads(reader.json())
-    except Exception as error:  # a foreign library over a foreign file: whatever it says, nothing is shown
+    except library.C2paError as error:
         raise Unreadable("no_credentials", type(error).__name__) from error
     return store
 

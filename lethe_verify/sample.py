@@ -50,8 +50,10 @@ def _judged(data: bytes, verdict: Verdict, trust: Trust) -> None:
     verdict.report = {"number": f"sample {stated.body['sample']}"}
     verdict.proved("stated", f"Sample {stated.body['sample']} was stated at {stated.at}, before its checkpoint was "
                              f"signed over {proved.checkpoint.size} entries.")  # fmt: skip
-    verdict.open("first", "That this was the first checkpoint after the statement, and the list of cases complete: "
-                          "compare the checkpoint with a witness's, and the list with what you know.")  # fmt: skip
+    verdict.open("first", "That this was the first checkpoint after the statement, that the house did not know the "
+                          "auditor's text before it (it could have tried roots), and that the list of cases is "
+                          "complete: compare the checkpoint with a witness's, and the list with what you "
+                          "know.")  # fmt: skip
     witnessed(verdict, proved, trust)
     if proved.key in trust.ledgers:
         verdict.proved("ledger_key", "The ledger is the one whose key you trust.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from cryptography.exceptions import InvalidSignature
@@ -87,7 +88,9 @@ def _signer(statement: Mapping[str, str], signature: str, publication: PatchPubl
     found = rows.first()
     try:
         # A key that nobody registered is answered like a wrong signature: who subscribes is not told.
-        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(found.public_key if found else ""))
+        if found is None:
+            raise InvalidSignature
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(found.public_key))
         signed = dispatch.canonical_text(dict(statement)).encode()
         key.verify(base64.b64decode(signature, validate=True), signed)
     except (InvalidSignature, ValueError, binascii.Error) as error:
@@ -95,17 +98,15 @@ def _signer(statement: Mapping[str, str], signature: str, publication: PatchPubl
             "Not signed by a key that is registered for this model. Ask the publisher to register yours, or look "
             "whether the statement was changed after it was signed."
         ) from error
-    assert found is not None  # noqa: S101 - without one there was no key
     return found
 
 
 def _moment(text: str, since: datetime) -> datetime:
     """When it was stated: now, as far as clocks agree, and after both the patch and the key were known here."""
-    try:
+    at: datetime | None = None
+    with suppress(ValueError):
         at = datetime.fromisoformat(text)
-    except ValueError:
-        at = datetime.min  # noqa: DTZ901 - refused below: it has no time zone
-    if at.tzinfo is None:
+    if at is None or at.tzinfo is None:
         raise Unfit("`at` is no moment with its time zone, as 2026-11-29T10:00:00+00:00.")
     now = timezone.now()
     if not now - OLD <= at <= now + AHEAD:

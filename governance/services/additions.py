@@ -22,7 +22,7 @@ from governance.models.vault import keys_held
 from governance.policies import CLAIMANT, Actor, Permission, demand
 from governance.services import news
 from governance.services.fingerprints import WITHOUT_TEXT
-from governance.services.intake import MAX_ITEMS, MAX_TEXT, MAX_TOTAL, Item
+from governance.services.intake import MAX_ITEMS, MAX_TEXT, MAX_TOTAL, Item, items_keep
 from governance.services.notification import letter_send
 
 S = Status
@@ -71,7 +71,7 @@ def works_add(*, case: Case, items: Sequence[Item], actor: Actor = CLAIMANT) -> 
         new = [item for item in dict.fromkeys(items) if (item.form, item.title, item.text) not in known]
         if problems := _problems(new, len(there), sum(len(text) for _form, _title, text in known)):
             raise Unfit(problems)
-        rows = _keep(target, new)
+        rows = items_keep(target, new, max((one.position for one in there), default=0) + 1)
     body = {"items": len(rows), "first": rows[0].position}
     ledger.append(action="works.added", actor=actor, case=target, body=body)
     search_again(target, rows, actor)
@@ -114,15 +114,6 @@ def _problems(new: Sequence[Item], there: int, characters: int) -> list[str]:
         limit = {"n": f"{MAX_TEXT // 10**6}"}
         found.append(_("Each work needs a text or an address, of at most %(n)s million characters.") % limit)
     return found
-
-
-def _keep(case: Case, items: Sequence[Item]) -> list[ClaimedItem]:
-    last = case.items.order_by("-position").values_list("position", flat=True).first() or 0
-    subject = case.claimant.subject
-    return [
-        case.items.create(subject=subject, position=n, form=item.form, title=item.title, text=item.text)
-        for n, item in enumerate(items, last + 1)
-    ]
 
 
 def text_came(*, case: Case, item: ClaimedItem, text: str, actor: Actor) -> None:

@@ -131,7 +131,7 @@ def case_file(
         case.received_on, case.due_on = local_day(clock.received_at, rows.place_in(clock)), clock.due
         case.entered_by, case.external = actor.user, external
         _keep(case, clock)
-        _keep_items(case, items)
+        items_keep(case, items)
         _record(case, clock, len(items), actor, share)
         if tell:
             letter_send(case=case, template="received")
@@ -148,8 +148,8 @@ def _keep(case: Case, clock: CaseClock) -> None:
     clock.save()
 
 
-def _keep_items(case: Case, items: Sequence[Item]) -> None:
-    """All in one statement; the key that seals them is fetched once."""
+def items_keep(case: Case, items: Sequence[Item], first: int = 1) -> list[ClaimedItem]:
+    """All in one statement, from the position `first` on; the key that seals them is fetched once."""
     with keys_held():
         rows = [
             ClaimedItem(
@@ -161,9 +161,9 @@ def _keep_items(case: Case, items: Sequence[Item]) -> None:
                 text=item.text,
                 replacement=item.replacement,
             )
-            for position, item in enumerate(items, 1)
+            for position, item in enumerate(items, first)
         ]
-    ClaimedItem.objects.bulk_create(rows, batch_size=500)
+    return ClaimedItem.objects.bulk_create(rows, batch_size=500)
 
 
 def _record(case: Case, clock: CaseClock, items: int, actor: Actor, share: bool) -> None:

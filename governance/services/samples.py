@@ -1,8 +1,9 @@
 """Samples of cases for an audit: the auditor states what is to be drawn, then the ledger's next checkpoint decides.
 
 Between the two lies a signed checkpoint whose root holds the statement, so that neither the auditor knew the root when
-they chose their text, nor the house the draw. Each statement stands in the ledger with its number: who would state
-again until a sample pleases is seen to.
+they chose their text, nor the house the draw, unless it was given the text and tried roots: an auditor who does not
+trust it gives the text's SHA-256. Each statement stands in the ledger with its number: who would state again until a
+sample pleases is seen to.
 """
 
 from __future__ import annotations
@@ -126,13 +127,12 @@ def sample_draw(*, sample: AuditSample, text: str, actor: Actor) -> AuditSample:
         Unfit: the text is not the one whose digest was stated.
     """
     demand(actor, Permission.AUDIT)
-    if why := waits_for(sample):
+    head, why = deciding(sample), waits_for(sample)
+    if head is None or why:
         raise Conflict(why)
     told = sample.text or text.strip()
     if sampling.commitment(told) != sample.commitment:
         raise Unfit("This is not the text whose SHA-256 you stated; write it to the last character.")
-    head = deciding(sample)
-    assert head is not None  # noqa: S101 - nothing is waited for
     seed = sampling.seed(bytes(head.root), told)
     drawn = sampling.draw(sampling.members(dispatch.read_bytes(sample.population)), sample.n, seed)
     columns = {"text": told, "checkpoint": head.size, "seed": seed, "drawn": [list(one) for one in drawn],

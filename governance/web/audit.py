@@ -119,7 +119,8 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
         "sentence": _("What you state, draw and take stands in the ledger, without a word about any person."),
         "parts": [
             {"id": "samples", "title": _("Samples"),
-             "note": _("The ledger's next checkpoint decides which cases: neither you nor this house chooses them."),
+             "note": _("The ledger's next checkpoint decides which cases: you do not choose them, nor does this house "
+                       "while it does not know your text."),
              "columns": [_("Sample"), _("Cases"), _("Of"), _("Stated"), _("Drawn"), _("By")],
              "rows": [_row(one) for one in found],
              "empty": _("Nothing was stated yet."),
