@@ -116,9 +116,9 @@ def sweep_jobs() -> int:
 def send_messages() -> int:
     """Letters and events that wait, word from claimants; files that no scanner has seen yet."""
     webhooks.webhooks_publish()
+    sent = links.asked_sweep(notification.letter_send) + outbox.outbox_sweep()
     scanned = uploads.uploads_sweep() + work_files.sweep()
-    told = news.news_mail() + file_letters.files_tell()
-    return scanned + told + links.asked_sweep(notification.letter_send) + outbox.outbox_sweep()
+    return sent + scanned + news.news_mail() + file_letters.files_tell()
 
 
 @shared_task(name=outbox.TASK)

@@ -114,7 +114,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard(
         "sample_update", _SAMPLE, "UPDATE",
         "OLD.drawn_at IS NOT NULL OR (OLD.text <> '' AND " + _changed("text") + ") OR "
-        + _changed("number", "by_id", "n", "strata", "population", "size", "commitment", "entry"),
+        + _changed("public_id", "number", "by_id", "n", "narrowed", "strata", "population", "size")
+        + " OR " + _changed("commitment", "entry", "stated_at"),
         "a sample is stated once and drawn once",
     ),
     # What was written about a case stays

@@ -24,6 +24,7 @@ from governance.models import (
     LetterDraft,
     Message,
     PatchPublication,
+    PatchWithdrawal,
     Release,
     Status,
     VerificationPolicy,
@@ -150,7 +151,9 @@ def _releases(actor: Actor) -> list[Waits]:
     orders = VersionOrder.objects.filter(done_at=None, refused_at=None, legal_by=None)
     orders = orders.filter(Q(proposed_by=None) | ~Q(proposed_by=actor.user)).exclude(release_by=actor.user)
     patches = PatchPublication.objects.filter(approved_at=None).exclude(proposed_by=actor.user)
-    return [*cases, *_proposed("order", orders), *_proposed("patch", patches)]
+    taken_back = PatchWithdrawal.objects.filter(approved_at=None, returned_at=None).exclude(proposed_by=actor.user)
+    others = [*_proposed("order", orders), *_proposed("patch", patches), *_proposed("withdrawal", taken_back)]
+    return [*cases, *others]
 
 
 def _holds(actor: Actor) -> list[Waits]:

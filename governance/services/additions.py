@@ -74,7 +74,7 @@ def works_add(*, case: Case, items: Sequence[Item], actor: Actor = CLAIMANT) -> 
         rows = items_keep(target, new, max((one.position for one in there), default=0) + 1)
     body = {"items": len(rows), "first": rows[0].position}
     ledger.append(action="works.added", actor=actor, case=target, body=body)
-    search_again(target, rows, actor)
+    search_again(target, rows, actor, f"item:{rows[-1].pk}")
     beside = {"added": "beside", "parent_number": case.number} if target.pk != case.pk else {}
     letter_send(case=target, template="added", more=beside)
     news.news_note(target)
@@ -82,7 +82,7 @@ def works_add(*, case: Case, items: Sequence[Item], actor: Actor = CLAIMANT) -> 
 
 
 def _locked(case: Case) -> Case:
-    return Case.objects.select_for_update(of=("self",)).select_related("claimant").get(pk=case.pk)
+    return Case.objects.select_for_update(of=("self",), no_key=True).select_related("claimant").get(pk=case.pk)
 
 
 def _target(case: Case, actor: Actor) -> Case:
@@ -123,16 +123,19 @@ def text_came(*, case: Case, item: ClaimedItem, text: str, actor: Actor) -> None
     if place is Where.HERE:
         item.form, item.text = ClaimedItem.Form.FILE, text
         item.save(update_fields=["form", "text"])
-        search_again(here, [item], actor)
+        search_again(here, [item], actor, f"text:{item.pk}")
     elif place is Where.BESIDE:
         works_add(case=here, items=[Item(form=ClaimedItem.Form.FILE, title=item.title, text=text)], actor=actor)
 
 
-def search_again(case: Case, items: Sequence[ClaimedItem], actor: Actor) -> None:
-    """Works with text are looked for once more, where the search is under way or done; a record counts once."""
+def search_again(case: Case, items: Sequence[ClaimedItem], actor: Actor, cause: str) -> None:
+    """Works with text are looked for once more, where the search is under way or done; a record counts once.
+
+    `cause` names the job: one for each addition, and for each text that came later.
+    """
     if case.status not in _LOOKED or all(item.form in WITHOUT_TEXT for item in items):
         return
     if case.status == S.DECISION:
         advance(case=case, to=S.MATCHING, actor=actor, reason="Works were added")
         return
-    dispatch.enqueue(kind="match", case=case, key=f"match:{case.pk}:item:{max(item.pk for item in items)}")
+    dispatch.enqueue(kind="match", case=case, key=f"match:{case.pk}:{cause}")

@@ -168,7 +168,7 @@ def pause_end(*, case: Case, actor: Actor) -> list[str]:
 
 def _locked(case: Case) -> Case:
     """The case, held until the end of the transaction, so that two officers cannot cross."""
-    return Case.objects.select_for_update(of=("self",)).select_related("claimant").get(pk=case.pk)
+    return Case.objects.select_for_update(of=("self",), no_key=True).select_related("claimant").get(pk=case.pk)
 
 
 def _settle(case: Case) -> None:

@@ -16,7 +16,7 @@ from governance.kinds import rule
 from governance.models import Case, IdentityDoubt, Status, Upload
 from governance.policies import CLAIMANT, Actor, Permission, demand
 from governance.proof_words import refused
-from governance.services import proof, review, uploads
+from governance.services import news, proof, review, uploads
 
 #: What is enough to look at: a photograph or a scan.
 KINDS = ("png", "jpeg", "webp", "pdf")
@@ -41,7 +41,7 @@ def doubt_record(*, case: Case, reason: str, pauses_clock: bool, actor: Actor) -
         raise Unfit("Whose works they are is not shown by an identity document; ask for another proof.")
     if len(reason.split()) < 4:
         raise Unfit("Write in a whole sentence what gives rise to the doubt; the claimant reads it.")
-    Case.objects.select_for_update().get(pk=case.pk)
+    Case.objects.select_for_update(no_key=True).get(pk=case.pk)
     if open_doubt(case):
         raise Conflict("A doubt is recorded already; settle it first.")
     if case.status not in (Status.PROOF, Status.REVIEW):
@@ -79,6 +79,7 @@ def document_take(*, case: Case, name: str, data: bytes) -> Upload:
             uploads.upload_delete(upload=before, actor=CLAIMANT)
         body = {"upload": str(upload.public_id)}
         ledger.append(action="doubt.answered", actor=CLAIMANT, case=case, body=body)
+        news.news_note(case)
         if case.status == Status.INFORMATION:
             # What we asked for is here: a pause that went on until somebody looked would be longer than the law allows.
             review.information_receive(case=case, actor=CLAIMANT)

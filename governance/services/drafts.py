@@ -125,14 +125,11 @@ def work_remove(*, draft: Draft, pk: int) -> None:
         work.delete()
 
 
-def items_of(draft: Draft) -> list[Item]:
-    """Its works as the intake takes them."""
-    return [Item(form=work.form, title=work.title, text=work.text) for work in work_files.works_of(draft)]
-
-
 @transaction.atomic
 def draft_file(*, draft: Draft, filing: Mapping[str, Any]) -> Case:
-    """File it, as `intake.case_file` takes it, works first. Whoever sends a second time gets the case of the first.
+    """File it, as `intake.case_file` takes it, its works before the other items.
+
+    Whoever sends a second time gets the case of the first.
 
     Raises:
         Unfit: what the intake refuses; the draft stays as it is.
@@ -143,7 +140,8 @@ def draft_file(*, draft: Draft, filing: Mapping[str, Any]) -> Case:
             raise Conflict("This request is being sent; load the page again.")
         return draft.case
     works = work_files.works_of(draft)
-    case = intake.case_file(**filing)
+    items = [Item(form=work.form, title=work.title, text=work.text) for work in works]
+    case = intake.case_file(**{**filing, "items": [*items, *filing["items"]]})
     work_files.hand_over(works, case)
     DraftWork.objects.filter(draft=draft).delete()
     Draft.objects.filter(pk=draft.pk).update(case=case, answers=b"")

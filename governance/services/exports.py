@@ -96,7 +96,7 @@ def _policies(first: date, last: date) -> QuerySet[VerificationPolicy]:
 def _policy(one: VerificationPolicy) -> Row:
     return [
         one.version, one.name, one.digest, one.proposed_by_id, _moment(one.proposed_at), one.approved_by_id,
-        _moment(one.approved_at), one.returned_by_id, _moment(one.returned_at), one.reason,
+        _moment(one.approved_at), one.returned_by_id, _moment(one.returned_at),
         json.dumps(one.policy, sort_keys=True),
     ]  # fmt: skip
 
@@ -114,7 +114,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             _entries, _entry),
         "policies": Kind(
             ("version", "name", "digest", "proposed_by", "proposed_at", "approved_by", "approved_at", "returned_by",
-             "returned_at", "reason", "policy"), _policies, _policy),
+             "returned_at", "policy"), _policies, _policy),
     }
 )  # fmt: skip
 

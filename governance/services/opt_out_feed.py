@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
 from governance import dispatch
-from governance.models import ReservationCheck, ReservedAddress, SharedPrint
+from governance.models import ReservationCheck, ReservedAddress
 from governance.secrets import read_secret
 from governance.selectors import organisation
 from governance.selectors.reservations import published
@@ -71,11 +71,11 @@ def _addresses(after: int) -> tuple[list[dict[str, Any]], str]:
     rows = list(published().order_by("id").filter(pk__gt=after)[: PAGE + 1])
     if len(rows) > PAGE:
         return [_item(row) for row in rows[:PAGE]], f"?after={rows[PAGE - 1].pk}"
-    return [_item(row) for row in rows], "?works=0" if SharedPrint.objects.exists() else ""
+    return [_item(row) for row in rows], "?works=0" if sharing.prints().exists() else ""
 
 
 def _works(after: int) -> tuple[list[dict[str, Any]], str]:
-    rows = list(SharedPrint.objects.filter(pk__gt=after)[: WORKS + 1])
+    rows = list(sharing.prints().filter(pk__gt=after)[: WORKS + 1])
     items = [
         {
             "id": f"urn:uuid:{row.public_id}",

@@ -73,7 +73,7 @@ def challenge_begin(
         Unfit: not for this kind of case, or the target is none. Conflict: too many, too early, or over.
     """
     demand(actor, Permission.SHOW_PROOF)
-    case = Case.objects.select_for_update().select_related("claimant").get(pk=case.pk)
+    case = Case.objects.select_for_update(no_key=True).select_related("claimant").get(pk=case.pk)
     _demand_ready(case)
     if method not in methods(case):
         raise refused("not_for_kind")
@@ -148,7 +148,7 @@ def _opened(url: str) -> bool:
 
 def _credentials(case: Case, row: Challenge, public_id: str) -> str:
     """Read the credentials of a file that was uploaded: bound to its bytes, or nothing."""
-    taken = case.uploads.filter(state=Upload.State.CLEAN)
+    taken = case.uploads.filter(state=Upload.State.CLEAN).exclude(artifact="")
     upload = next((one for one in taken if str(one.public_id) == public_id), None)
     if upload is None:
         raise refused("no_file")
@@ -273,7 +273,7 @@ _LOOKS: Mapping[str, Callable[[Challenge, str], Seen]] = MappingProxyType(
 
 def _shown(row: Challenge, seen: Seen) -> None:
     """Record the proof, once; hold what it allows to hold; take the case on where it suffices by itself."""
-    case = Case.objects.select_for_update().select_related("claimant").get(pk=row.case_id)
+    case = Case.objects.select_for_update(no_key=True).select_related("claimant").get(pk=row.case_id)
     _demand_ready(case)
     row.evidence = seen.as_json(timezone.now().isoformat())
     _settle(row, State.OPEN, State.PROVEN, _proof(case, row, None), SYSTEM)

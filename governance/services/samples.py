@@ -60,9 +60,14 @@ def sample_state(*, n: int, narrowed: dict[str, str], strata: str, text: str, ac
     """
     demand(actor, Permission.AUDIT)
     said = text.strip()
-    listed = population_of(narrowed, strata)
-    if problems := _problems(n, narrowed, strata, said, len(listed)):
+    if problems := _problems(n, narrowed, strata, said):
         raise Unfit(problems)
+    listed = population_of(narrowed, strata)
+    if not 0 < len(listed) <= LARGEST:
+        raise Unfit(
+            f"More than {LARGEST:,} cases answer to this; narrow the period."
+            if listed else "No case answers to this: widen the period or the filters."
+        )  # fmt: skip
     if actor.user is None:
         raise Unfit("A person draws a sample.")
     kept = _DIGEST.fullmatch(said) is not None
@@ -82,7 +87,7 @@ def sample_state(*, n: int, narrowed: dict[str, str], strata: str, text: str, ac
         raise Conflict("Somebody else stated a sample at this moment; send yours again.") from error
 
 
-def _problems(n: int, narrowed: dict[str, str], strata: str, text: str, size: int) -> list[str]:
+def _problems(n: int, narrowed: dict[str, str], strata: str, text: str) -> list[str]:
     problems = []
     if not 0 < n <= MOST:
         problems.append(f"{n:,} cases: choose between 1 and {MOST}.")
@@ -94,10 +99,6 @@ def _problems(n: int, narrowed: dict[str, str], strata: str, text: str, size: in
         problems.append(
             f"Your own text has {len(text)} characters; write at least {SHORTEST_TEXT} that nobody guesses."
         )
-    if not size:
-        problems.append("No case answers to this: widen the period or the filters.")
-    if size > LARGEST:
-        problems.append(f"More than {LARGEST:,} cases answer to this; narrow the period.")
     return problems
 
 

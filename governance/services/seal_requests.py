@@ -165,8 +165,8 @@ def _put_in_place(leaf: x509.Certificate, way: list[x509.Certificate], where: Pa
 
 
 def _write(target: Path, data: bytes) -> None:
-    """As one step, so that nobody reads half a file."""
+    """As one step, so that nobody reads half a file; certificates are public, and every process reads them."""
     coming = target.with_suffix(".new")
-    with os.fdopen(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with os.fdopen(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "wb") as file:
         file.write(data)
     coming.replace(target)

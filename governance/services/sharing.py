@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from governance import dispatch
+from governance import dispatch, screening
 from governance.errors import Conflict
 from governance.evidence import ledger
 from governance.models import Case, ClaimedItem, Decision, FeedConsent, Kind, SharedPrint
@@ -22,7 +23,9 @@ from governance.services import fingerprints
 PUBLIC_KEY = b"lethe public opt-out feed, key 1"
 #: Hashes of one work; a work of as many shingles or fewer is told whole.
 SAMPLE = 1024
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+#: A file that is a work, as `work_reading.mark_of` names it.
+_FILE = re.compile(r"(sha256:[0-9a-f]{64}) \((\w+), ")
+_MEDIA = screening.KINDS.keys() - {"text", "zip"}
 
 
 def consent_of(case: Case) -> FeedConsent | None:
@@ -56,7 +59,8 @@ def consent_end(*, case: Case, actor: Actor) -> int:
 
 def publish(case: Case) -> int:
     """After the decision: what was upheld is told, where the claimant agreed and showed that it is theirs; how many."""
-    consent = consent_of(case)
+    # Locked: a consent that ends meanwhile ends before this, or after it and takes these prints with it.
+    consent = FeedConsent.objects.select_for_update().filter(case=case, ended_at=None).first()
     decided = set(Decision.objects.filter(match__case=case).values_list("choice", flat=True))
     if consent is None or not proof_unlocks_containment(case) or decided == {Decision.Choice.REFUSE}:
         return 0
@@ -70,6 +74,11 @@ def publish(case: Case) -> int:
         row.consent = consent
     SharedPrint.objects.bulk_create(rows)
     return len(rows)
+
+
+def prints() -> QuerySet[SharedPrint]:
+    """What the feed tells: only what stands under a consent that stands."""
+    return SharedPrint.objects.filter(consent__ended_at=None)
 
 
 def drop(case: Case) -> int:
@@ -86,8 +95,9 @@ def _of_text(item: ClaimedItem) -> SharedPrint | None:
 
 
 def _of_file(item: ClaimedItem) -> SharedPrint | None:
-    found = _DIGEST.match(item.text) if item.form == ClaimedItem.Form.DIGEST else None
-    return SharedPrint(item=item, digest=found[0]) if found else None
+    """Of pictures and recordings. A text that still waits for the scanner is a file too, and short ones are guessed."""
+    found = _FILE.match(item.text) if item.form == ClaimedItem.Form.DIGEST else None
+    return SharedPrint(item=item, digest=found[1]) if found and found[2].casefold() in _MEDIA else None
 
 
 def told(row: SharedPrint) -> dict[str, object]:

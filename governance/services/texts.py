@@ -26,7 +26,7 @@ def texts_delete(*, case: Case, actor: Actor) -> int:
         Conflict: the case is open or held, something open follows it, or no text is left.
     """
     demand(actor, Permission.DELETE_TEXTS)
-    locked = Case.objects.select_for_update(of=("self",)).select_related("claimant").get(pk=case.pk)
+    locked = Case.objects.select_for_update(of=("self",), no_key=True).select_related("claimant").get(pk=case.pk)
     if not deletable(locked):
         raise Conflict(f"Case {case.number} has no text that can be deleted now.")
     rows = [item for item in locked.items.all() if item.text]

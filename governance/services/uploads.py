@@ -43,10 +43,11 @@ def upload_take(*, case: Case, name: str, data: bytes, actor: Actor = CLAIMANT) 
     if not case.is_open:
         raise Conflict(words(f"closed:{case.number}"))
     digest = dispatch.bytes_digest(data)
-    kept = case.uploads.filter(digest=digest, state__in=(State.HELD, State.CLEAN)).first()
+    shown = case.uploads.filter(item=None, draft_work=None)  # what is a work has no bytes any more
+    kept = shown.filter(digest=digest, state__in=(State.HELD, State.CLEAN)).first()
     if kept:
         return kept
-    if case.uploads.exclude(state=State.DELETED).count() >= MAX_FILES:
+    if shown.exclude(state=State.DELETED).count() >= MAX_FILES:
         raise Unfit(words(f"files:{MAX_FILES}"))
     judged = screening.judge(data)
     row = Upload(case=case, subject=case.claimant.subject, kind=judged.kind, size=len(data), digest=digest)

@@ -6,10 +6,13 @@ whatever the scanner does. Once it is scanned, its text takes the fingerprint's 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -25,6 +28,7 @@ from governance.services.intake import Item
 from governance.services.work_reading import WorkFile, item_of, mark_of
 from governance.validators import TITLE_LENGTH, tidy
 
+log = logging.getLogger(__name__)
 SYSTEM = Actor.system("uploads")
 State = Upload.State
 Form = ClaimedItem.Form
@@ -75,8 +79,9 @@ def keep(
     """The file's row; its bytes are kept, sealed, only while it waits."""
     data = one.file.data
     row = Upload(case=case, item=item, draft_work=work, state=one.state, why=one.why, size=len(data))
-    row.subject = case.claimant.subject if case else work.subject if work else row.subject
-    row.name = tidy(one.file.name)[:TITLE_LENGTH] or "file"
+    if owner := case.claimant if case else work:
+        row.subject = owner.subject
+    row.name = _short(tidy(one.file.name))
     # That a work is taken stands in the letter about the works.
     row.told_at = timezone.now() if one.state == State.CLEAN else None
     row.kind, row.digest = screening.kind_of(data), dispatch.bytes_digest(data)
@@ -90,11 +95,17 @@ def keep(
         uploads.received_note(row, CLAIMANT)
 
 
-def works_add(*, case: Case, items: Sequence[Item], files: Sequence[WorkFile] = ()) -> Added | None:
-    """Add works and files of works to a case, as `additions.works_add` does; None where a file was all and is refused.
+def _short(name: str) -> str:
+    """A name that is kept: cut, but never in its ending, which says how the file is read once it is scanned."""
+    ending = PurePath(name).suffix[:TITLE_LENGTH]
+    return name if len(name) <= TITLE_LENGTH else name[: TITLE_LENGTH - len(ending)] + ending
 
-    Raises:
-        Unfit: also where the scanner found something in a file; the other works are added all the same.
+
+def works_add(*, case: Case, items: Sequence[Item], files: Sequence[WorkFile] = ()) -> tuple[Added | None, list[str]]:
+    """Add works and files of works to a case, as `additions.works_add` does.
+
+    Returns what was added, None where a file was all and is refused, and a sentence for each file in which the scanner
+    found something: the other works are added all the same.
     """
     seen = look_at(files, Upload.objects.filter(case=case))
     taken = [one for one in seen if one.state != State.INFECTED]
@@ -108,16 +119,14 @@ def works_add(*, case: Case, items: Sequence[Item], files: Sequence[WorkFile] = 
             row = rows.pop((one.item.form, one.item.title, one.item.text), None)
             if row is not None or one.state == State.INFECTED:
                 keep(one, case=target, item=row)
-    if refused := refusals(seen):
-        raise Unfit(refused)
-    return added
+    return added, refusals(seen)
 
 
 def hand_over(works: Sequence[DraftWork], case: Case) -> None:
     """The files of a draft's works become the case's, sealed anew under its person's key; works stand first in it."""
-    rows = {row.draft_work_id: row for row in Upload.objects.select_for_update().filter(draft_work__in=works)}
+    rows = {row.draft_work_id: row for row in Upload.objects.filter(draft_work__in=works)}
     gone = []
-    for work, item in zip(works, case.items.order_by("position"), strict=False):
+    for work, item in zip(works, case.items.order_by("position")[: len(works)], strict=True):
         row = rows.get(work.pk)
         if row is None:
             continue
@@ -145,7 +154,11 @@ def _discard(refs: Sequence[str]) -> None:
 
 
 def works_of(draft: Draft) -> list[DraftWork]:
-    """The works that are filed with a draft: all but the files in which the scanner found something."""
+    """The works that are filed with a draft: all but the files in which the scanner found something.
+
+    Within a transaction: no file of theirs is settled before its end.
+    """
+    list(Upload.objects.select_for_update(of=("self",)).filter(draft_work__draft=draft).values_list("pk"))
     return list(draft.works.exclude(upload__state=State.INFECTED))
 
 
@@ -173,8 +186,17 @@ def _scan_again(row: Upload) -> bool:
         except Conflict:
             return False
         if not found:
-            _read(fresh, WorkFile(name=fresh.name, data=data))
+            _read_or_leave(fresh, WorkFile(name=fresh.name, data=data))
     return True
+
+
+def _read_or_leave(row: Upload, file: WorkFile) -> None:
+    """Where the text cannot take its place, the work stays as its fingerprint; no other file waits for that."""
+    try:
+        with transaction.atomic():
+            _read(row, file)
+    except (Unfit, ValidationError) as error:
+        log.warning("The text of upload %s was not taken (%s).", row.public_id, type(error).__name__)
 
 
 def _read(row: Upload, file: WorkFile) -> None:

@@ -214,7 +214,7 @@ def _stated(one: AuditSample) -> Context:
             (_("Groups"), one.get_strata_display()),
             (_("By"), f"{one.by}, {when(one.stated_at)}"),
             {"label": _("Entry of the ledger"), "value": str(one.entry),
-             "url": reverse("ledger_entry", args=[one.entry])},
+             "url": reverse("ledger_proof", args=[one.entry])},
             {"label": _("List of cases"), "value": one.population, "digest": True},
             {"label": _("SHA-256 of the text"), "value": one.commitment, "digest": True},
         ],

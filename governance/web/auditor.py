@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.formats import date_format, number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -26,6 +24,7 @@ from governance.selectors import ledger as select
 from governance.services import bundles, checkpoints, retention, witnesses
 from governance.web import case_history
 from governance.web.containment import attachment
+from governance.web.duty_pages import iso_day
 from governance.web.guards import staff
 
 P = Permission
@@ -163,14 +162,6 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         "next_page_url": f"?{urlencode({**query, 'before': page.last.index})}" if page.last else "",
     }  # fmt: skip
     return render(request, "auditor/ledger.html", context)
-
-
-def iso_day(text: str) -> date | None:
-    """A day of an address; None where it is none."""
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
 
 
 def _witnesses(actor: Actor) -> dict[str, Any] | None:

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -23,7 +22,7 @@ from governance.policies import Actor, Permission
 from governance.selectors import deadlines as select
 from governance.selectors.deadlines import Day, Deadline
 from governance.services import calendar_feeds as feeds
-from governance.web.duty_pages import when
+from governance.web.duty_pages import iso_day, when
 from governance.web.guards import staff
 from governance.web.queue import counted
 
@@ -61,6 +60,7 @@ def _page(request: HttpRequest, address: str = "") -> HttpResponse:
                   for at in range(0, (last - first).days + 1, 7)],
         "view": view,
         "filters": _filters(view, desk),
+        "filters_url": reverse("calendar"),
         "hidden": [("day", day.isoformat())] if request.GET.get("day") else [],
         "ways": _ways(first, last, day, view, desk),
         "feed": {"made": when(found.made_at), "asked": when(found.asked_at) if found.asked_at else "",
@@ -71,10 +71,7 @@ def _page(request: HttpRequest, address: str = "") -> HttpResponse:
 
 
 def _day(text: str, today: date) -> date:
-    try:
-        day = parse_date(text)
-    except ValueError:
-        day = None
+    day = iso_day(text)
     return day if day and 1990 <= day.year <= 2200 else today  # noqa: PLR2004 - beyond that nobody has a deadline
 
 
@@ -97,7 +94,8 @@ def _title(first: date, day: date, view: str) -> str:
 def _more(one: date, view: str, desk: bool) -> str:
     """From a month to the day's week; from there to the queue, which lists the answers of the day."""
     if view == "month":
-        return f"?{urlencode({'view': 'week', 'of': 'desk' if desk else 'mine', 'day': one.isoformat()})}"
+        query = urlencode({"view": "week", "of": "desk" if desk else "mine", "day": one.isoformat()})
+        return f"{reverse('calendar')}?{query}"
     return f"{reverse('cases')}?{urlencode({'due_from': one.isoformat(), 'due_to': one.isoformat()})}"
 
 
@@ -144,12 +142,13 @@ def _ways(first: date, last: date, day: date, view: str, desk: bool) -> list[dic
     before = first - WEEK if view == "week" else day.replace(day=1) - timedelta(days=1)
     after = last + timedelta(days=1) if view == "week" else (day.replace(day=1) + timedelta(days=32)).replace(day=1)
     kept = {"view": view, "of": "desk" if desk else "mine"}
-    week = view == "week"
+    # Whole addresses: the answer to a form stands at the form's own, which nobody can ask for.
+    page, week = reverse("calendar"), view == "week"
     return [
-        {"key": "h", "url": f"?{urlencode({**kept, 'day': before.isoformat()})}",
+        {"key": "h", "url": f"{page}?{urlencode({**kept, 'day': before.isoformat()})}",
          "label": _("Week before") if week else _("Month before")},
-        {"key": "", "url": f"?{urlencode(kept)}", "label": _("This week") if week else _("This month")},
-        {"key": "l", "url": f"?{urlencode({**kept, 'day': after.isoformat()})}",
+        {"key": "", "url": f"{page}?{urlencode(kept)}", "label": _("This week") if week else _("This month")},
+        {"key": "l", "url": f"{page}?{urlencode({**kept, 'day': after.isoformat()})}",
          "label": _("Week after") if week else _("Month after")},
     ]  # fmt: skip
 

@@ -46,12 +46,12 @@ def _add(case: Case, form: WorksForm) -> Case:
             form.add_error("files", _("Name at least one work: choose a file, paste a text or write an address."))
         return case
     try:
-        added = work_files.works_add(case=case, items=items, files=form.readable)
+        added, problems = work_files.works_add(case=case, items=items, files=form.readable)
     except GovernanceError as error:
-        for problem in error.messages:
-            form.add_error(None, problem)
-        return Case.objects.select_related("claimant").get(pk=case.pk)
-    return added.case if added else case
+        added, problems = None, list(error.messages)
+    for problem in problems:
+        form.add_error(None, problem)
+    return added.case if added else Case.objects.select_related("claimant").get(pk=case.pk)
 
 
 def _page(request: HttpRequest, case: Case, token: str, form: WorksForm) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy
 
@@ -63,6 +65,14 @@ def perform(request: HttpRequest, form: forms.Form, do: Callable[[], str], show:
     for fault in form.non_field_errors():
         messages.error(request, str(fault))
     return show(request, form, status)
+
+
+def iso_day(text: str) -> date | None:
+    """A day of an address; None where it is none."""
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
 
 
 def day(moment: Any) -> str:

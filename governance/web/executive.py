@@ -14,7 +14,6 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.formats import date_format, number_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -33,6 +32,7 @@ from governance.selectors.statement import Statement
 from governance.services import figure_mails, tallies
 from governance.statement_figures import Period
 from governance.web import case_words, figures
+from governance.web.duty_pages import iso_day
 from governance.web.guards import staff
 from governance.web.probes import share
 from governance.web.sheets import csv_response
@@ -120,15 +120,8 @@ def _drawn(actor: Actor, period: Period, today: date) -> dict[str, Any]:
 
 
 def _period(request: HttpRequest, today: date) -> Period:
-    days = [_day(request.GET.get(name, "")) for name in ("from", "to")]
+    days = [iso_day(request.GET.get(name, "")) for name in ("from", "to")]
     return statements.period_of(request.GET.get("period", statements.DEFAULT), today, start=days[0], end=days[1])
-
-
-def _day(text: str) -> date | None:
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
 
 
 def _periods(period: Period) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def _file(request: HttpRequest, draft: Draft, bound: dict[str, Any], form: SendF
     if refused := spend(request, "filing"):
         return refused
     kind = Kind(draft.kind)
-    items: list[Item] = drafts.items_of(draft)
+    items: list[Item] = []
     for name, one in bound.items():
         items += one.items() if name not in {"who", "law"} else []
     law = bound["law"].cleaned_data["law"] if "law" in bound else default_for(kind)

@@ -43,7 +43,7 @@ def _drawn(steps: Steps, sentence: str, begin: str) -> Context:
         y = height - EDGE - TALL - row * ROW
         mine, other = (RIGHT, LEFT) if step.left else (LEFT, RIGHT)
         nodes.append(_node(mine, y, words, hashed, kind))
-        nodes.append(_node(other, y, _span(step.over), step.given, "older" if step.older else "given"))
+        nodes.append(_node(other, y, _joined(step), step.given, "older" if step.older else "given"))
         parent = _place(steps.steps, row + 1)
         lines += [{"x1": x + BOX // 2, "y1": y, "x2": parent + BOX // 2, "y2": y - ROW + TALL} for x in (mine, other)]
         hashed, words, kind = step.after, _span(step.reach), "path"
@@ -74,11 +74,16 @@ def _node(x: int, y: int, words: str, hashed: bytes, kind: str) -> Context:
 def _row(number: int, step: Step) -> list[Any]:
     return [
         number,
-        _span(step.over),
+        _joined(step),
         _("left") if step.left else _("right"),
         {"digest": step.given.hex()},
         {"digest": step.after.hex(), "note": _span(step.reach)},
     ]
+
+
+def _joined(step: Step) -> str:
+    """The entries that come in; in words too whether the older ledger had them, since a fill alone says it to few."""
+    return _("%(entries)s, older") % {"entries": _span(step.over)} if step.older else _span(step.over)
 
 
 def _span(over: Range) -> str:

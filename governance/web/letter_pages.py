@@ -61,10 +61,9 @@ def _cell(found: files.Template, language: str, state: dict[str, str]) -> dict[s
 
 
 def unread() -> list[tuple[files.Template, dict[str, str]]]:
-    """The texts that somebody still has to read, with their state: those in the language of the house first."""
-    texts = [files.template(name, code) for code in LANGUAGES for name in files.names()]
-    own = [text for code, text in zip((c for c in LANGUAGES for _n in files.names()), texts, strict=True)
-           if text.language == code]  # fmt: skip
+    """The texts that somebody still has to read, with their state, language by language."""
+    every = [(code, files.template(name, code)) for code in LANGUAGES for name in files.names()]
+    own = [text for code, text in every if text.language == code]
     marks = select.reviews(text.digest for text in own)
     states = [(text, _state(text, marks.get(text.digest, []))) for text in own]
     return [(text, state) for text, state in states if state["state"] != "pass"]

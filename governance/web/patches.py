@@ -113,6 +113,8 @@ def _publishing(
         if row is None and one.public and service.patch_state(one) == "there" and may(actor, P.MAKE_PATCH):
             offered.append(_button(_("Propose to publish the patch of case %(number)s") % number, "patch_propose", one))
         elif row and not row.approved_at and row.proposed_by != actor.user and may(actor, P.RELEASE_LEGAL):
+            if service.patch_state(one) != "there":
+                continue
             offered.append(
                 _button(_("Publish the patch of case %(number)s to everybody") % number, "patch_publish", one)
             )

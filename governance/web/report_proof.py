@@ -144,7 +144,7 @@ def _entry(report: Report, ledger: dict[str, Any], actor: Actor) -> Context:
     entry = ledger["entries"][0]
     size, root = ledger["checkpoint"].split("\n")[1:3]
     index, steps, seen = entry["leaf"]["index"], len(entry["proof"]), ledger.get("witnesses", [])
-    link = {"url": reverse("ledger_entry", args=[index])} if may(actor, P.SEE_LEDGER) else {}
+    link = {"url": reverse("ledger_proof", args=[index])} if may(actor, P.SEE_LEDGER) else {}
     told = ngettext("%(n)d witness outside of the house", "%(n)d witnesses outside of the house", len(seen))
     way = ngettext("%(n)d hash from the leaf to the root", "%(n)d hashes from the leaf to the root", steps)
     hashed = merkle.leaf_hash(canonical(entry["leaf"]))

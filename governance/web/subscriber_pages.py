@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.models import AiModel, PatchSubscriber, Subscription
-from governance.models.vault import keys_held
 from governance.policies import Actor, Permission, may
 from governance.selectors import downstream
 from governance.services import subscribers as service
@@ -59,7 +58,8 @@ def subscribers(request: HttpRequest) -> HttpResponseBase:
 
 def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpResponse:
     actor = Actor.of(request.user)
-    found, ours = list(downstream.registered()[:SHOWN]), may(actor, P.TELL_RECIPIENTS)
+    every, ours = downstream.registered(), may(actor, P.TELL_RECIPIENTS)
+    found, count = list(every[:SHOWN]), every.count()
     register = {
         "title": _("Register a subscriber"), "action": reverse("subscriber_new"), "submit": _("Register"),
         "form": form if isinstance(form, SubscriberForm) else SubscriberForm(auto_id="subscriber_%s"),
@@ -71,22 +71,21 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
         for one in found
     ]  # fmt: skip
     columns = [_("Organisation"), _("Model"), _("Told by"), _("Public key"), _("Since")]
-    with keys_held():
-        context: Context = {
-            "conclusion": ngettext("%(n)d subscriber of patches", "%(n)d subscribers of patches", len(found))
-            % {"n": len(found)},
-            "sentence": _("Who runs a model of ours elsewhere. Each version's page says who stated that a patch is "
-                          "applied, and who did not."),
-            "links": [{"label": _("Patches"), "url": reverse("patches")}],
-            "parts": [
-                {
-                    "id": "subscribers", "title": _("Subscribers"),
-                    "note": _("Known by their key: with it they sign that they fetched or applied a patch."),
-                    "columns": columns, "rows": [_row(one, ours) for one in found],
-                    "empty": _("Nobody is registered."), "forms": [register, *remove] if ours else [],
-                }
-            ],
-        }  # fmt: skip
+    context: Context = {
+        "conclusion": ngettext("%(n)d subscriber of patches", "%(n)d subscribers of patches", count)
+        % {"n": count},
+        "sentence": _("Who runs a model of ours elsewhere. Each version's page says who stated that a patch is "
+                      "applied, and who did not."),
+        "links": [{"label": _("Patches"), "url": reverse("patches")}],
+        "parts": [
+            {
+                "id": "subscribers", "title": _("Subscribers"),
+                "note": _("Known by their key: with it they sign that they fetched or applied a patch."),
+                "columns": columns, "rows": [_row(one, ours) for one in found],
+                "empty": _("Nobody is registered."), "forms": [register, *remove] if ours else [],
+            }
+        ],
+    }  # fmt: skip
     return sheet(request, "patches", context, status)
 
 

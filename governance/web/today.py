@@ -43,6 +43,7 @@ SIGN = {
     "policy": (gettext_lazy("Verification policy %(n)s"), "policies"),
     "order": (gettext_lazy("An order about a version"), "versions"),
     "patch": (gettext_lazy("The publication of a patch"), "patches"),
+    "withdrawal": (gettext_lazy("The withdrawal of a published patch"), "patches"),
     "erasure": (gettext_lazy("The destruction of a person's data"), "retention"),
 }
 
@@ -160,9 +161,7 @@ def _came(found: list[Waits]) -> Context:
         link = reverse("case", args=[one.case.public_id])
         rows.append({"url": link, "text": one.case.number, "mono": True, "note": title, "since": day(one.since),
                      "step": {"url": link, "text": step}})  # fmt: skip
-    return _block(
-        "came", _("What came in"), len(found), rows, _("No answer, proof, appeal or complaint waits."), key="i"
-    )
+    return _block("came", _("What came in"), len(found), rows, _("No answer, proof, appeal or complaint waits."))
 
 
 def _signatures(found: list[Waits], actor: Actor) -> Context:

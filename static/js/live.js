@@ -12,9 +12,19 @@
     return Array.from(main.children);
   }
 
+  // Somebody is in a field, or has left something in one that was not sent.
   function writing() {
     const here = document.activeElement;
-    return Boolean(here && here.closest("input, textarea, select, [contenteditable]"));
+    if (here && here.closest("input, textarea, select, [contenteditable]")) return true;
+    return Array.from(document.querySelectorAll("#main input, #main textarea, #main select")).some(function (field) {
+      if (field.matches("select")) {
+        const first = field.multiple ? -1 : 0;
+        const given = Array.from(field.options).some((one) => one.defaultSelected);
+        return Array.from(field.options).some((one, n) => one.selected !== (given ? one.defaultSelected : n === first));
+      }
+      if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+      return field.type !== "hidden" && field.value !== field.defaultValue;
+    });
   }
 
   // What was opened stays open, and the focus stays on the same link.
@@ -71,5 +81,6 @@
     wait();
   }
 
-  document.addEventListener("DOMContentLoaded", begin);
+  // At once: scripts that come later change parts, and every part would count as new.
+  begin();
 })();

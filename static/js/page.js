@@ -62,7 +62,7 @@
 
   // The step of the row in which the reader is.
   function rowStep(key) {
-    const step = row() && row().querySelector("[data-row-key='" + key + "']");
+    const step = row() && row().querySelector("[data-row-key='" + CSS.escape(key) + "']");
     if (step) step.click();
     return Boolean(step);
   }

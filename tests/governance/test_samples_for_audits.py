@@ -94,7 +94,9 @@ def test_groups_filters_and_faults(auditor: Actor, people: dict[Role, Actor], ho
     assert stated_sample(auditor, kind="privacy").size == 1
     with pytest.raises(Unfit) as fault:
         stated_sample(auditor, n=0, text="short", state="closed")
-    assert len(fault.value.messages) == 3
+    assert len(fault.value.messages) == 2
+    with pytest.raises(Unfit, match="No case answers to this"):
+        stated_sample(auditor, state="closed")
     with pytest.raises(NotAllowed):
         stated_sample(people[Role.LEGAL])
 

@@ -130,7 +130,7 @@ def test_a_month_and_a_week_show_each_day_with_its_cases(client: Client, legal: 
     answer = client.get(f"/cases/calendar/?day={month}")
     cell = next(one for week in answer.context["weeks"] for one in week if one["day"] == month)
     assert [one["number"] for one in cell["entries"]] == [case.number for case in cases[:3]]
-    assert cell["more"] == "and 2 more" and cell["more_url"] == f"?view=week&of=mine&day={month}"
+    assert cell["more"] == "and 2 more" and cell["more_url"] == f"/cases/calendar/?view=week&of=mine&day={month}"
     assert "5 deadlines in" in answer.content.decode()
     week = client.get(f"/cases/calendar/?day={month}&view=week")
     assert len(week.context["weeks"]) == 1 and week.context["weeks"][0][month.weekday()]["more"] == ""

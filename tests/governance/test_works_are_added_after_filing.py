@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from governance import dispatch
-from governance.errors import Conflict, Unfit
+from governance.errors import Conflict
 from governance.models import Case, CaseLink, DraftWork, Kind, LedgerOpening, Record, Role, Status, Upload
 from governance.policies import Actor
 from governance.services import additions, drafts, intake, uploads, work_files
@@ -151,8 +151,10 @@ def file_of(name: str = "ebb.txt", data: bytes = b"the ebb") -> WorkFile:
 
 
 def test_a_file_of_a_work_is_scanned_and_one_that_is_infected_is_not_taken(case: Case, settings: Any) -> None:
-    with scanner(FOUND) as (settings.CLAMD, seen), pytest.raises(Unfit, match="“ebb.txt”: The scanner found Eicar"):
-        work_files.works_add(case=case, items=[WORK], files=[file_of()])
+    with scanner(FOUND) as (settings.CLAMD, seen):
+        added, problems = work_files.works_add(case=case, items=[WORK], files=[file_of()])
+    assert added and added.case == case and len(problems) == 1
+    assert problems[0].startswith("“ebb.txt”: The scanner found Eicar")
     assert seen == [b"the ebb"] and SONG in texts(case) and "the ebb" not in texts(case)
     row = case.uploads.get()
     assert (row.state, row.artifact, row.item) == (S.INFECTED, "", None)
