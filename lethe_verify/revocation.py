@@ -156,11 +156,12 @@ def judged(
 ) -> tuple[str, datetime | None]:
     """Whether data in the file forbid to believe the path: the doubt, else "" and the day up to which they allow it.
 
-    That day is None where they say nothing of a certificate of the path.
+    That day is None where they say nothing of a certificate of the path, or say that one was revoked.
 
     Args:
         way: from the authority's certificate to the believed end, which no data can revoke.
-        vouched: the time of the next stamp, which shows that this one is older; None for the last.
+        vouched: the time of the next stamp by another authority that is not the issuer's own, which shows that this
+            one is older; None where there is none.
 
     Raises:
         Refused: the stamp was made after a certificate of its authority had been revoked.
@@ -176,6 +177,7 @@ def judged(
                 raise Refused("time", f"A time stamp was made after its authority's certificate was revoked ({day}).")
             if not said.harmless and (vouched is None or vouched >= said.revoked):
                 return COMPROMISED.format(day), None
-        known.append(max((said.at for said in found), default=None))
+        good = [said.at for said in found] if all(said.revoked is None for said in found) else []
+        known.append(max(good, default=None))
     days = [day for day in known if day is not None]
     return "", min(days) if days and len(days) == len(known) else None

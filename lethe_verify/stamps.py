@@ -129,6 +129,12 @@ class Belief:
     unrevoked: datetime | None = None
 
 
+def end_of(stamp: Stamp, roots: frozenset[str], others: Iterable[bytes]) -> str:
+    """Fingerprint of the believed certificate behind a stamp, as `Belief.root`; empty where there is none."""
+    way = x509.path(stamp.authority, [*stamp.others, *(x509.certificate(one) for one in others)], roots)
+    return way[-1].fingerprint if way else ""
+
+
 def believed(
     stamp: Stamp,
     roots: frozenset[str],
@@ -143,7 +149,7 @@ def believed(
     Args:
         others: certificates (DER) for the path, from outside or from the file.
         until: the moment from which a later stamp, or today's check, vouches for this one.
-        vouched: the time of the later stamp, where there is one.
+        vouched: the time of the next stamp by another authority that is not the issuer's own, where there is one.
 
     Raises:
         Refused: the token brings other certificates than its path, or was made after its certificate was revoked.

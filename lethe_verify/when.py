@@ -43,10 +43,14 @@ def _stamped(verdict: Verdict, sealed: Sealed, trust: Trust, at: datetime) -> da
         raise Refused(
             "time", f"The last time stamp is of {sealed.stamps[-1].time.isoformat()}: after the day of checking."
         )
-    found = []
-    for one, until in zip(sealed.stamps, [*nexts, None], strict=True):
-        belief = stamps.believed(one, trust.authorities, (*trust.roots, *sealed.extra), until=until or at,
-                                 vouched=until, data=sealed.revoked)  # fmt: skip
+    found, others = [], (*trust.roots, *sealed.extra)
+    ends = [stamps.end_of(one, trust.authorities, others) for one in sealed.stamps]
+    for number, (one, until) in enumerate(zip(sealed.stamps, [*nexts, at], strict=True)):
+        # Whoever holds the seal may set the issuer's own clock, and a lost key stamps for itself: neither vouches.
+        strange = (other.time for other, end in zip(sealed.stamps[number + 1 :], ends[number + 1 :], strict=True)
+                   if end not in (ends[number], "", *trust.own))  # fmt: skip
+        belief = stamps.believed(one, trust.authorities, others, until=until, vouched=next(strange, None),
+                                 data=sealed.revoked)  # fmt: skip
         if belief.doubt:
             verdict.undecided("time", f"{belief.doubt} The report promises an outside time; give its authority's root "
                                       "by --trust, or ask the issuer for the renewed file.")  # fmt: skip
@@ -69,7 +73,7 @@ def _unrevoked(verdict: Verdict, days: list[datetime | None]) -> None:
     known = [day for day in days if day is not None]
     if len(known) < len(days):
         verdict.open("authority", "Whether the time stamp authority's own certificate was revoked: the file carries no "
-                                  "data to judge it by, and nobody was asked.")  # fmt: skip
+                                  "data that say it was not, and nobody was asked.")  # fmt: skip
         return
     day = min(known).isoformat()
     verdict.proved("authority", f"The time stamp authority's certificates were not revoked on {day}, by the data that "

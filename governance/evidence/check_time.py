@@ -58,11 +58,14 @@ def check_stamps(
     if times != sorted(times) or times[-1] > at:
         raise FormError("the times of the stamps contradict each other")
     answers, lists = revoked.data_of(reader)
-    doubts, outside = [], []
-    for stamp, time, until in zip(stamps, times, [*times[1:], None], strict=True):
-        way = _check_path(stamp, roots, until or at)
-        doubts.append(revoked.doubt(way, time, until, answers, lists))
-        outside += [] if way[-1] in own else [time]
+    ways = [_check_path(stamp, roots, until) for stamp, until in zip(stamps, [*times[1:], at], strict=True)]
+    doubts = []
+    for number, (way, time) in enumerate(zip(ways, times, strict=True)):
+        # Whoever holds the seal may set the issuer's own clock, and a lost key stamps for itself: neither vouches.
+        strange = (then for then, other in zip(times[number + 1 :], ways[number + 1 :], strict=True)
+                   if other[-1] not in (way[-1], *own))  # fmt: skip
+        doubts.append(revoked.doubt(way, time, next(strange, None), answers, lists))
+    outside = [time for way, time in zip(ways, times, strict=True) if way[-1] not in own]
     _check_added(reader, stamps)
     _check_changes(reader)
     return Times(times[0], outside[0] if outside else None, next(filter(None, doubts), ""))

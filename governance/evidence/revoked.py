@@ -55,7 +55,7 @@ def doubt(
 
     Args:
         way: certificates (DER) from the authority's to the root, which no data can revoke.
-        vouched: the time of the next stamp; None for the last.
+        vouched: the time of the next stamp by another authority that is not the issuer's own; None where none is.
 
     Raises:
         FormError: the stamp was made after a certificate of its authority had been revoked.

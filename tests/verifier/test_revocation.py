@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import hashlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,9 +21,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from governance.evidence import seal
 from governance.evidence.check import Outcome as Ours
 from governance.evidence.check import check
-from lethe_verify import Outcome, judge
+from lethe_verify import Outcome, judge, revocation
 from lethe_verify import seal as theirs
 from lethe_verify.trust import Trust, read
+from lethe_verify.x509 import certificate
 from tests.governance.evidence_sealed import sealed
 from tests.verifier.authorities import Authority, authority
 from tests.verifier.stamped import OTHER, _opened, _over
@@ -141,6 +144,24 @@ def test_revocation_data_count_where_the_issuing_authority_signed_them(case: int
     where, made, expected = CASES[case]
     theirs, ours, _states = judged(carrying(where, made()), by_both=case in BY_BOTH)
     assert (theirs, ours) == (expected if case in BY_BOTH else (expected[0], None))
+
+
+def test_the_issuers_own_clock_does_not_vouch_for_an_authority_whose_key_was_lost() -> None:
+    data = carrying("/CRLs", listed(later(), R.key_compromise))
+    both = (revoking(), authority(OTHER))
+    trust = Trust(frozenset({sealed().fingerprint})) | read("".join(one.pem.decode() for one in both))
+    assert judge(data, trust).outcome is Outcome.GENUINE, "another authority vouches"
+    own = dataclasses.replace(trust, own=frozenset({hashlib.sha256(both[1].der).hexdigest()}))
+    assert judge(data, own).outcome is Outcome.UNDECIDED
+    ours = check(data, [sealed().fingerprint], timestamp_roots=[one.root for one in both], own=[both[1].root])
+    assert ours.outcome is Ours.TIME_ENDED
+
+
+def test_a_revoked_certificate_is_never_told_as_one_that_was_not() -> None:
+    way = [certificate(one.public_bytes(Encoding.DER)) for one in (revoking().certificate, revoking().root)]
+    for made, told in ((listed(None), True), (listed(between(), R.superseded), False)):
+        doubt, day = revocation.judged(way, stamped()[1], later(), revocation.Data(lists=(made,)))
+        assert (doubt, day is not None) == ("", told)
 
 
 def test_what_the_data_say_is_told_and_what_they_do_not_say_too() -> None:
