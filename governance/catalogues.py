@@ -17,20 +17,23 @@ from django.template.base import Node
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 
 from governance.secrets import BASE_DIR
+from governance.typography import letter_set_right, set_right
 
 LOCALES = BASE_DIR / "locale"
-_WEB = ("about", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms", "kind_forms",
-        "languages", "ledger_picture", "limits", "link_pages", "media_words", "proof_pages", "standing", "steps",
-        "uploads", "verify", "way", "work_forms", "work_lists")  # fmt: skip
-_EVIDENCE = ("certificate", "downstream", "error_rates", "figure_words", "figures", "headlines", "matching_rates",
-             "numerals", "outcomes", "pdf", "printing", "register_paper", "report", "said", "schema", "seal_class",
-             "sentences", "statement_paper", "wording")  # fmt: skip
+_WEB = ("about", "batch_progress", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms",
+        "kind_forms", "languages", "ledger_picture", "limits", "link_pages", "media_words", "proof_pages", "standing",
+        "steps", "uploads", "verify", "verify_child", "way", "work_forms", "work_lists")  # fmt: skip
+_EVIDENCE = ("certificate", "check", "check_time", "downstream", "error_rates", "figure_words", "figures", "headlines",
+             "lost_key", "matching_rates", "numerals", "outcomes", "pdf", "printing", "register_paper", "report",
+             "revoked", "said", "schema", "seal_class", "sentences", "statement_paper", "wording")  # fmt: skip
 #: Python files whose texts stand on everybody's pages, and in reports.
 PUBLIC = (
     *(f"governance/web/{name}.py" for name in _WEB),
     "governance/validators.py",
     "governance/file_words.py",
     "governance/services/work_reading.py",
+    "governance/services/work_files.py",
+    "governance/services/batch_lines.py",
     "governance/services/additions.py",
     "governance/registry_numbers.py",
     "governance/proof_words.py",
@@ -107,8 +110,16 @@ def catalogue(language: str) -> polib.POFile:
     return polib.pofile(str(LOCALES / language / "LC_MESSAGES" / "django.po"), wrapwidth=0)
 
 
+def letters_of(language: str) -> list[Path]:
+    """The files of a language's letters."""
+    return sorted((BASE_DIR / "templates" / "letters" / language).glob("*.txt"))
+
+
 def update(language: str) -> int:
-    """Bring a catalogue up to the sources: new texts come in empty, texts that are gone go. How many lack a word."""
+    """Bring a catalogue up to the sources: new texts come in empty, texts that are gone go. How many lack a word.
+
+    Signs and spaces are set as the language has them, in its letters too.
+    """
     found, texts = catalogue(language), public_texts()
     known = {Text(entry.msgid, entry.msgid_plural): entry for entry in found}
     for text in set(known) - texts:
@@ -117,6 +128,11 @@ def update(language: str) -> int:
     for text in texts - set(known):
         plural = {"msgid_plural": text.plural, "msgstr_plural": dict.fromkeys(range(forms), "")} if text.plural else {}
         found.append(polib.POEntry(msgid=text.singular, **plural))
+    for entry in found:
+        entry.msgstr = set_right(entry.msgstr, language)
+        entry.msgstr_plural = {form: set_right(text, language) for form, text in entry.msgstr_plural.items()}
     found.sort(key=lambda entry: entry.msgid)
     found.save()
+    for path in letters_of(language):
+        path.write_text(letter_set_right(path.read_text(encoding="utf-8"), language), encoding="utf-8")
     return len(found.untranslated_entries())

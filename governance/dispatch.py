@@ -36,7 +36,7 @@ from unlearning_engine.contracts import (
     digest,
     to_json,
 )
-from unlearning_engine.errors import ConfigError, DataError
+from unlearning_engine.errors import ConfigError, DataError, EngineError
 from unlearning_engine.leniency import Change
 from unlearning_engine.leniency import changes as policy_changes
 from unlearning_engine.matching.prints import PRINT_SCHEME, Print, fingerprint, key_id
@@ -83,6 +83,7 @@ __all__ = [
     "Change",
     "Cost",
     "DataError",
+    "EngineError",
     "GenerateSpec",
     "Guarantee",
     "Hardware",

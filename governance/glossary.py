@@ -28,7 +28,7 @@ TERMS = (
     Term(
         "exact",
         _("Exact"),
-        _("The model is the same as one that never saw the data, because the parts that saw it were trained again."),
+        _("The parts of the model that saw the data were trained again without it."),
     ),
     Term(
         "approximate",

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from governance.errors import NotAllowed
 from governance.kinds import rule
-from governance.models import Case, Claimant, Decision, Disposition, Interest, Relation, Role, Status, User
+from governance.models import (
+    Case,
+    Claimant,
+    Decision,
+    Disposition,
+    Interest,
+    Relation,
+    Role,
+    Status,
+    User,
+)
 from governance.tokens import email_mark
 
 if TYPE_CHECKING:
@@ -67,8 +77,10 @@ class Permission(enum.Enum):
     ERASE_APPROVE = "approve that a person's data is destroyed"
     EXPORT_CASE = "export a whole case"
     AUDIT = "draw samples and take exports for an audit"
+    COPY_REPORT = "have a report copied into another language"
     REPLAY_CASE = "take what a replay of a case needs"
     MAKE_PATCH = "make and fetch the patch of a release"
+    ASK_LIFT = "ask that a record be let back into training"
     LIFT_QUARANTINE = "let a record back into training"
     WRITE_LETTER = "write to a claimant"
     SEE_LETTERS = "read the letters' texts"
@@ -124,13 +136,13 @@ _CASEWORK: dict[Role, frozenset[Permission]] = {
 
 _DUTIES: dict[Role, frozenset[Permission]] = {
     Role.LEGAL: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS})
-    | {P.ERASE_ASK, P.EXPORT_CASE},
+    | {P.ERASE_ASK, P.EXPORT_CASE, P.COPY_REPORT, P.ASK_LIFT},
     Role.APPROVER: frozenset({P.SEE_DUTIES, P.LIFT_QUARANTINE, P.ERASE_APPROVE, P.EXPORT_CASE}),
     Role.ENGINEER: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.MAKE_PATCH, P.TAKE_WEIGHTS}),
     Role.RELEASE: frozenset({P.SEE_DUTIES, P.EXPORT_LISTS, P.PROPOSE_ORDER, P.TELL_RECIPIENTS})
     | {P.MAKE_PATCH, P.TAKE_WEIGHTS},
     Role.EXECUTIVE: frozenset({P.SEE_DUTIES}),
-    Role.AUDITOR: frozenset({P.SEE_DUTIES, P.REPLAY_CASE, P.AUDIT}),
+    Role.AUDITOR: frozenset({P.SEE_DUTIES, P.REPLAY_CASE, P.AUDIT, P.COPY_REPORT}),
 }
 _READ_LETTERS = frozenset({P.SEE_LETTERS, P.SEE_OUTBOX})
 #: Letters, the outbox, webhooks.
@@ -285,11 +297,18 @@ def demand_impartial(case: Case, actor: Actor) -> None:
         raise NotAllowed(why)
 
 
+def entered(case: Case, actor: Actor) -> bool:
+    """Whether the actor entered the request for somebody, or works of it."""
+    if actor.user is None:
+        return False
+    return case.entered_by_id == actor.user.pk or case.items.filter(entered_by=actor.user).exists()
+
+
 def demand_other_than_filer(case: Case, actor: Actor) -> None:
-    """Refuse a second signature of whoever entered the request.
+    """Refuse a second signature of whoever entered the request, or works of it.
 
     Raises:
         NotAllowed: the actor entered it.
     """
-    if actor.user is not None and case.entered_by_id == actor.user.pk:
+    if entered(case, actor):
         raise NotAllowed("You entered this request for somebody; the second signature is another person's.")

@@ -23,11 +23,21 @@ M, State = Challenge.Method, Challenge.State
 #: Level -> what it unlocks (`law.md`), told before anything is asked.
 UNLOCKS: Mapping[int, Any] = MappingProxyType(
     {
-        1: _("What you named is left out of future training."),
+        1: _("We undertake to leave what you named out of future training."),
         2: _("Matching records are set aside until your case is decided."),
         3: _("A change of the models themselves can be decided."),
         4: _("A change of the models themselves can be decided."),
         5: _("The erasure of your data can be decided."),
+    }
+)
+#: Level -> what is shown, to whoever showed it.
+SHOWN: Mapping[int, Any] = MappingProxyType(
+    {
+        1: _("The e-mail address is yours."),
+        2: _("A public page is yours."),
+        3: _("A domain or a signing key is yours."),
+        4: _("A registry or signed files name you."),
+        5: _("You use an account or a channel that we know from before."),
     }
 )
 #: Method -> (title, what it takes, the question, an example).

@@ -37,13 +37,17 @@ def ensure_secrets(folder: Path) -> list[str]:
     made = []
     for name, size in FILES.items():
         try:
-            handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            new_secret(folder / name, size)
         except FileExistsError:
             continue
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(size))
         made.append(name)
     return made
+
+
+def new_secret(path: Path, size: int) -> None:
+    """Random bytes in a file that does not exist yet (else FileExistsError)."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(size))
 
 
 def read_secret(name: str) -> bytes:

@@ -115,6 +115,13 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 # Browsers allow passkeys without TLS on this machine alone.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE
 MFA_TOTP_ISSUER = "Lethe"
+# A code typed in its last second arrives in the next step, and a telephone's clock is not ours (RFC 6238, section 5.2).
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "activate_totp": "governance.web.second_factor.ActivateForm",
+    "authenticate": "governance.web.second_factor.AuthenticateForm",
+    "reauthenticate": "governance.web.second_factor.ReauthenticateForm",
+}
 # Accounts are made by an administrator, who vouches for the address.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
@@ -149,6 +156,11 @@ USE_I18N = USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "governance.one_sheet.OneSheetFinder",
+]
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "files"}},
@@ -255,6 +267,8 @@ ARTIFACTS_URL = env.text("LETHE_ARTIFACTS", str(HOME / "artifacts"))
 #: Only the signing worker is given this folder; a web process has no path to a private key.
 SEAL_FOLDER = env.text("LETHE_SEAL_FOLDER")
 #: The public half, which every process may read.
+#: The verifier for strangers as one file, packed at set-up, with its digest beside it.
+VERIFIER = HOME / "verifier" / "lethe-verify.pyz"
 SEAL_CERTIFICATE = Path(env.text("LETHE_SEAL_CERTIFICATE", str(HOME / "seal.crt.pem")))
 #: The ledger's name in its checkpoints.
 LEDGER_ORIGIN = env.text("LETHE_LEDGER_ORIGIN", "lethe.localhost/ledger")

@@ -34,6 +34,7 @@ from governance.services import (
     reservations,
     retention,
     tallies,
+    unclaimed,
     unlearning,
     uploads,
     verification,
@@ -178,8 +179,8 @@ def renew_stamps() -> int:
 
 @shared_task(name="governance.discard_bundles")
 def discard_bundles() -> int:
-    """Auditors' bundles whose days are over."""
-    return auditor_bundles.bundles_discard()
+    """Auditors' bundles whose days are over, and files that a worker stored and left without a row."""
+    return auditor_bundles.bundles_discard() + unclaimed.sweep()
 
 
 @shared_task(name="governance.sign_ledger")

@@ -133,8 +133,8 @@ TRANSITIONS: Mapping[tuple[Status, Status], Transition] = MappingProxyType(
         ),
         (S.MATCHING, S.DECISION): _machine(_("every dataset is searched"), evidence=("matching.finished",)),
         (S.DECISION, S.MATCHING): Transition(
-            event=_("the claimant adds works before anybody has signed; a file's text comes from the scanner"),
-            by=(P.ADD_WORKS, P.RUN_MACHINE),
+            event=_("works are added before anybody has signed; a file's text comes from the scanner"),
+            by=(P.ADD_WORKS, P.ENTER_CASE, P.RUN_MACHINE),
             guard=UNSIGNED,
             evidence=("works.added",),
             job="match",

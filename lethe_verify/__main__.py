@@ -48,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="the model or patch that a folder of statements is of"
     )
+    parser.add_argument(
+        "--weights", type=Path, metavar="DIR", help="a model that is to have the weights spoken of, in whatever files"
+    )
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="a checkpoint of the ledger that you kept")
     parser.add_argument("--consistency", type=Path, metavar="FILE", help="the issuer's proof between the checkpoints")
     parser.add_argument("--checkpoint-time", type=Path, metavar="FILE", help="the time stamp over that checkpoint")
@@ -58,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         for given in chosen.trust:
             trust |= load(given)
         if chosen.file.is_dir():
-            return _told(statements.judge(chosen.file, trust, model=chosen.model), chosen.json)
+            return _told(_statements(chosen, trust), chosen.json)
         data = read(chosen.file, bundle.MAX)
         if sample.is_sample(data):
             return _told(sample.judge(data, trust), chosen.json)
@@ -70,6 +73,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"lethe_verify: {error}\n")
         return 2
     return _told(judge(data, trust, known=known, at=chosen.at), chosen.json)
+
+
+def _statements(chosen: argparse.Namespace, trust: Trust) -> Verdict:
+    for given in (chosen.model, chosen.weights):
+        if given is not None and not given.is_dir():
+            raise TrustError(f"{given} is no folder")
+    return statements.judge(chosen.file, trust, model=chosen.model, held=chosen.weights)
 
 
 def _told(verdict: Verdict, as_json: bool) -> int:
@@ -108,7 +118,7 @@ def words(verdict: Verdict) -> str:
     for state, head in heads.items():
         texts = [one.text for one in verdict.findings if one.state == state]
         if texts:
-            lines += [f"{head}:", *(f"  - {text}" for text in texts), ""]
+            lines += [f"{head}:", *(f"  - {_printable(text, 2000)}" for text in texts), ""]
     facts = {
         "Report" if verdict.kind != "statements" else "Model": verdict.report.get("number", ""),
         "Issuer, as it says": verdict.report.get("issuer", ""),
@@ -119,9 +129,9 @@ def words(verdict: Verdict) -> str:
     return "\n".join([*lines, *(f"{name}: {_printable(str(value))}" for name, value in facts.items() if value), ""])
 
 
-def _printable(text: str) -> str:
+def _printable(text: str, most: int = 300) -> str:
     """Nothing that a terminal would obey."""
-    return "".join(one if one.isprintable() else "?" for one in text)[:300]
+    return "".join(one if one.isprintable() else "?" for one in text)[:most]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import islice
 from typing import Any, Final
@@ -21,10 +22,18 @@ MAX_STREAMS_BYTES: Final = 16 * 1024 * 1024
 SEALING: Final = {"/Extensions", "/Version", "/Perms"}
 STAMPING: Final = {"/Extensions", "/DSS"}
 TOUCHED: Final = {"/ModDate", "/Producer"}
-TOUCHED_XMP: Final = {"ModifyDate", "MetadataDate", "Producer"}
+PROGRAM_XMP: Final = "{http://ns.adobe.com/pdf/1.3/}Producer"
+TOUCHED_XMP: Final = {*(f"{{http://ns.adobe.com/xap/1.0/}}{name}" for name in ("ModifyDate", "MetadataDate")),
+                      PROGRAM_XMP}  # fmt: skip
+#: What a reader is shown there is the programs that set and seal, and a time: no other words.
+PROGRAM: Final = re.compile(r"(?:WeasyPrint [0-9.]{1,16})?(?:(?:^|; )pyHanko [0-9.]{1,16})*")
+MOMENT: Final = re.compile(r"(?:(?:D:)?[0-9TZ:.+'-]{4,40})?")
 RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 NOTATION: Final = {f"{RDF}about", f"{RDF}parseType", "{adobe:ns:meta/}xmptk"}
-
+#: Where PDFDocEncoding (ISO 32000-1, D.2) is not Latin 1.
+PDF_DOC: Final = dict(enumerate("\u02d8\u02c7\u02c6\u02d9\u02dd\u02db\u02da\u02dc", 0x18)) | dict(enumerate(
+    "\u2022\u2020\u2021\u2026\u2014\u2013\u0192\u2044\u2039\u203a\u2212\u2030\u201e\u201c\u201d\u2018\u2019\u201a\u2122\ufb01"
+    "\ufb02\u0141\u0152\u0160\u0178\u017d\u0131\u0142\u0153\u0161\u017e\ufffd\u20ac", 0x80))  # fmt: skip
 
 #: The members of a time stamp's field and signature, all of them.
 FIELD: Final = {"/FT", "/T", "/Type", "/Subtype", "/F", "/Rect", "/P", "/TU", "/V"}
@@ -81,11 +90,30 @@ def _frame(pdf: Pdf, upto: int) -> tuple[Any, Any, Any]:
     if after.get("/Root") != root or after.get("/Info") != info:
         raise Refused("revisions", "The file was given another catalogue or title after it was made.")
     described = _without(pdf.get(root, upto=upto - 1), set()).get("/Metadata")
-    if _without(pdf.get(info, upto=upto - 1), TOUCHED) != _without(pdf.get(info, upto=upto), TOUCHED):
+    old, new = (_without(pdf.get(info, upto=one), TOUCHED) for one in (upto - 1, upto))
+    if {name: _read(value) for name, value in old.items()} != {name: _read(value) for name, value in new.items()}:
         raise Refused("revisions", "Title or description were changed after the report was made.")
     if _xmp(pdf.get(described, upto=upto - 1)) != _xmp(pdf.get(described, upto=upto)):
         raise Refused("revisions", "The metadata were changed after the report was made.")
+    written = {name: _read(pdf.get(info, upto=upto).get(name, b"")) for name in TOUCHED}
+    for name, form in (("/Producer", PROGRAM), ("/ModDate", MOMENT)):
+        if not isinstance(written[name], str) or not form.fullmatch(written[name]):
+            raise Refused("revisions", "The properties of the file name a program or time that none of ours does.")
     return root, info, described
+
+
+def _read(value: Any) -> Any:
+    """A text string as it is read: whoever writes the title again may write it in another of the encodings."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        if value.startswith(b"\xfe\xff"):
+            return value[2:].decode("utf-16-be")
+        if value.startswith(b"\xef\xbb\xbf"):
+            return value[3:].decode()
+    except UnicodeDecodeError as error:
+        raise Refused("revisions", "Title or description cannot be read.") from error
+    return "".join(PDF_DOC.get(one, chr(one)) for one in value)
 
 
 def _only(pdf: Pdf, upto: int, allowed: set[int]) -> None:
@@ -176,5 +204,11 @@ def _xmp(stream: Any) -> Counter[tuple[str, str]]:
     for one in tree.iter():
         values = {name: value for name, value in one.attrib.items() if name not in NOTATION}
         pairs = [(one.tag, (one.text or "").strip()), (one.tag, values.pop(RDF + "resource", "")), *values.items()]
-        found.update(pair for pair in pairs if pair[1] and pair[0].rpartition("}")[2] not in TOUCHED_XMP)
+        found.update(pair for pair in pairs if pair[1] and not _is_touched(*pair))
     return found
+
+
+def _is_touched(name: str, value: str) -> bool:
+    """Whether sealing itself writes it: the programs, or a time."""
+    form = PROGRAM if name == PROGRAM_XMP else MOMENT
+    return name in TOUCHED_XMP and form.fullmatch(value) is not None

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from lethe_verify import jcs, merkle, note
+from lethe_verify import ed25519, jcs, merkle, note
 from lethe_verify.errors import Refused
 
 SCHEMA: Final = "lethe-evidence/1"
 #: Letters, statements and registers: they rest on no run.
 PAPER: Final = "lethe-paper/1"
+#: What whoever runs a patched model elsewhere signs.
+ACKNOWLEDGEMENT: Final = "lethe-patch-acknowledgement/1"
+#: Kinds of reports of which a bundle is made; a report from before there were kinds names none.
+BUNDLED: Final = ("compliance", "no_data")
+_WORD: Final = {"kind", "feed", "patch", "base", "result", "state", "at", "public_key"}
 HEX64 = re.compile(r"[0-9a-f]{64}")
+#: Times of this one form can be compared as they are written; other digits than these could not.
+TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _LEAF: Final = {
-    "at": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+    "at": TIME,
     "action": re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+"),
     "case": re.compile(r"(?:[0-9a-f]{64})?"),
     "actor": re.compile(r"[0-9a-f]{64}|system:[a-z][a-z0-9_-]*"),
@@ -49,6 +59,12 @@ def digest(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def has_bundle(data: bytes) -> bool:
+    """Whether the issuer makes bundles of files with this evidence, found good: of reports, not of their copies."""
+    about = jcs.parse(data, "The evidence document")["report"]
+    return about.get("kind", "compliance") in BUNDLED and "copy" not in about
+
+
 def read(data: bytes) -> dict[str, Any]:
     """The document from its canonical bytes, with every digest in it that can be computed again."""
     document = jcs.parse(data, "The evidence document")
@@ -63,7 +79,8 @@ def read(data: bytes) -> dict[str, Any]:
         if any(digest(said.encode()) != told for said, told in texts):
             raise Refused("evidence", "A policy or configuration in the evidence is not the one whose digest it names.")
         for one in attempts:
-            if not one["thresholds_recorded"]["at"] <= one["started_at"] <= one["finished_at"]:
+            times = [one["thresholds_recorded"]["at"], one["started_at"], one["finished_at"]]
+            if times != sorted(times) or not all(TIME.fullmatch(each) for each in times):
                 raise Refused("evidence", "The evidence names thresholds that were recorded after the run began.")
         str(document["report"]["number"]), document["ledger"]
     except (KeyError, TypeError, AttributeError) as error:
@@ -80,28 +97,68 @@ def _judged(document: dict[str, Any]) -> tuple[Any, Any]:
     return document["policy"], document["attempts"]
 
 
-def check_ledger(document: dict[str, Any], key: str = "") -> Proved:
+def acknowledged(document: dict[str, Any], feeds: Collection[str] = ()) -> tuple[int, int, int]:
+    """Of how many subscribers the document says that they stated what they did with its patch; by how many keys just
+    that is signed; and how many, of very many, were not looked at.
+
+    Args:
+        feeds: keys of the publisher's feeds; without them those that the sealed document names, or, where it names
+            none, one and the same for all statements.
+    """
+    found = document.get("downstream") or {"patch": None, "subscribers": []}
+    told = [one for one in found["subscribers"] if one["state"] in ("fetched", "applied") or "statement" in one]
+    words = [_acknowledged(one, found["patch"] or {}) for one in told[:MAX_ENTRIES]]
+    named = {feed for _key, feed in filter(None, words)}
+    believed = set(feeds) or set(found.get("feeds", ())) or (named if len(named) == 1 else set())
+    signed = {key for key, feed in filter(None, words) if feed in believed}
+    return len(words), len(signed), len(told) - len(words)
+
+
+def _acknowledged(one: dict[str, Any], patch: dict[str, Any]) -> tuple[bytes, str] | None:
+    """The key that signed what is told of a subscriber, and for which feed; None where none did."""
+    try:
+        data = one["statement"].encode()
+        said = jcs.parse(data, "A statement about a patch")
+        key, signature = (base64.b64decode(text, validate=True) for text in (said["public_key"], one["signature"]))
+        moment = datetime.fromisoformat(said["at"])
+        at = moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment.tzinfo else ""
+        about = {"kind": ACKNOWLEDGEMENT, "state": one["state"], "patch": patch["digest"], "base": patch["base"],
+                 "result": patch["result"]}  # fmt: skip
+        right = set(said) == _WORD and at == one["since"] and isinstance(said["feed"], str)
+    except (Refused, KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        return None
+    right = right and all(said[name] == value for name, value in about.items()) and ed25519.verify(key, data, signature)
+    return (key, said["feed"]) if right else None
+
+
+def check_ledger(document: dict[str, Any]) -> Proved:
     """The proofs inside of the document: it, and the thresholds that it names, are entries of the ledger."""
     if not isinstance(document["ledger"], dict):
         raise Refused("ledger", "The evidence carries no proof from the ledger.")
-    proved = check_entries(document["ledger"], key)
+    proved = check_entries(document["ledger"])
     core = digest(jcs.dump({name: value for name, value in document.items() if name != "ledger"}))
     if not any(one.action == "evidence.recorded" and one.body.get("evidence") == core for one in proved.entries):
         raise Refused("ledger", "No entry of the ledger commits to this evidence.")
-    known = {one.index: one.body for one in proved.entries}
-    for one in _judged(document)[1]:
-        body = known.get(one["thresholds_recorded"]["index"])
-        if body is None or one["policy_digest"] not in body.values():
+    policy, attempts = _judged(document)
+    points = [(one["thresholds_recorded"], one["policy_digest"]) for one in attempts]
+    points += [(policy["recorded"], policy["digest"])] if policy else []
+    known = {one.index: one for one in proved.entries}
+    for point, digest_of in points:
+        found = known.get(point["index"]) if type(point["index"]) is int else None
+        if found is None or digest_of not in found.body.values():
             raise Refused("ledger", "The ledger does not hold the thresholds that the evidence says were fixed before.")
+        if found.at != point["at"]:
+            raise Refused("ledger", f"The evidence says that thresholds were recorded at {point['at']}; the ledger "
+                                    f"says {found.at}.")  # fmt: skip
     return proved
 
 
-def check_entries(ledger: dict[str, Any], key: str = "") -> Proved:
-    """Checkpoint, inclusion and opening of every entry given. `key` must be the ledger's where it is known."""
+def check_entries(ledger: dict[str, Any]) -> Proved:
+    """Checkpoint, inclusion and opening of every entry given, by the key that is named there."""
     try:
         used, entries = ledger["verifier_key"], ledger["entries"]
-        if not isinstance(used, str) or (key and used != key):
-            raise Refused("ledger_key", "The checkpoint is by another key than the ledger's that is trusted.")
+        if not isinstance(used, str):
+            raise Refused("ledger_key", "The checkpoint names no key.")
         if not isinstance(entries, list) or not 0 < len(entries) <= MAX_ENTRIES:
             raise Refused("ledger", "The ledger's entries are missing.")
         checkpoint = note.verify(ledger["checkpoint"], used, ledger.get("witnesses", ()))

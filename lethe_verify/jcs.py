@@ -15,7 +15,7 @@ SAFE = 2**53
 def parse(data: bytes, what: str) -> dict[str, Any]:
     """The object that `data` is the canonical form of. Any other form of the same object is refused."""
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        value = json.loads(data.decode(), object_pairs_hook=unique, parse_constant=_refuse)
         canonical = dump(value)
     except (ValueError, RecursionError, OverflowError) as error:
         raise Refused("json", f"{what} cannot be read.") from error
@@ -24,7 +24,8 @@ def parse(data: bytes, what: str) -> dict[str, Any]:
     return value
 
 
-def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; a name that stands in it twice is an error."""
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -78,13 +79,18 @@ def _whole(verdict: Verdict, trust: Trust) -> None:
 
 
 def _report(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
-    proved = _pdf(data, verdict, trust, at)[0]
+    proved, sealed, moment = _pdf(data, verdict, trust, at)
     witnessed(verdict, proved, trust)
+    if not when.in_hand(verdict, proved.key, proved.checkpoint, trust, [moment]):
+        kind = "bundled" if evidence.has_bundle(sealed.evidence) else "alone"
+        when.unplaced(verdict, proved.key, proved.checkpoint, trust, kind)
     return proved
 
 
-def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evidence.Proved, seal.Sealed]:
-    """A sealed report: what its ledger proves, and what the file says."""
+def _pdf(
+    data: bytes, verdict: Verdict, trust: Trust, at: datetime
+) -> tuple[evidence.Proved, seal.Sealed, datetime | None]:
+    """A sealed report: what its ledger proves, what the file says, and its first time from outside."""
     verdict.kind = verdict.kind or "report"
     if len(data) > MAX_PDF:
         raise Refused("size", f"The file is larger than {MAX_PDF // 2**20} MB; no report is.")
@@ -99,6 +105,8 @@ def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evi
     document = evidence.read(sealed.evidence)
     verdict.report = {name: document["report"].get(name, "") for name in ("number", "issuer", "issued_at")}
     verdict.proved("evidence", f"The evidence inside is that of report {verdict.report['number']}, to the last byte.")
+    _copy(verdict, document)
+    _acknowledged(verdict, document, trust)
     proved = evidence.check_ledger(document)
     verdict.ledger_key = proved.key
     if trust.ledgers and verdict.fingerprint in trust.seals:
@@ -107,21 +115,46 @@ def _pdf(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> tuple[evi
         verdict.proved("ledger_key", "The ledger is the one whose key you trust.")
     size = proved.checkpoint.size
     verdict.proved("ledger", f"The evidence and its thresholds are entries of a ledger of {size} entries.")
-    when.judge(verdict, sealed, trust, at)
+    moment = when.judge(verdict, sealed, trust, at)
     verdict.open("truth", "The measurements are the issuer's own: a seal proves who states them.")
-    return proved, sealed
+    return proved, sealed, moment
+
+
+def _copy(verdict: Verdict, document: dict[str, Any]) -> None:
+    """Of a copy in another language: which file is the record."""
+    if copy := document["report"].get("copy"):
+        digest = str(copy["pdf"]).removeprefix("sha256:")
+        verdict.open("copy", f"That it says what the record says: this is a copy in another language "
+                             f"({document['report']['language']}) of {copy['of']} ({copy['language']}). The record is "
+                             f"the file with the SHA-256 {digest}; where they differ, it counts.")  # fmt: skip
+
+
+def _acknowledged(verdict: Verdict, document: dict[str, Any], trust: Trust) -> None:
+    """Of whom the report says that they stated something about its patch: whether they signed that."""
+    told, signed, left = evidence.acknowledged(document, trust.feeds)
+    if signed:
+        verdict.proved("acknowledged", f"Statements about the patch, signed by the keys that they name: {signed}. "
+                                       f"Whose keys these are is the issuer's word.")  # fmt: skip
+    if told > signed:
+        verdict.open("acknowledged", f"What the report says that others stated about its patch, in {told - signed} of "
+                                     f"{told} cases: no statement signed by a key of its own, for the publisher's "
+                                     f"feed, says so.")  # fmt: skip
+    if left:
+        verdict.open("acknowledged", f"What the report says that yet others stated about its patch was not looked at: "
+                                     f"{left}.")  # fmt: skip
 
 
 def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
     verdict.kind = "bundle"
     files = bundle.read(data)
-    inner, sealed = _pdf(files[bundle.REPORT], verdict, trust, at)
+    inner, sealed, moment = _pdf(files[bundle.REPORT], verdict, trust, at)
     ledger = jcs.parse(files[bundle.LEDGER], "The bundle's ledger file")
     if set(ledger) != BUNDLES.get(str(ledger.get("format"))):
         raise Refused("bundle", "The bundle is of a kind that this version does not know.")
     if sealed.evidence != files[bundle.EVIDENCE]:
         raise Refused("bundle", "The evidence beside the report is not the one inside of it.")
-    proved = evidence.check_entries(ledger, inner.key)
+    proved = evidence.check_entries(ledger)
+    _same_ledger(verdict, inner, proved, trust)
     _entry_of_file(files, proved)
     verdict.proved("registered", "The ledger holds the digest of this very report, of its evidence and of the README.")
     proof = merkle.hashes(ledger["consistency"])
@@ -129,17 +162,65 @@ def _bundle(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> eviden
     verdict.proved("consistency", f"Between evidence and bundle the ledger only grew, from {inner.checkpoint.size} to "
                                   f"{proved.checkpoint.size} entries.")  # fmt: skip
     witnessed(verdict, proved, trust)
+    stamped = None
     if "time" in ledger:
-        stamped = when.of_checkpoint(verdict, note.decode(ledger["time"]), ledger["checkpoint"], trust, at, sealed)
+        given = note.decode(ledger["time"])
+        told, outside = when.of_checkpoint(verdict, given, ledger["checkpoint"], trust, at, sealed)
         written = datetime.fromisoformat(proved.entries[0].at)
-        if written > stamped + seal.AHEAD:
+        if written > told + seal.AHEAD:
             raise Refused("time", "The checkpoint's time stamp is older than the ledger's entry for this report.")
+        stamped = told if outside else None
+    _in_hand(verdict, (inner, moment), (proved, stamped), trust)
     return proved
+
+
+def _in_hand(
+    verdict: Verdict,
+    inner: tuple[evidence.Proved, datetime | None],
+    outer: tuple[evidence.Proved, datetime | None],
+    trust: Trust,
+) -> None:
+    """The checkpoints of evidence and bundle, each with its time from outside, where a key of the ledger was lost.
+
+    What the bundle's checkpoint is believed for holds for each smaller one, which its tree was shown to begin with.
+    """
+    (first, moment), (last, stamped) = inner, outer
+    if not when.in_hand(verdict, last.key, last.checkpoint, trust, [stamped]):
+        when.unplaced(verdict, last.key, last.checkpoint, trust, "bundled")
+    elif first.checkpoint.size > last.checkpoint.size and not when.in_hand(
+        verdict, first.key, first.checkpoint, trust, [moment]
+    ):
+        when.unplaced(verdict, first.key, first.checkpoint, trust, "bundled")
+
+
+def _same_ledger(verdict: Verdict, inner: evidence.Proved, proved: evidence.Proved, trust: Trust) -> None:
+    """The bundle's checkpoint is signed by the key that the sealed evidence names, or by one that replaced it.
+
+    Only a key of the same origin can have: who trusts two houses trusts neither one for the other's ledger.
+    """
+    if proved.key == inner.key:
+        return
+    verdict.ledger_key = proved.key
+    if proved.checkpoint.origin != inner.checkpoint.origin:
+        raise Refused(
+            "ledger_key", "The bundle's checkpoint is of another ledger than the one that the evidence names."
+        )
+    if proved.key in trust.ledgers and inner.key in trust.ledgers:
+        verdict.proved("ledger_key", "The ledger's key was replaced between evidence and bundle; you trust both.")
+    elif trust.ledgers:
+        raise Refused("ledger_key", "The bundle's checkpoint is by another key than the ledger's that you trust.")
+    else:
+        verdict.undecided("ledger_key", "Whether the bundle's checkpoint is by the ledger that the evidence names: it "
+                                        "is signed by another key. If that key was replaced, the issuer's trust file "
+                                        "names both; give it by --trust.")  # fmt: skip
 
 
 def witnessed(verdict: Verdict, proved: evidence.Proved, trust: Trust) -> None:
     """Who outside of the issuer saw this checkpoint: a second ledger would have to be shown to none of them."""
-    believed = [one for one in proved.checkpoint.seen if one.witness in trust.witnesses]
+    # One key is one witness, under how many names it may sign.
+    keys = {note.key(one.witness, note.WITNESS)[2]: one for one in proved.checkpoint.seen
+            if one.witness in trust.witnesses}  # fmt: skip
+    believed = list(keys.values())
     if len(believed) < trust.quorum:
         raise Refused("witness", f"You demand {trust.quorum} of your witnesses; {len(believed)} of them signed.")
     for one in believed:
@@ -169,12 +250,26 @@ def _grew(one: note.Checkpoint, two: note.Checkpoint, proof: list[bytes]) -> Non
     merkle.check_consistency(old=old.size, new=new.size, old_root=old.root, new_root=new.root, proof=proof)
 
 
+def _kept(checkpoint: str, keys: list[str]) -> tuple[note.Checkpoint, str]:
+    """The checkpoint that somebody kept, and the key that signed it, which the ledger has or had."""
+    for key in keys[:-1]:
+        with suppress(Refused):
+            return note.verify(checkpoint, key, strict=False), key
+    return note.verify(checkpoint, keys[-1], strict=False), keys[-1]
+
+
 def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None, trust: Trust, at: datetime) -> None:
     """Compare with the checkpoint that was kept from earlier: a ledger that was rewritten cannot continue it."""
     if known is None:
         verdict.open("earlier", "No earlier checkpoint was given to compare the ledger with.")
         return
-    earlier = note.verify(known.checkpoint, proved.key, strict=False)
+    earlier, key = _kept(known.checkpoint, [*sorted(trust.ledgers - {proved.key}), proved.key])
+    stamped = None
+    if known.time:
+        told, outside = when.of_checkpoint(verdict, known.time, known.checkpoint, trust, at)
+        stamped = told if outside else None
+    if not when.kept_in_hand(verdict, key, earlier, trust, stamped):
+        return
     proof: list[bytes] = []
     if known.consistency:
         given: dict[str, Any] = jcs.parse(known.consistency, "The proof of consistency")
@@ -188,5 +283,3 @@ def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None, trust
                                f"{sizes[1]} entries and give it by --consistency.")  # fmt: skip
     _grew(earlier, proved.checkpoint, proof)
     verdict.proved("earlier", f"The ledger agrees with your checkpoint of {earlier.size} entries.")
-    if known.time:
-        when.of_checkpoint(verdict, known.time, known.checkpoint, trust, at)

@@ -78,6 +78,8 @@ def verify(note: object, verifier: str, witnesses: Sequence[str] = (), *, strict
     signed = [_line(line) for line in lines[4:-1]]
     if not strict:
         signed = [one for one in signed if one[0] == name and one[1][:4] == identifier][:1]
+    if len(set(witnesses)) != len(witnesses):
+        raise Refused("witness", "The checkpoint names a witness twice.")
     if len(signed) != 1 + len(witnesses) or signed[0][0] != name or origin != name:
         raise Refused("checkpoint", f"The checkpoint is not signed by {name}, or not by exactly those whom it names.")
     text = note[: note.index("\n\n") + 1].encode()

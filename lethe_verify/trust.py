@@ -17,9 +17,12 @@ from lethe_verify.errors import Refused
 
 FORMATS = ("lethe-trust/1", "lethe-trust/2")
 #: What each form may say. What is not known here may be a warning: it is not passed over.
-MEMBERS = {"format", "seals", "ledgers", "time_authorities", "ended", "models", "feeds", "witnesses", "quorum"}
+MEMBERS = {"format", "seals", "ledgers", "time_authorities", "ended", "models", "feeds", "witnesses", "quorum",
+           "lost_keys"}  # fmt: skip
 #: Why a seal ended: given up in order, or its key may be in other hands.
 REASONS = ("retired", "compromised")
+#: What the keys sign that are told beside the seals.
+PURPOSES = ("ledger", "models", "feed")
 MAX = 1024 * 1024
 _PUBLIC = re.compile(r"-----BEGIN PUBLIC KEY-----\s(.+?)-----END PUBLIC KEY-----", re.S)
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s(.+?)-----END CERTIFICATE-----", re.S)
@@ -51,6 +54,8 @@ class Trust:
         quorum: how many of them must have signed the checkpoint of a bundle; fewer are refused.
         ended: fingerprint of a seal -> since when, and why, it is used no more.
         models: fingerprints of the keys that sign statements about models.
+        feeds: keys of the issuer's feeds: statements about patches are for one of them.
+        lost: key of a ledger, of statements about models or of feeds -> since when it may be in other hands.
     """
 
     seals: frozenset[str] = field(default=frozenset())
@@ -60,18 +65,24 @@ class Trust:
     own: frozenset[str] = field(default=frozenset())
     ended: dict[str, Ended] = field(default_factory=dict)
     models: frozenset[str] = field(default=frozenset())
+    feeds: frozenset[str] = field(default=frozenset())
     witnesses: frozenset[str] = field(default=frozenset())
     quorum: int = 0
+    lost: dict[str, datetime] = field(default_factory=dict)
 
     def __or__(self, other: Trust) -> Trust:
-        """Both. Where both know that a seal ended, the worse of the two counts."""
+        """Both. Where both know that a seal ended or a key was lost, the worse of the two counts."""
         ended = dict(self.ended)
         for name, one in other.ended.items():
             known = ended.get(name, one)
             ended[name] = Ended(min(known.at, one.at), min(known.reason, one.reason))
+        lost = dict(self.lost)
+        for key, at in other.lost.items():
+            lost[key] = min(at, lost.get(key, at))
         return Trust(self.seals | other.seals, self.ledgers | other.ledgers, self.authorities | other.authorities,
                      (*self.roots, *other.roots), self.own | other.own, ended, self.models | other.models,
-                     self.witnesses | other.witnesses, max(self.quorum, other.quorum))  # fmt: skip
+                     self.feeds | other.feeds, self.witnesses | other.witnesses,
+                     max(self.quorum, other.quorum), lost)  # fmt: skip
 
 
 def fingerprint(text: str) -> str:
@@ -151,12 +162,31 @@ def _document(document: dict[str, Any]) -> Trust:
     for entry in document.get("ended", []):
         if entry["reason"] not in REASONS:
             raise TrustError(f"a seal ended for a reason that is not known: {entry['reason']!r}")
-        moment = datetime.fromisoformat(entry["at"])
-        if moment.tzinfo is None:
-            raise TrustError(f"{entry['at']!r} has no time zone")
-        ended[fingerprint(entry["seal"])] = Ended(moment, entry["reason"])
+        ended[fingerprint(entry["seal"])] = Ended(_moment(entry["at"]), entry["reason"])
     models = frozenset(fingerprint(one) for one in document.get("models", []))
-    return together | Trust(ended=ended, models=models)
+    lost = document.get("lost_keys", [])
+    # Statements of subscribers are signed by keys of their own: whoever took the feed's cannot make one.
+    feeds = frozenset([*map(str, document.get("feeds", [])), *(one["key"] for one in lost if one["purpose"] == "feed")])
+    return together | Trust(ended=ended, models=models, feeds=feeds, lost=_lost(lost))
+
+
+def _lost(entries: list[dict[str, str]]) -> dict[str, datetime]:
+    """The keys beside the seal's that may be in other hands; of two marks the earlier counts."""
+    found: dict[str, datetime] = {}
+    for entry in entries:
+        if set(entry) != {"purpose", "key", "at"} or entry["purpose"] not in PURPOSES:
+            raise TrustError(f"a key was lost in a way that this verifier does not know: {entry!r}; take a newer one")
+        name = fingerprint(entry["key"]) if entry["purpose"] == "models" else str(entry["key"])
+        at = _moment(entry["at"])
+        found[name] = min(at, found.get(name, at))
+    return found
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise TrustError(f"{text!r} has no time zone")
+    return moment
 
 
 def _parsed(raw: bytes) -> x509.Certificate:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
 
+from lethe_verify import note as notes
 from lethe_verify import stamps
 from lethe_verify.errors import Refused
 from lethe_verify.seal import Sealed
@@ -11,8 +15,11 @@ from lethe_verify.trust import Ended, Trust
 from lethe_verify.verdict import Verdict
 
 
-def judge(verdict: Verdict, sealed: Sealed, trust: Trust, at: datetime) -> None:
-    """Adds what is proved of the time. `at`: the day on which it is judged."""
+def judge(verdict: Verdict, sealed: Sealed, trust: Trust, at: datetime) -> datetime | None:
+    """Adds what is proved of the time, and returns it: the first by an authority outside of the issuer, if any.
+
+    `at`: the day on which it is judged.
+    """
     moment = None
     if sealed.stamps:
         moment = _stamped(verdict, sealed, trust, at)
@@ -22,6 +29,7 @@ def judge(verdict: Verdict, sealed: Sealed, trust: Trust, at: datetime) -> None:
     if ended is not None:
         stated = max([sealed.sealed_at, *(one.time for one in sealed.stamps[:1])])
         _ended(verdict, ended, moment, stated)
+    return moment
 
 
 def _stated(verdict: Verdict, sealed: Sealed, at: datetime) -> None:
@@ -83,8 +91,10 @@ def _unrevoked(verdict: Verdict, days: list[datetime | None]) -> None:
 
 def of_checkpoint(
     verdict: Verdict, token: bytes, note: str, trust: Trust, at: datetime, sealed: Sealed | None = None
-) -> datetime:
+) -> tuple[datetime, bool]:
     """The time stamp over a checkpoint of the ledger: it had these entries by then. Whose time it is goes to `verdict`.
+
+    Returns the time, and whether an authority outside of the issuer says it that is believed.
 
     Args:
         token: RFC 3161, over the note as the ledger alone signed it.
@@ -108,7 +118,92 @@ def of_checkpoint(
                                     "to others.")  # fmt: skip
     else:
         verdict.proved("ledger_time", f"A time stamp authority that you trust says that {said}.")
-    return stamp.time
+    return stamp.time, not belief.doubt and belief.root not in trust.own
+
+
+def _outside(
+    checkpoint: notes.Checkpoint, trust: Trust, times: Iterable[datetime | None]
+) -> tuple[list[datetime], datetime | None]:
+    """All outside times that are believed, and the first that counts: of witnesses that by which enough of them signed.
+
+    One witness that dates back would else undo what the reader demands a quorum of them for.
+    """
+    seen: dict[bytes, datetime] = {}
+    for one in checkpoint.seen:
+        if one.witness in trust.witnesses:
+            # One key is one witness, under how many names it may sign; of its times the first counts.
+            public, at = notes.key(one.witness, notes.WITNESS)[2], datetime.fromtimestamp(one.at, UTC)
+            seen[public] = min(at, seen.get(public, at))
+    stamped, needed = [one for one in times if one], max(trust.quorum, 1)
+    witnessed = sorted(seen.values())
+    return sorted([*stamped, *witnessed]), min([*stamped, *witnessed[needed - 1 : needed]], default=None)
+
+
+def in_hand(
+    verdict: Verdict, key: str, checkpoint: notes.Checkpoint, trust: Trust, times: Iterable[datetime | None]
+) -> bool:
+    """Whether the ledger's own hand signed a checkpoint: its key was not lost, or was only later, by outside time.
+
+    No clock of the issuer is asked: whoever took the key writes any time. The first of all times counts, since anybody
+    can have an old checkpoint stamped or witnessed again; of witnesses, the first by which the demanded quorum signed.
+
+    Args:
+        times: when others than the issuer, who are believed, say that the checkpoint was there; None where none does.
+
+    Raises:
+        Refused: all outside times are of after the loss.
+    """
+    lost = trust.lost.get(key)
+    if lost is None:
+        return True
+    since = f"The ledger's key may be in other hands since {lost.isoformat()}"
+    outside, counted = _outside(checkpoint, trust, times)
+    if outside and outside[0] >= lost:
+        raise Refused("lost_key", f"{since}, and nobody outside of the issuer saw this checkpoint of "
+                                  f"{checkpoint.size} entries before {outside[0].isoformat()}.")  # fmt: skip
+    if counted is None or counted >= lost:
+        return False
+    verdict.proved("lost_key", f"{since}; its checkpoint of {checkpoint.size} entries was there before, says somebody "
+                               f"outside of the issuer whom you trust ({counted.isoformat()}).")  # fmt: skip
+    return True
+
+
+#: What helps where no outside time places a checkpoint, by what was judged.
+ADVICE: Final = {
+    "bundled": "Ask the issuer for a bundle that was made with the next key.",
+    "alone": "There is no bundle of a file of this kind: ask the issuer whether it is theirs.",
+    "sample": "Fetch the file of the sample from the issuer again, once the next key signed a checkpoint.",
+}
+
+
+def unplaced(verdict: Verdict, key: str, checkpoint: notes.Checkpoint, trust: Trust, kind: str) -> None:
+    """A checkpoint by a lost key that no time from outside shows to be older, nor a later key's checkpoint holds.
+
+    `kind`: of `ADVICE`.
+    """
+    enough = f" that you believe ({trust.quorum} witnesses, or a time stamp)" if trust.quorum > 1 else ""
+    verdict.undecided("lost_key", f"The ledger's key may be in other hands since {trust.lost[key].isoformat()}, and no "
+                                  f"time from outside{enough} shows that its checkpoint of {checkpoint.size} entries "
+                                  f"is older. {ADVICE[kind]}")  # fmt: skip
+
+
+def kept_in_hand(
+    verdict: Verdict, key: str, checkpoint: notes.Checkpoint, trust: Trust, stamped: datetime | None
+) -> bool:
+    """Whether a checkpoint that the reader kept is the ledger's own, so that there is something to compare with.
+
+    Where it is not shown to be, that says nothing of the file: a thief's checkpoint would make a true ledger look
+    rewritten, and a time of after the loss is a fault of what was kept. `stamped`: its time from outside.
+    """
+    with suppress(Refused):
+        if in_hand(verdict, key, checkpoint, trust, [stamped]):
+            return True
+    since = trust.lost[key].isoformat()
+    verdict.undecided("lost_key", f"Your checkpoint of {checkpoint.size} entries was compared with nothing: the key "
+                                  f"that signed it may be in other hands since {since}, and no time from outside shows "
+                                  f"that it is older. Keep one that the next key signed, or give the time stamp of "
+                                  f"this one by --checkpoint-time.")  # fmt: skip
+    return False
 
 
 def _ended(verdict: Verdict, ended: Ended, stamped: datetime | None, stated: datetime) -> None:

@@ -16,7 +16,7 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
@@ -113,7 +113,9 @@ class Witness:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name, self.key, self.state, self.clock = name, key, state, clock
-        self.logs: Mapping[str, str] = {note.key(one)[0]: one for one in logs}
+        self.logs: dict[str, list[str]] = {}
+        for one in logs:
+            self.logs.setdefault(note.key(one)[0], []).append(one)
 
     def add_checkpoint(self, body: bytes) -> str:
         """The signature line for a checkpoint that continues the last one.
@@ -125,10 +127,7 @@ class Witness:
         origin = signed.split("\n", 1)[0]
         if origin not in self.logs:
             raise Answer(404, "this ledger is not watched here\n")
-        try:
-            told = note.verify(signed, self.logs[origin], strict=False)
-        except Refused as error:
-            raise Answer(403, f"{error}\n") from error
+        told = _signed_by(signed, self.logs[origin])
         if old > told.size:
             raise Answer(400, f"a ledger of {told.size} entries cannot continue one of {old}\n")
         self.state.advance(old, told, proof, signed)
@@ -140,6 +139,16 @@ class Witness:
         identity = key_id(self.name, self.key.public_key().public_bytes_raw())
         encoded = base64.b64encode(identity + at.to_bytes(8, "big") + signature).decode()
         return f"{note.DASH}{self.name} {encoded}\n"
+
+
+def _signed_by(text: str, keys: list[str]) -> note.Checkpoint:
+    """The checkpoint, signed by one of the keys that the ledger has or had."""
+    for one in keys:
+        try:
+            return note.verify(text, one, strict=False)
+        except Refused as error:
+            refusal = Answer(403, f"{error}\n")
+    raise refusal
 
 
 def key_id(name: str, public: bytes) -> bytes:

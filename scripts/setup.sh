@@ -76,25 +76,41 @@ explain_pip() { # explain_pip LOG
     fail "pip failed (its last lines are above; all of them: $1)." "$again"
 }
 
+# pip's last step. While it installs it says nothing more for minutes: then how many packages are there since.
+pip_step() { # pip_step LOG BEGUN
+    local step commas
+    step=$(grep -E '^ *(Collecting|Downloading|Installing|Using|Processing)' "$1" | tail -n 1) || true
+    if [[ $step == Installing* ]]; then
+        commas=${step//[^,]/}
+        say "Installing: $(find "$VENV"/lib/python*/site-packages -maxdepth 1 -name '*.dist-info' -newer "$2" | wc -l) of $((${#commas} + 1)) packages are in place"
+    else
+        say "${step:0:90}"
+    fi
+}
+
 pip_install() { # pip_install WORDS ARGUMENT...
-    local log start=$SECONDS words=$1 pid next=15
+    local log begun start=$SECONDS words=$1 pid next=15
     shift
-    log=$(mktemp)
+    log=$(mktemp) begun=$(mktemp)
     say "$words"
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off "$@" >"$log" 2>&1 </dev/null &
+    # Three of four modules are never imported: byte code is written for what is (load_everything), not for all of it.
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --no-compile --progress-bar off "$@" \
+        >"$log" 2>&1 </dev/null &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
         sleep 0.5
+        system_failed && kill "$pid" && break # finish_system says why, now and not after minutes
         if [ $((SECONDS - start)) -ge "$next" ]; then
-            say "  $((SECONDS - start)) s: $(grep -E '^ *(Collecting|Downloading|Installing|Using|Processing)' "$log" | tail -n 1 | cut -c 1-90)"
+            say "  $((SECONDS - start)) s: $(pip_step "$log" "$begun")"
             next=$((next + 15))
         fi
     done
     if ! wait "$pid"; then
+        system_failed && finish_system
         tail -n 4 "$log" >&2
         explain_pip "$log"
     fi
-    rm -f "$log"
+    rm -f "$log" "$begun"
     say "  done in $((SECONDS - start)) s."
 }
 
@@ -123,14 +139,42 @@ link_clone() {
     say "$ROOT" >"$site/lethe.pth"
 }
 
+# Imports what the processes of the house import: a library that does not load is told now, and byte code lies ready
+# for processes whose user may not write here.
+load_everything() {
+    local log start=$SECONDS part parts=() code=0
+    log=$(mktemp)
+    say "Loading what was installed, once ..."
+    for part in house engine; do
+        "$VENV/bin/python" scripts/load_everything.py "$part" >>"$log" 2>&1 </dev/null &
+        parts+=($!)
+    done
+    for part in "${parts[@]}"; do wait "$part" || code=$?; done
+    if [ $code != 0 ]; then
+        tail -n 4 "$log" >&2
+        fail "An installed library does not load (the last lines are above; all of them: $log)." \
+            "Run the same command again; if it says the same, remove the folder .venv first."
+    fi
+    rm -f "$log"
+    say "  done in $((SECONDS - start)) s."
+}
+
 # Django reads compiled translations; what is newer than its source stays.
 compile_translations() { "$VENV/bin/python" scripts/compile_catalogues.py; }
 
+# Building anew empties the folder, and its stamp and paths name one clone: behind a link, all of that is another's.
+refuse_a_linked_venv() {
+    [ ! -L "$VENV" ] || fail "The virtual environment .venv is a link to $(readlink "$VENV"): nothing there was touched." \
+        "Remove the link (rm .venv) and run the same command again: this clone gets an environment of its own."
+}
+
 main() {
+    refuse_a_linked_venv
     one_at_a_time
     check_runtime_libraries
     [ ${#REQUIREMENTS[@]} -eq 1 ] || check_test_tools
     if ! venv_works; then find_python; fi
+    trap finish_system EXIT # whatever stops this script, apt-get is not left half-way
     install_missing
     if ! venv_works; then
         find_python
@@ -141,6 +185,7 @@ main() {
     print=$(fingerprint)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$print" ] && "$VENV/bin/python" scripts/check_venv.py "${REQUIREMENTS[@]}" >/dev/null; then
         compile_translations
+        finish_system
         say "Set-up: everything is in place."
         return 0
     fi
@@ -148,6 +193,8 @@ main() {
     install_packages
     link_clone
     compile_translations
+    finish_system
+    load_everything
     say "$print" >"$stamp"
     say "Set-up finished in $((SECONDS - STARTED)) s."
 }

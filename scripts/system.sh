@@ -4,6 +4,7 @@
 
 MISSING=()      # Debian packages
 MISSING_TEXT=() # the same in words
+SYSTEM_PID=     # apt-get, while it works
 
 need() { # need PACKAGE WORDS COMMAND...: adds PACKAGE when COMMAND fails
     local package=$1 words=$2
@@ -27,6 +28,7 @@ has_softhsm() { command -v softhsm2-util && compgen -G '/usr/lib/*/softhsm/libso
 port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 has_postgresql() { port_open 5432 || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
 has_redis() { port_open 6379 || command -v redis-server; }
+has_clamd() { PATH="$PATH:/usr/sbin" command -v clamd; }
 has_rabbitmq() { port_open 5672 || [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 
 check_runtime_libraries() {
@@ -51,6 +53,7 @@ check_test_tools() {
         need postgresql "PostgreSQL (tests)" has_postgresql
         need redis-server "Redis (tests)" has_redis
         need rabbitmq-server "RabbitMQ (tests)" has_rabbitmq
+        need clamav-daemon "ClamAV's daemon (tests)" has_clamd
     fi
 }
 
@@ -91,38 +94,56 @@ find_python() {
     fi
 }
 
-# Installs MISSING where that is allowed, else prints the one command that does.
+# Begins to install MISSING where that is allowed, else prints the one command that does. `finish_system` ends it.
 install_missing() {
     [ ${#MISSING[@]} -gt 0 ] || return 0
-    local words as_root=() command
+    local words as_root=()
     words=$(printf ', %s' "${MISSING_TEXT[@]}")
     say "Missing on this machine: ${words:2}."
     if ! command -v apt-get >/dev/null; then
         fail "This machine has no apt-get, so the set-up cannot install them." \
             "Install what Debian calls: ${MISSING[*]}. Then run the same command again."
     fi
-    command="apt-get update && apt-get install -y --no-install-recommends ${MISSING[*]}"
+    SYSTEM_COMMAND="apt-get update && apt-get install -y --no-install-recommends ${MISSING[*]}"
     if [ "$(id -u)" != 0 ]; then
         if ! { command -v sudo && sudo -n true; } >/dev/null 2>&1; then
             fail "Installing them needs the administrator. Run this one command, then the same make command again:" \
-                "  sudo sh -c '$command'"
+                "  sudo sh -c '$SYSTEM_COMMAND'"
         fi
         as_root=(sudo -n)
     fi
     say "Installing ${MISSING[*]} ..."
-    local log start=$SECONDS
-    log=$(mktemp)
-    if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "$command" >"$log" 2>&1 </dev/null; then
-        tail -n 5 "$log" >&2
-        if grep -qiE 'no space left' "$log"; then
+    SYSTEM_LOG=$(mktemp) SYSTEM_START=$SECONDS
+    {
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "$SYSTEM_COMMAND" >"$SYSTEM_LOG" 2>&1 </dev/null 9<&- ||
+            { touch "$SYSTEM_LOG.failed" && false; }
+    } &
+    SYSTEM_PID=$!
+    # A Python that comes with them is needed at once; all else is needed only when what pip installs is first loaded.
+    case " ${MISSING[*]} " in *" python"*) finish_system ;; esac
+}
+
+# Whether apt-get has failed by now; asked while pip works.
+system_failed() { [ -n "$SYSTEM_PID" ] && [ -e "$SYSTEM_LOG.failed" ]; }
+
+# Waits for apt-get, which works beside pip, and explains its failure; at once where nothing is being installed.
+finish_system() {
+    [ -n "$SYSTEM_PID" ] || return 0
+    local code=0
+    wait "$SYSTEM_PID" || code=$?
+    SYSTEM_PID=
+    rm -f "$SYSTEM_LOG.failed"
+    if [ $code != 0 ]; then
+        tail -n 5 "$SYSTEM_LOG" >&2
+        if grep -qiE 'no space left' "$SYSTEM_LOG"; then
             fail "The disk is full: the system packages were not installed." "Free some space and run the same command again."
-        elif grep -qiE 'could not resolve|temporary failure|could not connect|unable to connect|failed to fetch' "$log"; then
+        elif grep -qiE 'could not resolve|temporary failure|could not connect|unable to connect|failed to fetch' "$SYSTEM_LOG"; then
             fail "The package servers cannot be reached: the system packages were not installed." \
-                "Check the network (or the proxy) and run the same command again, or run: $command"
+                "Check the network (or the proxy) and run the same command again, or run: $SYSTEM_COMMAND"
         fi
-        fail "apt-get could not install ${MISSING[*]} (its last lines are above; all of them: $log)." \
-            "Run this yourself, then the same make command again: $command"
+        fail "apt-get could not install ${MISSING[*]} (its last lines are above; all of them: $SYSTEM_LOG)." \
+            "Run this yourself, then the same make command again: $SYSTEM_COMMAND"
     fi
-    rm -f "$log"
-    say "Installed in $((SECONDS - start)) s."
+    rm -f "$SYSTEM_LOG"
+    say "System packages installed after $((SECONDS - SYSTEM_START)) s."
 }

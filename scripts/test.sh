@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what tests need, then runs them: what touches the database on PostgreSQL first, then everything on
+# Installs what tests need, then runs them: what is about the database itself on PostgreSQL first, then everything on
 # SQLite, so that the last line is the closing line of the whole suite. Exits with the worse of the two codes.
+# docs/adr/0038 says which tests carry the mark, and why not all.
 # Arguments go to the second run: scripts/test.sh tests/engine -k relearning
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 "$ROOT/scripts/setup.sh" --dev
-export DJANGO_ALLOW_ASYNC_UNSAFE=1 PYTHONDONTWRITEBYTECODE=1
+export DJANGO_ALLOW_ASYNC_UNSAFE=1
 
 # 5: pytest found no test to run.
 worst=0
@@ -15,11 +16,15 @@ tests() {
     [ $code = 5 ] || [ $code -le $worst ] || worst=$code
 }
 
+# By files in the order of their names, which has the browser's long ones early: the plugin's own order, files of few tests
+# last, left one of the two processes idle at the end.
+two=(--ignore=tests/bench -n 2 --dist loadfile --no-loadscope-reorder)
+
 if [ $# = 0 ]; then
-    say "Tests of the database, on PostgreSQL:"
-    LETHE_TEST_DATABASE=postgresql tests -m database --ignore=tests/bench -n 2 --dist loadfile
+    say "Tests of the database itself, on PostgreSQL:"
+    LETHE_TEST_DATABASE=postgresql tests -m database "${two[@]}"
     say "All tests, on SQLite:"
-    set -- --ignore=tests/bench -n 2 --dist loadfile
+    set -- "${two[@]}"
 fi
 tests "$@"
 exit $worst

@@ -1,6 +1,7 @@
-"""Builds the stranger's verifier as one file, `dist/lethe-verify.pyz`: the same sources give the same bytes.
+"""Builds the stranger's verifier as one file, `dist/lethe-verify.pyz`, with its digest beside it in the form of
+`sha256sum`: the same sources give the same bytes.
 
-python scripts/verifier.py [FOLDER]      then: python dist/lethe-verify.pyz FILE --trust FINGERPRINT
+python scripts/verifier.py [FOLDER]      then: python dist/lethe-verify.pyz FILE --trust lethe-trust.json
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def build(folder: Path) -> Path:
                 info.create_system, info.external_attr = 3, 0o644 << 16
                 archive.writestr(info, data)
     made.chmod(0o755)
+    digest = hashlib.sha256(made.read_bytes()).hexdigest()
+    made.with_suffix(".pyz.sha256").write_text(f"{digest}  {made.name}\n")
     return made
 
 

@@ -6,6 +6,7 @@ a failure when `CI` is true; every skip is said aloud before the closing line.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -40,14 +41,20 @@ else:
     _missing = os.environ.get("LETHE_TEST_MISSING", "")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Modules live as long as the process: the collector of cycles need not look through them, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the test database; without the one that was asked for, nothing may run on another."""
+    """Without the database that was asked for, nothing may run on another."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        uses = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures)
-        if uses and not item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.database)
         if _missing:
             item.add_marker(pytest.mark.skip(reason=_missing))
 

@@ -216,7 +216,9 @@ def load_records(path: str | Path, *, columns: Mapping[str, str] | None = None, 
     problems: list[str] = []
     places: dict[str, str] = {}
     unnamed: list[str] = []
+    names: set[str] = set()
     for place, row in _rows(Path(path)):
+        names |= row.keys() if isinstance(row, dict) else set()
         record, faults = _checked(row, columns or {}, bare)
         problems.extend(f"{place}: {fault}" for fault in faults)
         if record is None:
@@ -228,12 +230,24 @@ def load_records(path: str | Path, *, columns: Mapping[str, str] | None = None, 
             problems.append(f"{place}: id {record.id!r} was used at {places[record.id]}")
         else:
             places[record.id] = place
+    if names and not records:
+        _demand_known(path, names, columns or {})
     if places:
         problems.extend(f"{place}: id is missing" for place in unnamed)
     elif not records and not problems:
         problems.append(f"{path}: holds no rows")
     raise_all(problems)
     return records if places else _with_ids(records)
+
+
+def _demand_known(path: str | Path, names: set[str], columns: Mapping[str, str]) -> None:
+    """Refuse once, with what would help, where a dataset's columns all have names of their own."""
+    if names & {"text", "prompt", "answer", *columns.values()}:
+        return
+    raise DataError(
+        f"{path}: no row has a text, or a prompt and an answer; the columns are {', '.join(sorted(names)[:SHOWN])}: "
+        "say which is which, as in --columns text=body or --columns prompt=question answer=reply"
+    )
 
 
 def _checked(row: object, columns: Mapping[str, str], bare: bool) -> tuple[Record | None, list[str]]:

@@ -150,6 +150,9 @@ def _read_model(ref: str | Path, dtype: str) -> PreTrainedModel:
             str(ref), use_safetensors=True, trust_remote_code=False, dtype=_dtype(dtype), output_loading_info=True
         )
     except (StrictDataclassError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if not folder.is_dir():
+            why = str(error).partition("\n")[0]
+            raise DataError(f"{ref}: is no folder here, and no hub gave a model of that name ({why})") from error
         raise DataError(f"{ref}: is not a readable model ({error}); restore or save it again") from error
     wrong = sorted({*info["missing_keys"], *(str(k) for k in info["mismatched_keys"]), *info["unexpected_keys"]})
     if wrong:
@@ -254,6 +257,7 @@ def weights_digest(folder: str | Path) -> str:
             files = sorted(Path(folder).glob("*.safetensors"))
             readers = [stack.enter_context(safe_open(file, framework="pt")) for file in files]
             holders = {name: reader for reader in readers for name in reader.keys()}  # noqa: SIM118 - no mapping
+            stored.check_names(folder, holders)
             for name in sorted(holders):  # one tensor at a time: a model may be larger than the memory
                 value = holders[name].get_tensor(name).contiguous()
                 state.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())

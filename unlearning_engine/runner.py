@@ -58,6 +58,7 @@ RESERVED = frozenset({SPEC, RUN, RESULT, ERROR, "checkpoints"})
 BARREN = frozenset({LOCK, SPEC, ERROR, LOG})
 #: Spec fields that may also name a model of the hub, which is no path.
 MODELS = frozenset({"model", "candidate", "original", "reference"})
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 _HUB = re.compile(r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$")
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "scikit-learn", "peft")
 
@@ -343,14 +344,24 @@ def _locked(folder: Path) -> Iterator[None]:
 def _disk(folder: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        refused = _refusal(error)
+        if refused.errno in (errno.ENOSPC, errno.EDQUOT):
             message = f"{folder}: the disk is full; the last checkpoint is kept. Free space and run the same again"
-        elif error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST):
-            message = f"{error.filename or folder}: {error.strerror}; choose a place that can be written"
+        elif refused.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EFBIG):
+            message = f"{refused.filename or folder}: {refused.strerror}; choose a place that can be written"
         else:
             raise
         raise StorageError(message) from error
+
+
+def _refusal(error: Exception) -> OSError:
+    """The system's error: itself, or what a library in Rust (safetensors, tokenizers) made words of."""
+    if isinstance(error, OSError):
+        return error
+    said = _OS_ERROR.search(str(error))
+    number = int(said[1]) if said and not isinstance(error, EngineError) else 0
+    return OSError(number, os.strerror(number))
 
 
 @contextmanager

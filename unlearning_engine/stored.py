@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
+from unicodedata import category
 
 from unlearning_engine.errors import DataError
 
@@ -78,6 +79,17 @@ def tensors(folder: Path) -> dict[str, Stored]:
         except (SafetensorError, OSError) as error:
             raise DataError(f"{file}: has damaged weights ({error}); restore the model") from error
     return found
+
+
+def check_names(where: Path | str, names: Iterable[str]) -> None:
+    """A digest of weights ends names by NUL: one inside of a name would let two models have the same digest.
+
+    Raises:
+        DataError: a name holds control characters.
+    """
+    if strange := [name for name in names if any(category(one) == "Cc" for one in name)]:
+        shown = ", ".join(ascii(one[:80]) for one in strange[:5])
+        raise DataError(f"{where}: has tensors whose names hold control characters ({shown}); rename them")
 
 
 def float_type(folder: Path) -> str:

@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         store = Store(arguments.store or os.environ.get(ENVIRONMENT, ""))
         path = Path(arguments.path)
+        _demand_no_run(path)
         is_model = (path / "config.json").is_file()
         told = put_model(path, store) if is_model else put_dataset(path, store, arguments.columns)
     except EngineError as error:
@@ -53,6 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
         facts = ", ".join(f"{name} {value}" for name, value in told.items() if name not in ("digest", "kind"))
         sys.stdout.write(f"Stored the {told['kind']} ({facts}).\n{told['digest']}\n")
     return 0
+
+
+def _demand_no_run(path: Path) -> None:
+    if not (path / "run.json").is_file():
+        return
+    there = [path / name for name in ("model", "dataset.jsonl") if (path / name).exists()]
+    what = f"name {' or '.join(map(str, there))}" if there else "name what it made, not the folder"
+    raise DataError(f"{path}: is the folder of a run, no model and no dataset; {what}")
 
 
 def put_model(folder: Path, store: Store) -> dict[str, Any]:

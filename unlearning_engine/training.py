@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -314,6 +315,12 @@ class _Run:
                 numbers[name] = numbers.get(name, 0.0) + value
         return loss, numbers
 
+    def not_finite(self) -> list[str]:
+        """Names of the first weights that hold NaN or infinity."""
+        named = self.model.named_parameters()
+        bad = (name for name, values in named if not together.whole(torch.isfinite(values).all()))
+        return list(itertools.islice(bad, 5))
+
     def step(self, number: int) -> tuple[float, dict[str, float]]:
         """One update; nothing is changed where loss or gradient are not finite."""
         for group in self.optimiser.param_groups:
@@ -327,6 +334,8 @@ class _Run:
             if torch.isfinite(norm):
                 self.optimiser.step()
                 return loss, numbers
+        if number == 0 and (bad := self.not_finite()):
+            raise DivergenceError(f"the model's weights are not finite numbers ({', '.join(bad)}); restore the model")
         kept = f"the last good checkpoint is {self.last_good}" if self.last_good else "no checkpoint was made yet"
         raise DivergenceError(
             f"step {number}: the loss is {loss} or its gradient is not finite; {kept}; lower the learning rate"
@@ -359,7 +368,8 @@ def run(
         fresh: changes the model of a run that goes on from no checkpoint, after the watch's first look.
 
     Raises:
-        DivergenceError: loss or gradient became NaN or infinite; the last good checkpoint stays.
+        DivergenceError: loss or gradient became NaN or infinite, or the model's weights were; the last good checkpoint
+            stays.
         DataError: the checkpoints are of another job.
         DeviceError: the device ran out of memory.
     """

@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.common import Open, problems
+from governance.evidence.acknowledged import KIND
 from governance.models import PatchAcknowledgement
-from governance.services.acknowledgements import KIND, acknowledge
+from governance.services.acknowledgements import acknowledge
 
 DIGEST, KEY, SIGNATURE = r"^sha256:[0-9a-f]{64}\Z", r"^[A-Za-z0-9+/]{43}=\Z", r"^[A-Za-z0-9+/]{86}==\Z"
 

@@ -133,7 +133,10 @@ class FilingSerializer(serializers.Serializer[Any]):
             problems["share_fingerprints"] = "Only works of an opt-out have fingerprints that are given to others."
         named = [item for item in attrs["items"] if item["form"] != ClaimedItem.Form.CONTEXT]
         if {item["form"] == ClaimedItem.Form.FACT for item in named} != {rule(kind).form == ClaimedItem.Form.FACT}:
-            problems["items"] = "A request about a person names facts, any other texts and addresses."
+            forms = "fact" if rule(kind).form == ClaimedItem.Form.FACT else "text or url"
+            problems["items"] = (
+                f"In a {kind} request the form of an item is {forms}; context comes only beside such items."
+            )
         for name in () if "mandate" in attrs else ("name", "email"):
             if not attrs.get(name):
                 problems[name] = "This field is required."

@@ -49,7 +49,7 @@ from governance.file_words import words
 from governance.models import AgentCase, ApiKey, Case, Channel, Kind, Status, Upload
 from governance.policies import CLAIMANT, TELLING, disposition_told, findings_told
 from governance.services import sharing, uploads
-from governance.services.additions import works_add
+from governance.services.additions import Source, works_add
 from governance.services.agents import mandate_of
 from governance.services.batches import file_for
 from governance.services.intake import case_file, case_withdraw
@@ -196,7 +196,7 @@ class Works(Open):
         case = case_of(token)
         form = AddWorksSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        added = works_add(case=case, items=form.claimed())
+        added = works_add(case=case, items=form.claimed(), source=Source(channel=Channel.API))
         told = {"number": added.case.number, "due_on": added.case.due_on, "added": len(added.items)}
         return Response(AddedSerializer({**told, **links(added.case)}).data, status=201)
 

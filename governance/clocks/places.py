@@ -79,6 +79,7 @@ def known_countries() -> list[str]:
     return sorted(code for code in _ZONES if "-" not in code)
 
 
+@lru_cache(maxsize=1024)  # every reading of a clock asks, and the subdivisions cost a whole calendar
 def place_of(text: str) -> Place:
     """`DE`, `DE-BY` or `EU` as a place; `UK` is read as `GB`.
 

@@ -38,12 +38,14 @@ Records are named by commitments only: digests under a secret key. Nobody can gu
 the address of the person who asked is in any of the files.
 
 How to check it, without us
-  1. Take the verifier: the folder lethe_verify of the software Lethe. It needs Python 3.11 and nothing else.
-  2. Take the fingerprint of our seal from our own site, {trust_at}
-     or from paper that we gave you. Do not take it from this bundle: whoever forges a bundle writes their own into it.
-  3. python -m lethe_verify THIS_FILE.zip --trust FINGERPRINT
+  1. Take the verifier, lethe-verify.pyz. It needs Python 3.11 and nothing else. {trust_at}
+     links to it. If you do not trust us, do not take it from us: build it from the source of the software Lethe
+     (python3 scripts/verifier.py). The same source gives the same bytes: compare the SHA-256 that it prints.
+  2. Take our trust file, lethe-trust.json, from our own site: {trust_at}
+     links to it. Do not take it from whoever gave you this bundle: who forges a bundle brings their own.
+  3. python3 lethe-verify.pyz THIS_FILE.zip --trust lethe-trust.json
 
-  It ends with code 0 only where everything holds and the seal is by the certificate that you named.
+  It ends with code 0 only where everything holds and the seal is one that the trust file names.
 
 What a check can and cannot show
   It shows that we stated this, that nothing was changed since, and that it stands in our ledger.

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.evidence import figures, said, schema
-from governance.evidence.numerals import apart
+from governance.evidence.numerals import apart, number
 from governance.evidence.printing import common, day, grouped
 from governance.evidence.report import under_policy
 from governance.evidence.sentences import Facts
 from governance.evidence.vocabulary import Disposition, Guarantee, Kind, Service, Verdict
+from governance.evidence.words_used import words_used
 
 Document = Mapping[str, Any]
 #: Titles that are named, and characters of one: the rest are counted, so that the certificate stays on two pages.
@@ -42,12 +43,13 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "asked": [_asked(facts.kind) % {"issuer": apart(document["report"]["issuer"])}, *_named(document)],
         "done": _done(document, facts, outcome),
         "means": _means(outcome),
-        "limits": _limits(facts),
+        "limits": [*_unsearched(document), *_limits(facts)],
         "reasons": _shortened(said.printed(case["reason"]), REASON),
         "remedies": case.get("remedies", []),
         "under_policy": under_policy(document),
         "laws": case["laws"],
         "digests": _digests(document),
+        "words": words_used(document, plain=True),
     }
 
 
@@ -74,7 +76,7 @@ def headline(facts: Facts, outcome: str) -> str:
         ),
         "unsettled": _("%(model)s was changed for your request; our tests do not settle what is left"),
         "not_replaced": _("A changed version of %(model)s was made; the version before may still answer"),
-        "excluded": _("The records found for your request are left out of future training"),
+        "excluded": _("The records that were accepted for your request are marked to be left out of future training"),
         "no_data_found": _("We found no record that matches your request in the data that we searched"),
         "not_fulfilled": _("Your request is not fulfilled"),
         "refused": _("Your request was refused"),
@@ -97,7 +99,7 @@ def _named(document: Document) -> list[str]:
     items, count = document["case"]["items"][:NAMED], document["case"]["items_count"]
     if not items:
         return []
-    titles = "; ".join(apart(f"“{_shortened(one['title'], TITLE)}”") for one in items)
+    titles = "; ".join(_("“%(title)s”") % {"title": apart(_shortened(one["title"], TITLE))} for one in items)
     more = count - len(items)
     if more > 0:
         titles += " " + ngettext("and %(n)d more", "and %(n)d more", more) % {"n": more}
@@ -113,8 +115,8 @@ def _done(document: Document, facts: Facts, outcome: str) -> list[str]:
     lines = []
     if searched:
         lines.append(
-            _("We searched %(searched)d records; %(found)d matched, and %(erase)d of these were accepted for removal.")
-            % {"searched": searched, "found": counts["found"], "erase": counts["erase"]}
+            _("We searched %(searched)s records; %(found)s matched, and %(erase)s of these were accepted for removal.")
+            % {"searched": number(searched), "found": number(counts["found"]), "erase": number(counts["erase"])}
         )
     if outcome in ("exact", "certified", "suppressed", "unsettled", "not_replaced"):
         lines += _tested(document, facts)
@@ -137,7 +139,7 @@ def _tested(document: Document, facts: Facts) -> list[str]:
     if places := document["deployments"]:
         replaced = sum(1 for one in places if one["state"] == "replaced")
         lines.append(
-            _("Places where the version before ran: %(all)d; replaced: %(replaced)d.")
+            _("Places on our records where the version before ran: %(all)d; replaced: %(replaced)d.")
             % {"all": len(places), "replaced": replaced}
         )
     return lines
@@ -148,28 +150,31 @@ def _told(document: Document) -> list[str]:
     if not recipients:
         return []
     told = sum(1 for one in recipients if one["told_at"])
-    return [_("Others who received data or versions: %(n)d; told: %(told)d.") % {"n": len(recipients), "told": told}]
+    return [
+        _("Others on our records who received data or versions: %(n)d; told: %(told)d.")
+        % {"n": len(recipients), "told": told}
+    ]
 
 
 def _means(outcome: str) -> str:
     return {
         "exact": _(
-            "The version in use comes from a training that did not read these records. It may still know the same "
-            "facts or words from other sources."
+            "By our own record of its training, the new version was trained without the records that were accepted. It "
+            "may still know the same facts or words from other sources."
         ),
         "certified": _(
-            "A mathematical bound limits how much the version in use can still hold of these records, under the "
-            "conditions that the full report names."
+            "A mathematical bound limits how far the part that was changed may lie from one trained without these "
+            "records, under the conditions and for the layers that the full report names, and nowhere else."
         ),
         "suppressed": _(
-            "In the tests, the version in use stays within limits that were fixed before. That is a measurement, not a "
+            "In the tests, the new version stays within limits that were fixed before. That is a measurement, not a "
             "proof: a determined attempt may bring back what is hidden."
         ),
         "unsettled": _("The tests settle nothing, so we conclude nothing from them. The full report lists each."),
         "not_replaced": _("Until the version before is replaced everywhere, it may still give what you named."),
         "excluded": _(
-            "Future training will not read these records. No model was changed: what was trained before may still know "
-            "them."
+            "The records that were accepted are marked to be left out of our future training. No model was changed: "
+            "what was trained before may still know them."
         ),
         "no_data_found": _(
             "The search covers the data sets and the ways of matching that the full report names, nothing else. It "
@@ -181,6 +186,17 @@ def _means(outcome: str) -> str:
     }[outcome]
 
 
+def _unsearched(document: Document) -> list[str]:
+    """That what was named without a text was not looked for, as the full report tells one by one."""
+    count = sum("without_text" in one for one in document["case"]["items"]) if document["matching"]["searched"] else 0
+    if not count:
+        return []
+    return [
+        _("Named without a text, by an address, a number or a file's fingerprint, and so not looked for: %(n)d.")
+        % {"n": count}
+    ]
+
+
 def _limits(facts: Facts) -> list[str]:
     limits = [
         _("Copies of models and data that others hold are outside of our reach."),
@@ -188,8 +204,13 @@ def _limits(facts: Facts) -> list[str]:
     ]
     if facts.verdict is not Verdict.NONE:
         limits.append(_("Another question, language or attack than those tested may give another answer."))
-        limits.append(_("We made the tests ourselves. The seal proves what we stated, not that our tests are right."))
-    if facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY):
+    limits.append(
+        _(
+            "What is said here about search, training, tests and replacement is our own statement. The seal proves "
+            "that we made it, not that it is right."
+        )
+    )
+    if facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY, Disposition.EXCLUDED):
         limits.append(_("Material that resembles yours but was not found stays in the data."))
     return limits
 

@@ -18,19 +18,25 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from governance.evidence import revoked
 from governance.evidence.cms_form import FormError, check_hex, check_token
 from governance.evidence.errors import ProofError
+from governance.evidence.findings import Finding, Words, _, of_doubt
 from governance.evidence.seal import converted
 
+UNBELIEVED = Words(
+    _("The authority of the time stamp is not among those that are believed today, or its certificate is over.")
+)
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Times:
     """What the stamps over a file say: the time of the first, that of the first by another than the issuer's own
-    authority (None without one), and why nobody can say whether they are to be believed (empty where they are)."""
+    authority (None without one), and why nobody can say whether they are to be believed (None where they are).
+
+    A stamp that holds and is not believed leaves a doubt: nothing was altered by that."""
 
     first: datetime
     outside: datetime | None
-    doubt: str = ""
+    doubt: Words | None = None
 
 
 def check_stamps(
@@ -49,38 +55,85 @@ def check_stamps(
         own: those roots (DER) that are the issuer's own: their time proves nothing to others.
 
     Raises:
-        FormError: no believed authority, a stamp does not hold, or something was changed after the seal.
+        FormError: a stamp does not hold, or something was changed after the seal.
     """
-    if not roots:
-        raise FormError("no root certificate of a time stamp authority was given to believe")
     _check_cover(reader, stamps, data)
     times = [_time(stamp, data) for stamp in stamps]
     if times != sorted(times) or times[-1] > at:
         raise FormError("the times of the stamps contradict each other")
     answers, lists = revoked.data_of(reader)
     ways = [_check_path(stamp, roots, until) for stamp, until in zip(stamps, [*times[1:], at], strict=True)]
-    doubts = []
+    doubts: list[Words | None] = []
     for number, (way, time) in enumerate(zip(ways, times, strict=True)):
+        if not way:
+            doubts.append(UNBELIEVED)
+            continue
         # Whoever holds the seal may set the issuer's own clock, and a lost key stamps for itself: neither vouches.
         strange = (then for then, other in zip(times[number + 1 :], ways[number + 1 :], strict=True)
-                   if other[-1] not in (way[-1], *own))  # fmt: skip
+                   if other and other[-1] not in (way[-1], *own))  # fmt: skip
         doubts.append(revoked.doubt(way, time, next(strange, None), answers, lists))
-    outside = [time for way, time in zip(ways, times, strict=True) if way[-1] not in own]
+    outside = [time for way, time in zip(ways, times, strict=True) if way and way[-1] not in own]
     _check_added(reader, stamps)
     _check_changes(reader)
-    return Times(times[0], outside[0] if outside else None, next(filter(None, doubts), ""))
+    return Times(times[0], outside[0] if outside else None, next(filter(None, doubts), None))
+
+
+@dataclass(frozen=True)
+class LedgerTime:
+    """By when a ledger had its entries, as a time stamp over its checkpoint says; whether that is `proved` now.
+
+    `doubt`: why nobody can say so now, None where one can. `own`: by the issuer's own authority.
+    """
+
+    at: datetime
+    doubt: Words | None = None
+    own: bool = False
+
+    @property
+    def proved(self) -> bool:
+        """Whether somebody outside of the house, who is believed, says it."""
+        return not self.doubt and not self.own
+
+    def findings(self, size: int) -> list[Finding]:
+        """What is found of it; where nobody believes the time now, that stays open."""
+        if self.doubt:
+            sentence = _(
+                "That the ledger had these %(size)s entries by %(at)s, as a time stamp says, cannot be shown now."
+            )
+        elif self.own:
+            sentence = _(
+                "That the ledger had these %(size)s entries by %(at)s says the issuer’s own time stamp authority, "
+                "which proves nothing to others."
+            )
+        else:
+            sentence = _(
+                "A time stamp authority that is believed says that the ledger had these %(size)s entries by %(at)s."
+            )
+        values = {"size": str(size), "at": self.at.isoformat()}
+        said = Finding(code="ledger_time", good=self.proved, open=not self.proved, sentence=sentence, values=values)
+        return [said, of_doubt("ledger_time", self.doubt)] if self.doubt else [said]
 
 
 def check_checkpoint(
-    token: bytes, note: str, roots: Sequence[x509.Certificate], at: datetime | None = None
-) -> datetime:
-    """The time that a believed authority stamped on a checkpoint, as the ledger alone signed it.
+    token: bytes,
+    note: str,
+    roots: Sequence[x509.Certificate],
+    at: datetime | None = None,
+    *,
+    own: Collection[bytes] = (),
+    data: tuple[list[bytes], list[bytes]] = ([], []),
+) -> LedgerTime:
+    """The time that an authority stamped on a checkpoint, as the ledger alone signed it.
+
+    An authority that is not believed at that moment, or no more, leaves the time open: nothing was altered by that.
 
     Args:
         note: the signed note; lines of witnesses may follow.
+        own: those roots (DER) that are the issuer's own.
+        data: answers (OCSP) and lists (CRL) to judge the authority by.
 
     Raises:
-        ProofError: it is over something else, not in its one form, wrong, or by an authority that is not believed.
+        ProofError: it is over something else, not in its one form, wrong, or from after a revocation.
     """
     from asn1crypto import cms
     from pyhanko.sign.validation.errors import SignatureValidationError
@@ -95,14 +148,16 @@ def check_checkpoint(
         )
         signed = cms.ContentInfo.load(token, strict=True)["content"]
         told = asyncio.run(validate_tst_signed_data(signed, context, lambda name: hashlib.new(name, message).digest()))
-        path = [one.dump() for one in told["validation_path"] or ()]
-        if not (told["intact"] and told["valid"] and path) or told["timestamp"] > moment:
-            raise FormError("it does not hold, or its authority is not believed")
-        check_token(token, [*path, *(one.dump() for one in believed)])
+        if not (told["intact"] and told["valid"]) or told["timestamp"] > moment:
+            raise FormError("it does not hold")
+        # A path is told even where it does not hold: what says that it does is that nothing was found against it.
+        way = [one.dump() for one in told["validation_path"] or ()] if told["trust_problem_indic"] is None else []
+        brought = [one.chosen.dump() for one in signed["certificates"]]
+        check_token(token, [*way, *(one.dump() for one in believed)] if way else brought)
+        doubt = revoked.doubt(way[::-1], told["timestamp"], None, *data) if way else UNBELIEVED
     except (FormError, SignatureValidationError, *UNREADABLE) as error:
         raise ProofError(f"The time stamp over the ledger's checkpoint is not to be believed: {error}") from error
-    stamped: datetime = told["timestamp"]
-    return stamped
+    return LedgerTime(told["timestamp"], doubt, bool(way) and way[0] in own)
 
 
 def _check_cover(reader: PdfFileReader, stamps: Sequence[Any], data: bytes) -> None:
@@ -170,17 +225,19 @@ def _time(stamp: Any, data: bytes) -> datetime:
 
 
 def _check_path(stamp: Any, roots: Sequence[x509.Certificate], moment: datetime) -> list[bytes]:
-    """The certificates (DER) from the authority's to the root that is believed."""
+    """The certificates (DER) from the authority's to the root that is believed; none where no root is."""
     from pyhanko.sign.validation import validate_pdf_timestamp
     from pyhanko_certvalidator import ValidationContext
 
     believed = converted(*roots)
     context = ValidationContext(trust_roots=believed, allow_fetching=False, moment=moment, best_signature_time=moment)
     status = validate_pdf_timestamp(stamp, validation_context=context, skip_diff=True)
-    if not (status.intact and status.valid and status.trusted):
-        raise FormError("a time stamp does not hold, or its authority is not believed")
-    path = [one.dump() for one in status.validation_path or ()]
-    check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)])
+    if not (status.intact and status.valid):
+        raise FormError("a time stamp does not hold")
+    # A path is told even where it does not hold.
+    path = [one.dump() for one in status.validation_path or ()] if status.trusted else []
+    brought = [one.chosen.dump() for one in stamp.signed_data["certificates"]]
+    check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)] if path else brought)
     return path[::-1]
 
 

@@ -87,6 +87,15 @@ def _parse_verifier_key(text: str) -> tuple[str, bytes, Ed25519PublicKey]:
         raise ProofError(f"verifier key: not of the form name+hash+key ({error})") from error
 
 
+def verifier_public(text: str) -> Ed25519PublicKey:
+    """The public key in note form, read.
+
+    Raises:
+        ProofError: not of that form.
+    """
+    return _parse_verifier_key(text)[2]
+
+
 def make_checkpoint(*, origin: str, size: int, root: bytes, key: NoteSigner) -> str:
     """A signed note over the ledger's size and root."""
     if size < 0 or len(root) != HASH_BYTES:

@@ -69,17 +69,18 @@ def verify(note: str, line: str, key: str) -> datetime:
         raise ProofError(f"cosignature of {one.name}: wrong") from error
 
 
-def verify_all(note: str, keys: Sequence[str]) -> None:
+def verify_all(note: str, keys: Sequence[str]) -> dict[str, datetime]:
     """Under the ledger's own signature stand exactly the lines of these witnesses, in this order.
+
+    Returns when each of them, by its key, saw the checkpoint.
 
     Raises:
         ProofError: a line too many, too few, in another place, or wrong.
     """
     lines = note.rpartition("\n\n")[2].removesuffix("\n").split("\n")[1:]
-    if len(lines) != len(keys):
+    if len(lines) != len(keys) or len(set(keys)) != len(keys):
         raise ProofError(f"checkpoint: {len(lines)} cosignatures, {len(keys)} witnesses")
-    for line, key in zip(lines, keys, strict=True):
-        verify(note, line, key)
+    return {key: verify(note, line, key) for line, key in zip(lines, keys, strict=True)}
 
 
 def request(*, old: int, proof: Sequence[bytes], note: str) -> bytes:

@@ -24,7 +24,10 @@ def words(document: Mapping[str, Any]) -> dict[str, Any] | None:
             % {"n": len(rows), "applied": applied}
         )
         lines.append(
-            _("Such a statement is theirs, signed with their key. It does not show that they deleted the old weights.")
+            _(
+                "Such a statement is signed with the key that we registered as theirs. It does not show that they "
+                "deleted the old weights."
+            )
         )
     named = [{"name": one["name"], "words": _state(one["state"]), "since": _since(one)} for one in rows]
     return {"lines": lines, "rows": named}
@@ -53,8 +56,8 @@ def _why(code: str) -> str:
 
 def _state(state: str) -> str:
     return {
-        "untold": _("not told by us; has stated nothing"),
-        "told": _("told; has stated nothing"),
+        "untold": _("not told by us; has stated nothing about such a patch"),
+        "told": _("told; has stated nothing about this patch"),
         "fetched": _("states that it fetched the patch, not that it applied it"),
         "applied": _("states that it applied the patch"),
     }[state]

@@ -135,7 +135,8 @@ _HEADLINES_CHANGED: dict[Service, Callable[[Facts], str]] = {
 
 _HEADLINES_UNCHANGED: dict[Disposition, Callable[[], str]] = {
     Disposition.EXCLUDED: lambda: _(
-        "The matched records are left out of future training; models already trained were not changed by this case"
+        "The records that were accepted are marked to be left out of future training; models already trained were not "
+        "changed by this case"
     ),
     Disposition.NO_DATA: lambda: _("No record that matches the request was found in the data searched"),
     Disposition.REFUSED: lambda: _("The request was refused"),

@@ -7,6 +7,8 @@ transaction. The hash tree is kept in tiles of 256 hashes (`tiles`), each writte
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,8 +21,18 @@ from governance.policies import CLAIMANT, Actor
 from governance.secrets import read_secret
 from governance.selectors.ledger import size
 
-__all__ = ["append", "as_json", "size", "tree"]
+__all__ = ["Entry", "append", "append_all", "as_json", "size", "tree"]
 ADVISORY_LOCK = 0x4C45544845  # "LETHE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What is to be written: an action, who did it, of which case, and what the entry commits to."""
+
+    action: str
+    actor: Actor
+    case: Case | None = None
+    body: dict[str, Any] | None = None
 
 
 def append(*, action: str, actor: Actor, case: Case | None = None, body: dict[str, Any] | None = None) -> LedgerEntry:
@@ -30,6 +42,11 @@ def append(*, action: str, actor: Actor, case: Case | None = None, body: dict[st
         TransactionManagementError: outside a transaction.
         KeyDestroyed: the case's subject was erased; nothing can be committed about them any more.
     """
+    return append_all([Entry(action=action, actor=actor, case=case, body=body)])[0]
+
+
+def append_all(entries: Sequence[Entry]) -> list[LedgerEntry]:
+    """Write leaves in this order, each with its opening, in as many statements as for one. Raises as `append` does."""
     connection = connections["default"]
     connection.validate_no_broken_transaction()
     if not connection.in_atomic_block:
@@ -37,24 +54,30 @@ def append(*, action: str, actor: Actor, case: Case | None = None, body: dict[st
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-    index = size()
-    moment = datetime.now(UTC)
-    salt = leaf.new_salt()
-    content = body or {}
+    made = [_made(index, entry) for index, entry in enumerate(entries, size())]
+    rows = LedgerEntry.objects.bulk_create(row for row, _opening in made)
+    for row in rows:
+        tiles.complete(row.index)
+    LedgerOpening.objects.bulk_create(opening for _row, opening in made)
+    return rows
+
+
+def _made(index: int, entry: Entry) -> tuple[LedgerEntry, LedgerOpening]:
+    moment, salt, content = datetime.now(UTC), leaf.new_salt(), entry.body or {}
+    case, actor = entry.case, entry.actor
     data = leaf.leaf_bytes(
         index=index,
         at=moment,
-        action=action,
+        action=entry.action,
         case=leaf.case_commitment(commitment_key(case.claimant.subject), str(case.public_id)) if case else "",
         actor=_actor(actor, case),
         body=leaf.commit_body(content, salt),
     )
-    entry = LedgerEntry.objects.create(index=index, at=moment, action=action, leaf=data, hash=merkle.leaf_hash(data))
-    tiles.complete(index)
-    LedgerOpening.objects.create(
-        entry=entry, case=case, actor=actor.user, actor_label=actor.label, salt=salt, body=content
+    row = LedgerEntry(index=index, at=moment, action=entry.action, leaf=data, hash=merkle.leaf_hash(data))
+    opening = LedgerOpening(
+        entry_id=index, case=case, actor=actor.user, actor_label=actor.label, salt=salt, body=content
     )
-    return entry
+    return row, opening
 
 
 def _actor(actor: Actor, case: Case | None) -> str:

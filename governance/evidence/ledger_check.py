@@ -9,11 +9,12 @@ outside: only that, or a witness, can know better than the one who holds tables 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from governance.evidence import cosignature, leaf, merkle, tiles
-from governance.evidence.checkpoint import verify_checkpoint
+from governance.evidence.checkpoint import Checkpoint, verify_checkpoint
 from governance.evidence.errors import DocumentError, ProofError
 from governance.models import LedgerCheckpoint, LedgerEntry, LedgerOpening, LedgerTile
 
@@ -38,15 +39,15 @@ class Checked:
             self.findings.append(text)
 
 
-def ledger_check(verifier: str, kept: Mapping[str, str] | None = None) -> Checked:
+def ledger_check(verifiers: Sequence[str], kept: Mapping[str, str] | None = None) -> Checked:
     """Every entry, opening, tile, checkpoint and cosignature.
 
     Args:
-        verifier: the ledger's public key, as `checkpoint.verifier_key` writes it.
+        verifiers: the ledger's public keys, those that were replaced too, as `checkpoint.verifier_key` writes them.
         kept: names and texts of checkpoints that somebody kept outside of the house.
     """
     told = Checked()
-    signed = _signed(told, verifier, kept or {})
+    signed = _signed(told, verifiers, kept or {})
     edge, building = merkle.Frontier(), _Tiles(told)
     _reached(told, signed, edge)
     for index, entry in enumerate(LedgerEntry.objects.order_by("index").iterator(chunk_size=2000)):
@@ -64,13 +65,13 @@ def ledger_check(verifier: str, kept: Mapping[str, str] | None = None) -> Checke
     return told
 
 
-def _signed(told: Checked, verifier: str, kept: Mapping[str, str]) -> dict[int, list[tuple[str, bytes]]]:
+def _signed(told: Checked, verifiers: Sequence[str], kept: Mapping[str, str]) -> dict[int, list[tuple[str, bytes]]]:
     """Where the ledger must have which root: by the signed checkpoints in the tables, and those kept outside."""
     expected: dict[int, list[tuple[str, bytes]]] = {}
     notes = [(f"The checkpoint of {one.size}", one.note, one) for one in _checkpoints()]
     for place, note, row in [*notes, *((f"The checkpoint in {name}", text, None) for name, text in kept.items())]:
         try:
-            found = verify_checkpoint(note, verifier)
+            found = _verified(note, verifiers)
             if row is not None and (found.size != row.size or found.root != bytes(row.root)):
                 told.found(f"{place}: what was signed is not what stands beside it.")
             for line in row.cosignatures.all() if row is not None else ():
@@ -81,6 +82,14 @@ def _signed(told: Checked, verifier: str, kept: Mapping[str, str]) -> dict[int, 
         except ProofError as error:
             told.found(f"{place}: {error}.")
     return expected
+
+
+def _verified(note: str, verifiers: Sequence[str]) -> Checkpoint:
+    """The checkpoint, signed by one of the keys; said of the last one where by none."""
+    for verifier in verifiers[:-1]:
+        with suppress(ProofError):
+            return verify_checkpoint(note, verifier)
+    return verify_checkpoint(note, verifiers[-1])
 
 
 def _checkpoints() -> Iterator[LedgerCheckpoint]:

@@ -19,7 +19,10 @@ from governance.evidence.numerals import interval, level, number, percent
 
 MEASURED = Path(__file__).parents[2] / "docs" / "matching.json"
 #: What of the file goes into a document of evidence.
-_MEMBERS = ("seed", "scheme", "threshold", "code_digest", "confidence", "works", "misses", "matches", "not_tried")
+_MEMBERS = ("seed", "scheme", "threshold", "code_digest", "confidence", "works", "words", "misses", "matches",
+            "not_tried")  # fmt: skip
+#: Of how many words the works were before the file said so.
+_WORDS = (80, 600)
 
 
 def measured(path: Path = MEASURED) -> dict[str, Any] | None:
@@ -32,16 +35,17 @@ def measured(path: Path = MEASURED) -> dict[str, Any] | None:
 
 def context(rates: Mapping[str, Any]) -> dict[str, Any]:
     """What `report/_matching.html` prints."""
+    shortest, longest = rates.get("words", _WORDS)
     return {
         "words": _(
-            "Measured by the issuer on made-up English texts with the seed %(seed)d: %(works)d works, each changed in "
-            "the ways below and put among texts of others. Found is what shares at least %(threshold)s of the shorter "
-            "text's runs of five words. The bounds are exact, with %(confidence)s confidence; they hold for such "
-            "changes and such texts, not for the data sets of this case."
+            "Measured by the issuer on made-up English texts with the seed %(seed)d: %(works)d works of "
+            "%(shortest)d to %(longest)d words, each changed in the ways below and put among texts of others. Found is "
+            "what shares at least %(threshold)s of the shorter text's runs of five words. The bounds are exact, with "
+            "%(confidence)s confidence; they hold for such changes and such texts, not for the data sets of this case."
         )
         % {
             "seed": rates["seed"], "works": rates["works"], "threshold": percent(rates["threshold"], 0),
-            "confidence": level(rates["confidence"]),
+            "confidence": level(rates["confidence"]), "shortest": shortest, "longest": longest,
         },
         "misses": [_row(one, one["missed"]) for one in rates["misses"]],
         "matches": [_row(one, one["matched"]) for one in rates["matches"]],

@@ -1,4 +1,4 @@
-"""How numbers are printed: in the form of the page's language, the figures themselves being those of the document.
+"""How numbers and days are printed: in the form of the page's language, the figures being those of the document.
 
 The form comes from Django's own tables and never from a setting, so that whoever sets a report again gets the same
 characters.
@@ -7,10 +7,12 @@ characters.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
-from django.utils.formats import number_format
-from django.utils.translation import get_language_bidi
+from django.utils.dateformat import format as format_date
+from django.utils.formats import get_format, number_format
+from django.utils.translation import get_language, get_language_bidi
 from django.utils.translation import gettext as _
 
 _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
@@ -19,6 +21,18 @@ _ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
 def apart(text: object) -> str:
     """A name or number within a sentence: where the sentence runs from the right, kept in an order of its own."""
     return f"{_ISOLATE}{text}{_END}" if get_language_bidi() else str(text)
+
+
+def date_form() -> str:
+    """How a day is written out; without the zero that Django's table has for Italian."""
+    english = (get_language() or "en").startswith("en")
+    return "j F Y" if english else str(get_format("DATE_FORMAT")).replace("d F", "j F")
+
+
+def dated(when: date, form: str) -> str:
+    """A day in that form. Months have small letters where the language writes them so and Django's table does not."""
+    told = format_date(when, form)
+    return told.lower() if (get_language() or "").startswith(("it", "pt")) else told
 
 
 def number(value: float, decimals: int = 0) -> str:

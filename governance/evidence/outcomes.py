@@ -169,14 +169,17 @@ def comparison_words(found: Found) -> list[str]:
         ]
     told = [
         _("Compared with a reference: a model of the same kind that was trained without the records."),
-        _("It shows what such a model knows and guesses all the same, also when it is attacked."),
+        _("It shows what such a model answers to the same probes all the same, also when it is attacked."),
     ]
     return [*told, _lineage_words(lineage_of(found))]
 
 
 def _lineage_words(lineage: str) -> str:
     if lineage == "proven":
-        return _("How the reference was trained is proven by its lineage: the records are not in it.")
+        return _(
+            "That the records are not in the reference follows from the issuer's own record of its training, its "
+            "lineage."
+        )
     if lineage == "unproven":
         return _(
             "Nothing proves how the reference was trained; that it never saw the records is the issuer's word. So it "

@@ -8,6 +8,7 @@ import ctypes.util
 import functools
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from django.template import Context, Engine
+from django.utils.translation import get_language
 
 from governance.evidence.errors import RenderError
 
@@ -97,7 +99,19 @@ def _engine() -> Engine:
 
 def page(template: str, values: dict[str, Any]) -> str:
     """HTML of a template under templates/, with autoescaping."""
-    return _engine().get_template(template).render(Context(values))
+    return tied(_engine().get_template(template).render(Context(values)))
+
+
+_TAG = re.compile(r"(<[^>]*>)")
+_TIES = r"(?<=\d) (?=%)"
+_FRENCH_TIES = rf"{_TIES}|(?<=«) | (?=[:;?!»])"
+
+
+def tied(source: str) -> str:
+    """No line begins with a percent sign or, in French, with a mark that has a space before it."""
+    ties = re.compile(_FRENCH_TIES if (get_language() or "").startswith("fr") else _TIES)
+    parts = _TAG.split(source)
+    return "".join(one if one.startswith("<") else ties.sub("\N{NO-BREAK SPACE}", one) for one in parts)
 
 
 def html(source: str) -> HTML:

@@ -17,10 +17,13 @@ from governance.evidence.numerals import apart, interval, level, number, percent
 from governance.evidence.printing import common, day, grouped, moment, short
 from governance.evidence.printing import ledger as ledger_of
 from governance.evidence.sentences import statement
+from governance.evidence.words_used import words_used
 
 Document = Mapping[str, Any]
 #: Titles of the claimant's works on the first page; the evidence has all.
 NAMED = 4
+#: Of those that were not looked for, where there is more room.
+UNSEARCHED = 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -42,6 +45,7 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "attempts": [_attempt(one, final) for one in document["attempts"]],
         "failed_before": _failed_before(document, final),
         "not_covered": _not_covered(document),
+        "unsearched": unsearched(document, UNSEARCHED),
         "identity": _identity(document, evidence_digest),
         "signatures": [_signature(one) for one in document["signatures"]],
         "matching": _matching(document),
@@ -55,6 +59,7 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "policy": document["policy"] and {**document["policy"], "when": moment(document["policy"]["recorded"]["at"])},
         "clocks": [_clock(one, document) for one in document["case"].get("clocks", ())],
         "under_policy": under_policy(document),
+        "words": words_used(document),
     }  # fmt: skip
 
 
@@ -259,7 +264,7 @@ def _deleted(deletion: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _not_covered(document: Document) -> list[str]:
-    lines = []
+    lines = [left] if (left := unsearched(document, NAMED)) else []
     recipients = document["recipients"]
     if recipients:
         told = sum(1 for one in recipients if one["told_at"])
@@ -277,6 +282,20 @@ def _not_covered(document: Document) -> list[str]:
         )
     lines.append(_("Copies held by others, and whatever is not listed: see “What this report does not show”."))
     return lines
+
+
+def unsearched(document: Document, limit: int) -> str:
+    """Which works were named without a text, so that no search can find them; empty where nothing was searched."""
+    named = [one for one in document["case"]["items"] if one.get("without_text")]
+    if not named or not document["matching"]["searched"]:
+        return ""
+    told = "; ".join(
+        _("“%(title)s” (%(what)s)") % {"title": apart(one["title"]), "what": wording.form_words(one["without_text"])}
+        for one in named[:limit]
+    )
+    if (left := len(named) - limit) > 0:
+        told += " " + ngettext("and %(n)d more", "and %(n)d more", left) % {"n": left}
+    return _("Named without a text, so not looked for: %(titles)s.") % {"titles": told}
 
 
 def _identity(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
@@ -310,9 +329,13 @@ def _matching(document: Document) -> dict[str, Any]:
             for one in document["matching"].get("data_sets", ())
         ],
         "near": counts_near(document),
-        "methods": "; ".join(f"{wording.match_words(m)}: {number(n)}" for m, n in sorted(methods.items())),
-        "grounds": "; ".join(f"{apart(ground)}: {number(n)}" for ground, n in sorted(grounds.items())),
+        "methods": "; ".join(_counted(wording.match_words(m), n) for m, n in sorted(methods.items())),
+        "grounds": "; ".join(_counted(apart(ground), n) for ground, n in sorted(grounds.items())),
     }
+
+
+def _counted(what: str, count: int) -> str:
+    return _("%(what)s: %(n)s") % {"what": what, "n": number(count)}
 
 
 def counts_near(document: Document) -> str:

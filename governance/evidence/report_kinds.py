@@ -36,8 +36,15 @@ KINDS: Mapping[str, ReportKind] = MappingProxyType(
     }
 )
 SIZES = ("A4", "Letter")
+#: The kinds of which a bundle is made: the report of a case.
+BUNDLED = ("compliance", "no_data")
 
 
 def kind_of(document: Document) -> str:
     """The kind that a document is printed as; a document from before there were kinds is a compliance report."""
     return str(document["report"].get("kind", "compliance"))
+
+
+def has_bundle(report: Mapping[str, Any]) -> bool:
+    """Whether bundles are made of files that say this of themselves: of reports, not of their copies nor of papers."""
+    return report.get("kind", "compliance") in BUNDLED and "copy" not in report

@@ -18,14 +18,15 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from governance.evidence.cms_form import FormError
+from governance.evidence.findings import Words, _
 
 LARGEST: Final = 256 * 1024
 _REASONS = x509.ReasonFlags
 HARMLESS: Final = {_REASONS.unspecified, _REASONS.affiliation_changed, _REASONS.superseded,
                    _REASONS.cessation_of_operation}  # fmt: skip
-COMPROMISED: Final = (
-    "The certificate of a time stamp's authority was revoked on %s, and its key may be in other hands; no stamp of "
-    "another authority from before that vouches for this one."
+COMPROMISED: Final = _(
+    "The certificate of a time stamp’s authority was revoked on %(since)s, and its key may be in other hands; no stamp "
+    "of another authority from before that vouches for this one."
 )
 #: Since when a certificate was revoked, and why, where that is stated.
 Revoked = tuple[datetime, x509.ReasonFlags | None]
@@ -50,8 +51,8 @@ def _at(holder: Any, name: str) -> Any:
 
 def doubt(
     way: Sequence[bytes], stamped: datetime, vouched: datetime | None, answers: list[bytes], lists: list[bytes]
-) -> str:
-    """Why the authority is not to be believed, as far as the file tells; empty where it tells nothing against it.
+) -> Words | None:
+    """Why the authority is not to be believed, as far as the file tells; None where it tells nothing against it.
 
     Args:
         way: certificates (DER) from the authority's to the root, which no data can revoke.
@@ -66,8 +67,8 @@ def doubt(
             if stamped >= since:
                 raise FormError(f"a time stamp was made after its authority's certificate was revoked ({since})")
             if reason not in HARMLESS and (vouched is None or vouched >= since):
-                return COMPROMISED % since.isoformat()
-    return ""
+                return Words(COMPROMISED, {"since": since.isoformat()})
+    return None
 
 
 def _in_lists(one: x509.Certificate, issuer: x509.Certificate, lists: list[bytes]) -> Iterator[Revoked]:

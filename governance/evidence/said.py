@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from datetime import datetime
 
-from django.utils.dateformat import format as format_date
-from django.utils.formats import get_format
 from django.utils.translation import get_language, gettext
 
-from governance.evidence.numerals import apart
+from governance.evidence.numerals import apart, date_form, dated
 
 
 def _(text: str) -> str:
@@ -84,7 +81,10 @@ TEXTS = (
     _("passage of 60 words within a page of others"), _("passage of 12 words within a page of others"),
     _("sentences in another order"), _("1 word in 20 replaced"), _("1 word in 10 replaced"), _("1 word in 5 replaced"),
     _("1 word in 2 replaced, as in a paraphrase"), _("1 letter in 50 mistyped"),
-    _("letters replaced by ones that look alike, 1 in 50"), _("every word hyphenated at a line's end"),
+    _("letters replaced by ones that look alike, 1 in 50"),
+    _("every word of 6 letters or more hyphenated at a line's end"),
+    # As reports from before name it; that it was these words alone stood nowhere.
+    _("every word hyphenated at a line's end"),
     _("text of the same kind by another"), _("text with two stock sentences in common"),
     _("text that quotes the same third work"),
     _("translations"), _("pictures, sound and film"), _("texts in other languages than English"),
@@ -171,7 +171,7 @@ def printed(text: str) -> str:
     """The text in the language of the page; in its own where it is nobody's standing sentence."""
     if not text or (get_language() or "en").startswith("en"):
         return text
-    return " ".join(_sentences(text)) or _whole(text) or text
+    return _sentences(text) or text
 
 
 def known(text: str) -> bool:
@@ -191,14 +191,15 @@ def _whole(text: str) -> str:
     return ""
 
 
-def _sentences(text: str) -> Iterator[str]:
-    """Standing sentences one after the other; nothing unless each is one."""
-    for end in (found.end() for found in re.finditer(r"[.)](?= )", text)):
-        first, left = _whole(text[:end]), text[end + 1 :]
-        rest = (" ".join(_sentences(left)) or _whole(left)) if first else ""
-        if first and rest:
-            yield from (first, rest)
-            return
+def _sentences(text: str) -> str:
+    """Standing sentences one after the other, or one; nothing unless each is one."""
+    ends = [found.end() for found in re.finditer(r"[.)](?= )", text)]
+    #: What is printed from a place on, the last place first: each is asked once, however many ways there are to cut.
+    told: dict[int, str] = {}
+    for start in reversed([0, *(end + 1 for end in ends)]):
+        cuts = ((_whole(text[start:end]), told[end + 1]) for end in ends if end > start and told[end + 1])
+        told[start] = next((f"{first} {rest}" for first, rest in cuts if first), "") or _whole(text[start:])
+    return told[0]
 
 
 def _within(name: str, value: str) -> str:
@@ -213,7 +214,7 @@ def _within(name: str, value: str) -> str:
 
 def _day(value: str) -> str:
     try:
-        return format_date(datetime.strptime(value, "%d %B %Y").date(), get_format("DATE_FORMAT"))  # noqa: DTZ007
+        return dated(datetime.strptime(value, "%d %B %Y").date(), date_form())  # noqa: DTZ007
     except ValueError:
         return apart(value)
 

@@ -1,11 +1,12 @@
 """Which cases of a list are drawn for an audit: a few lines that anybody can run again (docs/audits.md).
 
     commitment = SHA-256(text)                               stated, before the draw is known
-    seed       = SHA-256("lethe-sample/1" LF root LF text)   root of the first signed checkpoint after it, hex
+    seed       = SHA-256("lethe-sample/2" LF root LF text)   root of the ledger up to the statement, hex
     place      = SHA-256(seed LF number)                     of each case, seed in hex
     drawn      = of each stratum the first n by place
 
-The text is the auditor's, the root is nobody's: it depends on every entry of the ledger up to the checkpoint.
+The text is the auditor's, the root is nobody's: it depends on every entry of the ledger up to the statement and on no
+later one, so that with the statement the draw is fixed, whichever checkpoint proves it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-FORMAT = "lethe-sample/1"
+FORMAT = "lethe-sample/2"
 #: Number of a case, name of its stratum (empty without strata).
 Member = tuple[str, str]
 
@@ -30,9 +31,8 @@ def population(members: Iterable[Member]) -> bytes:
 
 def members(data: bytes) -> list[Member]:
     """The list that `population` wrote."""
-    return [
-        (number, stratum) for number, _comma, stratum in (line.partition(",") for line in data.decode().splitlines())
-    ]
+    lines = data.decode().split("\n")[:-1]
+    return [(number, stratum) for number, _comma, stratum in (line.partition(",") for line in lines)]
 
 
 def seed(root: bytes, text: str) -> str:

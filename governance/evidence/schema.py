@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ import jsonschema
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import paper_schema, said
+from governance.evidence import acknowledged, paper_schema, said
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import ContradictionError, DocumentError, ProofError
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
@@ -203,6 +203,7 @@ def _incoherent(document: Document) -> Iterator[str]:
     yield from _incoherent_case(document)
     yield from _incoherent_attempts(document)
     yield from _incoherent_models(document)
+    yield from acknowledged.incoherent(document)
     yield from _incoherent_ledger(document)
     try:
         statement(facts(document))
@@ -317,10 +318,10 @@ def _incoherent_ledger(document: Document) -> Iterator[str]:
         yield from (f"ledger: {problem}" for problem in error.problems)
 
 
-def verify_ledger(document: Document, verifier_key: str | None = None) -> int:
+def verify_ledger(document: Document, trusted: Collection[str] = ()) -> int:
     """Checkpoint, inclusion and opening of every entry under `ledger`; returns the size of the ledger.
 
-    `verifier_key` is the key that the one who checks trusts; without it the document's own is used, which proves only
+    `trusted` are the keys that the one who checks trusts; without them the document's own is used, which proves only
     that the document is intact.
 
     Raises:
@@ -329,8 +330,10 @@ def verify_ledger(document: Document, verifier_key: str | None = None) -> int:
     ledger = document["ledger"]
     if ledger is None:
         raise ProofError("the document carries no ledger proof")
-    checkpoint = verify_checkpoint(ledger["checkpoint"], verifier_key or ledger["verifier_key"])
-    committed, recorded = False, _recorded(document)
+    if trusted and ledger["verifier_key"] not in trusted:
+        raise ProofError("the checkpoint is signed by another key than the ledger's that is trusted")
+    checkpoint = verify_checkpoint(ledger["checkpoint"], ledger["verifier_key"])
+    committed, recorded, seen = False, _recorded(document), set()
     for entry in ledger["entries"]:
         leaf = parse_leaf(entry["leaf"])
         proof = [bytes.fromhex(text) for text in entry["proof"]]
@@ -339,14 +342,23 @@ def verify_ledger(document: Document, verifier_key: str | None = None) -> int:
         )
         if not open_leaf(leaf, entry["body"], bytes.fromhex(entry["salt"])):
             raise ProofError(f"entry {leaf.index} does not commit to the body given for it")
-        if leaf.index in recorded and recorded[leaf.index] not in entry["body"].values():
-            raise ProofError(f"entry {leaf.index} did not record the thresholds that the document says it did")
+        for at, policy in recorded.get(leaf.index, ()):
+            if policy not in entry["body"].values() or at != leaf.at:
+                raise ProofError(f"entry {leaf.index} did not record the thresholds that the document says it did")
+        seen.add(leaf.index)
         committed |= leaf.action == EVIDENCE_ACTION and entry["body"].get("evidence") == core_digest(document)
     if not committed:
         raise ProofError(f"no entry {EVIDENCE_ACTION} commits to this document")
+    if missing := sorted(set(recorded) - seen):
+        raise ProofError(f"entry {missing[0]}, by which thresholds were recorded, is not proved")
     return checkpoint.size
 
 
-def _recorded(document: Document) -> dict[int, str]:
-    """Index of the entry that recorded thresholds -> digest of the policy that it must hold."""
-    return {one["thresholds_recorded"]["index"]: one["policy_digest"] for one in document.get("attempts", ())}
+def _recorded(document: Document) -> dict[int, list[tuple[str, str]]]:
+    """Index of each entry that recorded thresholds -> when it says so, and digests of policies that it must hold."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    points = [(one["thresholds_recorded"], one["policy_digest"]) for one in document.get("attempts", ())]
+    policy = document.get("policy")
+    for point, digest_of in (*points, *([(policy["recorded"], policy["digest"])] if policy else ())):
+        found.setdefault(point["index"], []).append((point["at"], digest_of))
+    return found

@@ -243,14 +243,15 @@ def _measured(facts: Facts) -> str:
         return _measured_unproven(facts)
     if facts.comparison is Comparison.RETRAINED and facts.attacks:
         return _(
-            "%(model)s differs from a model that never saw %(items)s by less than the stated margins on the listed "
-            "probes with %(confidence)s confidence, after the listed attack; that is a measurement, not a proof of "
-            "absence."
+            "%(model)s differs from a model that was trained without the matched records by less than the stated "
+            "margins on the listed probes with %(confidence)s confidence, after the listed attack; that is a "
+            "measurement, not a proof of absence."
         )
     if facts.comparison is Comparison.RETRAINED:
         return _(
-            "%(model)s differs from a model that never saw %(items)s by less than the stated margins on the listed "
-            "probes with %(confidence)s confidence. No attack was tried; that is a measurement, not a proof of absence."
+            "%(model)s differs from a model that was trained without the matched records by less than the stated "
+            "margins on the listed probes with %(confidence)s confidence. No attack was tried; that is a measurement, "
+            "not a proof of absence."
         )
     if facts.attacks:
         return _(
@@ -269,13 +270,13 @@ def _measured_unproven(facts: Facts) -> str:
     if facts.attacks:
         return _(
             "%(model)s differs from the reference by less than the stated margins on the listed probes with "
-            "%(confidence)s confidence, after the listed attack. That the reference never saw %(items)s is the "
-            "issuer's word; this is a measurement, not a proof of absence."
+            "%(confidence)s confidence, after the listed attack. That the reference was trained without the matched "
+            "records is the issuer's word; this is a measurement, not a proof of absence."
         )
     return _(
         "%(model)s differs from the reference by less than the stated margins on the listed probes with "
-        "%(confidence)s confidence, without any attack having been tried. That the reference never saw %(items)s is "
-        "the issuer's word; this is a measurement, not a proof of absence."
+        "%(confidence)s confidence, without any attack having been tried. That the reference was trained without the "
+        "matched records is the issuer's word; this is a measurement, not a proof of absence."
     )
 
 
@@ -314,7 +315,12 @@ def _limits(facts: Facts, changed: bool) -> tuple[str, ...]:
     ]
     if facts.verdict is not Verdict.NONE:
         limits.append(_("Only the listed probes were measured. A question, language or attack not listed may differ."))
-        limits.append(_("The probes were run by the issuer; this report proves their record, not their conduct."))
+    limits.append(
+        _(
+            "Search, training, probes and replacement were the issuer's own work; this report proves their record, not "
+            "their conduct."
+        )
+    )
     if changed and not facts.constructed:
         limits.append(_("Suppressed content can come back through further training, rounding or a stronger attack."))
     if changed:

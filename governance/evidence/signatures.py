@@ -11,31 +11,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import connections
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from governance.evidence import leaf, merkle
 from governance.models import (
     AbuseFinding,
     Decision,
+    Erasure,
     Hold,
+    HouseProfile,
     LedgerOpening,
     PatchPublication,
     PatchWithdrawal,
     Plan,
+    Quarantine,
     Release,
     Role,
     RoleGrant,
     User,
     VerificationPolicy,
     VersionOrder,
+    WorksReturn,
     triggers,
 )
 from governance.secrets import read_secret
 
 #: (action, case or 0, what it is about, person)
 Signed = tuple[str, int, str, int]
-#: An order is about a version; its entry stands beside a case only while that case's person can be read.
-_OF_NO_CASE = frozenset({"order.signed"})
+#: An order is about a version, what a search held about a record; their entries stand beside a case only while that
+#: case's person can be read.
+_OF_NO_CASE = frozenset({"order.signed", "records.release_asked", "records.released"})
 #: Action -> the members of its body that say what was signed.
 _ACTIONS: dict[str, tuple[str, ...]] = {
     "decision.proposed": (),
@@ -49,8 +54,15 @@ _ACTIONS: dict[str, tuple[str, ...]] = {
     "people.role_granted": ("grant",),
     "abuse.proposed": ("finding",),
     "abuse.found": ("finding",),
+    "return.proposed": (),
+    "return.approved": (),
     "hold.lift_asked": ("hold",),
     "hold.lifted": ("hold",),
+    "records.release_asked": ("record", "quarantine", "why"),
+    "records.released": ("record", "quarantine", "why"),
+    "organisation.proposed": ("version",),
+    "organisation.approved": ("version",),
+    "person.erased": (),
     "order.signed": ("order", "side"),
     "patch.publication_proposed": ("publication",),
     "patch.published": ("publication",),
@@ -68,11 +80,13 @@ class Audit:
 
 
 def audit() -> Audit:
-    """Compare every signature of the tables with the ledger, and the triggers with those that belong there."""
+    """Compare every signature of the tables with the ledger, the triggers with those that belong there, and what cases
+    hold with what may be trained on.
+    """
     known = set(_ledger())
     claimed = list(_claimed())
     missing = [f"{words}: the ledger holds no such signature." for words, signed in claimed if signed not in known]
-    return Audit(len(claimed), (*_guards(), *missing, *_roles()))
+    return Audit(len(claimed), (*_guards(), *missing, *_roles(), *_let_out()))
 
 
 def _ledger() -> Iterator[Signed]:
@@ -115,7 +129,10 @@ def _claimed() -> Iterator[tuple[str, Signed]]:
         yield f"{words}, proposal", ("policy.proposed", 0, policy.digest, policy.proposed_by_id)
         yield f"{words}, approval", ("policy.approved", 0, policy.digest, policy.approved_by_id or 0)
     yield from _abuse()
+    yield from _returns()
     yield from _holds()
+    yield from _held()
+    yield from _house()
     yield from _orders()
     yield from _publications()
     for grant in RoleGrant.objects.exclude(approved_by=None):
@@ -131,11 +148,52 @@ def _abuse() -> Iterator[tuple[str, Signed]]:
         yield f"{words}, approval", ("abuse.found", row.case_id, about, row.approved_by_id or 0)
 
 
+def _returns() -> Iterator[tuple[str, Signed]]:
+    for row in WorksReturn.objects.exclude(approved_by=None).select_related("case"):
+        words = f"Works given back in case {row.case.number}"
+        yield f"{words}, proposal", ("return.proposed", row.case_id, "", row.proposed_by_id)
+        yield f"{words}, approval", ("return.approved", row.case_id, "", row.approved_by_id or 0)
+
+
 def _holds() -> Iterator[tuple[str, Signed]]:
     for row in Hold.objects.exclude(lifted_by=None).select_related("case"):
         words, about = f"Legal hold of case {row.case.number}", str(row.pk)
         yield f"{words}, asking that it end", ("hold.lift_asked", row.case_id, about, row.lift_asked_by_id or 0)
         yield f"{words}, lifting", ("hold.lifted", row.case_id, about, row.lifted_by_id or 0)
+
+
+def _held() -> Iterator[tuple[str, Signed]]:
+    """Who asked that what a search found be let back, who let it; of what was given back, who approved the giving."""
+    lifted = Q(ended_by__isnull=False, cause=Quarantine.Cause.RETURNED) & ~Q(ended_why=Quarantine.GIVEN_BACK)
+    rows = Quarantine.objects.filter(Q(lift_asked_by__isnull=False) | lifted).select_related("case", "record")
+    for row in rows.iterator(chunk_size=2000):
+        words = f"Record {row.record.record_id} that a search held for case {row.case.number}"
+        # One person let it back before two had to; that entry names the record alone.
+        about = f"{row.record.record_id}:{row.pk if row.lift_asked_by_id else ''}"
+        if row.lift_asked_by_id:
+            yield f"{words}, asking", ("records.release_asked", 0, f"{about}:{row.lift_why}", row.lift_asked_by_id)
+        if row.ended_by_id and row.cause == Quarantine.Cause.RETURNED and row.ended_why != Quarantine.GIVEN_BACK:
+            yield f"{words}, letting back", ("records.released", 0, f"{about}:{row.ended_why}", row.ended_by_id)
+    returns = {
+        (parent, who): case
+        for parent, who, case in WorksReturn.objects.exclude(approved_by=None).values_list(
+            "case__parent_id", "approved_by_id", "case_id"
+        )
+    }
+    back = Quarantine.objects.exclude(ended_by=None).exclude(lifted).order_by()
+    for case, number, who in back.values_list("case_id", "case__number", "ended_by_id").distinct():
+        yield f"What case {number} held, given back", ("return.approved", returns.get((case, who), 0), "", who or 0)
+
+
+def _house() -> Iterator[tuple[str, Signed]]:
+    """What the house says of itself, and who approved that a person's data be destroyed: an entry of each case."""
+    for row in HouseProfile.objects.exclude(approved_by=None):
+        words, about = f"Version {row.pk} of the organisation", str(row.pk)
+        yield f"{words}, proposal", ("organisation.proposed", 0, about, row.proposed_by_id)
+        yield f"{words}, approval", ("organisation.approved", 0, about, row.approved_by_id or 0)
+    erased = Erasure.objects.exclude(approved_by=None)
+    for case, number, who in erased.values_list("claimant__cases", "claimant__cases__number", "approved_by_id"):
+        yield f"End of the data of case {number}, approval", ("person.erased", case or 0, "", who or 0)
 
 
 def _orders() -> Iterator[tuple[str, Signed]]:
@@ -167,6 +225,13 @@ def _roles() -> Iterator[str]:
             continue
         if last.get(user.pk) != user.role:
             yield f"Account {user.pk} has the role {user.role}, which no two administrators gave it."
+
+
+def _let_out() -> Iterator[str]:
+    """Cases that hold records which the lists of what may be trained on give out."""
+    rows = Quarantine.objects.filter(ended_at=None, record__quarantined_at=None)
+    for number, records in rows.order_by("case").values_list("case__number").annotate(n=Count("pk")):
+        yield f"Case {number} holds {records} of the records that may be trained on."
 
 
 def _guards() -> Iterator[str]:

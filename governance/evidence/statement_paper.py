@@ -34,6 +34,7 @@ def context(document: Mapping[str, Any], evidence_digest: str) -> dict[str, Any]
         **common(document, evidence_digest),
         "content": content,
         "period": period_words(content["start"], content["end"]),
+        "days": _days(content["start"], content["end"]),
         "start": day(content["start"]),
         "end": day(content["end"]),
         "counted": moment(content["counted_at"]),
@@ -54,6 +55,10 @@ def period_words(start: str, end: str) -> str:
         quarter = (_("First quarter of %(year)d"), _("Second quarter of %(year)d"), _("Third quarter of %(year)d"),
                    _("Fourth quarter of %(year)d"))[first.month // 3]  # fmt: skip
         return quarter % {"year": first.year}
+    return _days(start, end)
+
+
+def _days(start: str, end: str) -> str:
     return _("%(start)s to %(end)s") % {"start": day(start), "end": day(end)}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pkcs11
 from cryptography import x509
@@ -36,6 +36,7 @@ from governance.evidence.identity import checked_pair, low_s
 CURVE = "1.2.840.10045.3.1.7"
 #: Ed25519 as parameters: the printable string "edwards25519" (PKCS#11 3.0, 2.3.5).
 ED25519 = b"\x13\x0cedwards25519"
+Public = TypeVar("Public")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +160,7 @@ def make_key(token: Token, key: str) -> ec.EllipticCurvePublicKey:
         SealError: the token already holds one of that label.
     """
     with token.session(rw=True) as opened:
-        _generate(opened, token, key, KeyType.EC, encode_named_curve_parameters(CURVE))
-        return _public(opened, key)
+        return _generate(opened, token, key, KeyType.EC, encode_named_curve_parameters(CURVE), _public)
 
 
 def make_ed25519(token: Token, key: str) -> TokenNotes:
@@ -171,8 +171,7 @@ def make_ed25519(token: Token, key: str) -> TokenNotes:
     """
     with token.session(rw=True) as opened:
         try:
-            _generate(opened, token, key, KeyType.EC_EDWARDS, ED25519)
-            _ed25519(opened, key)
+            _generate(opened, token, key, KeyType.EC_EDWARDS, ED25519, _ed25519)
         except (MechanismInvalid, MechanismParamInvalid, DomainParamsInvalid, AttributeValueInvalid,
                 FunctionNotSupported) as error:  # fmt: skip
             raise SealError(f"The token {token.label} knows no Ed25519, with which checkpoints are signed (C2SP). Set "
@@ -186,13 +185,22 @@ def public_key(token: Token, key: str) -> ec.EllipticCurvePublicKey:
         return _public(opened, key)
 
 
-def _generate(opened: Any, token: Token, key: str, kind: KeyType, parameters: bytes) -> None:
+def _generate(
+    opened: Any, token: Token, key: str, kind: KeyType, parameters: bytes, read: Callable[[Any, str], Public]
+) -> Public:
+    """The public half of a new key pair; one that cannot be read as what was asked for does not stay in the token."""
     if list(opened.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: key})):
         raise SealError(f"The token {token.label} already holds a key {key!r}: none is ever overwritten.")
     made = opened.create_domain_parameters(kind, {Attribute.EC_PARAMS: parameters}, local=True)
-    made.generate_keypair(
+    pair = made.generate_keypair(
         store=True, label=key, private_template={Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
     )
+    try:
+        return read(opened, key)
+    except (PKCS11Error, SealError, ValueError):
+        for half in pair:
+            half.destroy()
+        raise
 
 
 def _ed25519(opened: Any, key: str) -> Ed25519PublicKey:

@@ -145,6 +145,16 @@ def match_words(method: str) -> str:
     }.get(method, method)
 
 
+def form_words(form: str) -> str:
+    """What a work was named by, where its text was not given."""
+    return {
+        "url": _("address"),
+        "domain": _("website"),
+        "number": _("registry number"),
+        "digest": _("file, of which only the fingerprint is kept"),
+    }[form]
+
+
 def state_words(state: str) -> str:
     """What is known about a deployment."""
     return {

@@ -36,7 +36,7 @@ from governance.models.downstream import PatchAcknowledgement, PatchSubscriber
 from governance.models.draft import Draft, DraftWork
 from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerprint
 from governance.models.erasure import Erasure
-from governance.models.evidence import AuditorBundle, EarlierReport, Letter, Paper, Report, Seal
+from governance.models.evidence import AuditorBundle, EarlierReport, Letter, Paper, Report, Seal, SigningKey
 from governance.models.feed import CalendarFeed
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification, Worker
 from governance.models.ledger import (
@@ -60,9 +60,11 @@ from governance.models.sample import AuditSample
 from governance.models.sharing import FeedConsent, SharedPrint
 from governance.models.stay import StageStay
 from governance.models.tally import CaseFact, StatementMail, Tally, TallyState, TallyTouch
+from governance.models.unclaimed import Unclaimed
 from governance.models.upload import Upload
 from governance.models.user import Role, RoleGrant, User
 from governance.models.vault import SubjectKey
+from governance.models.works_return import WorksReturn
 
 __all__ = [
     "Medium",
@@ -150,6 +152,7 @@ __all__ = [
     "Report",
     "EarlierReport",
     "Seal",
+    "SigningKey",
     "ReservationCheck",
     "ReservedAddress",
     "Role",
@@ -159,11 +162,13 @@ __all__ = [
     "Status",
     "SubjectKey",
     "Subscription",
+    "Unclaimed",
     "Upload",
     "User",
     "Verification",
     "VerificationPolicy",
     "VersionOrder",
     "WorkFingerprint",
+    "WorksReturn",
     "Worker",
 ]

@@ -16,9 +16,13 @@ class Answer(models.Model):
     subject = models.UUIDField()
     text = SealedText()
     given_at = models.DateTimeField(default=timezone.now)
+    #: When a member of staff went on with the case: `lifecycle.advance` writes it. Until then the answer waits to be
+    #: read.
+    taken_up_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["id", "case"], name="answer_waits", condition=models.Q(taken_up_at=None))]
 
     def __str__(self) -> str:
         return f"answer {self.pk}"

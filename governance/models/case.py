@@ -286,6 +286,10 @@ class ClaimedItem(models.Model):
     text = SealedText()
     #: Of a correction: what is right instead; may be empty.
     replacement = SealedText(default=b"")
+    #: Of a work that was added: which of the staff entered it, and how and on which day word of it came.
+    entered_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=8, choices=Channel.choices, blank=True)
+    came_on = models.DateField(null=True)
 
     class Meta:
         ordering = ["position"]

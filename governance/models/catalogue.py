@@ -25,6 +25,8 @@ class Dataset(models.Model):
     purpose = models.CharField(max_length=12, choices=Purpose.choices)
     artifact = models.CharField(max_length=71)
     records_count = models.PositiveIntegerField(default=0)
+    #: Of controls: the one model whose verdicts they are for; empty where they serve every model.
+    controls_for = models.ForeignKey("AiModel", null=True, on_delete=models.PROTECT, related_name="controls")
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -49,8 +51,9 @@ class Record(models.Model):
 
 
 class Medium(models.TextChoices):
-    """What a model works with, as whoever registers it says."""
+    """What a model works with, as whoever registers it says; of some nobody has said it yet."""
 
+    UNKNOWN = "unknown", _("Not said yet")
     TEXT = "text", _("Texts")
     PICTURES = "pictures", _("Pictures")
     SOUND = "sound", _("Music and speech")
@@ -64,7 +67,7 @@ class AiModel(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)
     #: Told to claimants, as a kind alone; what changes and tests models works with texts and tables only.
-    medium = models.CharField(max_length=8, choices=Medium.choices, default=Medium.TEXT)
+    medium = models.CharField(max_length=8, choices=Medium.choices, default=Medium.UNKNOWN)
     created_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

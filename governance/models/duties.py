@@ -24,12 +24,21 @@ class Quarantine(models.Model):
         DECIDED = "decided", _("Decided by two people")
         RETURNED = "returned", _("An opted-out work came back with a new dataset")
 
+    #: Why it ended where two people gave the works of the case back.
+    GIVEN_BACK = "Given back at the claimant's word"
+
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="quarantines")
     record = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="quarantines")
     cause = models.CharField(max_length=8, choices=Cause.choices)
     since = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    #: Who asked that what a search found be let back, when and why; another person answers (`guards`).
+    lift_asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    lift_asked_at = models.DateTimeField(null=True)
+    lift_why = models.CharField(max_length=400, blank=True, default="")
     #: Why it ended, without personal data.
     ended_why = models.CharField(max_length=400, blank=True)
 

@@ -81,8 +81,34 @@ class Seal(models.Model):
         return self.fingerprint
 
 
+class SigningKey(models.Model):
+    """A public key beside the seal's that was replaced, or took such a one's place; the key in use may have no row."""
+
+    class Purpose(models.TextChoices):
+        """What it signs."""
+
+        LEDGER = "ledger", _("Checkpoints of the ledger")
+        MODELS = "models", _("Statements about models")
+        FEED = "feed", _("Feeds")
+
+    purpose = models.CharField(max_length=8, choices=Purpose.choices)
+    #: A verifier key, a fingerprint, or 32 bytes in base64: as the trust file tells it.
+    public = models.CharField(max_length=400, unique=True)
+    began_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    #: The key that took its place, whole (a verifier key, a PEM, base64), and its signature (base64) that it did so:
+    #: `services.handovers`. A row without them is believed by nobody.
+    successor = models.TextField(blank=True, default="")
+    handover = models.CharField(max_length=200, blank=True, default="")
+    #: Since when it may be in other hands: what it signed is believed only where somebody else saw it before.
+    lost_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.public}"
+
+
 class Paper(models.Model):
-    """A sealed paper that is no full report: of a case (certificate, letter) or of the house (statement, register)."""
+    """A sealed paper that is no full report: of a case (certificate, letter, copy) or of the house (the others)."""
 
     class Kind(models.TextChoices):
         """What it is."""
@@ -91,6 +117,7 @@ class Paper(models.Model):
         LETTER = "letter", _("Letter")
         STATEMENT = "statement", _("Statement of compliance")
         REGISTER = "register", _("Register of processing")
+        COPY = "copy", _("Copy in another language")
 
     job = models.OneToOneField("governance.Job", on_delete=models.PROTECT, related_name="paper")
     case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="papers")
@@ -108,7 +135,7 @@ class Paper(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=["certificate", "letter"], case__isnull=False)
+                condition=models.Q(kind__in=["certificate", "letter", "copy"], case__isnull=False)
                 | models.Q(kind__in=["statement", "register"], case__isnull=True),
                 name="paper_of_case_or_house",
             )

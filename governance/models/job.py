@@ -38,6 +38,9 @@ class Plan(models.Model):
     base = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="+")
     reference = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    #: What the candidate is compared with; fixed with the thresholds, so that nobody picks it by a result. Empty in
+    #: plans of earlier versions, and until the first signature where none were registered.
+    controls = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="+")
     forget_ids = models.CharField(max_length=71)
     forget_count = models.PositiveIntegerField()
     #: Records that earlier decisions set aside: neither forgotten again nor ever trained on again; may be empty.
@@ -135,15 +138,16 @@ class Job(models.Model):
         head, _sep, number = self.key.rpartition(SHARD)
         return int(number) if head else None
 
-    def load_case(self) -> Case:
-        """The job's case, fresh from the database.
+    def load_case(self, *, lock: bool = False) -> Case:
+        """The job's case, fresh from the database; with `lock` its row is held to the end of the transaction.
 
         Raises:
             Unfit: the job belongs to none.
         """
         if self.case_id is None:
             raise Unfit(f"Job {self.pk} belongs to no case.")
-        return Case.objects.select_related("claimant").get(pk=self.case_id)
+        cases = Case.objects.select_for_update(of=("self",), no_key=True) if lock else Case.objects
+        return cases.select_related("claimant").get(pk=self.case_id)
 
     def load_plan(self) -> Plan:
         """The job's plan with what it names, fresh from the database.

@@ -40,7 +40,7 @@ class AuditSample(models.Model):
     text = models.CharField(max_length=200, blank=True)
     #: The ledger entry of the statement.
     entry = models.BigIntegerField()
-    #: Size of the checkpoint whose root is in the seed, the seed, and the numbers that were drawn.
+    #: Size of the checkpoint that held the statement at the draw, the seed, and the numbers that were drawn.
     checkpoint = models.BigIntegerField(null=True)
     seed = models.CharField(max_length=64, blank=True)
     drawn = models.JSONField(default=list)

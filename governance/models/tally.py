@@ -102,6 +102,8 @@ class TallyState(models.Model):
     differences = models.PositiveIntegerField(null=True)
     #: Somebody asked for a count of everything that has not begun.
     asked_at = models.DateTimeField(null=True)
+    #: Until then one process counts everything, and it alone counts what changes meanwhile.
+    recounting_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"version {self.version}"

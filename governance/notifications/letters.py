@@ -23,6 +23,7 @@ PASSAGES = "_passages"
 #: The key of a group that holds where no other fits; a group without it must have the key that is asked for.
 OTHER = "other"
 NOBODY = "none"
+_NAME = re.compile(r"[a-z_]+")
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _PASSAGE = re.compile(r"^\[([a-z_]+\.[a-z_]+)\]\n", re.MULTILINE)
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
@@ -72,7 +73,7 @@ def template(name: str, language: str) -> Template:
         LetterIncomplete: there is no such template, or its file contradicts itself.
     """
     code = nearest(language)
-    if name not in names():
+    if name == PASSAGES or not _NAME.fullmatch(name) or not (FOLDER / SOURCE / f"{name}.txt").exists():
         raise LetterIncomplete(f"There is no letter “{name}”.")
     return _load(name, code if (FOLDER / code / f"{name}.txt").exists() else SOURCE)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
+import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 
@@ -13,6 +16,8 @@ from django.utils.html import escape, linebreaks, urlize
 
 from governance.notifications.errors import SendFailed
 from governance.notifications.languages import LANGUAGES, nearest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,22 @@ def send(mail: Mail) -> str:
         raise SendFailed("The mail back end took nothing.")
     status = getattr(message, "anymail_status", None)
     return str(getattr(status, "message_id", None) or message.extra_headers["Message-ID"])
+
+
+def send_each(addresses: Iterable[str], title: str, body: str, *, key: str = "") -> bool:
+    """Mail to people of the house, to each their own; False where one was not taken now and may be on another try.
+
+    With the same `key` a mail program shows it once to whoever had it already. What is refused for good is logged.
+    """
+    key, taken = key or str(uuid.uuid4()), True
+    for address in addresses:
+        one = Mail(key=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{key} {address}")), to=address, title=title, body=body)
+        try:
+            send(one)
+        except SendFailed as error:
+            log.warning("A mail to staff was not taken: %s", error.why)
+            taken = taken and error.permanent
+    return taken
 
 
 def _message(mail: Mail) -> EmailMultiAlternatives:

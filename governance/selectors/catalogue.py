@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.core.cache import cache
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Prefetch, Q, QuerySet
 
 from governance.models import AiModel, Dataset, Deployment, Disposal, ModelVersion, Plan, Recipient, Record
 from governance.policies import Actor, Permission, demand
@@ -38,6 +39,21 @@ def media() -> frozenset[str]:
         known = sorted(set(released.values_list("medium", flat=True)))
         cache.set(MEDIA_KEY, known, MEDIA_SECONDS)
     return frozenset(known)
+
+
+def controls_of(base: ModelVersion, until: datetime | None = None) -> Dataset | None:
+    """The never-seen controls for a verdict on this version: the newest that are named for its model, else the newest
+    for every model. Never any that share a record with what a version of the model was trained on: it saw them.
+    `until`: of those that were registered by then.
+    """
+    learned = Record.objects.filter(dataset__versions__model=base.model_id).exclude(digest="")
+    seen = Dataset.objects.filter(records__digest__in=learned.values("digest"))
+    found = Dataset.objects.filter(
+        Q(controls_for=base.model_id) | Q(controls_for=None), purpose=Dataset.Purpose.CONTROLS
+    ).exclude(pk__in=seen.filter(purpose=Dataset.Purpose.CONTROLS).values("pk"))
+    if until is not None:
+        found = found.filter(created_at__lte=until)
+    return found.order_by(F("controls_for").asc(nulls_last=True), "-created_at").first()
 
 
 def waiting_cases() -> dict[int, int]:

@@ -16,6 +16,8 @@ from governance.policies import Actor, Permission, demand
 
 #: Receipts to be confirmed that are read for one range.
 CONFIRMED = 200
+#: Letters by which somebody hears of their open case: filed, beside another, contesting one, or opened by the house.
+RECEIPTS = ("received", "added", "complaint", "reopened", "put_back")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ def _answers(first: date, last: date, officer: User | None) -> QuerySet[Case]:
 
 def _receipts(first: date, last: date, officer: User | None) -> list[Deadline]:
     """Receipts that a law wants confirmed and whose letter has not left."""
-    sent = Letter.objects.filter(case=OuterRef("case"), template="received", sent_at__isnull=False)
+    sent = Letter.objects.filter(case=OuterRef("case"), template__in=RECEIPTS, sent_at__isnull=False)
     rows = CaseClock.objects.filter(
         ended_at=None, confirm_by__isnull=False, confirm_by__gte=first, confirm_by__lte=last
     )
@@ -68,7 +70,10 @@ def between(actor: Actor, first: date, last: date, *, shown: int, desk: bool) ->
     days = {row["due_on"]: Day(total=row["n"]) for row in rows.order_by().values("due_on").annotate(n=Count("id"))}
     place = Window(RowNumber(), partition_by=F("due_on"), order_by=F("id").asc())
     for case in rows.annotate(place=place).filter(place__lte=shown).order_by("due_on", "id"):
-        days[case.due_on].shown.append(Deadline(day=case.due_on, case=case, law=case.law))
+        # A case that came between the two looks may be the first of its day.
+        day = days.setdefault(case.due_on, Day())
+        day.shown.append(Deadline(day=case.due_on, case=case, law=case.law))
+        day.total = max(day.total, len(day.shown))
     for one in _receipts(first, last, officer):
         day = days.setdefault(one.day, Day())
         day.total += 1

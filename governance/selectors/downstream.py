@@ -57,9 +57,11 @@ def replaced(version: ModelVersion) -> bool:
     return gone or Release.objects.filter(version__parent=version, released_at__isnull=False).exists()
 
 
-def standing(version: ModelVersion) -> Downstream:
-    """Everybody who may still run the weights of a version."""
-    publication = _publication(version)
+def standing(version: ModelVersion, after: ModelVersion | None = None) -> Downstream:
+    """Everybody who may still run the weights of a version, by the patch that leads to the version `after`; by the
+    newest one that leads away from it where none is named.
+    """
+    publication = _publication(version, after)
     rows = registered().filter(model=version.model_id)
     places = version.deployments.order_by("id")
     return Downstream(version, publication, tuple(places), tuple(_subscribers(rows, publication)))
@@ -72,9 +74,11 @@ def registered() -> QuerySet[PatchSubscriber]:
     )
 
 
-def _publication(version: ModelVersion) -> PatchPublication | None:
+def _publication(version: ModelVersion, after: ModelVersion | None) -> PatchPublication | None:
     """The patch from these weights that was published: one that holds before one that was withdrawn, the newest."""
     rows = PatchPublication.objects.filter(patch__release__version__parent=version, approved_at__isnull=False)
+    if after is not None:
+        rows = rows.filter(patch__release__version=after)
     found = list(rows.select_related("patch").prefetch_related("withdrawals").order_by("-id"))
     return next((one for one in found if not one.withdrawal), found[0] if found else None)
 

@@ -25,7 +25,12 @@ def returned(actor: Actor) -> QuerySet[Quarantine]:
     """Records in which an opted-out work came back and that are still held, newest first."""
     demand(actor, Permission.SEE_DUTIES)
     rows = Quarantine.objects.filter(cause=Quarantine.Cause.RETURNED, ended_at=None)
-    return rows.select_related("case", "record__dataset").order_by("-id")
+    return rows.select_related("case", "record__dataset", "lift_asked_by").order_by("-id")
+
+
+def lifts_asked(actor: Actor) -> QuerySet[Quarantine]:
+    """Those of which somebody asked that they be let back."""
+    return returned(actor).filter(lift_asked_by__isnull=False)
 
 
 def filter_lists(actor: Actor) -> QuerySet[FilterList]:

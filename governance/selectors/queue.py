@@ -13,9 +13,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
-from django.db.models.lookups import GreaterThan
+from django.db.models import Count, IntegerField, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 
 from governance.models import (
@@ -23,18 +21,18 @@ from governance.models import (
     Claimant,
     ClaimedItem,
     Dataset,
-    Interest,
     Match,
     Plan,
     Record,
-    Release,
     Role,
     SavedFilter,
     Status,
     User,
 )
 from governance.policies import GRANTS, Actor, Permission, demand
+from governance.selectors import signable
 from governance.selectors.paging import COUNTED, Page, page
+from governance.selectors.signable import has
 
 SIZE = 25
 WEEK, AT_RISK = timedelta(days=7), timedelta(days=3)
@@ -44,43 +42,24 @@ FOUND = 500
 S = Status
 
 
-def _has(rows: QuerySet[Any]) -> Q:
-    """Whether a case has such a row, asked case by case: an EXISTS may be turned into one pass over the whole table,
-    which is lost where a list ends after a page."""
-    found = rows.filter(case=OuterRef("pk")).order_by().annotate(one=Value(1)).values("one")[:1]
-    return Q(GreaterThan(Coalesce(Subquery(found), 0), 0))
-
-
-def _hits() -> Q:
-    return _has(Match.objects.all())
-
-
-def _unsigned(side: str) -> Q:
-    return ~_has(Release.objects.filter(**{f"{side}_at__isnull": False}))
-
-
-def _to_approve() -> Q:
-    """A proposal is complete, or there is nothing to propose: a second person decides."""
-    return Q(status=S.DECISION) & (Q(proposed_by__isnull=False) | ~_hits())
-
-
 def _plans(*states: Plan.State) -> Q:
-    return Q(status=S.PLANNING) & _has(Plan.objects.filter(state__in=states))
+    return Q(status=S.PLANNING) & has(Plan.objects.filter(state__in=states))
 
 
 def _waiting_for(actor: Actor) -> Q:
-    """What this person's role is asked for now; not where they are party to the case."""
+    """What this person's role is asked for now and would not be refused; not where they are party to the case."""
+    unsigned = Plan.objects.filter(state=Plan.State.PROPOSED, chosen_by=None)
     waiting = {
         Role.LEGAL: Q(status__in=[S.RECEIVED, S.PROOF, S.REVIEW, S.INFORMATION])
-        | (Q(status=S.DECISION, proposed_by=None) & _hits()) | (Q(status=S.RELEASE) & _unsigned("legal")),
-        Role.APPROVER: (_to_approve() & ~Q(proposed_by=actor.user)) | (Q(status=S.RELEASE) & _unsigned("legal")),
-        Role.ENGINEER: _plans(Plan.State.PROPOSED),
+        | (Q(status=S.DECISION, proposed_by=None) & has(Match.objects.all())) | signable.second(actor, "release"),
+        Role.APPROVER: signable.second(actor, *signable.PARTS),
+        Role.ENGINEER: (Q(status=S.PLANNING) & has(unsigned)) | signable.second(actor, "plan"),
         Role.RELEASE: Q(status=S.RELEASE),
     }  # fmt: skip
     role = Role(actor.user.role) if isinstance(actor.user, User) else None
     if role not in waiting:
         return Q(pk__in=[])
-    return waiting[role] & OPEN & ~_has(Interest.objects.filter(person=actor.user))
+    return waiting[role] & OPEN & signable.impartial(actor)
 
 
 def _running(**due: Any) -> Q:
@@ -101,7 +80,7 @@ VIEWS: Mapping[str, Callable[[Actor], Q]] = MappingProxyType(
     {
         "waiting": _waiting_for,
         "mine": lambda actor: OPEN & Q(officer=actor.user),
-        "second": lambda actor: _to_approve(),
+        "second": lambda actor: signable.complete(),
         "proposed": lambda actor: Q(status=S.DECISION, proposed_by=actor.user),
         "open": lambda actor: OPEN,
         "late": _late,

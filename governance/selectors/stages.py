@@ -79,7 +79,7 @@ def longest(actor: Actor, stage: Status, days: int = DEFAULT_DAYS) -> list[Stage
 
 
 def bottleneck(found: list[Stage]) -> Stage | None:
-    """The stage in which most time is spent: the number that waits there times its median stay, or that of the oldest
-    where nothing has left it yet."""
+    """The stage in which most time is spent: the number that waits there times its median stay, at least an hour; of a
+    stage that nothing has left in the period the number alone counts."""
     at = [one for one in found if one.waiting]
     return max(at, key=lambda one: one.waiting * max(one.median or 0.0, 1.0), default=None)

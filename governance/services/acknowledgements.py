@@ -6,27 +6,22 @@ was signed. It is the subscriber's word that a patch was applied, and does not s
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
-from governance.models import PatchAcknowledgement, PatchPublication, PatchSubscriber
+from governance.evidence.acknowledged import KIND, MEMBERS, signed
+from governance.models import PatchAcknowledgement, PatchPublication, PatchSubscriber, SigningKey
 from governance.policies import Actor
-from governance.services import opt_out_feed
+from governance.services import known_keys
 
 SYSTEM = Actor.system("patch-subscribers")
-KIND = "lethe-patch-acknowledgement/1"
-MEMBERS = ("kind", "feed", "patch", "base", "result", "state", "at", "public_key")
 #: How far a subscriber's clock may be ahead, and how old a statement may be: an older one may have been kept by others.
 AHEAD, OLD = timedelta(minutes=10), timedelta(days=1)
 
@@ -38,9 +33,10 @@ def acknowledge(*, statement: Mapping[str, str], signature: str) -> tuple[PatchA
         Unfit: it is about no patch of ours, about another one's weights, for another publisher, or not of now.
         NotAllowed: nobody whom we know signed it. Conflict: the same statement was taken before.
     """
-    texts = all(isinstance(value, str) for value in statement.values())
+    # What cannot be printed is in no digest, key or moment; half a character or a NUL could not even be looked up.
+    texts = all(isinstance(value, str) and value.isprintable() for value in statement.values())
     if set(statement) != set(MEMBERS) or not texts or statement["kind"] != KIND:
-        raise Unfit(f"A statement has exactly {', '.join(MEMBERS)}, all of them texts, and its kind is {KIND}.")
+        raise Unfit(f"A statement has exactly {', '.join(MEMBERS)}, all of them texts of one line; its kind is {KIND}.")
     publication = _publication(statement)
     subscriber = _signer(statement, signature, publication)
     at = _moment(statement["at"], max(filter(None, [publication.approved_at, subscriber.registered_at])))
@@ -75,7 +71,7 @@ def _publication(statement: Mapping[str, str]) -> PatchPublication:
         raise Unfit("No patch of this digest was published here.")
     if (found.base, found.result) != (statement["base"], statement["result"]):
         raise Unfit("Base and result are not those of this patch: the statement is about another one.")
-    if statement["feed"] != opt_out_feed.public_key():
+    if statement["feed"] not in known_keys.known(SigningKey.Purpose.FEED):
         raise Unfit("The statement is for another publisher: its feed's key is not ours.")
     if statement["state"] not in PatchAcknowledgement.State.values:
         raise Unfit(f"What can be stated: {', '.join(PatchAcknowledgement.State.values)}.")
@@ -86,18 +82,12 @@ def _signer(statement: Mapping[str, str], signature: str, publication: PatchPubl
     model = publication.patch.release.version.model_id
     rows = PatchSubscriber.objects.filter(model=model, public_key=statement["public_key"], removed_at=None)
     found = rows.first()
-    try:
-        # A key that nobody registered is answered like a wrong signature: who subscribes is not told.
-        if found is None:
-            raise InvalidSignature
-        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(found.public_key))
-        signed = dispatch.canonical_text(dict(statement)).encode()
-        key.verify(base64.b64decode(signature, validate=True), signed)
-    except (InvalidSignature, ValueError, binascii.Error) as error:
+    # A key that nobody registered is answered like a wrong signature: who subscribes is not told.
+    if found is None or not signed(dispatch.canonical_text(dict(statement)), signature, found.public_key):
         raise NotAllowed(
             "Not signed by a key that is registered for this model. Ask the publisher to register yours, or look "
             "whether the statement was changed after it was signed."
-        ) from error
+        )
     return found
 
 

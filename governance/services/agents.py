@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -15,13 +15,15 @@ from django.utils import timezone
 
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
-from governance.models import Agent, ApiKey, Kind, Mandate, User
+from governance.models import Agent, ApiKey, Capacity, Kind, Mandate, User
 from governance.models.vault import subject_create
 from governance.policies import Actor, Permission, demand
 
 PREFIX = "lk_"
 KEY_DAYS = 400
 MANDATE_YEARS = 5
+#: In which capacity an agent of each sort asks.
+CAPACITIES: Mapping[str, Capacity] = {Agent.What.AGENT: Capacity.AGENT, Agent.What.SOCIETY: Capacity.SOCIETY}
 
 
 @dataclass(frozen=True)

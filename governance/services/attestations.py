@@ -27,11 +27,11 @@ from governance.evidence.engine_results import verification
 from governance.evidence.leaf import timestamp
 from governance.evidence.statements import Origin, Test, Thing
 from governance.evidence.vocabulary import Verdict
-from governance.models import AttestationSet, Disposal, Job, ModelVersion, Patch, Plan
+from governance.models import AttestationSet, Disposal, Job, ModelVersion, Patch, Plan, SigningKey
 from governance.models.vault import commitment_key
 from governance.policies import Actor
 from governance.secrets import BASE_DIR
-from governance.services import dossier, own_keys
+from governance.services import dossier, known_keys, own_keys
 from governance.services.unlearning import run_of
 
 SYSTEM = Actor.system("attestations")
@@ -68,9 +68,11 @@ def attestation_make(*, job: Job) -> AttestationSet:
 
     Raises:
         Unfit: this worker has no key, or the files are gone. SealError: the key cannot be read.
+        SealUnavailable: the key may be in other hands; the next one signs.
     """
     if not settings.SEAL_FOLDER:
         raise Unfit("This worker has no seal: set LETHE_SEAL_FOLDER for the signing worker alone.")
+    known_keys.check_current(SigningKey.Purpose.MODELS)
     related = ("version__model", "version__parent", "patch__release__case__claimant", "patch__job")
     row = AttestationSet.objects.select_related(*related).get(job=job)
     signer = own_keys.models_open(Path(settings.SEAL_FOLDER))

@@ -29,7 +29,7 @@ DAYS: Final = 7
 SYSTEM: Final = Actor.system("bundles")
 README: Final = """Auditor's bundle of report {number}
 
-public.zip           the public bundle; check it by: python -m lethe_verify public.zip --trust FINGERPRINT
+public.zip           the public bundle; check it by: python -m lethe_verify public.zip --trust lethe-trust.json
 ledger.json          every entry of the case: leaf, opening, proof of inclusion (RFC 9162) under `size` and `root`
 policy/DIGEST.json   each policy of the verdict, as it was recorded before the run
 attempts/N.json      each plan: method, configuration, seed, digests of model, data, forget set, reference and candidate

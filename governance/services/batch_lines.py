@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -21,6 +23,18 @@ MAX_TEXT = 20_000
 FIELDS = ("ref", "title", "text", "url")
 
 
+def _(sentence: str) -> str:
+    """Marks a reason: it is kept in English, and the page of the batch says it in the reader's language."""
+    return sentence
+
+
+#: The result of a line that passed every check and was refused by the database.
+UNTAKEN = _("The database does not take this line as it stands.")
+#: JSON can name halves of a character by themselves; no bytes of UTF-8 stand for them.
+_HALF = re.compile("[\ud800-\udfff]")
+_UNSTORED = re.compile("[\x00\ud800-\udfff]")
+
+
 @dataclass(frozen=True)
 class Line:
     """A work, or why the line is none; `ref` is the sender's own number."""
@@ -30,60 +44,74 @@ class Line:
     why: str = ""
 
 
-def lines(data: bytes, format: str) -> Iterator[Line]:
-    """Every line of a part that is not blank, in order. Each part of a CSV has its own head."""
+def lines(data: bytes, format: str, *, skip: int = 0) -> Iterator[Line]:
+    """Every line of a part that is not blank, in order, without judging the first `skip`. Each part of a CSV has its
+    own head."""
     text = data.decode("utf-8-sig", "replace")
     if format == "csv":
-        yield from _rows(text)
+        yield from _rows(text, skip)
         return
-    for line in text.split("\n"):
-        if line.strip():
-            try:
-                found = json.loads(line)
-            except (ValueError, RecursionError):
-                found = None
-            yield line_of(found) if isinstance(found, dict) else Line("", None, "This line is no JSON object.")
+    for line in islice(_filled(text), skip, None):
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        yield line_of(found) if isinstance(found, dict) else Line("", None, _("This line is no JSON object."))
+
+
+def _filled(text: str) -> Iterator[str]:
+    return (line for line in text.split("\n") if line.strip())
 
 
 def count(data: bytes, format: str) -> int:
     """How many lines `lines` will give, without judging them: a part is acknowledged before its works are read."""
-    if format == "csv":
-        return sum(1 for _line in lines(data, format))
-    return sum(1 for line in data.decode("utf-8-sig", "replace").split("\n") if line.strip())
+    text = data.decode("utf-8-sig", "replace")
+    return sum(1 for _line in (_filled(text) if format == "jsonl" else _table(text)))
 
 
-def _rows(text: str) -> Iterator[Line]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+def _rows(text: str, skip: int) -> Iterator[Line]:
+    table = _table(text)
+    for row in islice(table, skip, None):
+        yield Line("", None, row) if isinstance(row, str) else line_of(row)
+
+
+def _table(text: str) -> Iterator[dict[str, str] | str]:
+    """The rows below the head, by its names in lower case; where they can no longer be read, at last why."""
+    reader = csv.reader(io.StringIO(text, newline=""))
     try:
+        names = [name.strip().lower() for name in next(reader, [])]
         for row in reader:
-            yield line_of({str(name).strip().lower(): value or "" for name, value in row.items() if name})
-    except csv.Error as error:
-        yield Line("", None, f"The rest of the part cannot be read as CSV: {error}."[:200])
+            if row:
+                yield dict(zip(names, row, strict=False))
+    except csv.Error:
+        yield _("The rest of the part cannot be read as CSV: a quotation mark is not closed, or a field is too long.")
 
 
 def line_of(found: Mapping[str, Any]) -> Line:
     """One work as it was named."""
     values = {name: found.get(name) or "" for name in FIELDS}
-    ref = str(values["ref"])[:100].replace("\x00", "") if isinstance(values["ref"], str | int) else ""
+    ref = _UNSTORED.sub("", str(values["ref"])[:100]) if isinstance(values["ref"], str | int) else ""
     if not all(isinstance(values[name], str) for name in ("title", "text", "url")):
-        return Line(ref, None, "Title, text and url are texts.")
+        return Line(ref, None, _("Title, text and url are texts."))
     title, text, url = (str(values[name]).strip() for name in ("title", "text", "url"))
     if bool(text) == bool(url):
-        return Line(ref, None, "Name either a text or a url.")
+        return Line(ref, None, _("Name either a text or a url."))
     if "\ufffd" in title + text + url:
-        return Line(ref, None, "The line is not UTF-8.")
+        return Line(ref, None, _("The line is not UTF-8."))
+    if _HALF.search(title + text + url):
+        return Line(ref, None, _("The line holds half a character (a lone surrogate), which UTF-8 cannot carry."))
     if len(text) > MAX_TEXT:
-        return Line(ref, None, f"A text has at most {MAX_TEXT:,} characters here; name the address or a passage.")
+        return Line(ref, None, _("A text has at most 20,000 characters here; name the address or a passage."))
     if text and not title:
-        return Line(ref, None, "Give the work its title.")
+        return Line(ref, None, _("Give the work its title."))
     try:
         one_line(title)
-        no_nul(text)
+        no_nul(text + url)
         if url:
             web_address(url)
     except ValidationError as error:
         return Line(ref, None, str(error.messages[0]))
     if len(title) > TITLE_LENGTH or len(url) > ADDRESS_LENGTH:
-        return Line(ref, None, f"A title has at most {TITLE_LENGTH} characters, an address {ADDRESS_LENGTH}.")
+        return Line(ref, None, _("A title has at most 200 characters, an address 500."))
     form = "url" if url else "text"
     return Line(ref, Item(form=form, title=title or url[:TITLE_LENGTH], text=url or text))

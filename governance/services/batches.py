@@ -1,49 +1,49 @@
 """Batches: up to a million works in parts that can be sent again, filed piece by piece, with a result for every line.
 
-A piece is one transaction: its case, the results of its lines and the mark of how far the batch is are written together
-or not at all. So a worker may die at any point and another goes on at the next line: none lost, none doubled.
+A piece is one transaction: its cases, the results of its lines and the mark of how far the batch is are written
+together or not at all. So a worker may die at any point and another goes on at the next line: none lost, none doubled.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from governance import dispatch
 from governance.clocks import LAWS, default_for
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import Agent, AgentCase, Batch, BatchItem, BatchPart, Capacity, Case, Channel, Kind, Mandate
+from governance.models import Agent, AgentCase, Batch, BatchItem, BatchPart, Case, Channel, Kind, Mandate
 from governance.models.vault import bytes_seal, bytes_unseal, keys_held
 from governance.policies import Actor
-from governance.secrets import read_secret
-from governance.services import batch_lines, intake
-from governance.services.agents import mandate_problem
+from governance.services import batch_lines, bulk_filing, intake
+from governance.services.agents import CAPACITIES, mandate_problem
 from governance.services.batch_lines import FORMATS, Line, lines
 from governance.services.intake import Acts, Item
 from governance.tokens import link_token
 
+log = logging.getLogger(__name__)
 SYSTEM = Actor.system("batches")
 State = Batch.State
 MAX_LINES = 1_000_000
 MAX_PART_BYTES = 8 * 2**20
 MAX_PARTS = 10_000
-PIECE = 200
+#: Lines of one transaction; several cases.
+PIECE = 1000
 #: Pieces of one task: other work of the queue comes in between.
 AT_ONCE = 20
 LEASE = timedelta(seconds=60)
 #: While people file by themselves, a batch rests so many times as long as its last piece took.
 YIELD, LONGEST_PAUSE, RECENT = 4, 5.0, timedelta(seconds=10)
 TASK = "governance.run_batch"
-CAPACITIES = {Agent.What.AGENT: Capacity.AGENT, Agent.What.SOCIETY: Capacity.SOCIETY}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -185,10 +185,10 @@ def _pieces(batch: Batch) -> Iterator[tuple[int, list[Line]]]:
             continue
         sealed = dispatch.read_bytes(part.artifact)
         data = bytes_unseal(batch.agent.subject, sealed, f"batch:{batch.public_id}:{part.number}")
-        for line in lines(data, batch.format):
+        done = max(batch.done - position, 0)
+        position += done
+        for line in lines(data, batch.format, skip=done):
             position += 1
-            if position <= batch.done:
-                continue
             piece.append(line)
             if len(piece) == PIECE:
                 yield position - PIECE, piece
@@ -198,7 +198,24 @@ def _pieces(batch: Batch) -> Iterator[tuple[int, list[Line]]]:
 
 
 def _file_piece(pk: int, start: int, piece: list[Line]) -> bool:
-    """One transaction: case, results, mark. False where somebody else filed the piece, or the mandate ended."""
+    """File a piece; where it is refused as a whole, by halves, so that one line fails alone and is told so. False where
+    somebody else filed it, or the mandate ended."""
+    try:
+        return _file_at_once(pk, start, piece)
+    except (DataError, IntegrityError, UnicodeError, Unfit) as error:
+        half, line = len(piece) // 2, piece[0]
+        if half:
+            return _file_piece(pk, start, piece[:half]) and _file_piece(pk, start + half, piece[half:])
+        if line.item is None:
+            raise
+        log.warning("batch %s, line %s: refused by %s", pk, start + 1, type(error).__name__)
+        return _file_piece(
+            pk, start, [Line(line.ref, None, error.messages[0] if isinstance(error, Unfit) else batch_lines.UNTAKEN)]
+        )
+
+
+def _file_at_once(pk: int, start: int, piece: list[Line]) -> bool:
+    """One transaction: cases, results, mark."""
     with keys_held(), transaction.atomic():
         batch = Batch.objects.select_for_update().select_related("agent", "mandate").get(pk=pk)
         if batch.done != start or batch.state != State.RUNNING:
@@ -207,50 +224,17 @@ def _file_piece(pk: int, start: int, piece: list[Line]) -> bool:
             Batch.objects.filter(pk=pk).update(state=State.STOPPED, leased_until=None, finished_at=timezone.now())
             ledger.append(action="batch.stopped", actor=SYSTEM, body=_facts(batch, done=batch.done))
             return False
-        rows = _judge(batch, start, piece)
-        good = [(row, line) for row, line in zip(rows, piece, strict=True) if row.state == BatchItem.State.ACCEPTED]
-        if good:
-            case = file_for(
-                agent=batch.agent,
-                mandate=batch.mandate,
-                kind=Kind(batch.kind),
-                law=batch.law,
-                items=[line.item for _row, line in good if line.item],
-                tell=False,
-            )
-            for row, _line in good:
-                row.case = case
-        BatchItem.objects.bulk_create(rows)
-        refused = sum(row.state == BatchItem.State.REFUSED for row in rows)
+        judged = bulk_filing.judge(batch, piece)
+        counts = Counter(one.state for one in judged)
         Batch.objects.filter(pk=pk).update(
-            done=start + len(rows),
-            accepted=batch.accepted + len(good),
-            refused=batch.refused + refused,
-            doubled=batch.doubled + len(rows) - len(good) - refused,
+            done=start + len(piece),
+            accepted=batch.accepted + counts[BatchItem.State.ACCEPTED],
+            refused=batch.refused + counts[BatchItem.State.REFUSED],
+            doubled=batch.doubled + counts[BatchItem.State.DOUBLED],
             leased_until=timezone.now() + LEASE,
         )
+        bulk_filing.piece_file(batch, start, judged)
     return True
-
-
-def _judge(batch: Batch, start: int, piece: list[Line]) -> list[BatchItem]:
-    marks = [_mark(batch.agent, line.item) if line.item else "" for line in piece]
-    known = BatchItem.objects.filter(mark__in=[mark for mark in marks if mark], state=BatchItem.State.ACCEPTED)
-    seen = set(known.values_list("mark", flat=True))
-    rows = []
-    for number, (line, mark) in enumerate(zip(piece, marks, strict=True), start + 1):
-        row = BatchItem(batch=batch, position=number, ref=line.ref, mark=mark, state=BatchItem.State.ACCEPTED)
-        if line.why:
-            row.state, row.why, row.mark = BatchItem.State.REFUSED, line.why[:200], ""
-        elif mark in seen:
-            row.state = BatchItem.State.DOUBLED
-        seen.add(mark)
-        rows.append(row)
-    return rows
-
-
-def _mark(agent: Agent, item: Item) -> str:
-    text = f"work:{agent.pk}:{item.form}:{item.title}:{item.text}"
-    return hmac.new(read_secret("tokens.key"), text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def file_for(
@@ -260,7 +244,6 @@ def file_for(
     kind: Kind,
     law: str,
     items: list[Item],
-    tell: bool = True,
     share: bool = False,
 ) -> Case:
     """File a request by a mandate: the agent asks for the principal and is written to; its address is known here.
@@ -277,9 +260,8 @@ def file_for(
             email=agent.email,
             items=items,
             channel=Channel.API,
-            tell=tell,
             share=share,
-            acts=Acts(capacity=CAPACITIES[Agent.What(agent.what)], principal=mandate.principal),
+            acts=Acts(capacity=CAPACITIES[agent.what], principal=mandate.principal),
         )
         AgentCase.objects.create(agent=agent, case=case, mandate=mandate)
         intake.email_confirm(token=link_token(case.public_id, "confirm"))

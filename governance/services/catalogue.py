@@ -35,16 +35,20 @@ def _rows(artifact: str) -> Iterator[dict[str, Any]]:
 
 
 @transaction.atomic
-def dataset_register(*, name: str, purpose: Dataset.Purpose, artifact: str, actor: Actor) -> Dataset:
+def dataset_register(
+    *, name: str, purpose: Dataset.Purpose, artifact: str, actor: Actor, controls_for: AiModel | None = None
+) -> Dataset:
     """Register a stored JSONL dataset: one catalogue row per record, without its text. Opted-out works are looked for.
 
     Raises:
-        Unfit: not stored, not JSONL, rows without an id, or ids that appear twice.
+        Unfit: for one model though no controls, not stored, not JSONL, rows without an id, or ids that appear twice.
     """
     demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
     if not dispatch.store().exists(artifact):
         raise Unfit(f"{artifact} is not in the artefact store; put it there first.")
-    dataset = Dataset.objects.create(name=name, purpose=purpose, artifact=artifact)
+    if controls_for and purpose != Dataset.Purpose.CONTROLS:
+        raise Unfit("Only never-seen controls are for one model; which datasets a version learned is said with it.")
+    dataset = Dataset.objects.create(name=name, purpose=purpose, artifact=artifact, controls_for=controls_for)
     rows = _rows(artifact)
     seen: set[str] = set()
     while batch := list(islice(rows, BATCH)):
@@ -88,22 +92,17 @@ def version_register(
     lineage: str = "",
     medium: str = "",
 ) -> ModelVersion:
-    """Register weights as the next revision of a model (made when it is new, working with `medium`, by default texts).
+    """Register weights as the next revision of a model, made when it is new; `medium`: what it works with, if said.
 
     Raises:
         Unfit: the weights are not stored, or no dataset is named: what nobody knows cannot be forgotten. Or the lineage
             is unreadable, contradicts itself, or made other weights.
     """
     demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
-    problems = []
-    if not dispatch.store().exists(artifact):
-        problems.append(f"{artifact} is not in the artefact store; put it there first.")
     trained_on = list(datasets)
-    if not trained_on:
-        problems.append("Name at least one dataset that the version was trained on.")
-    if problems := problems or _lineage_problems(lineage, artifact):
+    if problems := _version_problems(artifact, trained_on) or _lineage_problems(lineage, artifact):
         raise Unfit(problems)
-    owner, newest = _owner(model, medium)
+    owner, newest = _owner(model, medium, actor)
     version = ModelVersion.objects.create(
         model=owner,
         revision=newest + 1,
@@ -128,13 +127,55 @@ def version_register(
     return version
 
 
-def _owner(name: str, medium: str) -> tuple[AiModel, int]:
-    """The model of this name, and its newest revision; what it works with is said once, with its first version."""
-    owner, _ = AiModel.objects.get_or_create(name=name, defaults={"medium": medium or Medium.TEXT})
-    if medium and medium != owner.medium:
-        raise Unfit(f"{name} is registered as working with {Medium(owner.medium).label.lower()}; give another name.")
-    cache.delete(MEDIA_KEY)
+def _owner(name: str, medium: str, actor: Actor) -> tuple[AiModel, int]:
+    """The model of this name, and its newest revision; what it works with is said once, and corrected by itself."""
+    owner, _ = AiModel.objects.get_or_create(name=name)
+    if medium and owner.medium not in (medium, Medium.UNKNOWN):
+        raise Unfit(
+            f"{name} is registered as working with {Medium(owner.medium).label.lower()}; correct that on its page, or "
+            "give another name."
+        )
+    if medium:
+        medium_say(model=owner, medium=Medium(medium), actor=actor)
+    transaction.on_commit(_forget_media)
     return owner, owner.versions.aggregate(newest=Max("revision"))["newest"] or 0
+
+
+def _forget_media() -> None:
+    cache.delete(MEDIA_KEY)
+
+
+@transaction.atomic
+def medium_say(*, model: AiModel, medium: Medium, actor: Actor) -> AiModel:
+    """What a model works with, said or corrected. Everybody is told of the kind, so the ledger holds who said it.
+
+    Raises:
+        Unfit: nothing is said.
+    """
+    demand(actor, Permission.REGISTER_MODELS, Permission.RUN_MACHINE)
+    if medium == Medium.UNKNOWN:
+        raise Unfit("Say what the model works with.")
+    here = AiModel.objects.select_for_update().get(pk=model.pk)
+    if here.medium != medium:
+        body = {"model": str(here.public_id), "before": here.medium, "medium": medium.value}
+        ledger.append(action="model.medium_said", actor=actor, body=body)
+        here.medium = medium
+        here.save(update_fields=["medium"])
+        transaction.on_commit(_forget_media)
+    return here
+
+
+def _version_problems(artifact: str, trained_on: list[Dataset]) -> list[str]:
+    problems = [
+        f"{one} are never-seen controls; what a version was trained on is registered as training data."
+        for one in trained_on
+        if one.purpose == Dataset.Purpose.CONTROLS
+    ]
+    if not dispatch.store().exists(artifact):
+        problems.append(f"{artifact} is not in the artefact store; put it there first.")
+    if not trained_on:
+        problems.append("Name at least one dataset that the version was trained on.")
+    return problems
 
 
 def _lineage_problems(lineage: str, artifact: str) -> list[str]:

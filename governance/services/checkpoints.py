@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from governance.errors import Unfit
 from governance.evidence import checkpoint, ledger, merkle
 from governance.evidence.errors import ProofError
-from governance.models import LedgerCheckpoint, LedgerOpening
-from governance.services import own_keys
+from governance.models import LedgerCheckpoint, LedgerOpening, SigningKey
+from governance.services import known_keys, own_keys
 
 SQLITE_FULL = 2
 
@@ -26,11 +26,6 @@ def _key() -> checkpoint.NoteSigner:
     if not settings.SEAL_FOLDER:
         raise Unfit("This process has no key of the ledger: set LETHE_SEAL_FOLDER for the signing worker alone.")
     return own_keys.ledger_open(Path(settings.SEAL_FOLDER))
-
-
-def verifier() -> str:
-    """The public half of the ledger's key, as strangers are given it."""
-    return checkpoint.verifier_key(settings.LEDGER_ORIGIN, _key().public_key())
 
 
 def last_signed(size: int | None = None) -> LedgerCheckpoint | None:
@@ -64,8 +59,10 @@ def checkpoint_make() -> LedgerCheckpoint:
 
     Raises:
         Unfit: no key, an empty ledger, commits that are not durable, or a ledger that does not continue the last one.
+        SealUnavailable: the key may be in other hands; the next one signs.
     """
     key = _key()
+    known_keys.check_current(SigningKey.Purpose.LEDGER)
     if wanted := commits_are_durable():
         raise Unfit(f"The database may lose commits that it has told: set {wanted}. Nothing is signed until then.")
     with transaction.atomic(durable=True):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import timezone
 
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance, child_open
-from governance.models import Case, CaseLink, Channel, ClaimedItem, Disposition, Relation, Status
+from governance.models import Case, CaseLink, Channel, ClaimedItem, Disposition, Relation, Status, WorksReturn
 from governance.policies import (
     CLAIMANT,
     Actor,
@@ -92,9 +93,10 @@ def return_propose(*, case: Case, actor: Actor) -> Case:
     demand(actor, Permission.PROPOSE)
     demand_impartial(case, actor)
     _at_review(case)
-    if case.proposed_by_id:
+    unsigned = Case.objects.filter(pk=case.pk, status=Status.REVIEW, proposed_by=None, works_return=None)
+    if actor.user is None or not unsigned.update(proposed_by=actor.user, officer=actor.user):
         raise Conflict("This is signed already; a second person now answers.")
-    Case.objects.filter(pk=case.pk, status=Status.REVIEW).update(proposed_by=actor.user, officer=actor.user)
+    WorksReturn.objects.create(case=case, proposed_by=actor.user)
     case.refresh_from_db()
     ledger.append(action="return.proposed", actor=actor, case=case, body={"follows": _parent(case).number})
     return case
@@ -115,6 +117,9 @@ def return_approve(*, case: Case, actor: Actor) -> Case:
         raise Conflict("Nobody has proposed to give these works back yet.")
     if actor.user is None or actor.user.pk == case.proposed_by_id:
         raise NotAllowed("You proposed this; a second person must approve it.")
+    signed = WorksReturn.objects.filter(case=case, approved_by=None)
+    if not signed.update(approved_by=actor.user, approved_at=timezone.now()):
+        raise Conflict("Somebody else signed this in the meantime.")
     released = containment.give_back(_parent(case), actor)
     ledger.append(action="return.approved", actor=actor, case=case, body={"records": released})
     return advance(

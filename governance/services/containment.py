@@ -13,11 +13,11 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from governance import dispatch
-from governance.errors import Conflict, Unfit
+from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.models import Case, Dataset, Decision, Disposition, Job, Quarantine, Record, Status
 from governance.models.vault import subject_readable
-from governance.policies import Actor, Permission, demand, proof_unlocks_containment
+from governance.policies import Actor, Permission, demand, demand_impartial, may, proof_unlocks_containment
 from governance.services import fingerprints, sharing
 
 SYSTEM = Actor.system("containment")
@@ -28,6 +28,7 @@ _UNDECIDED = (Status.DECISION, Status.INFORMATION, Status.MATCHING)
 #: Ends of a case after which nothing of it may be held.
 _FAILED = (Disposition.WITHDRAWN, Disposition.REFUSED)
 _C = Quarantine.Cause
+_ASKED = ("lift_asked_by", "lift_asked_at", "lift_why")
 
 
 @transaction.atomic
@@ -53,7 +54,8 @@ def settle(case: Case, actor: Actor) -> None:
     """Two people have decided: what is erased or left out stays held, what is refused goes back."""
     decided = Decision.objects.filter(match__case=case, approved_at__isnull=False)
     kept = Record.objects.filter(matches__decision__in=decided.exclude(choice=Decision.Choice.REFUSE)).distinct()
-    Quarantine.objects.filter(case=case, ended_at=None, record__in=kept).update(cause=_C.DECIDED)
+    held = Quarantine.objects.filter(case=case, ended_at=None, record__in=kept)
+    held.update(cause=_C.DECIDED)
     _hold(case, kept, _C.DECIDED)
     refused = Quarantine.objects.filter(case=case, ended_at=None).exclude(record__in=kept).exclude(cause=_C.RETURNED)
     lifted = _lift(refused, "Refused by two people")
@@ -93,7 +95,7 @@ def reconsider(case: Case) -> int:
 @transaction.atomic
 def give_back(case: Case, actor: Actor) -> int:
     """The claimant gives the works free again, and two people agreed: nothing of the case is held any more."""
-    lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None), "Given back at the claimant's word", actor)
+    lifted = _lift(Quarantine.objects.filter(case=case, ended_at=None), Quarantine.GIVEN_BACK, actor)
     fingerprints.drop(case)
     sharing.drop(case)
     ledger.append(action="records.released", actor=actor, case=case, body={"records": lifted, "why": "given back"})
@@ -119,25 +121,90 @@ def returned(case: Case, records: Iterable[Record]) -> int:
 
 
 @transaction.atomic
-def quarantine_lift(*, quarantine: Quarantine, actor: Actor, reason: str) -> None:
-    """A record that the re-scan held by mistake goes back into training.
+def lift_ask(*, quarantine: Quarantine, actor: Actor, reason: str) -> None:
+    """Ask that a record which the re-scan held by mistake go back into training; another person answers.
+
+    Who asks anew takes the place of whoever asked before.
 
     Raises:
         Unfit: no reason, or it is held by a decision, which alone lifts it. Conflict: it was lifted already.
     """
-    demand(actor, Permission.LIFT_QUARANTINE)
+    demand(actor, Permission.ASK_LIFT)
+    demand_impartial(quarantine.case, actor)
     if len(reason.strip()) < 20:
         raise Unfit("Write in at least one full sentence why the record is not the work; name nobody.")
-    if quarantine.cause != _C.RETURNED:
+    row = _returned(quarantine)
+    row.lift_asked_by, row.lift_asked_at, row.lift_why = actor.user, timezone.now(), reason.strip()[:400]
+    row.save(update_fields=_ASKED)
+    _released("records.release_asked", row, actor, row.lift_why)
+
+
+def lift_mark(row: Quarantine) -> str:
+    """What stands for one ask: who answers sends back that of the ask that was shown to them."""
+    asked = row.lift_asked_at.isoformat() if row.lift_asked_at else ""
+    return dispatch.text_digest(f"{row.pk}\n{row.lift_asked_by_id}\n{asked}\n{row.lift_why}")
+
+
+@transaction.atomic
+def lift_approve(*, quarantine: Quarantine, actor: Actor, shown: str) -> None:
+    """Second signature: the record goes back into training, for the reason that the approver was shown.
+
+    Raises:
+        NotAllowed: who asked does not answer. Unfit: a decision holds it now.
+        Conflict: nobody asked, it was asked anew or taken back since, or it was lifted already.
+    """
+    demand(actor, Permission.LIFT_QUARANTINE)
+    demand_impartial(quarantine.case, actor)
+    row = _asked(quarantine, shown)
+    if actor.user is None or actor.user.pk == row.lift_asked_by_id:
+        raise NotAllowed("You asked that the record be let back; a second person answers.")
+    _lift(Quarantine.objects.filter(pk=row.pk), row.lift_why, actor)
+    _released("records.released", row, actor, row.lift_why)
+
+
+@transaction.atomic
+def lift_end(*, quarantine: Quarantine, actor: Actor, shown: str) -> None:
+    """The record stays held: whoever may let it back refuses, or who asked takes it back. It may be asked again.
+
+    Raises:
+        NotAllowed: neither of them. Unfit: a decision holds it now. Conflict: as `lift_approve`.
+    """
+    demand(actor, Permission.ASK_LIFT, Permission.LIFT_QUARANTINE)
+    demand_impartial(quarantine.case, actor)
+    row = _asked(quarantine, shown)
+    own = actor.user is not None and actor.user.pk == row.lift_asked_by_id
+    if not own and not may(actor, Permission.LIFT_QUARANTINE):
+        raise NotAllowed("Somebody else asked that the record be let back: they take it back, or an approver refuses.")
+    why = row.lift_why
+    row.lift_asked_by, row.lift_asked_at, row.lift_why = None, None, ""
+    row.save(update_fields=_ASKED)
+    _released("records.release_taken_back" if own else "records.release_refused", row, actor, why)
+
+
+def _returned(quarantine: Quarantine) -> Quarantine:
+    """The row as it stands now, locked: held because a search found the work again, and by nothing else."""
+    row = Quarantine.objects.select_for_update().get(pk=quarantine.pk)
+    if row.cause != _C.RETURNED:
         raise Unfit("This record is held by a case under way or by its decision; only that decision lifts it.")
-    mine = Quarantine.objects.filter(pk=quarantine.pk)
-    if not _lift(mine.filter(ended_at=None), reason.strip()[:400], actor):
+    if row.ended_at is not None:
         raise Conflict("Somebody else lifted this quarantine in the meantime.")
+    return row
+
+
+def _asked(quarantine: Quarantine, shown: str) -> Quarantine:
+    """That, with the very ask that was shown to who answers."""
+    row = _returned(quarantine)
+    if row.lift_asked_by_id is None:
+        raise Conflict("First somebody asks that the record be let back, and says why.")
+    if lift_mark(row) != shown:
+        raise Conflict("It was asked anew in the meantime. Read who asks now, and why; then answer.")
+    return row
+
+
+def _released(action: str, quarantine: Quarantine, actor: Actor, why: str) -> None:
     case = quarantine.case
-    body = {"records": 1, "record": quarantine.record.record_id, "why": reason.strip()[:400]}
-    ledger.append(
-        action="records.released", actor=actor, case=case if subject_readable(case.claimant) else None, body=body
-    )
+    body = {"records": 1, "record": quarantine.record.record_id, "quarantine": quarantine.pk, "why": why}
+    ledger.append(action=action, actor=actor, case=case if subject_readable(case.claimant) else None, body=body)
 
 
 def _hold(case: Case, records: Iterable[Record], cause: Quarantine.Cause) -> int:

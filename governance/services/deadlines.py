@@ -11,7 +11,6 @@ from datetime import date, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -22,7 +21,9 @@ from governance.errors import KeyDestroyed
 from governance.evidence import ledger
 from governance.models import Case, CaseClock, ClockAlarm, Disposition, Role, Status, User
 from governance.models.vault import subject_key
+from governance.notifications import mail
 from governance.policies import Actor
+from governance.selectors.deadlines import RECEIPTS
 
 SYSTEM = Actor.system("deadlines")
 Step = ClockAlarm.Step
@@ -78,11 +79,9 @@ def clock_watch(clock: CaseClock) -> int:
 
 def date_watch(clock: CaseClock) -> int:
     """The alarm of the last lawful day, if one is due; none while the clock stands still."""
-    if rows.stands(clock):
-        return 0
     day = clock.extended_due or clock.due
     step = step_of((day - rows.today_at(clock)).days)
-    return _raise(clock, step, day) if step else 0
+    return _raise(clock, step, day) if step and not rows.stands(clock) else 0
 
 
 def _confirmation_watch(clock: CaseClock) -> int:
@@ -109,8 +108,8 @@ def step_of(left: int) -> Step | None:
 
 
 def _confirmed(case: Case) -> bool:
-    """Whether the letter that confirms receipt has left the house."""
-    return case.letters.filter(template="received", sent_at__isnull=False).exists()
+    """Whether a letter that confirms receipt has left the house."""
+    return case.letters.filter(template__in=RECEIPTS, sent_at__isnull=False).exists()
 
 
 def _raise(clock: CaseClock, step: Step, day: date) -> int:
@@ -152,13 +151,12 @@ def _mail(pk: int) -> bool:
     if not addresses:
         return False
     title, text = _words(alarm)
-    try:
-        send_mail(title, text, settings.DEFAULT_FROM_EMAIL, addresses)
-    except OSError:
-        ClockAlarm.objects.filter(pk=pk).update(mailed_at=None)
-        log.warning("Alarm %s was not taken by the mail server; it is sent again later.", pk)
-        return False
-    return True
+    key = f"alarm {alarm.clock.case.public_id} {alarm.step} {alarm.day}"
+    if mail.send_each(addresses, title, text, key=key):
+        return True
+    ClockAlarm.objects.filter(pk=pk).update(mailed_at=None)
+    log.warning("Alarm %s was not taken by the mail server; it is sent again later.", pk)
+    return False
 
 
 def recipients(alarm: ClockAlarm) -> list[str]:

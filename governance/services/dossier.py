@@ -14,12 +14,11 @@ from django.urls import reverse
 
 from governance import dispatch
 from governance.clocks import LAWS, rows
-from governance.evidence import engine_results, error_rates, leaf, matching_rates, sentences
+from governance.evidence import engine_results, leaf, sentences
 from governance.kinds import rule
 from governance.models import (
     Case,
     CaseClock,
-    ClaimedItem,
     Decision,
     Deployment,
     Disposal,
@@ -76,8 +75,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "recipients": _recipients(case),
         **dossier_parts.downstream(case),
         "signatures": list(_signatures(case, plans)),
-        **({"error_rates": rates} if (rates := error_rates.measured()) else {}),
-        **({"matching_rates": searched} if (searched := matching_rates.measured()) else {}),
+        **dossier_parts.rates(case),
         "ledger": None,
         "software": {name: version(name) for name in SOFTWARE},
         "fonts": font_digests(),
@@ -100,7 +98,7 @@ def _final(case: Case, plans: list[Plan]) -> Plan | None:
 def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
     law = LAWS[case.law]
     levels = sorted(set(case.proofs.counting().values_list("level", flat=True)))
-    items = [item.title for item in case.items.exclude(form=ClaimedItem.Form.CONTEXT)]
+    items = dossier_parts.items(case)
     return {
         "number": case.number,
         "kind": case.kind,
@@ -112,7 +110,7 @@ def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
         "proof": [{"level": f"P{level}", "shown": str(Proof.Level(level).label)} for level in levels],
         "clocks": dossier_parts.clocks(case),
         "items_count": len(items),
-        "items": [{"title": title} for title in items if title],
+        "items": [one for one in items if one["title"]],
     }
 
 

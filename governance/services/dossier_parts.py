@@ -1,7 +1,8 @@
-"""Parts of a case's evidence that every kind of report about it has: clocks, data sets searched, size of the sheet."""
+"""Parts of a case's evidence that every kind of report about it has: what is named, clocks, data sets, error rates."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ from django.utils import timezone
 
 from governance.clocks import LAWS, rows
 from governance.errors import KeyDestroyed
-from governance.evidence import leaf
-from governance.models import Case, CaseClock, Dataset, PatchPublication, Record
+from governance.evidence import error_rates, leaf, matching_rates
+from governance.models import Case, CaseClock, ClaimedItem, Dataset, Kind, PatchPublication, Record
 from governance.selectors import downstream as select
+from governance.services.fingerprints import WITHOUT_TEXT
 
 #: Laws of places where paper is US Letter.
 LETTER_LAWS = ("ccpa", "us_", "quebec")
@@ -20,6 +22,19 @@ LETTER_LAWS = ("ccpa", "us_", "quebec")
 def sheet(case: Case) -> str:
     """The size of paper of the place whose law runs."""
     return "Letter" if case.law.startswith(LETTER_LAWS) else "A4"
+
+
+def items(case: Case) -> list[dict[str, str]]:
+    """What the claimant names. What came without a text, and so was not looked for, says what it is instead."""
+    rows_ = case.items.exclude(form=ClaimedItem.Form.CONTEXT)
+    return [{"title": one.title, **({"without_text": one.form} if one.form in WITHOUT_TEXT else {})} for one in rows_]
+
+
+def rates(case: Case) -> dict[str, Any]:
+    """How often verdict and search err, where that was measured; the search was on works, so for opt-outs alone."""
+    found = {"error_rates": error_rates.measured(),
+             "matching_rates": matching_rates.measured() if case.kind == Kind.COPYRIGHT else None}  # fmt: skip
+    return {name: one for name, one in found.items() if one}
 
 
 def clocks(case: Case) -> list[dict[str, Any]]:
@@ -65,14 +80,17 @@ def downstream(case: Case) -> dict[str, Any]:
     """Whoever runs the version before elsewhere: which patch was published, and what each subscriber stated, with the
     signed statement itself; an empty part where nothing was released, or nobody subscribes and nothing was published.
     """
-    before = case.release.version.parent if hasattr(case, "release") else None
-    if before is None:
+    after = case.release.version if hasattr(case, "release") else None
+    if after is None or after.parent is None:
         return {}
-    found = select.standing(before)
+    found = select.standing(after.parent, after)
     if found.publication is None and not found.subscribers:
         return {}
     patch = _published(found.publication) if found.publication else None
-    return {"downstream": {"patch": patch, "subscribers": [_standing(one) for one in found.subscribers]}}
+    # Each was taken for the feeds' key of its day. Where that was replaced between two of them, both are named.
+    feeds = sorted({json.loads(one.word.statement)["feed"] for one in found.subscribers if one.word})
+    told = {"feeds": feeds} if len(feeds) > 1 else {}
+    return {"downstream": {"patch": patch, **told, "subscribers": [_standing(one) for one in found.subscribers]}}
 
 
 def _published(row: PatchPublication) -> dict[str, Any]:

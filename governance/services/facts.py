@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -21,21 +21,20 @@ SUMS = ("runs", "milliseconds", "milliwatthours", "estimated", "unmetered")
 Cell = tuple[str, Any, str, str, str, str, int]
 
 
-def derive(ids: Iterable[int]) -> list[CaseFact]:
-    """The facts of these cases, fresh from the database; five queries, whatever the number."""
-    cases = Case.objects.filter(pk__in=list(ids)).order_by()
+def derive(cases: QuerySet[Case]) -> list[CaseFact]:
+    """The facts of these cases, fresh from the database; four queries, whatever the number."""
     regions, methods, runs = _regions(cases), _methods(cases), _runs(cases)
-    rows = cases.values_list(
+    rows = cases.order_by().values_list(
         "pk", "kind", "law", "status", "disposition", "received_on", "due_on", "paused_on", "closed_at", "changed_at",
         "report__created_at",
     )  # fmt: skip
-    found = []
+    found, homes = [], {law: _home(law) for law in {row[2] for row in rows}}
     for pk, kind, law, status, disposition, received, due, paused, closed_at, changed_at, report_at in rows:
         closed = timezone.localdate(closed_at or changed_at) if status == Status.CLOSED else None
         proved = timezone.localdate(report_at) if report_at else None
         found.append(
             CaseFact(
-                case_id=pk, kind=kind, law=law, region=regions.get(pk) or _home(law), status=status,
+                case_id=pk, kind=kind, law=law, region=regions.get(pk) or homes[law], status=status,
                 received_on=received, due_on=due, paused=paused is not None, closed_on=closed,
                 ending=_ending(disposition, methods.get(pk, "")) if closed else "",
                 kept=closed <= due if closed else None, days=(closed - received).days if closed else None,

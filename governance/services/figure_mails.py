@@ -99,4 +99,6 @@ def letter(row: StatementMail, actor: Actor, day: date) -> tuple[str, str]:
 
 def _line(name: str, figure: Figure) -> str:
     then = words.shown_before(figure)
-    return f"{name}: {words.shown(figure)}" + (f" ({_('before')}: {then})" if then else "")
+    beside = [_("an estimate")] * bool(figure.estimate and figure.value is not None)
+    beside += [f"{_('before')}: {then}"] if then else []
+    return f"{name}: {words.shown(figure)}" + (f" ({', '.join(beside)})" if beside else "")

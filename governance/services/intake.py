@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,9 +30,12 @@ from governance.notifications.languages import nearest
 from governance.policies import CLAIMANT, Actor, Permission, demand
 from governance.services import containment, deadlines, sharing
 from governance.services.notification import letter_send
+from governance.services.proof import proof_beside
 from governance.tokens import link_token, token_hash
 
 MAX_ITEMS = 200
+#: Why a case leaves its first stage.
+CONFIRMED = "E-mail address confirmed by link"
 MAX_TEXT = 2_000_000
 #: Characters of all works of one request.
 MAX_TOTAL = 20_000_000
@@ -141,15 +145,20 @@ def case_file(
 
 def _keep(case: Case, clock: CaseClock) -> None:
     """The case with its private links, then the clock that runs on it."""
-    case.status_token = token_hash(link_token(case.public_id, "status"))
-    case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
+    links_set(case)
     case.save()
     clock.case = case
     clock.save()
 
 
-def items_keep(case: Case, items: Sequence[Item], first: int = 1) -> list[ClaimedItem]:
-    """All in one statement, from the position `first` on; the key that seals them is fetched once."""
+def links_set(case: Case) -> None:
+    """What is kept of the private links of a new case."""
+    case.status_token = token_hash(link_token(case.public_id, "status"))
+    case.confirm_token = token_hash(link_token(case.public_id, "confirm"))
+
+
+def items_keep(case: Case, items: Sequence[Item], first: int = 1, **columns: Any) -> list[ClaimedItem]:
+    """All in one statement, from the position `first` on, each with `columns`; their key is fetched once."""
     with keys_held():
         rows = [
             ClaimedItem(
@@ -160,6 +169,7 @@ def items_keep(case: Case, items: Sequence[Item], first: int = 1) -> list[Claime
                 title=item.title,
                 text=item.text,
                 replacement=item.replacement,
+                **columns,
             )
             for position, item in enumerate(items, first)
         ]
@@ -167,17 +177,17 @@ def items_keep(case: Case, items: Sequence[Item], first: int = 1) -> list[Claime
 
 
 def _record(case: Case, clock: CaseClock, items: int, actor: Actor, share: bool) -> None:
-    facts = {**_facts(case), "rule": f"{clock.law} {clock.version}", "items": items}
-    ledger.append(action="case.received", actor=actor, case=case, body=facts)
+    ledger.append(action="case.received", actor=actor, case=case, body=facts_of(case, clock, items))
     if share:
         sharing.consent_give(case=case, actor=actor)
 
 
-def _facts(case: Case) -> dict[str, str]:
+def facts_of(case: Case, clock: CaseClock, items: int) -> dict[str, Any]:
     """What the ledger commits to about a new case."""
     dates = {"received_on": case.received_on.isoformat(), "due_on": case.due_on.isoformat()}
     who = {"channel": str(case.channel), "capacity": str(case.capacity)}
-    return {"kind": str(case.kind), "law": case.law, **who, **dates}
+    rule = f"{clock.law} {clock.version}"
+    return {"kind": str(case.kind), "law": case.law, **who, **dates, "rule": rule, "items": items}
 
 
 @transaction.atomic
@@ -192,10 +202,11 @@ def email_confirm(*, token: str) -> Case:
         raise Unfit("This link is not known here. Copy it whole from the e-mail.")
     if case.claimant.email_confirmed_at is None:
         Claimant.objects.filter(pk=case.claimant_id).update(email_confirmed_at=timezone.now())
-        case.proofs.create(subject=case.claimant.subject, level=1, note="")
+        shown = case.proofs.create(subject=case.claimant.subject, level=1, note="")
         ledger.append(action="proof.recorded", actor=CLAIMANT, case=case, body={"level": 1})
+        proof_beside(shown, CLAIMANT)
         if case.status == Status.RECEIVED:
-            advance(case=case, to=Status.PROOF, actor=CLAIMANT, reason="E-mail address confirmed by link")
+            advance(case=case, to=Status.PROOF, actor=CLAIMANT, reason=CONFIRMED)
     return case
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 
 from django.conf import settings
@@ -85,7 +86,7 @@ def compose(
     more: Mapping[str, str] = NOTHING,
 ) -> Composed:
     """Write a letter without keeping or sending it. `masked`: name and private links as `[[words]]`, for staff.
-    `more`: fields and choices of passages that the case alone does not tell.
+    `more`: fields and choices of passages that the case alone does not tell; `came_on` is a day in ISO 8601.
 
     Raises:
         LetterIncomplete: every merge field without a value, and passages that no file has.
@@ -93,7 +94,8 @@ def compose(
     name = letter_name(case, template)
     choices = {**_choices(case), **more}
     found = files.fitting(name, language or case.language, choices)
-    written = files.write(found, {**_values(case, name, text, found.language, masked), **more}, choices)
+    values = _values(case, name, text, found.language, masked)
+    written = files.write(found, {**values, **more, **_day(more, found.language)}, choices)
     reviewed = is_reviewed(found)
     body = written.body
     if not reviewed and found.language == SOURCE:
@@ -131,6 +133,7 @@ def _choices(case: Case) -> files.Choices:
         "report": "present" if hasattr(case, "report") else "absent",
         "page": "status",
         "added": "here",
+        "objection": "own",
         "files": "taken",
     }
 
@@ -166,6 +169,13 @@ def _values(case: Case, name: str, text: str, language: str, masked: bool) -> di
         "status_link": "[[private link]]" if masked else private_link(case, "status"),
         "confirm_link": "[[private link]]" if masked else private_link(case, "confirm"),
     }
+
+
+def _day(more: Mapping[str, str], language: str) -> dict[str, str]:
+    if "came_on" not in more:
+        return {}
+    with _dates_in(language) as form:
+        return {"came_on": date_format(date.fromisoformat(more["came_on"]), form)}
 
 
 def _policy_words(case: Case) -> list[str]:

@@ -29,6 +29,8 @@ def matching_start(*, job: Job) -> None:
         Unfit: no training dataset is registered, or no item has text to look for.
     """
     case = job.load_case()
+    if case.jobs.filter(key__startswith=f"engine.match:{job.pk}:").exists():
+        return  # Handed over on an earlier try; the works may be deleted again by now.
     datasets = Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING)
     rows = [
         {"id": str(item.pk), "title": item.title, "text": item.text} for item in case.items.exclude(form__in=UNSEARCHED)
@@ -50,9 +52,10 @@ def matching_start(*, job: Job) -> None:
 def matching_finish(*, job: Job) -> None:
     """Engine verb `match` ended: its hits become rows, and the last dataset's end moves the case on.
 
-    Works that were added meanwhile are looked for by another job, and the case waits for both.
+    Works that were added meanwhile are looked for by another job, and the case waits for both. The case's row is held
+    first: of two that end at the same moment the later sees the earlier, and no works are added between look and step.
     """
-    case = job.load_case()
+    case = job.load_case(lock=True)
     spec = dispatch.read_json(job.spec)
     dataset = Dataset.objects.get(artifact=spec["dataset"])
     items = {str(item.pk): item for item in case.items.all()}
@@ -69,10 +72,20 @@ def matching_finish(*, job: Job) -> None:
     waiting = case.jobs.filter(kind="engine.match").exclude(state=Job.State.SUCCEEDED).exclude(pk=job.pk)
     if not waiting.filter(key__startswith=job.key.rpartition(":")[0] + ":").exists():
         transaction.on_commit(lambda: dispatch.discard(spec["works"]))
-    again = case.jobs.filter(kind="match", state=Job.State.QUEUED)
-    if waiting.exists() or again.exists() or case.status == Status.DECISION:
+    if waiting.exists() or _search_ahead(case) or case.status == Status.DECISION:
         return
     advance(case=case, to=Status.DECISION, actor=SYSTEM, reason=f"{case.matches.count()} records found")
+
+
+def _search_ahead(case: Case) -> bool:
+    """Whether a search was asked for whose jobs the engine does not have yet, or the last one failed before that.
+
+    The state of the job that hands them over is no sign: it is done only after they are there, and they may end first.
+    """
+    handed = {key.split(":")[1] for key in case.jobs.filter(kind="engine.match").values_list("key", flat=True)}
+    asked = list(case.jobs.filter(kind="match").order_by("-created_at"))
+    alive = (Job.State.QUEUED, Job.State.RUNNING)
+    return any(str(one.pk) not in handed and (one is asked[0] or one.state in alive) for one in asked)
 
 
 def _match_create(case: Case, item: ClaimedItem, record: Record, hit: dict[str, Any]) -> None:

@@ -8,23 +8,27 @@ number alone, and waits in the case until the mail server takes it.
 from __future__ import annotations
 
 import logging
-import uuid
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
 from governance.errors import Conflict
 from governance.evidence import ledger
-from governance.models import Case, Role, User
+from governance.models import Case, LedgerOpening, Role, User
 from governance.notifications import mail
-from governance.notifications.errors import SendFailed
-from governance.policies import Actor, Permission, demand
+from governance.policies import CLAIMANT, Actor, Permission, demand
 from governance.selectors import organisation
 
 BATCH = 50
+#: Entries of what the claimant did, or began and the machine ended: a proof that it saw, a text that it read late.
+_word = Q(actor_label=CLAIMANT.label) | Q(
+    actor_label__startswith="system:", entry__action__in=("proof.recorded", "works.added")
+)
 log = logging.getLogger(__name__)
 
 
@@ -35,16 +39,29 @@ def news_note(case: Case) -> None:
         case.news_at, case.news_mailed_at = now, None
 
 
-def news_read(*, case: Case, actor: Actor) -> None:
-    """Somebody has read it; the ledger holds who.
+def newest(case: Case) -> int | None:
+    """The case's newest entry in the ledger: how far a page goes that is loaded now."""
+    return LedgerOpening.objects.filter(case=case).order_by("-entry_id").values_list("entry_id", flat=True).first()
+
+
+@transaction.atomic
+def news_read(*, case: Case, upto: int, actor: Actor) -> bool:
+    """Somebody has read it, up to an entry of the ledger; which holds who. False where the claimant did more since:
+    that stays unread, from its own moment on, and is mailed.
 
     Raises:
         NotAllowed: the policy refuses the actor. Conflict: nothing is unread.
     """
     demand(actor, Permission.REVIEW)
-    if not Case.objects.filter(pk=case.pk, news_at__isnull=False).update(news_at=None, news_mailed_at=None):
+    mine = Case.objects.filter(pk=case.pk)
+    if mine.select_for_update(no_key=True).get().news_at is None:
         raise Conflict(f"Nothing of case {case.number} is unread any more.")
-    ledger.append(action="news.read", actor=actor, case=case, body={})
+    # Writers of the ledger wait for one another: whatever came before this entry is seen below.
+    ledger.append(action="news.read", actor=actor, case=case, body={"upto": upto})
+    later = LedgerOpening.objects.filter(_word, case=case, entry_id__gt=upto)
+    since = later.order_by("entry_id").values_list("entry__at", flat=True).first()
+    mine.update(news_at=since, news_mailed_at=None)
+    return since is None
 
 
 def news_mail() -> int:
@@ -59,18 +76,11 @@ def _mail(case: Case) -> bool:
         return False
     title = f"Case {case.number}: the claimant wrote or sent something"
     text = f"{title}.\n\n{settings.BASE_URL}{reverse('case', args=[case.public_id])}\n"
-    for address in recipients(case):
-        key = str(uuid.uuid5(case.public_id, f"news {case.news_at} {address}"))
-        try:
-            mail.send(mail.Mail(key=key, to=address, title=title, body=text))
-        except SendFailed as error:
-            if error.permanent or error.bounced:
-                log.warning("Word of case %s was refused by a receiver's server.", case.pk)
-                continue
-            unread.update(news_mailed_at=None)
-            log.warning("Word of case %s was not taken by the mail server; it is sent again later.", case.pk)
-            return False
-    return True
+    if mail.send_each(recipients(case), title, text, key=f"news {case.public_id} {case.news_at}"):
+        return True
+    unread.update(news_mailed_at=None)
+    log.warning("Word of case %s was not taken by the mail server; it is sent again later.", case.pk)
+    return False
 
 
 def recipients(case: Case) -> list[str]:

@@ -11,56 +11,43 @@ import base64
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
 from governance import dispatch
-from governance.models import ReservationCheck, ReservedAddress
-from governance.secrets import read_secret
+from governance.models import ReservationCheck, ReservedAddress, SigningKey
 from governance.selectors import organisation
 from governance.selectors.reservations import published
-from governance.services import sharing
+from governance.services import known_keys, sharing
+from governance.services.feed_key import opened, public_key
 
 VERSION = "https://jsonfeed.org/version/1.1"
-KEY = "feed.key"
 #: Items on one page of the feed: addresses, and fingerprints of works.
 PAGE, WORKS = 500, 50
-
-
-def _key() -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(read_secret(KEY)[:32])
-
-
-def public_key() -> str:
-    """The feed's public key, 32 bytes in base64: whoever subscribes keeps it and compares."""
-    raw = _key().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return base64.b64encode(raw).decode()
-
-
-def sign(data: bytes) -> bytes:
-    """An Ed25519 signature by the feeds' key."""
-    return _key().sign(data)
 
 
 def feed(*, url: str, after: int = 0, works: int | None = None) -> dict[str, Any]:
     """One page of the feed with its signature over the canonical JSON (RFC 8785) of everything but the signature.
 
     The addresses after the mark `after`; with `works` the fingerprints after that mark, whose pages follow the others'.
+
+    Raises:
+        SealUnavailable: the key may be in other hands; the next one signs.
     """
+    known_keys.check_current(SigningKey.Purpose.FEED)
     items, more = _addresses(after) if works is None else _works(works)
     mark = f"?after={after}" if after else "" if works is None else f"?works={works}"
+    key = opened()
     document: dict[str, Any] = {
         "version": VERSION,
         "title": f"Opt-outs read by {organisation.current().name}",
         "home_page_url": settings.BASE_URL,
         "feed_url": url + mark,
         "items": items,
-        "_lethe": {"algorithm": "Ed25519", "public_key": public_key()},
+        "_lethe": {"algorithm": "Ed25519", "public_key": public_key(key), **known_keys.lost_told()},
     }
     if more:
         document["next_url"] = url + more
-    signature = sign(dispatch.canonical_text(document).encode())
+    signature = key.sign(dispatch.canonical_text(document).encode())
     document["_lethe"] = {**document["_lethe"], "signature": base64.b64encode(signature).decode()}
     return document
 

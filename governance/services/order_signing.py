@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Max, Q
 from django.urls import reverse
@@ -18,6 +17,7 @@ from governance.evidence import ledger
 from governance.lifecycle import child_open
 from governance.models import Case, Disposal, Job, ModelVersion, Plan, Relation, Role, Status, User, VersionOrder
 from governance.models.vault import subject_readable
+from governance.notifications import mail
 from governance.policies import Actor, Permission, demand, demand_impartial, may
 from governance.services import orders, places, planning, unlearning
 from governance.services.notification import letter_send
@@ -170,5 +170,4 @@ def _tell(title: str, cases: list[Case]) -> None:
     )
     numbers = ", ".join(case.number for case in cases) or "none"
     text = f"{title}.\n\nCases: {numbers}\n{settings.BASE_URL}{reverse('versions')}\n"
-    for address in sorted({person.email for person in people}):
-        send_mail(title, text, settings.DEFAULT_FROM_EMAIL, [address])
+    mail.send_each(sorted({person.email for person in people}), title, text)

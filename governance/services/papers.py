@@ -11,22 +11,35 @@ from importlib.metadata import version
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from governance import dispatch
 from governance.clocks import LAWS
-from governance.errors import NotAllowed, Unfit
+from governance.errors import GovernanceError, KeyDestroyed, NotAllowed, Unfit
 from governance.evidence import leaf, ledger, pdf, schema, seal
 from governance.evidence.report_kinds import KINDS, SIZES
 from governance.logs import without_secrets
-from governance.models import Case, Job, Paper, User
+from governance.models import Case, Job, Paper, SigningKey, User
 from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
 from governance.selectors import statement as figures
-from governance.services import checkpoints, dossier, dossier_parts, letters, processing, reporting, seals
+from governance.services import (
+    checkpoints,
+    dossier,
+    dossier_parts,
+    known_keys,
+    letters,
+    processing,
+    report_copies,
+    reporting,
+    retention,
+    seal_ends,
+    seals,
+    unclaimed,
+)
 from governance.services import organisation as house
 from governance.statement_figures import Figure, Period
 
@@ -90,11 +103,14 @@ def paper_write(*, job: Job) -> Paper:
     Raises:
         Unfit: this worker has no seal. SealUnavailable: key or time cannot be had now; the paper waits.
         DocumentError: its figures contradict each other; nothing is printed.
+        KeyDestroyed: the person was erased meanwhile; nothing of the paper stays.
     """
     if done := Paper.objects.filter(job=job).first():
         return done
     order = dispatch.read_json(job.spec)
     case = job.load_case() if job.case_id else None
+    seal_ends.check_current()
+    known_keys.check_current(SigningKey.Purpose.LEDGER)
     key, authority = seals.seal_open(), seals.time_authority()
     if authority:
         authority.ask()
@@ -102,13 +118,27 @@ def paper_write(*, job: Job) -> Paper:
     document["report"] |= {"seal": seals.described(key), **house.paper_logo()}
     evidence = proved(document, case)
     sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
-    refs = {"pdf": dispatch.put_bytes(sealed), "evidence": dispatch.put_bytes(evidence)}
-    with transaction.atomic():
-        paper = Paper.objects.create(
-            job=job, case=case, kind=order["kind"], number=document["report"]["number"], size=order["size"],
-            language=order["language"], period=f"{order['start']}/{order['end']}" if "start" in order else "", **refs,
-        )  # fmt: skip
-        ledger.append(action=SEALED_ACTION, actor=SYSTEM, case=case, body={**refs, "kind": paper.kind})
+    refs = unclaimed.store(pdf=sealed, evidence=evidence)
+    try:
+        return _register_paper(job, case, order, document["report"]["number"], refs)
+    except (GovernanceError, DatabaseError):
+        kept = Paper.objects.filter(job=job).values_list("pdf", "evidence").first() or ()
+        for ref in set(refs.values()) - set(kept):
+            dispatch.discard(ref)
+        raise
+
+
+@transaction.atomic
+def _register_paper(job: Job, case: Case | None, order: Order, number: str, refs: dict[str, str]) -> Paper:
+    """The row by which an erasure finds the files, kept apart from one that goes on now (`retention`)."""
+    if case and retention.claimant_lock(case.claimant_id):
+        raise KeyDestroyed(retention.GONE)
+    paper = Paper.objects.create(
+        job=job, case=case, kind=order["kind"], number=number, size=order["size"], language=order["language"],
+        period=f"{order['start']}/{order['end']}" if "start" in order else "", **refs,
+    )  # fmt: skip
+    unclaimed.claim(refs)
+    ledger.append(action=SEALED_ACTION, actor=SYSTEM, case=case, body={**refs, "kind": paper.kind})
     return paper
 
 
@@ -218,4 +248,5 @@ def _days(scope: str) -> str:
 
 _DOCUMENTS: Mapping[str, Callable[[Order, Case | None], dict[str, Any]]] = {
     "certificate": _certificate, "letter": _letter, "statement": _statement, "register": _register,
+    report_copies.KIND: report_copies.document,
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,10 +16,10 @@ from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.kinds import rule
-from governance.models import AttestationSet, Patch, PatchPublication, PatchWithdrawal
+from governance.models import AttestationSet, Patch, PatchPublication, PatchWithdrawal, SigningKey
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
-from governance.services import attestations, opt_out_feed, orders, patches
+from governance.services import attestations, feed_key, known_keys, opt_out_feed, orders, patches
 
 KIND = "unlearning-patches"
 PAGE = 200
@@ -105,34 +106,53 @@ def _record(row: PatchPublication, action: str, actor: Actor) -> None:
 def feed(*, url: str, after: int = 0) -> dict[str, Any]:
     """One page of the JSON feed, newest last, signed like that of opt-outs (RFC 8785, Ed25519).
 
-    The moment of signing is that of the last change, else the full hour: within it the same feed has the same bytes.
+    Raises:
+        SealUnavailable: the key may be in other hands; the next one signs.
     """
+    known_keys.check_current(SigningKey.Purpose.FEED)
     rows = PatchPublication.objects.filter(approved_at__isnull=False, pk__gt=after).order_by("id")
-    related = (
-        "patch__release__version__model", "patch__release__version__parent__model", "patch__attestations",
-    )  # fmt: skip
-    found = list(rows.select_related(*related).prefetch_related("withdrawals")[: PAGE + 1])
-    items = [_item(row) for row in found[:PAGE] if row.withdrawal or dispatch.exists(row.patch.artifact)]
+    found, key = list(_known(rows)[: PAGE + 1]), feed_key.opened()
+    document = _document(url if not after else f"{url}?after={after}", found[:PAGE], feed_key.public_key(key))
+    document["_lethe"] |= known_keys.lost_told()
+    if len(found) > PAGE:
+        document["next_url"] = f"{url}?after={found[PAGE - 1].pk}"
+    signature = key.sign(dispatch.canonical_text(document).encode())
+    document["_lethe"] = {**document["_lethe"], "signature": base64.b64encode(signature).decode()}
+    return document
+
+
+def newest(*, url: str) -> dict[str, Any]:
+    """The newest patches, newest first, for readers that fetch one page and no further; not signed."""
+    rows = PatchPublication.objects.filter(approved_at__isnull=False).order_by("-id")
+    return _document(url, list(_known(rows)[:PAGE]), feed_key.public_key())
+
+
+def _known(rows: QuerySet[PatchPublication]) -> QuerySet[PatchPublication]:
+    related = ("patch__release__version__model", "patch__release__version__parent__model", "patch__attestations")
+    return rows.select_related(*related).prefetch_related("withdrawals")
+
+
+def _document(url: str, rows: list[PatchPublication], public: str) -> dict[str, Any]:
+    """A feed without its signature.
+
+    Its moment is that of the last change, else the full hour: within it the same feed has the same bytes.
+    """
+    items = [_item(row) for row in rows if row.withdrawal or dispatch.exists(row.patch.artifact)]
     hour = timezone.now().replace(minute=0, second=0, microsecond=0).isoformat()
-    document: dict[str, Any] = {
+    return {
         "version": opt_out_feed.VERSION,
         "title": f"Unlearning patches published by {organisation.current().name}",
         "home_page_url": settings.BASE_URL,
-        "feed_url": url if not after else f"{url}?after={after}",
+        "feed_url": url,
         "authors": [{"name": organisation.current().name, "url": settings.BASE_URL}],
         "items": items,
         "_lethe": {
             "algorithm": "Ed25519",
-            "public_key": opt_out_feed.public_key(),
+            "public_key": public,
             "kind": KIND,
             "issued_at": max([hour, *(item["date_modified"] for item in items)]),
         },
     }
-    if len(found) > PAGE:
-        document["next_url"] = f"{url}?after={found[PAGE - 1].pk}"
-    signature = opt_out_feed.sign(dispatch.canonical_text(document).encode())
-    document["_lethe"] = {**document["_lethe"], "signature": base64.b64encode(signature).decode()}
-    return document
 
 
 def _item(row: PatchPublication) -> dict[str, Any]:

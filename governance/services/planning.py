@@ -13,7 +13,8 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposition, Job, ModelVersion, Plan, Record, Status
-from governance.policies import Actor, Permission, demand, demand_impartial
+from governance.policies import Actor, Permission, demand, demand_impartial, entered
+from governance.selectors.catalogue import controls_of
 from governance.services import candidates, exact, orders, verification_policies
 from governance.services.exact import unsign
 
@@ -66,6 +67,7 @@ def plan_propose(*, job: Job) -> Plan | None:
         base=base,
         dataset_id=dataset,
         reference=_reference(base, records),
+        controls=controls_of(base),
         forget_ids=dispatch.put_lines(record.record_id for record in records),
         forget_count=len(records),
         exclude_ids=dispatch.put_lines(aside) if aside else "",
@@ -168,7 +170,7 @@ def plan_choose(*, case: Case, actor: Actor, method: str = "", reason: str = "")
 
     Raises:
         Conflict: there is no plan to choose, or it is signed already.
-        Unfit: the chosen method is no candidate, or no reason is given.
+        Unfit: the chosen method is no candidate, or no reason is given; or there are no controls to judge it by.
     """
     demand(actor, Permission.CHOOSE_PLAN)
     demand_impartial(case, actor)
@@ -179,12 +181,25 @@ def plan_choose(*, case: Case, actor: Actor, method: str = "", reason: str = "")
     plan.refresh_from_db()
     if method and method != plan.method:
         _choose(plan, method, reason, actor)
+    if plan.controls is None:
+        _find_controls(plan)
     signed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED, chosen_by=None)
     if not signed.update(chosen_by=actor.user, chosen_at=timezone.now()):
         raise Conflict("Somebody else signed this plan in the meantime.")
     plan.refresh_from_db()
     ledger.append(action="plan.signed", actor=actor, case=case, body=_facts(plan))
     return plan
+
+
+def _find_controls(plan: Plan) -> None:
+    """Controls that were registered since the plan was proposed; after its signatures none are taken."""
+    plan.controls = controls_of(plan.base)
+    if plan.controls is None:
+        raise Unfit(
+            "No never-seen controls are registered that this model was not trained on, and no verdict is made without "
+            "them. Register some, then sign."
+        )
+    plan.save(update_fields=["controls"])
 
 
 @transaction.atomic
@@ -219,7 +234,7 @@ def plan_confirm(*, case: Case, actor: Actor) -> Plan:
     plan = _waiting(case)
     if plan.chosen_by_id is None:
         raise Conflict(f"Plan {plan.attempt} waits for the engineer's signature; the second one comes after it.")
-    if actor.user is None or actor.user.pk in (plan.chosen_by_id, case.entered_by_id):
+    if actor.user is None or actor.user.pk == plan.chosen_by_id or entered(case, actor):
         raise NotAllowed("You chose this plan or entered the request; another person must confirm it.")
     exact.lock(plan.base)
     plan.refresh_from_db()
@@ -268,6 +283,7 @@ def plans_rebase(base: ModelVersion, successor: ModelVersion) -> None:
         records = records_to_forget(plan.case)
         aside = records_set_aside(plan.dataset_id, records)
         plan.base, plan.reference = successor, _reference(successor, records)
+        plan.controls = controls_of(successor)
         plan.exclude_ids = dispatch.put_lines(aside) if aside else ""
         _rank(plan, tried)
         plan.chosen_by = plan.chosen_at = None
@@ -284,6 +300,7 @@ def _facts(plan: Plan) -> dict[str, object]:
         "seed": plan.seed,
         "base": plan.base.artifact,
         "reference": plan.reference.artifact if plan.reference else "",
+        "controls": plan.controls.artifact if plan.controls else "",
         "forget": plan.forget_ids,
         "records": plan.forget_count,
         "set_aside": plan.exclude_ids,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import Q
 
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Proof, Status
 from governance.policies import Actor, Permission, demand
-from governance.services import containment
+from governance.services import containment, news
 from governance.services.notification import letter_send
+
+#: Where a case waits for proof.
+_WAITS = Q(status__in=(Status.RECEIVED, Status.PROOF)) | Q(status=Status.INFORMATION, return_to=Status.PROOF)
 
 
 @transaction.atomic
@@ -32,11 +36,33 @@ def proof_record(*, case: Case, level: int, note: str, actor: Actor) -> Proof:
         raise Unfit(problems)
     proof = case.proofs.create(subject=case.claimant.subject, level=level, note=note, recorded_by=actor.user)
     ledger.append(action="proof.recorded", actor=actor, case=case, body={"level": level})
+    proof_beside(proof, actor)
     containment.contain(case)
     if case.status == Status.RECEIVED:
         # A request by post has no link to follow; the recorded proof takes its place.
         advance(case=case, to=Status.PROOF, actor=actor, reason="Proof recorded by staff")
     return proof
+
+
+def proof_beside(proof: Proof, actor: Actor) -> None:
+    """The same proof in the person's cases beside this one, while it and they wait for proof: nobody shows
+    anything twice. To be called before the case moves on."""
+    found = Case.objects.filter(_WAITS, claimant__cases=proof.case_id).select_related("claimant")
+    waiting = {case.pk: case for case in found}
+    if waiting.pop(proof.case_id, None) is None:
+        return
+    for other in waiting.values():
+        other.proofs.create(
+            subject=proof.subject,
+            level=proof.level,
+            note=proof.note,
+            recorded_by=proof.recorded_by,
+            recorded_at=proof.recorded_at,
+        )
+        body = {"level": proof.level, "beside": proof.case.number}
+        ledger.append(action="proof.recorded", actor=actor, case=other, body=body)
+        if actor.user is None:
+            news.news_note(other)
 
 
 @transaction.atomic

@@ -33,6 +33,7 @@ from governance.proof_words import SIGNERS, refused
 from governance.registry_numbers import registry_number
 from governance.services import containment, news
 from governance.services.notification import letter_send
+from governance.services.proof import proof_beside
 from governance.services.uploads import upload_bytes
 
 SYSTEM = Actor.system("proofs")
@@ -328,6 +329,7 @@ def _settle(row: Challenge, before: Challenge.State, after: Challenge.State, pro
     if proof:
         body = {"level": row.level, "challenge": str(row.public_id)}
         ledger.append(action="proof.recorded", actor=actor, case=row.case, body=body)
+        proof_beside(proof, actor)
 
 
 def _note(action: str, row: Challenge, actor: Actor, **more: str | bool) -> None:

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
@@ -22,6 +21,7 @@ from governance.evidence import ledger
 from governance.lifecycle import child_open
 from governance.models import Case, Disposition, Job, ModelVersion, Plan, Recheck, Record, Relation, Role, Status, User
 from governance.models.vault import subject_key
+from governance.notifications import mail
 from governance.policies import Actor
 from governance.services.notification import letter_send
 
@@ -193,8 +193,7 @@ def _tell(row: Recheck) -> None:
     place = f"{settings.BASE_URL}/cases/{(child or parent).public_id}/"
     title = f"Case {parent.number}: what was forgotten answers again in {row.version}"
     next_step = f"Case {child.number} is open for it." if child else "The claimant was erased; no case could be opened."
-    if desk:
-        send_mail(title, f"{title}\n\n{next_step}\n{place}\n", settings.DEFAULT_FROM_EMAIL, list(desk))
+    mail.send_each(desk, title, f"{title}\n\n{next_step}\n{place}\n")
 
 
 def _facts(row: Recheck) -> dict[str, Any]:

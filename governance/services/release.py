@@ -16,7 +16,7 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Release, Status
-from governance.policies import Actor, Permission, demand, demand_impartial, may
+from governance.policies import Actor, Permission, demand, demand_impartial, demand_other_than_filer, may
 from governance.services import dossier, lineages, places, planning, recipients
 
 log = logging.getLogger(__name__)
@@ -28,11 +28,12 @@ def release_sign(*, case: Case, actor: Actor) -> Release:
     """One of the two signatures, by role; the second one releases the version and retires the old one.
 
     Raises:
-        NotAllowed: another role, or the person who signed already.
+        NotAllowed: another role, or the person who signed already, or who entered the request or works of it.
         Conflict: the case is not at release, or this signature is there.
     """
     demand(actor, Permission.RELEASE_MODEL, Permission.RELEASE_LEGAL)
     demand_impartial(case, actor)
+    demand_other_than_filer(case, actor)
     if case.status != Status.RELEASE:
         raise Conflict(f"Case {case.number} is not waiting for a release.")
     plan = case.plans.filter(state__in=[Plan.State.PASSED, Plan.State.INCONCLUSIVE]).latest("attempt")

@@ -16,7 +16,7 @@ from governance.evidence import bundle, ledger, renewal
 from governance.evidence.errors import SealUnavailable
 from governance.models import EarlierReport, Paper, Report
 from governance.policies import Actor
-from governance.services import reporting, seals
+from governance.services import reporting, seals, unclaimed
 
 log = logging.getLogger(__name__)
 SYSTEM = Actor.system("reporting")
@@ -59,9 +59,13 @@ def report_renew(report: Report) -> None:
     if authority is None:
         raise SealUnavailable("No time stamp authority is configured: set LETHE_TSA_URL.")
     renewed = renewal.renew(dispatch.read_bytes(report.pdf), authority=authority)
-    refs = {"pdf": dispatch.put_bytes(renewed), "evidence": report.evidence, "readme": report.readme}
+    made = unclaimed.store(pdf=renewed)
+    refs = {**made, "evidence": report.evidence, "readme": report.readme}
     with transaction.atomic():
-        EarlierReport.objects.create(report=report, pdf=report.pdf, proofs=report.proofs)
+        unclaimed.claim(made)
+        # `keys renew` may have put others in the place of those that were read above, and deleted these.
+        proofs = Report.objects.select_for_update().get(pk=report.pk).proofs
+        EarlierReport.objects.create(report=report, pdf=report.pdf, proofs=proofs)
         Report.objects.filter(pk=report.pk).update(pdf=refs["pdf"], proofs="", renew_at=renewal.due_at(renewed))
         ledger.append(action=bundle.SEALED_ACTION, actor=SYSTEM, case=report.case, body=refs)
     _prove(report)
@@ -70,8 +74,16 @@ def report_renew(report: Report) -> None:
 def _prove(report: Report) -> None:
     """The proofs of the new file's entry; they come after its transaction and may have to wait for witnesses."""
     report.refresh_from_db()
-    proofs = dispatch.put_bytes(reporting.bundle_proofs(report))
-    Report.objects.filter(pk=report.pk).update(proofs=proofs)
+    made = unclaimed.store(proofs=reporting.bundle_proofs(report))
+    with transaction.atomic():
+        Report.objects.filter(pk=report.pk).update(**made)
+        unclaimed.claim(made)
+
+
+def sealed_entry(digest: str) -> int | None:
+    """The ledger's entry that holds this digest of a report, as its bundle proves; None where there is none."""
+    report = Report.objects.filter(pdf=digest).exclude(proofs="").first()
+    return int(dispatch.read_json(report.proofs)["entries"][0]["leaf"]["index"]) if report else None
 
 
 def is_registered(digest: str) -> bool:

@@ -16,10 +16,10 @@ from governance import dispatch
 from governance.evidence import bundle, ledger, pdf, renewal, schema, seal, sentences
 from governance.evidence.errors import ProofError, SealUnavailable
 from governance.lifecycle import advance
-from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, Status
+from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, SigningKey, Status
 from governance.notifications.languages import LANGUAGES, SOURCE
 from governance.policies import Actor
-from governance.services import checkpoints, dossier, organisation, seal_ends, seals, witnesses
+from governance.services import checkpoints, dossier, known_keys, organisation, seal_ends, seals, unclaimed, witnesses
 
 SYSTEM = Actor.system("reporting")
 
@@ -36,9 +36,10 @@ def report_write(*, job: Job) -> Report:
     case = job.load_case()
     report = Report.objects.filter(case=case).first() or _sealed(case)
     # Only an entry that is durable is signed: the checkpoint comes after the transaction that wrote it.
-    proofs = dispatch.put_bytes(bundle_proofs(report))
+    made = unclaimed.store(proofs=bundle_proofs(report))
     with transaction.atomic():
-        Report.objects.filter(pk=report.pk).update(proofs=proofs)
+        Report.objects.filter(pk=report.pk).update(**made)
+        unclaimed.claim(made)
         advance(case=case, to=Status.NOTIFICATION, actor=SYSTEM, reason="Report signed")
     report.refresh_from_db()
     return report
@@ -48,6 +49,7 @@ def _sealed(case: Case) -> Report:
     """The report, sealed and in the ledger by the digests of all files that a bundle holds."""
     # Asked for first: a report that has to wait leaves no entry in the ledger for each time that it was tried.
     seal_ends.check_current()
+    known_keys.check_current(SigningKey.Purpose.LEDGER)
     key, authority = seals.seal_open(), seals.time_authority()
     if authority:
         authority.ask()
@@ -55,7 +57,7 @@ def _sealed(case: Case) -> Report:
     document = schema.parse(evidence)
     sealed = seal.seal(pdf.render(evidence), key=key, authority=authority)
     files = {"pdf": sealed, "evidence": evidence, "readme": bundle.readme(document)}
-    refs = {name: dispatch.put_bytes(data) for name, data in files.items()}
+    refs = unclaimed.store(**files)
     headlines = {language: _headline(document, language) for language in LANGUAGES}
     with transaction.atomic():
         seal_ends.seal_register(key.certificate)
@@ -67,6 +69,7 @@ def _sealed(case: Case) -> Report:
             renew_at=renewal.due_at(sealed) if authority else None,
             **refs,
         )
+        unclaimed.claim(refs)
         ledger.append(action=bundle.SEALED_ACTION, actor=SYSTEM, case=case, body=refs)
     return report
 
@@ -122,7 +125,7 @@ def _evidence(case: Case, sealed_by: dict[str, Any]) -> bytes:
 def proofs_of(indexes: list[int], signed: LedgerCheckpoint) -> dict[str, Any]:
     """A checkpoint of the ledger, and each entry with its opening and inclusion proof."""
     return {
-        "verifier_key": checkpoints.verifier(),
+        "verifier_key": known_keys.signer_of(signed.note),
         "checkpoint": signed.note,
         "entries": checkpoints.entries_proven(indexes, signed.size),
     }

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.urls import reverse
 
@@ -19,6 +18,7 @@ from governance import dispatch
 from governance.evidence import ledger
 from governance.models import Case, Dataset, Job, Record, Role, User, WorkFingerprint
 from governance.models.vault import subject_readable
+from governance.notifications import mail
 from governance.policies import Actor
 from governance.services import containment, fingerprints
 
@@ -90,9 +90,8 @@ def _forget(job: Job) -> None:
 
 def _tell(dataset: Dataset, records: int, cases: list[str]) -> None:
     """A mail to the legal desk that names numbers only."""
-    desk = list(User.objects.filter(role=Role.LEGAL, is_active=True).values_list("email", flat=True))
+    desk = User.objects.filter(role=Role.LEGAL, is_active=True).values_list("email", flat=True)
     title = f"{records} records of a new dataset hold works that were opted out"
     place = settings.BASE_URL + reverse("dataset", args=[dataset.public_id])
     text = f"{title}. They are held out of training.\n\nCases: {', '.join(cases)}\n{place}\n"
-    if desk:
-        send_mail(title, text, settings.DEFAULT_FROM_EMAIL, desk)
+    mail.send_each(desk, title, text)

@@ -21,9 +21,10 @@ from governance import dispatch
 from governance.clocks import LAWS
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
-from governance.models import Case, Claimant, Erasure, Paper, Report
+from governance.models import Case, Claimant, Erasure, Job, Paper, Report
 from governance.models.vault import subject_destroy, subject_readable
 from governance.policies import Actor, Permission, demand, demand_impartial
+from governance.selectors.jobs import ACTIVE
 from governance.services import sharing
 
 SYSTEM = Actor.system("retention")
@@ -96,6 +97,11 @@ def problems(claimant: Claimant, *, by_people: bool) -> list[str]:
         for case in cases
         if case.recipient_notices.filter(told_at=None).exclude(channel="excused").exists()
     ]
+    writing = Job.objects.filter(kind="paper", state__in=ACTIVE, case__in=cases).order_by("case").distinct()
+    found += [
+        f"Case {number}: a paper of it is being sealed; it is done in a moment, or cancel its job."
+        for number in writing.values_list("case__number", flat=True)
+    ]
     if due is not None and due[0] > timezone.localdate():
         found.append(f"Kept until {due[0]:%d %B %Y} ({due[1].citation}).")
     if due is not None and not by_people and any(keep_of(law).by_people for case in cases for law in _laws(case)):
@@ -152,8 +158,15 @@ def erasure_approve(*, erasure: Erasure, actor: Actor) -> Erasure:
     return erasure
 
 
+def claimant_lock(pk: int) -> bool:
+    """Keep erasure and what is written about a person apart until the transaction ends; True once they are erased."""
+    Claimant.objects.select_for_update(no_key=True).get(pk=pk)
+    return Erasure.objects.filter(claimant=pk, done_at__isnull=False).exists()
+
+
 def _carry_out(erasure: Erasure, actor: Actor, **columns: object) -> None:
     now = timezone.now()
+    claimant_lock(erasure.claimant_id)
     if not Erasure.objects.filter(pk=erasure.pk, done_at=None).update(done_at=now, **columns):
         raise Conflict("This person's data was destroyed already.")
     erasure.refresh_from_db()

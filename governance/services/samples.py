@@ -1,9 +1,9 @@
-"""Samples of cases for an audit: the auditor states what is to be drawn, then the ledger's next checkpoint decides.
+"""Samples of cases for an audit: the auditor states what is to be drawn; the ledger up to that statement decides.
 
-Between the two lies a signed checkpoint whose root holds the statement, so that neither the auditor knew the root when
-they chose their text, nor the house the draw, unless it was given the text and tried roots: an auditor who does not
-trust it gives the text's SHA-256. Each statement stands in the ledger with its number: who would state again until a
-sample pleases is seen to.
+The auditor cannot know its root when they choose their text, since the statement's own entry is in it. The house cannot
+know the draw, unless it was given the text and tried entries: an auditor who does not trust it gives the text's SHA-256
+and tells the text when a checkpoint holds the statement. Which checkpoint that is changes nothing, so nobody can choose
+one. Each statement stands in the ledger with its number: who would state again until a sample pleases is seen to.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger, sampling
-from governance.models import AuditSample, Case, LedgerCheckpoint, Status
+from governance.models import AuditSample, Case, LedgerCheckpoint, SigningKey, Status
 from governance.policies import Actor, Permission, demand
-from governance.services import checkpoints
+from governance.services import checkpoints, known_keys
 
 #: Cases drawn of each stratum, and cases in a list, at most.
 MOST, LARGEST = 500, 500_000
@@ -102,20 +102,26 @@ def _problems(n: int, narrowed: dict[str, str], strata: str, text: str) -> list[
     return problems
 
 
-def deciding(sample: AuditSample) -> LedgerCheckpoint | None:
-    """The checkpoint that decides: the first signed one whose ledger holds the statement; None while there is none."""
+def root_of(sample: AuditSample) -> bytes:
+    """What decides: the root of the ledger up to the statement, which no later entry changes."""
+    return ledger.tree(sample.entry + 1).root()
+
+
+def holding(sample: AuditSample) -> LedgerCheckpoint | None:
+    """The first signed checkpoint that holds the statement, of those that a witness signed where the house has any."""
     signed = LedgerCheckpoint.objects.exclude(note="").filter(size__gt=sample.entry)
+    if settings.WITNESSES.strip():
+        signed = signed.filter(cosignatures__isnull=False)
     return signed.order_by("size").first()
 
 
 def waits_for(sample: AuditSample) -> str:
     """Why the sample cannot be drawn yet; empty when it can."""
-    head = deciding(sample)
-    if head is None:
-        return "The ledger's next checkpoint decides; the signing worker makes it within a minute."
-    if settings.WITNESSES.strip() and not head.cosignatures.exists():
-        return "A witness outside of the house has yet to sign the checkpoint that decides."
-    return ""
+    if holding(sample) is not None:
+        return ""
+    if settings.WITNESSES.strip():
+        return "A witness outside of the house has yet to sign a checkpoint that holds the statement."
+    return "The ledger's next checkpoint has to hold the statement; the signing worker makes it within a minute."
 
 
 @transaction.atomic
@@ -124,17 +130,17 @@ def sample_draw(*, sample: AuditSample, text: str, actor: Actor) -> AuditSample:
 
     Raises:
         NotAllowed: the policy refuses the actor.
-        Conflict: drawn already, or the checkpoint that decides is not there yet.
+        Conflict: drawn already, or no checkpoint holds the statement yet.
         Unfit: the text is not the one whose digest was stated.
     """
     demand(actor, Permission.AUDIT)
-    head, why = deciding(sample), waits_for(sample)
-    if head is None or why:
-        raise Conflict(why)
+    head = holding(sample)
+    if head is None:
+        raise Conflict(waits_for(sample))
     told = sample.text or text.strip()
     if sampling.commitment(told) != sample.commitment:
         raise Unfit("This is not the text whose SHA-256 you stated; write it to the last character.")
-    seed = sampling.seed(bytes(head.root), told)
+    seed = sampling.seed(root_of(sample), told)
     drawn = sampling.draw(sampling.members(dispatch.read_bytes(sample.population)), sample.n, seed)
     columns = {"text": told, "checkpoint": head.size, "seed": seed, "drawn": [list(one) for one in drawn],
                "drawn_at": timezone.now()}  # fmt: skip
@@ -151,17 +157,27 @@ def check_file(sample: AuditSample) -> bytes:
     """Everything that a stranger needs to draw again (`python -m lethe_verify sample-1.json`), in canonical form.
 
     Raises:
-        Conflict: the sample is not drawn yet.
+        Conflict: the sample is not drawn yet, or was by an earlier rule.
     """
     head = LedgerCheckpoint.objects.filter(size=sample.checkpoint).first() if sample.checkpoint else None
     if head is None:
         raise Conflict("This sample is not drawn yet.")
+    if known_keys.signer_of(head.note) not in known_keys.usable(SigningKey.Purpose.LEDGER):
+        head = checkpoints.last_signed() or head
+    root = root_of(sample)
+    if sampling.seed(root, sample.text) != sample.seed:
+        raise Conflict(
+            f"This sample was drawn by an earlier rule than {sampling.FORMAT}, so no file of today's shows its draw. "
+            "State a new one."
+        )
     content: dict[str, Any] = {
         "format": sampling.FORMAT,
-        "verifier_key": settings.LEDGER_VERIFIER.read_text().strip(),
+        "verifier_key": known_keys.signer_of(head.note),
         "checkpoint": checkpoints.cosigned(head),
         "witnesses": [one.witness for one in head.cosignatures.all()],
         "entries": checkpoints.entries_proven([sample.entry], head.size),
+        "root": root.hex(),
+        "consistency": [node.hex() for node in ledger.tree(head.size).consistency_proof(sample.entry + 1)],
         "text": sample.text,
         "seed": sample.seed,
         "population": [list(one) for one in sampling.members(dispatch.read_bytes(sample.population))],

@@ -21,9 +21,9 @@ from django.utils import timezone
 from governance.errors import Unfit
 from governance.evidence import bundle, identity, ledger
 from governance.evidence.errors import SealError
-from governance.models import Seal
+from governance.models import Seal, SigningKey
 from governance.policies import Actor
-from governance.services import seals
+from governance.services import known_keys, seals
 
 SYSTEM = Actor.system("seals")
 NEXT = "next"
@@ -164,7 +164,7 @@ def trusted() -> dict[str, Any]:
     return {
         "format": bundle.TRUST,
         "seals": [row.fingerprint for row in rows],
-        "ledgers": [settings.LEDGER_VERIFIER.read_text().strip()],
+        "ledgers": known_keys.known(SigningKey.Purpose.LEDGER),
         "time_authorities": [
             {"certificate": base64.b64encode(root.public_bytes(Encoding.DER)).decode(), "own": _is_own(root)}
             for root in seals.time_roots()
@@ -174,6 +174,7 @@ def trusted() -> dict[str, Any]:
             for row in rows
             if row.ended_at
         ],
+        **known_keys.lost_told(),
     }
 
 

@@ -10,8 +10,9 @@ from governance import dispatch
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Dataset, Forecast, Job, ModelVersion, Plan, Status, Verification
+from governance.models import Forecast, Job, ModelVersion, Plan, Status, Verification
 from governance.policies import Actor
+from governance.selectors.catalogue import controls_of
 from governance.services import forecasts
 
 SYSTEM = Actor.system("verification")
@@ -29,7 +30,13 @@ def verification_start(*, job: Job) -> None:
         raise Unfit(f"Plan {plan.attempt} has no candidate to verify.")
     _check_first_look(plan, plan.candidate)
     forecasts.expect(plan, Forecast.VERIFY)
-    controls = Dataset.objects.filter(purpose=Dataset.Purpose.CONTROLS).latest("created_at")
+    # A plan of before it named its controls: what was there when it was signed, never what came after the run.
+    controls = plan.controls or controls_of(plan.base, until=plan.confirmed_at)
+    if controls is None:
+        raise Unfit(
+            "No never-seen controls were registered when this plan was signed, and no verdict is made without them, or "
+            "with some that came after the run."
+        )
     spec = dispatch.VerifySpec(
         candidate=plan.candidate.artifact,
         original=plan.base.artifact,

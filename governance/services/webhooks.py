@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
@@ -27,7 +26,7 @@ from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.models import LedgerEntry, LedgerOpening, Message, Role, Status, Subscription, User
 from governance.models.vault import subject_create, subject_destroy
-from governance.notifications import signature
+from governance.notifications import mail, signature
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand
 
@@ -272,8 +271,7 @@ def _tell(subscription: Subscription, why: str) -> None:
     people = User.objects.filter(role=Role.ADMINISTRATOR, is_active=True).values_list("email", flat=True)
     title = f"Webhook “{subscription.name}” was stopped"
     place = settings.BASE_URL + reverse("webhook", args=[subscription.public_id])
-    if people:
-        send_mail(title, f"{title}. {why}\n\n{place}\n", settings.DEFAULT_FROM_EMAIL, list(people))
+    mail.send_each(people, title, f"{title}. {why}\n\n{place}\n")
 
 
 def _record(action: str, subscription: Subscription, actor: Actor, **more: Any) -> None:

@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from governance import clamd, dispatch, screening
 from governance.errors import Conflict, KeyDestroyed, Unfit
@@ -23,8 +24,8 @@ from governance.file_words import words
 from governance.models import Case, ClaimedItem, Draft, DraftWork, Upload
 from governance.policies import CLAIMANT, Actor
 from governance.services import additions, uploads
-from governance.services.additions import Added
-from governance.services.intake import Item
+from governance.services.additions import OWN, Added, Source
+from governance.services.intake import MAX_TOTAL, Item
 from governance.services.work_reading import WorkFile, item_of, mark_of
 from governance.validators import TITLE_LENGTH, tidy
 
@@ -70,11 +71,17 @@ def look_at(files: Sequence[WorkFile], mine: QuerySet[Upload]) -> list[Seen]:
 
 def refusals(seen: Iterable[Seen]) -> list[str]:
     """One sentence for each file that is not taken."""
-    return [f"“{tidy(one.file.name)}”: {words(one.why)}" for one in seen if one.state == State.INFECTED]
+    told = ({"name": tidy(one.file.name), "why": words(one.why)} for one in seen if one.state == State.INFECTED)
+    return [_("“%(name)s”: %(why)s") % one for one in told]
 
 
 def keep(
-    one: Seen, *, case: Case | None = None, item: ClaimedItem | None = None, work: DraftWork | None = None
+    one: Seen,
+    *,
+    case: Case | None = None,
+    item: ClaimedItem | None = None,
+    work: DraftWork | None = None,
+    actor: Actor = CLAIMANT,
 ) -> None:
     """The file's row; its bytes are kept, sealed, only while it waits."""
     data = one.file.data
@@ -92,7 +99,7 @@ def keep(
         row.settled_at, row.scanner = timezone.now(), uploads.scanner_name()
     row.save()
     if case is not None:
-        uploads.received_note(row, CLAIMANT)
+        uploads.received_note(row, actor)
 
 
 def _short(name: str) -> str:
@@ -101,7 +108,9 @@ def _short(name: str) -> str:
     return name if len(name) <= TITLE_LENGTH else name[: TITLE_LENGTH - len(ending)] + ending
 
 
-def works_add(*, case: Case, items: Sequence[Item], files: Sequence[WorkFile] = ()) -> tuple[Added | None, list[str]]:
+def works_add(
+    *, case: Case, items: Sequence[Item], files: Sequence[WorkFile] = (), source: Source = OWN
+) -> tuple[Added | None, list[str]]:
     """Add works and files of works to a case, as `additions.works_add` does.
 
     Returns what was added, None where a file was all and is refused, and a sentence for each file in which the scanner
@@ -112,13 +121,13 @@ def works_add(*, case: Case, items: Sequence[Item], files: Sequence[WorkFile] = 
     added = None
     with transaction.atomic():
         if items or taken or not seen:
-            added = additions.works_add(case=case, items=[*items, *(one.item for one in taken)])
+            added = additions.works_add(case=case, items=[*items, *(one.item for one in taken)], source=source)
         target = added.case if added else case
         rows = {(row.form, row.title, row.text): row for row in added.items} if added else {}
         for one in seen:
             row = rows.pop((one.item.form, one.item.title, one.item.text), None)
             if row is not None or one.state == State.INFECTED:
-                keep(one, case=target, item=row)
+                keep(one, case=target, item=row, actor=source.actor)
     return added, refusals(seen)
 
 
@@ -206,6 +215,9 @@ def _read(row: Upload, file: WorkFile) -> None:
         return
     if row.draft_work is not None:
         work = row.draft_work
+        others = sum(work.draft.works.exclude(pk=work.pk).values_list("characters", flat=True))
+        if others + len(item.text) > MAX_TOTAL:
+            raise Unfit("The works of one request may not be longer.")
         work.form, work.text, work.characters = item.form, item.text, len(item.text)
         work.save(update_fields=["form", "text", "characters"])
     elif row.item is not None and row.case is not None:

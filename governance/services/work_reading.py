@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from governance.evidence.numerals import apart
 from governance.services.intake import Item
+from governance.typography import SPACE
 from governance.validators import TITLE_LENGTH, tidy
 
 TEXT_BYTES = 2 * 2**20
@@ -18,6 +23,7 @@ SUFFIXES = {".txt", ".md"}
 #: What no model of ours reads: a file of a name like this is kept as its digest alone, if its bytes are of that kind.
 MEDIA = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".webp": "WebP", ".tif": "TIFF",
          ".tiff": "TIFF", ".pdf": "PDF", ".mp3": "MP3", ".flac": "FLAC", ".ogg": "Ogg", ".wav": "WAV"}  # fmt: skip
+PICTURES = frozenset({"PNG", "JPEG", "GIF", "WebP", "TIFF"})
 MEDIA_BYTES = 20 * 2**20
 ACCEPTED = ",".join([*sorted(SUFFIXES), "text/plain", "text/markdown", *MEDIA])
 #: First bytes of what is often handed in under a wrong name.
@@ -54,10 +60,32 @@ class WorkFile:
 
 
 def size_words(size: int) -> str:
-    """`2 MB` or `14 KB`: in binary units, as file managers count them; what holds anything has at least 1 KB."""
+    """`2 MB` or `14 KB`: in binary units, as file managers count them; what holds anything has at least 1 KB.
+
+    No line breaks between the number and its unit.
+    """
     if size < 2**20 / 10:
-        return f"{-(-size // 2**10)} KB"
-    return f"{size / 2**20:.1f}".removesuffix(".0") + " MB"
+        told = _("%(n)s KB") % {"n": -(-size // 2**10)}
+    else:
+        tenths = round(size / 2**20, 1)
+        told = _("%(n)s MB") % {"n": number_format(tenths, 0 if tenths.is_integer() else 1)}
+    return told.replace(" ", SPACE)
+
+
+def taken_words() -> str:
+    """Which files are taken as works, and how large they may be."""
+    kinds = dict.fromkeys(MEDIA.values())
+    return _(
+        "Text (%(text)s): at most %(text_size)s each. Pictures (%(pictures)s), recordings (%(sound)s) and PDF: at most "
+        "%(media_size)s each. You may choose several at once, %(all)s in all."
+    ) % {
+        "text": apart(", ".join(sorted(SUFFIXES, reverse=True))),
+        "text_size": size_words(TEXT_BYTES),
+        "pictures": apart(", ".join(kind for kind in kinds if kind in PICTURES)),
+        "sound": apart(", ".join(kind for kind in kinds if kind not in PICTURES and kind != "PDF")),
+        "media_size": size_words(MEDIA_BYTES),
+        "all": size_words(settings.UPLOAD_LIMIT_BYTES),
+    }
 
 
 def title_of(name: str) -> str:
@@ -72,6 +100,14 @@ def text_of(file: WorkFile) -> str:
         ValidationError: with the file's name, what is wrong with it and what to do.
     """
     name, data = tidy(file.name) or _("A file without a name"), file.data
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        raise ValidationError(
+            _(
+                "“%(name)s” is of a kind that is not taken. Save it as plain text (.txt) or as PDF, then choose "
+                "it again."
+            )
+            % {"name": name}
+        )
     if len(data) > TEXT_BYTES:
         raise ValidationError(
             _("“%(name)s” has %(size)s; a text may have %(limit)s. Split it, or send the passages that matter.")
@@ -82,8 +118,6 @@ def text_of(file: WorkFile) -> str:
             _("“%(name)s” is a %(kind)s file, whatever its name says. Send plain text (.txt or .md).")
             % {"name": name, "kind": kind}
         )
-    if PurePath(name).suffix.lower() not in SUFFIXES:
-        raise ValidationError(_("“%(name)s”: only plain text can be read, as .txt or .md.") % {"name": name})
     text = decode(data)
     if text is None:
         raise ValidationError(
@@ -124,6 +158,28 @@ def item_of(file: WorkFile) -> Item:
 def mark_of(data: bytes, kind: str) -> str:
     """What names a file without holding anything of it."""
     return f"sha256:{hashlib.sha256(data).hexdigest()} ({kind}, {len(data)} bytes)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What `mark_of` says of a file: its digest, its kind (empty where nobody knows it) and its size in bytes."""
+
+    digest: str
+    kind: str
+    size: int
+
+
+_MARK = re.compile(r"(sha256:[0-9a-f]{64}) \((\w+), (\d+) bytes\)")
+
+
+def mark_read(text: str) -> Mark | None:
+    """The parts of a mark; None where the text is none."""
+    found = _MARK.fullmatch(text)
+    if found is None:
+        return None
+    known = {"jpeg": "JPEG", "webp": "WebP", "ogg": "Ogg", "text": _("Text"), "file": ""}
+    kind = found[2]
+    return Mark(digest=found[1], kind=known.get(kind, kind.upper() if kind.islower() else kind), size=int(found[3]))
 
 
 def _binary_kind(data: bytes) -> str:

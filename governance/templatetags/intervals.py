@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -36,23 +37,33 @@ def axis_head(axis: Mapping[str, Any], *, ruled: bool = False) -> SafeString:
         words = quantity(value, unit if value >= high - 1e-9 else "")
         parts.append(svg.text(scale.at(value), 13, words, "ink-2", anchor="middle"))
     if ruled:
-        for value in steps(low, high, step / 10):
-            tall = 8 if abs((value - low) / step - round((value - low) / step)) < 1e-6 else 4
-            parts.append(svg.line(scale.at(value), 28 - tall, scale.at(value), 28, "line"))
+        tall = [(value, 8 if abs((value - low) / step - round((value - low) / step)) < 1e-6 else 4)
+                for value in steps(low, high, step / 10)]  # fmt: skip
+        if scale.width:
+            parts += [svg.line(scale.at(value), 28 - size, scale.at(value), 28, "line") for value, size in tall]
+        else:
+            wide = replace(scale, width=svg.STRETCH)
+            marks = [(wide.at(value), 28 - size, wide.at(value), 28) for value, size in tall]
+            parts.append(svg.stretched([svg.strokes(marks, "line")], 28))
     words = _("Scale from %(low)s to %(high)s") % {"low": quantity(low, unit), "high": quantity(high, unit)}
     return svg.drawing(parts, height=28 if ruled else 18, width=axis.get("width"), sentence=words)
 
 
-def _whisker(scale: svg.Axis, item: Mapping[str, Any], y: float, index: int) -> list[SafeString]:
+def _caps(low: str, high: str, y: float) -> list[tuple[str, float, str, float]]:
+    """A whisker's strokes: the interval, and a cap at either end."""
+    return [(low, y, high, y), (low, y - 3.5, low, y + 3.5), (high, y - 3.5, high, y + 3.5)]
+
+
+def _whisker(scale: svg.Axis, item: Mapping[str, Any], y: float, index: int, size: float) -> list[SafeString]:
     hue, shape = SERIES[int(item.get("series", index)) % len(SERIES)]
     parts = []
     if item.get("low") is not None and item.get("high") is not None:
         low, high = scale.at(float(item["low"])), scale.at(float(item["high"]))
-        parts = [
-            svg.line(low, y, high, y, hue, 1.75),
-            svg.line(low, y - 3.5, low, y + 3.5, hue, 1.75),
-            svg.line(high, y - 3.5, high, y + 3.5, hue, 1.75),
-        ]
+        parts = [svg.line(*ends, hue, 1.75) for ends in _caps(low, high, y)]
+        if not scale.width:
+            wide = replace(scale, width=svg.STRETCH)
+            marks = _caps(wide.at(float(item["low"])), wide.at(float(item["high"])), y)
+            parts = [svg.stretched([svg.strokes(marks, hue, 1.75)], size)]
     return [*parts, svg.marker(scale.at(float(item["value"])), y, hue, shape)]
 
 
@@ -66,15 +77,13 @@ def interval_row(row: Mapping[str, Any], axis: Mapping[str, Any], *, height: int
     scale, estimates = make_axis(axis), list(row.get("estimates") or ())
     size = height or (44 if len(estimates) > 1 else 30)
     middle = size / 2
-    parts = [svg.line(scale.at(float(axis["low"])), middle, scale.at(float(axis["high"])), middle, "hair")]
-    for value in steps(float(axis["low"]), float(axis["high"]), float(axis["step"])):
-        parts.append(svg.line(scale.at(value), 4, scale.at(value), size - 4, "hair"))
+    parts = _grid(axis, scale, size)
     reference = row.get("reference")
     if reference:
         parts += _reference(scale, reference, size)
     for index, item in enumerate(estimates):
         y = middle if len(estimates) == 1 else 4 + (size - 8) * (index + 0.5) / len(estimates)
-        parts += _whisker(scale, item, y, index)
+        parts += _whisker(scale, item, y, index, size)
     limit = row.get("limit")
     for mark in (limit, row.get("limit_low")):
         if mark is not None and float(mark) >= float(axis["low"]):
@@ -82,6 +91,19 @@ def interval_row(row: Mapping[str, Any], axis: Mapping[str, Any], *, height: int
     spoken = [*estimates, *([{**reference, "name": reference.get("name") or _("reference")}] if reference else [])]
     sentence = describe(str(row.get("title", "")), spoken, limit, str(axis.get("unit", "")))
     return svg.drawing(parts, height=size, width=axis.get("width"), sentence=sentence)
+
+
+def _grid(axis: Mapping[str, Any], scale: svg.Axis, size: float) -> list[SafeString]:
+    """The hairlines behind a row; on a page one shape, since it may have a hundred rows, on paper a line each."""
+    places = steps(float(axis["low"]), float(axis["high"]), float(axis["step"]))
+    low, high, middle = float(axis["low"]), float(axis["high"]), size / 2
+    if scale.width:
+        upright = [svg.line(scale.at(value), 4, scale.at(value), size - 4, "hair") for value in places]
+        return [svg.line(scale.at(low), middle, scale.at(high), middle, "hair"), *upright]
+    wide = replace(scale, width=svg.STRETCH)
+    marks = [(wide.at(low), middle, wide.at(high), middle),
+             *((wide.at(value), 4, wide.at(value), size - 4) for value in places)]  # fmt: skip
+    return [svg.stretched([svg.strokes(marks, "hair")], size)]
 
 
 def _reference(scale: svg.Axis, reference: Mapping[str, Any], size: float) -> Sequence[SafeString]:
@@ -97,9 +119,7 @@ def legend_mark(index: int) -> SafeString:
     """A short whisker with the marker of series `index`, for legends."""
     hue, shape = SERIES[index % len(SERIES)]
     parts = [
-        svg.line("2", 8, "32", 8, hue, 1.75),
-        svg.line("2", 4.5, "2", 11.5, hue, 1.75),
-        svg.line("32", 4.5, "32", 11.5, hue, 1.75),
+        svg.strokes([("2", 8, "32", 8), ("2", 4.5, "2", 11.5), ("32", 4.5, "32", 11.5)], hue, 1.75),
         svg.marker("17", 8, hue, shape),
     ]
     return svg.drawing(parts, height=16, width=34, sentence="")

@@ -11,6 +11,7 @@ from django.forms import BoundField
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from governance import day_words
 from governance.templatetags import glyphs, intervals, passages, scales
 
 register = template.Library()
@@ -74,6 +75,9 @@ def clock_block(clock: Any, label: str = "") -> Values:
         "svg": scales.clock_plain(drawn),
         "label": label,
         "left": scales.days_phrase(drawn.days_left),
+        "received": day_words.short(drawn.received),
+        "due": day_words.short(drawn.due),
+        "by": day_words.of_year(drawn.due),
     }
 
 
@@ -171,7 +175,7 @@ def table(columns: Sequence[Any], rows: Sequence[Any], caption: str = "") -> Val
     lines = [
         {
             "cells": [
-                (head, cell if isinstance(cell, Mapping) else {"text": cell})
+                (head, cell if isinstance(cell, Mapping) else {"text": cell, "blank": cell == ""})
                 for head, cell in zip(heads, row, strict=True)
             ]
         }
@@ -190,12 +194,6 @@ def notice(kind: str, title: str, text: str = "") -> Values:
 def empty(sentence: str, next_step: str = "", url: str = "", link: str = "") -> Values:
     """`{% empty sentence next %}`: one serif sentence and what comes next."""
     return {"sentence": sentence, "next_step": next_step, "url": url, "link": link}
-
-
-@register.inclusion_tag("components/loading.html")
-def loading(counting: str) -> Values:
-    """`{% loading "Counting 1.2 million records" %}`: still bars and what is being counted."""
-    return {"counting": counting}
 
 
 @register.inclusion_tag("components/progress.html")

@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
-STEP, MIDDLE, RADIUS = 18, 16, 5
+STEP, MIDDLE, BEND, RADIUS = 18, 16, 8, 5
 
 
 @register.simple_tag
@@ -18,21 +18,28 @@ def lineage_lines(row: Any, width: int) -> SafeString:
 
     Rows grow with their text, so that lines run to the row's own end (100%). The words beside it say the same.
     """
-    here = _at(row.lane)
-    lines: list[tuple[int, str, str]] = [(_at(place), "0", "100%") for place in row.passing]
-    lines += [(here, "0", f"{MIDDLE}")] if row.above else []
-    lines += [(here, f"{MIDDLE}", "100%")] if row.below else []
-    strokes = format_html_join("", '<line class="tree__line" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>', lines)
-    bends = format_html_join(
-        "", '<path class="tree__line" d="M{0} 0V{1}L{2} {3}"/>',
-        ((_at(place), MIDDLE - 8, here, MIDDLE) for place in row.joining),
+    here = row.lane
+    lines: list[tuple[float, str, float, str]] = [(place, "0", place, "100%") for place in row.passing]
+    lines += [(here, "0", here, _em(MIDDLE))] if row.above else []
+    lines += [(here, _em(MIDDLE), here, "100%")] if row.below else []
+    for place in row.joining:
+        lines += [(place, "0", place, _em(BEND)), (place, _em(BEND), here, _em(MIDDLE))]
+    strokes = format_html_join(
+        "", '<line class="tree__line" x1="{}" y1="{}" x2="{}" y2="{}"/>',
+        ((_at(x1), y1, _at(x2), y2) for x1, y1, x2, y2 in lines),
     )  # fmt: skip
     return format_html(
-        '<svg class="tree__lines" width="{}" height="100%" aria-hidden="true" focusable="false">{}{}'
+        '<svg class="tree__lines" width="{}" height="100%" aria-hidden="true" focusable="false">{}'
         '<circle class="tree__dot" cx="{}" cy="{}" r="{}"/></svg>',
-        _at(width), strokes, bends, here, MIDDLE, RADIUS,
+        _em(STEP * width), strokes, _at(here), _em(MIDDLE), _em(RADIUS),
     )  # fmt: skip
 
 
-def _at(lane: int) -> int:
-    return STEP // 2 + lane * STEP
+def _at(lane: float) -> str:
+    """The middle of a lane."""
+    return _em(STEP / 2 + lane * STEP)
+
+
+def _em(places: float) -> str:
+    """In letters of 16, as large as the words beside."""
+    return f"{places / 16:g}em"

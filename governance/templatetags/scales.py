@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from governance import day_words
 from governance.templatetags import svg
 
 #: Marker and hue of the series of an interval chart and of the lines of a chart, in their order.
@@ -45,14 +46,14 @@ class Clock:
 
     def sentence(self) -> str:
         """What the drawing says, in words."""
-        parts = [_("Received %(day)s") % {"day": date_format(self.received, "j F Y")}]
+        parts = [_("Received %(day)s") % {"day": day_words.whole(self.received)}]
         for first, last in self.pauses:
-            span = {"first": date_format(first, "j F"), "last": date_format(last, "j F")}
+            span = {"first": day_words.of_year(first), "last": day_words.of_year(last)}
             parts.append(_("paused from %(first)s to %(last)s") % span)
-        parts.append(_("due %(day)s") % {"day": date_format(self.due, "j F Y")})
+        parts.append(_("due %(day)s") % {"day": day_words.whole(self.due)})
         parts.append(days_phrase(self.days_left))
         if self.extension:
-            parts.append(_("may be extended to %(day)s") % {"day": date_format(self.extension, "j F Y")})
+            parts.append(_("may be extended to %(day)s") % {"day": day_words.whole(self.extension)})
         return ", ".join(parts) + "."
 
 
@@ -69,25 +70,29 @@ def _day_axis(first: dt.date, last: dt.date, width: float | None = None) -> svg.
     return svg.Axis(low=first.toordinal(), high=max(last.toordinal(), first.toordinal() + 1), width=width)
 
 
-def _ticks(clock: Clock, axis: svg.Axis, base: float, small: float, large: float) -> Iterable[SafeString]:
-    """One tick a day, a larger one each week from receipt; none inside of a pause."""
+def _days(
+    clock: Clock, span: tuple[dt.date, dt.date], base: float, ticks: tuple[float, float], hatch: float, every: int = 1
+) -> SafeString:
+    """One tick a day, a larger one each week from receipt; each pause hatched instead, one stroke for `every` days.
+
+    `span` is the first and the last day of the drawing; `ticks` and `hatch` are heights.
+    """
+    (first, last), (small, large) = span, ticks
+    axis = _day_axis(first, last, svg.STRETCH)
+    marks: dict[str, list[tuple[str, float, str, float]]] = {"line": [], "ink": []}
     for day in range((clock.due - clock.received).days + 1):
         date = clock.received + dt.timedelta(days=day)
-        if any(first <= date < last for first, last in clock.pauses):
+        if not first <= date <= last or any(begun <= date < over for begun, over in clock.pauses):
             continue
-        hue = "ink" if date <= clock.today else "line"
-        height = large if day % 7 == 0 else small
-        place = axis.at(date.toordinal())
-        yield svg.line(place, base - height, place, base, hue, 1.25 if hue == "ink" else 1)
-
-
-def _hatching(clock: Clock, axis: svg.Axis, base: float, height: float, every: int = 1) -> Iterable[SafeString]:
-    """Slanted strokes over each pause, one for every `every` days."""
-    for first, last in clock.pauses:
-        start, days = first.toordinal(), max(1, (last - first).days)
+        place, top = axis.at(date.toordinal()), base - (large if day % 7 == 0 else small)
+        marks["ink" if date <= clock.today else "line"].append((place, top, place, base))
+    for begun, over in clock.pauses:
+        start, days = begun.toordinal(), max(1, (over - begun).days)
         for day in range(0, days, every):
             end = min(start + day + every, start + days)
-            yield svg.line(axis.at(start + day), base, axis.at(end), base - height, "line", 1)
+            if first.toordinal() <= start + day and end <= last.toordinal():
+                marks["line"].append((axis.at(start + day), base, axis.at(end), base - hatch))
+    return svg.stretched([svg.strokes(marks["line"], "line"), svg.strokes(marks["ink"], "ink", 1.25)], base)
 
 
 def clock_row(clock: Clock, calendar: tuple[dt.date, dt.date], height: int = 64) -> SafeString:
@@ -97,8 +102,7 @@ def clock_row(clock: Clock, calendar: tuple[dt.date, dt.date], height: int = 64)
     today, due = axis.at(clock.today.toordinal()), axis.at(clock.due.toordinal())
     parts = [
         svg.line(axis.at(clock.received.toordinal()), base, due, base, "line", 1),
-        *_ticks(clock, axis, base, 5, 9),
-        *_hatching(clock, axis, base, 8, every=2),
+        _days(clock, calendar, base, ticks=(5, 9), hatch=8, every=2),
         svg.line(today, 6, today, height - 6, "ink", 1, "1.5 2"),
         svg.line(due, base - 14, due, base + 1.5, tone, 3),
     ]
@@ -114,9 +118,9 @@ def calendar_head(calendar: tuple[dt.date, dt.date], today: dt.date, every: int 
         date = today + dt.timedelta(days=step * every)
         if step and calendar[0] < date < calendar[1] - dt.timedelta(days=3):
             place = axis.at(date.toordinal())
-            parts.append(svg.text(place, 14, date_format(date, "j M"), "ink-2", anchor="middle"))
+            parts.append(svg.text(place, 14, day_words.short(date), "ink-2", anchor="middle"))
     words = _("Calendar from %(first)s to %(last)s") % {
-        "first": date_format(calendar[0], "j F"), "last": date_format(calendar[1], "j F Y")}  # fmt: skip
+        "first": day_words.of_year(calendar[0]), "last": day_words.whole(calendar[1])}  # fmt: skip
     return svg.drawing(parts, height=18, sentence=words)
 
 
@@ -133,17 +137,16 @@ def clock_full(clock: Clock) -> SafeString:
     span = max(1, (last - clock.received).days)
     parts = [
         svg.line(axis.at(clock.received.toordinal()), base, due, base, "line"),
-        *_ticks(clock, axis, base, 7, 14),
-        *_hatching(clock, axis, base, 14),
+        _days(clock, (clock.received, last), base, ticks=(7, 14), hatch=14),
         svg.line(today, 18, today, base, "ink", 1.5),
-        svg.text(today, 11, _("today, %(day)s") % {"day": date_format(clock.today, "j M")}, "ink",
+        svg.text(today, 11, _("today, %(day)s") % {"day": day_words.short(clock.today)}, "ink",
                  anchor=_anchor((clock.today - clock.received).days / span), bold=True),
         svg.line(due, base - 26, due, base + 3, tone, 3.5),
-        svg.text(due, base + 22, date_format(clock.due, "j M"), tone if tone != "doubt" else "ink",
+        svg.text(due, base + 22, day_words.short(clock.due), tone if tone != "doubt" else "ink",
                  anchor=_anchor((clock.due - clock.received).days / span), bold=True),
     ]  # fmt: skip
     if (clock.today - clock.received).days / span > 0.28:
-        words = _("received %(day)s") % {"day": date_format(clock.received, "j M")}
+        words = _("received %(day)s") % {"day": day_words.short(clock.received)}
         parts.append(svg.text(axis.at(clock.received.toordinal()), 32, words, "ink-3"))
     if clock.extension and clock.extension > clock.due:
         parts.append(svg.line(due, base, axis.at(last.toordinal()), base, "line", 1, "2 3"))
@@ -160,14 +163,14 @@ def clock_full(clock: Clock) -> SafeString:
 
 def clock_plain(clock: Clock) -> SafeString:
     """The claimant's clock: wide ticks, a small pointer at today; the dates stand below as text."""
-    axis, base, tone = _day_axis(clock.received, max(clock.due, clock.today)), 24.0, TONES.get(clock.tone, "sound")
+    last = max(clock.due, clock.today)
+    axis, base, tone = _day_axis(clock.received, last), 24.0, TONES.get(clock.tone, "sound")
     due, share = axis.at(clock.due.toordinal()), (clock.today - clock.received).days
-    span = max(1, (max(clock.due, clock.today) - clock.received).days)
+    span = max(1, (last - clock.received).days)
     today = axis.at(clock.today.toordinal())
     parts = [
         svg.line(axis.at(clock.received.toordinal()), base, due, base, "line"),
-        *_ticks(clock, axis, base, 8, 14),
-        *_hatching(clock, axis, base, 12),
+        _days(clock, (clock.received, last), base, ticks=(8, 14), hatch=12),
         svg.line(due, 0, due, base + 2, tone, 4),
         svg.marker(today, base + 7, "ink", "triangle"),
         svg.text(today, base + 25, _("today"), "ink", anchor=_anchor(share / span), size=13, bold=True),
@@ -184,24 +187,29 @@ def stages(step: int, total: int, *, wide: bool = False) -> SafeString:
 def _stages(step: int, total: int, wide: bool, _language: str) -> SafeString:
     gap, height = (21, 18) if wide else (9, 15)
     width = gap * (total - 1) + 4
-    parts = [svg.line("1", height - 1, str(width - 1), height - 1, "line")]
-    for number in range(1, total + 1):
-        place = str(2 + gap * (number - 1))
-        tall = height if number == step else (10 if number < step else 6) if not wide else 10
-        hue = "ink" if number <= step else "line"
-        parts.append(svg.line(place, height - tall, place, height, hue, 3 if number == step else 1.25))
+    places = [str(2 + gap * number) for number in range(total)]
+    left = 10 if wide else 6
+    parts = [
+        svg.line("1", height - 1, str(width - 1), height - 1, "line"),
+        svg.strokes([(place, height - left, place, height) for place in places[step:]], "line", 1.25),
+        svg.strokes([(place, height - 10, place, height) for place in places[: max(0, step - 1)]], "ink", 1.25),
+        *(svg.line(place, 0, place, height, "ink", 3) for place in places[step - 1 : step]),
+    ]
     words = _("Step %(step)s of %(total)s") % {"step": step, "total": total}
     return svg.drawing(parts, height=height, width=width, sentence=words)
+
+
+def _ruler(number: int, large: float, small: float, base: float) -> SafeString:
+    """So many equal steps over the whole width, every fifth mark a large one."""
+    axis = svg.Axis(low=0, high=number, width=svg.STRETCH)
+    marks = [(axis.at(n), large if n % 5 == 0 else small, axis.at(n), base) for n in range(number + 1)]
+    return svg.stretched([svg.strokes(marks, "line")], base)
 
 
 def share_ruler(parts: Sequence[tuple[str, float]], total: float) -> SafeString:
     """How a total divides: one coloured stretch per state, in the order given. `parts` are (tone, count)."""
     axis = svg.Axis(low=0, high=total or 1)
-    drawn = []
-    for tick in range(41):
-        place = f"{tick * 2.5:.1f}%"
-        drawn.append(svg.line(place, 0 if tick % 5 == 0 else 3, place, 7, "line"))
-    done = 0.0
+    drawn, done = [_ruler(40, 0, 3, 7)], 0.0
     for tone, count in parts:
         drawn.append(svg.rect(axis.at(done), 6, axis.distance(done, done + count), 5, TONES.get(tone, "sound")))
         done += count
@@ -215,9 +223,7 @@ def value_ruler(value: float, *, high: float, band: tuple[float, float] | None, 
     drawn = []
     if band:
         drawn.append(svg.rect(axis.at(band[0]), 8, axis.distance(*band), 4, "band"))
-    for tick in range(ticks + 1):
-        place = axis.at(high * tick / ticks)
-        drawn.append(svg.line(place, 2 if tick % 5 == 0 else 7, place, 12, "line"))
+    drawn.append(_ruler(ticks, 2, 7, 12))
     drawn.append(svg.line("0%", 12, "100%", 12, "line"))
     drawn.append(svg.line(axis.at(value), -2, axis.at(value), 13, "sound", 3))
     if limit is not None:

@@ -40,6 +40,14 @@ QUESTIONS = (
         _("Can I check the report myself?"),
         _("Yes. Upload it on this site, or check it without us with a small program that anybody can read."),
     ),
+    (
+        _("Can I send a notice under the DMCA?"),
+        _(
+            "Such a notice (17 U.S.C. 512) asks a host to take down what one of its users stored. Training data and "
+            "models are hardly that, so there is no form for it here. File an opt-out: it reaches both, and asks for a "
+            "declaration, not an oath. Where a website shows your work, its host takes such notices."
+        ),
+    ),  # fmt: skip
 )
 
 

@@ -87,6 +87,7 @@ def _list(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                  for row in rows
              ],
              "empty": _("Nobody is known yet."),
+             "next": _("Enter the first one below, once the desk has seen its mandate."),
              "forms": [{"title": _("Enter an agent"), "form": form or AgentForm(), "open": form is not None,
                         "action": reverse("agent_new"), "submit": _("Enter")}]},
         ],
@@ -200,6 +201,7 @@ def _batches(agent: Agent) -> dict[str, Any]:
         "columns": [_("Batch"), _("State"), {"label": _("Works"), "num": True}, _("Results"), _("Begun")],
         "rows": [row(batch) for batch in agent.batches.all()[:SHOWN]],
         "empty": _("No batch came."),
+        "next": _("With a key that opens “bulk” the agent files many works at once; each batch then stands here."),
     }  # fmt: skip
 
 

@@ -119,11 +119,12 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
         "sentence": _("What you state, draw and take stands in the ledger, without a word about any person."),
         "parts": [
             {"id": "samples", "title": _("Samples"),
-             "note": _("The ledger's next checkpoint decides which cases: you do not choose them, nor does this house "
-                       "while it does not know your text."),
+             "note": _("The ledger up to your statement decides which cases: you do not choose them, nor does this "
+                       "house while it does not know your text."),
              "columns": [_("Sample"), _("Cases"), _("Of"), _("Stated"), _("Drawn"), _("By")],
              "rows": [_row(one) for one in found],
              "empty": _("Nothing was stated yet."),
+             "next": _("State the first one below; the ledger up to your statement then decides."),
              "forms": [{"title": _("State a new sample"), "form": sample, "action": reverse("sample_state"),
                         "submit": _("State it"), "open": form is sample or not found,
                         "note": _("Fixed by this and entered in the ledger: the list of cases, how many, and the "
@@ -167,7 +168,7 @@ def state(request: HttpRequest) -> HttpResponseBase:
             n=form.cleaned_data["n"], narrowed=form.narrowed(), strata=form.cleaned_data["strata"],
             text=form.cleaned_data["text"], actor=Actor.of(request.user),
         )  # fmt: skip
-        return _("Sample %(n)d is stated over %(k)s cases. It can be drawn after the next checkpoint.") % {
+        return _("Sample %(n)d is stated over %(k)s cases. It can be drawn when a checkpoint holds it.") % {
             "n": made.number, "k": f"{made.size:,}"}  # fmt: skip
 
     return perform(request, form, do, _page, "audit")
@@ -193,7 +194,7 @@ def _sample(request: HttpRequest, one: AuditSample, form: forms.Form | None = No
         "conclusion": ngettext("%(k)s of %(all)s case is drawn", "%(k)s of %(all)s cases are drawn", one.size)
         % {"k": f"{len(one.drawn):,}", "all": f"{one.size:,}"}
         if one.drawn_at else _("Stated over %(all)s cases, not drawn yet") % {"all": f"{one.size:,}"},
-        "sentence": "" if one.drawn_at else service.waits_for(one) or _("The checkpoint that decides is there."),
+        "sentence": "" if one.drawn_at else service.waits_for(one) or _("It can be drawn."),
         "parts": [_stated(one), _drawing(one, form), *([_again(one)] if one.drawn_at else [])],
     }  # fmt: skip
     return render(request, "duties/sheet.html", context, status=status)
@@ -215,6 +216,7 @@ def _stated(one: AuditSample) -> Context:
             (_("By"), f"{one.by}, {when(one.stated_at)}"),
             {"label": _("Entry of the ledger"), "value": str(one.entry),
              "url": reverse("ledger_proof", args=[one.entry])},
+            {"label": _("Root of the ledger up to it"), "value": service.root_of(one).hex(), "digest": True},
             {"label": _("List of cases"), "value": one.population, "digest": True},
             {"label": _("SHA-256 of the text"), "value": one.commitment, "digest": True},
         ],
@@ -241,8 +243,11 @@ def _drawing(one: AuditSample, form: forms.Form | None) -> Context:
     if service.waits_for(one):
         return {**part, "empty": _("Load this page again in a minute.")}
     asked = form or (forms.Form() if one.text else DrawForm())
+    note = (
+        _("It is drawn once.") if one.text else _("It is drawn once. Before you tell your text, note the root above.")
+    )
     return {**part, "forms": [{"plain": True, "form": asked, "action": reverse("sample_draw", args=[one.public_id]),
-                               "submit": _("Draw"), "note": _("It is drawn once.")}]}  # fmt: skip
+                               "submit": _("Draw"), "note": note}]}  # fmt: skip
 
 
 def _drawn_row(number: str, stratum: str, case: Case | None) -> list[Any]:

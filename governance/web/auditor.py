@@ -12,6 +12,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from governance import dispatch
@@ -120,6 +121,7 @@ def report_evidence(request: HttpRequest, number: str) -> HttpResponseBase:
     return _download(request, number, evidence=True)
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_LEDGER)
 def ledger(request: HttpRequest) -> HttpResponseBase:

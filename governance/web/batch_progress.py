@@ -6,10 +6,11 @@ import uuid
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from governance.models import BatchItem
+from governance.models import Batch, BatchItem
 from governance.services import links
 from governance.web.limits import limited, spend
 from governance.web.way import day
@@ -25,12 +26,22 @@ def progress(request: HttpRequest, token: str, public_id: uuid.UUID) -> HttpResp
     batch = links.batch_of(public_id, token)
     if batch is None:
         return _gone(request)
-    refused = batch.items.filter(state=BatchItem.State.REFUSED)[:SHOWN]
-    context = {"batch": batch, "refused": refused, "parts": batch.parts.count(), "token": token,
+    rows = batch.items.filter(state=BatchItem.State.REFUSED)[:SHOWN]
+    refused = [{"position": row.position, "ref": row.ref, "why": gettext(row.why)} for row in rows]
+    context = {"batch": batch, "title": _title(batch), "refused": refused, "parts": batch.parts.count(), "token": token,
                "until": day(links.batch_open_until(batch))}  # fmt: skip
     response = render(request, "claimant/batch.html", context)
     response["X-Robots-Tag"] = "noindex"
     return response
+
+
+def _title(batch: Batch) -> str:
+    """Where it stands; at its end it names no work filed that was not."""
+    if batch.state != Batch.State.DONE:
+        return str(batch.get_state_display())
+    if not batch.refused:
+        return gettext("Every work is filed.")
+    return gettext("Not every work was filed.") if batch.accepted or batch.doubled else gettext("No work was filed.")
 
 
 @never_cache

@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.clocks import LAWS
@@ -32,6 +33,7 @@ WEEK = timedelta(days=7)
 VIEWS = {"month": 3, "week": 12}
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_CASES)
 def calendar(request: HttpRequest) -> HttpResponseBase:

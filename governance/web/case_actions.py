@@ -186,7 +186,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "note": Action(permissions=(P.NOTES,), form=desk_forms.NoteForm, perform=desk.note, decide=False),
         "strike": Action(permissions=(P.NOTES,), form=desk_forms.StrikeForm, perform=desk.strike, decide=False),
         "declare": Action(permissions=(P.DECLARE,), form=desk_forms.InterestForm, perform=desk.declare, decide=False),
-        "seen": Action(permissions=(P.REVIEW,), form=forms.ConfirmForm, perform=desk.seen, decide=False),
+        "seen": Action(permissions=(P.REVIEW,), form=desk_forms.SeenForm, perform=desk.seen, decide=False),
         "hold": Action(permissions=(P.HOLD,), form=desk_forms.HoldForm, perform=desk.hold),
         "lift_ask": Action(permissions=(P.HOLD,), form=desk_forms.LiftForm, perform=desk.lift_ask),
         "lift": Action(permissions=(P.HOLD,), form=forms.ConfirmForm, perform=desk.lift),

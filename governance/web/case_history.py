@@ -169,6 +169,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "recipients.told": lambda b: _("recorded that %(n)s recipients were told") % {"n": b.get("recipients", 0)},
     "dataset.registered": lambda b: _("registered a dataset with %(records)s") % {"records": _records(b["records"])},
     "version.registered": lambda b: _("registered a version (%(state)s)") % {"state": b["state"]},
+    "model.medium_said": lambda b: _("said what a model works with"),
     "deployment.registered": lambda b: _("registered the place %(place)s") % {"place": b["place"]},
     "recipient.registered": lambda b: _("registered a recipient"),
     "weights.disposed": lambda b: _disposed(str(b.get("what", "weights"))),
@@ -235,6 +236,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "job.retried": lambda b: _("let a job run again (%(kind)s)") % {"kind": b.get("kind", "")},
     "job.cancelled": lambda b: _("cancelled a job (%(kind)s)") % {"kind": b.get("kind", "")},
     "report.sealed": lambda b: _("signed the report"),
+    "report.copy_ordered": lambda b: _("ordered a copy of %(of)s in another language") % {"of": b["of"]},
     "feed.made": lambda b: _("made an address of a calendar of deadlines"),
     "feed.revoked": lambda b: _("revoked an address of a calendar"),
     "sample.stated": lambda b: (

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.models import Case, Deployment, Disposition, Match, Plan, Relation, Release, Status, User
-from governance.policies import Actor, Permission, may, proof_unlocks_weights
+from governance.policies import Actor, Permission, entered, may, proof_unlocks_weights
 from governance.services.clocks import refusal_to_extend
 from governance.transitions import TRANSITIONS
 from governance.web import case_words, proof_actions
@@ -88,7 +88,7 @@ def _give_back(desk: Desk) -> Panel:
     }
     if case.proposed_by_id is None:
         return {**panel, **desk.ask("give_back", _("Sign as first reviewer"))}
-    if getattr(desk.actor.user, "pk", None) in (case.proposed_by_id, case.entered_by_id):
+    if getattr(desk.actor.user, "pk", None) == case.proposed_by_id or entered(case, desk.actor):
         return {**panel, "why_not": _("You signed or entered this; the second signature is another person's.")}
     return {**panel, **desk.ask("give_back_second", _("Sign as second reviewer"))}
 
@@ -122,7 +122,7 @@ def proposal_words(hits: Iterable[Match]) -> str:
 def case_entered_by(desk: Desk) -> bool:
     """Whether this reader may approve, had they not entered the request themselves."""
     user = desk.actor.user
-    return user is not None and desk.case.entered_by_id == user.pk and may(desk.actor, Permission.APPROVE)
+    return user is not None and may(desk.actor, Permission.APPROVE) and entered(desk.case, desk.actor)
 
 
 def _decision(desk: Desk) -> Panel:
@@ -169,8 +169,10 @@ def _planning(desk: Desk) -> Panel:
     if plan is None:
         return {"title": _("Planning"), "note": _("The next plan is being worked out."), "why_not": ""}
     words = ngettext("%(n)d record", "%(n)d records", plan.forget_count) % {"n": plan.forget_count}
-    mine = getattr(desk.actor.user, "pk", None) in (plan.chosen_by_id, desk.case.entered_by_id)
-    can_confirm = may(desk.actor, Permission.CONFIRM_PLAN) and plan.chosen_by_id and not mine
+    confirms = may(desk.actor, Permission.CONFIRM_PLAN)
+    chosen = getattr(desk.actor.user, "pk", None) == plan.chosen_by_id
+    mine = chosen or (confirms and entered(desk.case, desk.actor))
+    can_confirm = confirms and plan.chosen_by_id and not mine
     panel: Panel = {
         "title": _("Plan %(n)d") % {"n": plan.attempt},
         "note": _("%(method)s, to forget %(records)s. Two people sign, before the run; its thresholds are fixed then.")
@@ -219,9 +221,9 @@ def _release(desk: Desk) -> Panel:
         (signed.released_by, signed.released_at, _("The release manager"), Permission.RELEASE_MODEL),
         (signed.legal_by, signed.legal_at, _("Legal"), Permission.RELEASE_LEGAL),
     )
-    lines, open_to_me = [], False
+    lines, open_to_me, filed = [], False, entered(desk.case, desk.actor)
     for who, moment, side, permission in sides:
-        mine = may(desk.actor, permission)
+        mine = may(desk.actor, permission) and not filed
         open_to_me = open_to_me or (mine and moment is None)
         lines.append(_signature(who, moment, side, _("waiting for you") if mine else _("waiting")))
     panel: Panel = {
@@ -230,6 +232,11 @@ def _release(desk: Desk) -> Panel:
         "signatures": lines,
     }
     if not all(moment for _who, moment, _side, _permission in sides):
+        if filed and any(may(desk.actor, p) for *_rest, p in sides):
+            return {
+                **panel,
+                "why_not": _("You entered this request for somebody, or works of it; other people release it."),
+            }
         if any(may(desk.actor, p) for *_rest, p in sides) and not open_to_me:
             return {**panel, "why_not": _("You signed, or your side did. The other signature is another person's.")}
         after = _("The old version is retired, its places wait for the new one, its weights get a date of deletion.")

@@ -31,6 +31,7 @@ from governance.models import (
 )
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
+from governance.services.additions import Where, where
 from governance.web import case_desk, case_files, case_matches, message_tabs, plan_view, proof_actions, recipient_words
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
@@ -77,8 +78,10 @@ def _request(look: Look) -> Context:
         facts.append((_("Entered by"), str(case.entered_by)))
     if case.parent:
         facts.append((_("Follows"), case.parent.number))
+    adds = may(look.actor, Permission.ENTER_CASE) and where(case) is not Where.NOWHERE
     return {
         "tab_template": "casework/_tab_request.html",
+        "works_add_url": reverse("case_works", args=[case.public_id]) if adds else "",
         "request_facts": facts,
         "works": [_work(look, item) for item in case.items.all()] + [_answer(look, one) for one in case.answers.all()],
     }
@@ -165,7 +168,7 @@ def _window(look: Look, current: Match | None) -> tuple[int, int]:
 
 def _plan(look: Look) -> Context:
     plans = look.case.plans.select_related(
-        "base__model", "reference__model", "candidate__model", "chosen_by", "confirmed_by", "verification"
+        "base__model", "reference__model", "controls", "candidate__model", "chosen_by", "confirmed_by", "verification"
     )
     return {
         "tab_template": "casework/_tab_plan.html",
@@ -178,6 +181,10 @@ def _plan(look: Look) -> Context:
     }
 
 
+def _controls(plan: Plan) -> str:
+    return _("never-seen controls: %(name)s") % {"name": plan.controls} if plan.controls else _("never-seen controls")
+
+
 def _plan_facts(plan: Plan, actor: Actor) -> Context:
     entry = dispatch.METHODS.get(plan.method)
     facts: list[Any] = [
@@ -185,7 +192,7 @@ def _plan_facts(plan: Plan, actor: Actor) -> Context:
         (_("Guarantee"), entry.guarantee.value if entry else _("unknown")),
         (_("Changes"), str(plan.base)),
         (_("Forgets"), _("%(n)d records") % {"n": plan.forget_count}),
-        (_("Judged against"), str(plan.reference) if plan.reference else _("never-seen controls")),
+        (_("Judged against"), str(plan.reference) if plan.reference else _controls(plan)),
         (_("Seed"), str(plan.seed)),
         {"label": _("Records to forget"), "value": plan.forget_ids, "digest": True},
         {"label": _("Thresholds"), "value": plan.policy_digest, "digest": True},

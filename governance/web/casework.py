@@ -82,6 +82,7 @@ def cases(request: HttpRequest) -> HttpResponseBase:
     return render(request, "casework/queue.html", queue.context(request, actor))
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_CASES)
 def case(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
@@ -184,6 +185,7 @@ def act(name: str) -> Callable[..., HttpResponseBase]:
     return view
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_CASES)
 def case_print(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
@@ -224,6 +226,7 @@ def reveal(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     return case_page(request, found, person=person)
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_CASES)
 def verification(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
@@ -245,6 +248,7 @@ def verification(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase
         "plans": probes.cards(verdicts),
         "legend": probes.legend(verdicts),
         "groups": probes.groups(verdicts),
+        "numbers": request.GET.get("numbers", ""),
         **verdict_words.behind(verdicts[-1]),
         "foot": FOOT,
         "csv_url": "?format=csv",

@@ -20,6 +20,7 @@ from governance.models import Case, Upload
 from governance.policies import CLAIMANT
 from governance.services import uploads as service
 from governance.services.work_reading import size_words
+from governance.web import filing_words
 from governance.web.claimant import _private as private
 from governance.web.forms import ManyFiles
 from governance.web.limits import spend
@@ -78,12 +79,18 @@ def _row(upload: Upload, token: str) -> dict[str, Any]:
     deletable = upload.state in (Upload.State.HELD, Upload.State.CLEAN) and not upload.is_work
     return {
         "name": upload.name,
-        "what": f"{upload.kind.upper()}, {size_words(upload.size)}" if upload.kind else size_words(upload.size),
+        "what": _what(upload),
         "state": STATES[upload.state],
         "word": upload.get_state_display(),
         "why": words(upload.why) or _kept(upload),
         "delete_url": reverse("status_file_delete", args=[token, upload.public_id]) if deletable else "",
     }
+
+
+def _what(upload: Upload) -> str:
+    """Kind and size of a file."""
+    kind, size = _("Text") if upload.kind == "text" else upload.kind.upper(), size_words(upload.size)
+    return filing_words.joined(kind, size) if kind else size
 
 
 def _kept(upload: Upload) -> str:

@@ -15,6 +15,7 @@ from governance.errors import KeyDestroyed, Unfit
 from governance.models import Case, CaseClock, ClockPause
 from governance.policies import Actor, Permission, may
 from governance.selectors import queue_forecast
+from governance.selectors.deadlines import RECEIPTS
 from governance.services import clocks as service
 from governance.web import case_words, clock_marks
 
@@ -92,7 +93,7 @@ def _steps(clock: CaseClock) -> tuple[str, ...]:
 def _confirm(clock: CaseClock) -> str:
     if clock.confirm_by is None:
         return ""
-    sent = clock.case.letters.filter(template="received", sent_at__isnull=False).order_by("sent_at").first()
+    sent = clock.case.letters.filter(template__in=RECEIPTS, sent_at__isnull=False).order_by("sent_at").first()
     told = {"day": day(clock.confirm_by)}
     if sent is None or sent.sent_at is None:
         return _("Receipt to be confirmed by %(day)s; no letter has left yet.") % told

@@ -40,6 +40,48 @@ class LiftForm(forms.Form):
         field.label_from_instance = lambda q: f"{q.record.record_id} ({q.record.dataset.name}, {q.case.number})"
 
 
+class AnswerForm(forms.Form):
+    """A record that somebody else asked to let back: who answers sends which ask they were shown."""
+
+    quarantine = forms.ChoiceField(
+        label=gettext_lazy("Record"),
+        error_messages={"invalid_choice": gettext_lazy(
+            "This is not what was shown to you any more: it was asked anew, taken back or answered. Read it again."
+        )},
+    )  # fmt: skip
+
+    def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rows = {f"{q.pk}:{containment.lift_mark(q)}": q for q in self.asked(actor)}
+        field: Any = self.fields["quarantine"]
+        field.choices = [
+            (name, f"{q.record.record_id} ({q.record.dataset.name}), {q.lift_asked_by}: {q.lift_why}")
+            for name, q in self.rows.items()
+        ]
+
+    @staticmethod
+    def asked(actor: Actor) -> list[Quarantine]:
+        """What may be answered."""
+        return list(select.lifts_asked(actor).exclude(lift_asked_by=actor.user)[: select.SHOWN])
+
+    def chosen(self) -> dict[str, Any]:
+        """For the services: the record, and which ask was shown."""
+        sent = self.cleaned_data["quarantine"]
+        return {"quarantine": self.rows[sent], "shown": sent.partition(":")[2]}
+
+
+class EndForm(AnswerForm):
+    """A record that is to stay held, though somebody asked to let it back."""
+
+    @staticmethod
+    def asked(actor: Actor) -> list[Quarantine]:
+        """An approver refuses what anybody asked; whoever else asked takes their own back."""
+        found = select.lifts_asked(actor)
+        if not may(actor, P.LIFT_QUARANTINE):
+            found = found.filter(lift_asked_by=actor.user)
+        return list(found[: select.SHOWN])
+
+
 @require_safe
 @staff(P.SEE_DUTIES)
 def duties(request: HttpRequest) -> HttpResponseBase:
@@ -61,25 +103,58 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
 
 def _returned(actor: Actor, form: forms.Form | None) -> Context:
     rows = select.returned(actor)[: select.SHOWN]
-    lift = {
-        "title": _("Let a record back into training"), "action": reverse("containment_lift"),
-        "note": _("Only where the search was wrong: the text is not the work."),
-        "form": form if isinstance(form, LiftForm) else LiftForm(actor), "submit": _("Let it back"),
-        "open": isinstance(form, LiftForm),
-    }  # fmt: skip
     return {
         "id": "returned", "title": _("Came back with a new dataset"),
         "note": _("Works that were opted out earlier, found again by their fingerprints and held."),
-        "columns": [_("Record"), _("Dataset"), _("Case"), _("Held since")],
+        "columns": [_("Record"), _("Dataset"), _("Case"), _("Held since"), _("Let back")],
         "rows": [
             [{"text": q.record.record_id, "mono": True},
              {"text": q.record.dataset.name, "url": reverse("dataset", args=[q.record.dataset.public_id])},
-             case_cell(q.case, actor), when(q.since)]
+             case_cell(q.case, actor), when(q.since), _asked(q)]
             for q in rows
         ],
-        "empty": _("No opted-out work has come back."),
-        "forms": [lift] if rows and may(actor, P.LIFT_QUARANTINE) else [],
+        "empty": _("No opted-out work was found in a new dataset."),
+        "next": _("Every dataset is searched for opted-out works when it is registered."),
+        "forms": _lifts(actor, form) if rows else [],
     }  # fmt: skip
+
+
+def _asked(row: Quarantine) -> Any:
+    """Who asked to let it back, and why; nobody as a rule."""
+    if row.lift_asked_at is None:
+        return ""
+    said = _("%(name)s, %(when)s") % {"name": row.lift_asked_by, "when": when(row.lift_asked_at)}
+    return {"text": _("Asked; another person answers"), "note": f"{said}: {row.lift_why}"}
+
+
+def _lifts(actor: Actor, form: forms.Form | None) -> list[Context]:
+    """One person asks that a record be let back, another lets it; or an approver or the asker leaves it held."""
+    found: list[Context] = []
+    if may(actor, P.ASK_LIFT):
+        found.append({
+            "title": _("Ask to let a record back into training"), "action": reverse("containment_lift_ask"),
+            "note": _("Only where the search was wrong: the text is not the work. An approver answers."),
+            "form": form if isinstance(form, LiftForm) else LiftForm(actor), "submit": _("Ask"),
+            "open": isinstance(form, LiftForm),
+        })  # fmt: skip
+    if may(actor, P.LIFT_QUARANTINE):
+        found += _answer(form, AnswerForm, actor, {
+            "title": _("Let a record back into training"), "action": reverse("containment_lift"),
+            "note": _("Somebody else asked for it; the reason stands beside the record."), "submit": _("Let it back"),
+        })  # fmt: skip
+    if may(actor, P.ASK_LIFT) or may(actor, P.LIFT_QUARANTINE):
+        found += _answer(form, EndForm, actor, {
+            "title": _("Leave a record held"), "action": reverse("containment_lift_end"),
+            "note": _("An approver refuses what was asked, or who asked takes it back."), "submit": _("Leave it held"),
+        })  # fmt: skip
+    return found
+
+
+def _answer(form: forms.Form | None, kind: type[AnswerForm], actor: Actor, told: Context) -> list[Context]:
+    """A form about what was asked; none where there is nothing to answer, and nothing was sent."""
+    sent = type(form) is kind
+    shown = form if isinstance(form, AnswerForm) and sent else kind(actor)
+    return [{**told, "form": shown, "open": sent}] if sent or shown.rows else []
 
 
 def _held(actor: Actor) -> Context:
@@ -93,6 +168,7 @@ def _held(actor: Actor) -> Context:
             for case in select.held_by_case(actor)
         ],
         "empty": _("No record is held."),
+        "next": _("The first case whose proof reaches P2 puts its records here."),
     }  # fmt: skip
 
 
@@ -114,8 +190,24 @@ def _lists(actor: Actor) -> Context:
             for one in select.filter_lists(actor)[: select.SHOWN]
         ],
         "empty": _("No list was made yet."),
+        "next": _("The first one holds every work that is contained or upheld by then."),
         "forms": [make] if can else [],
     }  # fmt: skip
+
+
+@require_POST
+@staff(P.ASK_LIFT, decide=True)
+def lift_ask(request: HttpRequest) -> HttpResponseBase:
+    """First signature: the search was wrong about a record."""
+    actor = Actor.of(request.user)
+    form = LiftForm(actor, request.POST)
+
+    def do() -> str:
+        data = form.cleaned_data
+        containment.lift_ask(quarantine=data["quarantine"], actor=actor, reason=data["reason"])
+        return _("Asked: an approver lets it back, or leaves it held.")
+
+    return perform(request, form, do, _page, "duties")
 
 
 @require_POST
@@ -123,12 +215,25 @@ def _lists(actor: Actor) -> Context:
 def lift(request: HttpRequest) -> HttpResponseBase:
     """A record that was held by mistake goes back into training."""
     actor = Actor.of(request.user)
-    form = LiftForm(actor, request.POST)
+    form = AnswerForm(actor, request.POST)
 
     def do() -> str:
-        data = form.cleaned_data
-        containment.quarantine_lift(quarantine=data["quarantine"], actor=actor, reason=data["reason"])
+        containment.lift_approve(actor=actor, **form.chosen())
         return _("The record may be trained on again.")
+
+    return perform(request, form, do, _page, "duties")
+
+
+@require_POST
+@staff(P.ASK_LIFT, P.LIFT_QUARANTINE, decide=True)
+def lift_end(request: HttpRequest) -> HttpResponseBase:
+    """What was asked is refused, or taken back: the record stays held."""
+    actor = Actor.of(request.user)
+    form = EndForm(actor, request.POST)
+
+    def do() -> str:
+        containment.lift_end(actor=actor, **form.chosen())
+        return _("The record stays held.")
 
     return perform(request, form, do, _page, "duties")
 

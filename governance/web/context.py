@@ -38,6 +38,11 @@ def role_words(user: User) -> str:
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
+def _within(path: str, room: str) -> bool:
+    """Whether an address lies in a room; the register of datasets is entered from that of the models."""
+    return path.startswith(reverse(room)) or (room == "models" and path.startswith(reverse("datasets")))
+
+
 def _help(request: HttpRequest) -> str:
     """The topic of this page, else all of them."""
     found = getattr(request, "resolver_match", None)
@@ -49,13 +54,13 @@ def house(request: HttpRequest) -> dict[str, Any]:
     """Organisation, navigation by role, who is signed in."""
     who = organisation.current()
     context: dict[str, Any] = {"organisation": who.name}
-    if languages.is_public(request.path_info):
+    if languages.is_public(request):
         context["languages"] = languages.menu(request)
     user = getattr(request, "user", None)
     if isinstance(user, User):
         actor = Actor.of(user)
         context["nav"] = [
-            {"label": pgettext("room", label), "url": reverse(view), "current": request.path.startswith(reverse(view))}
+            {"label": pgettext("room", label), "url": reverse(view), "current": _within(request.path, view)}
             for view, permission, label in ROOMS
             if may(actor, permission)
         ]

@@ -17,10 +17,11 @@ def take(case: Case, form: ConfirmForm, actor: Actor) -> str:
     return _("The case is yours.")
 
 
-def seen(case: Case, form: ConfirmForm, actor: Actor) -> str:
+def seen(case: Case, form: forms.SeenForm, actor: Actor) -> str:
     """What the claimant wrote or sent was read."""
-    news.news_read(case=case, actor=actor)
-    return _("Marked as read.")
+    if news.news_read(case=case, upto=form.cleaned_data["upto"], actor=actor):
+        return _("Marked as read.")
+    return _("More has come since you loaded the page; that is still unread.")
 
 
 def assign(case: Case, form: forms.AssignForm, actor: Actor) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from governance.models import Case, User
 from governance.selectors.queue import officers
+from governance.services.news import newest
 from governance.services.notes import MAX_TEXT
 from governance.validators import no_nul
 from governance.web.staff_forms import CaseForm, reason_field
@@ -45,6 +46,17 @@ class StrikeForm(CaseForm):
     """Which note was wrong."""
 
     note = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class SeenForm(CaseForm):
+    """How far the page went on which somebody read what the claimant wrote or sent."""
+
+    upto = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
+        super().__init__(case, *args, **kwargs)
+        if not self.is_bound:
+            self.fields["upto"].initial = newest(case)
 
 
 class InterestForm(CaseForm):

@@ -73,7 +73,7 @@ def _place(one: Deployment) -> list[Any]:
 def _row(one: select.Standing, withdrawn: bool) -> list[Any]:
     words: dict[str, Context] = {
         select.UNTOLD: {"state": "waiting", "text": _("nothing stated"), "note": _("we did not tell them")},
-        select.TOLD: {"state": "waiting", "text": _("told"), "note": _("nothing stated")},
+        select.TOLD: {"state": "waiting", "text": _("told"), "note": _("nothing stated about this patch")},
         select.FETCHED: {"state": "running", "text": _("fetched"), "note": _("by their own word")},
         select.APPLIED: {"state": "pass", "text": _("applied"), "note": _("by their own word")},
     }

@@ -16,7 +16,9 @@ from governance.web import (
 
 staff: list[URLPattern | URLResolver] = [
     path("duties/", containment.duties, name="duties"),
+    path("duties/lift/ask/", containment.lift_ask, name="containment_lift_ask"),
     path("duties/lift/", containment.lift, name="containment_lift"),
+    path("duties/lift/end/", containment.lift_end, name="containment_lift_end"),
     path("duties/filter-list/", containment.filter_list_make, name="filter_list_make"),
     path("duties/filter-list/<int:version>.json", containment.filter_list, name="filter_list"),
     path("duties/versions/", versions.versions, name="versions"),

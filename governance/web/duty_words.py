@@ -33,6 +33,9 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         _("held %(records)s out of training: %(why)s")
         % {"records": _records(b["records"]), "why": str(Quarantine.Cause(b["cause"]).label).lower()}
     ),
+    "records.release_asked": lambda b: _("asked that a record which a search held be let back"),
+    "records.release_refused": lambda b: _("left a record held that somebody asked to let back"),
+    "records.release_taken_back": lambda b: _("took back the request that a record be let back"),
     "records.released": lambda b: (
         _("let %(records)s back into training: %(why)s") % {"records": _records(b["records"]), "why": _why(b["why"])}
     ),

@@ -38,8 +38,10 @@ from governance.web.probes import share
 from governance.web.sheets import csv_response
 
 P = Permission
-#: The page is drawn anew after so many seconds, and whenever the sums have changed; meanwhile nobody sees an older one.
+#: The page is drawn anew after so many seconds, as often as the sums are counted; none as old as STALE is shown.
 FRESH, STALE = 15, 25
+#: Seconds for which those who ask first wait for the one who draws.
+PATIENCE = 3
 #: Seconds after which an open page asks for what has changed.
 REFRESH = 30
 CHOICES = ("30d", "90d", "365d", "quarter", "last_quarter", "year", "last_year")
@@ -71,24 +73,34 @@ def _mail(actor: Actor) -> dict[str, Any]:
 
 
 def _fresh(key: str, draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What was drawn for these sums within the last seconds; else drawn anew by one of those who ask.
+    """What was drawn lately; else drawn anew by one of those who ask.
 
-    The others get the drawing before it meanwhile, where that is no older than `STALE` seconds.
+    The others get the drawing before it meanwhile, where that is no older than `STALE` seconds, or wait for the new.
     """
-    stand, now = statements.state(), time.monotonic()
-    mark = (stand.version, stand.asked_at is not None)
-    held = cache.get(key)
-    if held and (held[0] == mark and now - held[1] < FRESH):
-        return dict(held[2])
+    held, now = cache.get(key), time.time()  # several machines may share the cache, so no clock of one of them
+    if held and now - held[0] < FRESH:
+        return dict(held[1])
     mine = cache.add(f"{key}:drawing", 1, STALE)
-    if held and not mine and now - held[1] < STALE:
-        return dict(held[2])
+    if not mine:
+        held = held if held and now - held[0] < STALE else _awaited(key, since=now)
+        if held:
+            return dict(held[1])
     try:
         drawn = draw()
-        cache.set(key, (mark, now, drawn), 2 * STALE)
+        cache.set(key, (now, drawn), 2 * STALE)
     finally:
-        cache.delete(f"{key}:drawing")
+        if mine:
+            cache.delete(f"{key}:drawing")
     return drawn
+
+
+def _awaited(key: str, *, since: float) -> Any:
+    """What another who asks is drawing; nothing where that one does not end, or the cache does not answer."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and cache.get(f"{key}:drawing"):
+        time.sleep(0.05)
+    held = cache.get(key)
+    return held if held and held[0] > since - STALE else None
 
 
 def _drawn(actor: Actor, period: Period, today: date) -> dict[str, Any]:
@@ -303,7 +315,7 @@ def figure_cases(request: HttpRequest, code: str) -> HttpResponseBase:
         "conclusion": ngettext("%(title)s: %(n)s case", "%(title)s: %(n)s cases", number)
         % {"title": title, "n": words.number(number)},
         "narrowed": [words.key(f"{name}s", value) for name, value in narrowed.items()],
-        "days": words.period_days(period) if code in drill.IN_PERIOD else _("now"),
+        "days": words.period_days(period) if code in drill.IN_PERIOD else _("As things stand now"),
         "how": words.FIGURES[code].how,
         "columns": [_("Case"), _("Kind"), _("Region, law"), _("Stage or ending"), _("Received"), _("Last lawful day"),
                     {"label": _("Days left or over")}],

@@ -6,14 +6,17 @@ from typing import Any, cast
 
 from django import forms
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from governance.evidence.numerals import apart
 from governance.file_words import words as file_words
 from governance.models import Case, ClaimedItem, Draft, Upload
 from governance.selectors import organisation
+from governance.services.work_reading import Mark, mark_read, size_words
 
 _F = ClaimedItem.Form
 FORMS: dict[str, Any] = {
@@ -25,35 +28,49 @@ FORMS: dict[str, Any] = {
     _F.DIGEST: gettext_lazy("Only the file's fingerprint is kept"),
 }
 START = 120
+#: So many works stand on the page of a case; all of them on the page on which works are added.
+NEWEST = 5
 
 
 def mask_address(address: str) -> str:
-    """`m…@example.org`: enough to recognise one's own address."""
+    """`m…@example.org`: enough to recognise one's own address; isolated, or Arabic around it puts its host first."""
     local, _at, host = address.rpartition("@")
-    return f"{local[:1]}…@{host}"
+    return f"\u2066{local[:1]}…@{host}\u2069"
 
 
 def works(draft: Draft) -> list[dict[str, Any]]:
     """Each work as a row: what it is, how long, how it begins."""
-    return [
-        {
-            "pk": work.pk,
-            "title": work.title,
-            "what": what(work.form, work.characters),
-            "start": _start(work),
-            "note": _waits(work),
-        }
-        for work in draft.works.select_related("upload")
-    ]
+    return [_row(work, work.characters) for work in draft.works.select_related("upload")]
 
 
 def claimed(case: Case) -> list[dict[str, Any]]:
     """The works of a case as rows; what only explains the request is none."""
-    rows = case.items.exclude(form=_F.CONTEXT).select_related("upload")
-    return [
-        {"title": one.title, "what": what(one.form, len(one.text)), "start": _start(one), "note": _waits(one)}
-        for one in rows
-    ]
+    return [_row(one, len(one.text)) for one in _of_case(case)]
+
+
+def newest(case: Case) -> dict[str, Any]:
+    """How many works a case has, and the newest few of them as rows, the last one first."""
+    items = _of_case(case)
+    count = items.count()
+    rows = [_row(one, len(one.text)) for one in items.order_by("-position")[:NEWEST]]
+    return {"count": count, "rows": rows, "more": count - len(rows)}
+
+
+def _of_case(case: Case) -> QuerySet[ClaimedItem]:
+    return case.items.exclude(form=_F.CONTEXT).select_related("upload")
+
+
+def _row(work: Any, characters: int) -> dict[str, Any]:
+    """A work as a row: how it was taken, how it begins, the digest of a file, and what is to be said of it."""
+    mark = mark_read(work.text) if work.form == _F.DIGEST else None
+    return {
+        "pk": work.pk,
+        "title": work.title,
+        "what": what(work.form, characters, mark),
+        "start": "" if mark else _start(work),
+        "digest": mark.digest if mark else "",
+        "note": _waits(work) or (FORMS[_F.DIGEST] if mark else ""),
+    }
 
 
 def _waits(work: Any) -> str:
@@ -64,13 +81,22 @@ def _waits(work: Any) -> str:
     return f"{upload.get_state_display()}. {file_words(upload.why)}"
 
 
-def what(form: str, characters: int) -> str:
-    """How a work was handed in, and how long it is."""
+def what(form: str, characters: int, mark: Mark | None = None) -> str:
+    """How a work was handed in, and how long it is; of a file that is kept as its digest alone its kind and size."""
     name = str(FORMS[form])
+    if mark:
+        return joined(mark.kind or _("File"), size_words(mark.size))
     if form not in (_F.TEXT, _F.FILE):
         return name
-    length = ngettext("%(n)s character", "%(n)s characters", characters) % {"n": f"{characters:,}".replace(",", " ")}
-    return f"{name}, {length}"
+    if not characters:
+        return joined(name, _("text deleted"))
+    told = number_format(characters, force_grouping=True)
+    return joined(name, ngettext("%(n)s character", "%(n)s characters", characters) % {"n": told})
+
+
+def joined(one: Any, other: Any) -> str:
+    """Two words about one thing; the comma between them is that of the language, and each keeps its own direction."""
+    return _("%(one)s, %(other)s") % {"one": apart(one), "other": apart(other)}
 
 
 def _start(work: Any) -> str:

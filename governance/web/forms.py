@@ -67,7 +67,7 @@ class PersonForm(forms.Form):
     )
     principal = forms.CharField(
         label=gettext_lazy("For whom you act"),
-        help_text=gettext_lazy("The name of the author, of the person, or of your member. Leave it empty otherwise."),
+        help_text=gettext_lazy("The name of the author, or of your member. Leave it empty if you ask for yourself."),
         required=False,
         max_length=NAME_LENGTH,
         validators=[one_line],
@@ -75,6 +75,12 @@ class PersonForm(forms.Form):
 
     def __init__(self, *args: Any, kind: Kind, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # Neither required nor optional: its hint says for whom it is.
+        self.fields["principal"].conditional = True  # type: ignore[attr-defined]
+        if kind is not Kind.COPYRIGHT:
+            self.fields["name"].help_text = _("The name by which we may write to you.")
+            self.fields["principal"].help_text = _("The name of the person whose data it is. Leave it empty if you ask "
+                                                   "for yourself.")  # fmt: skip
         if kind is Kind.SAFETY:
             del self.fields["capacity"], self.fields["principal"]
             return

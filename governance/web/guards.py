@@ -20,6 +20,10 @@ from governance.models import Role, User
 from governance.policies import GRANTS, Actor, Permission, may
 from governance.selectors.people import SECOND_FACTORS
 
+#: Where a session keeps what was asked for or sent before there was a second factor.
+KEPT = "before_second_factor"
+#: Characters of the largest form that is kept so: every later request reads the session.
+KEPT_MOST = 200_000
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
@@ -28,7 +32,8 @@ def staff(*permissions: Permission, decide: bool = False) -> Callable[[View], Vi
 
     With `decide=True` the view changes something that counts: the person must have entered the password again within
     `ACCOUNT_REAUTHENTICATION_TIMEOUT` (else that page first; it leads back, and a form that was sent meanwhile is sent
-    on) and needs an active second factor (else the page that sets one up). `request.user` is a `User` inside.
+    on) and needs an active second factor (else the page that sets one up; what was sent is kept meanwhile).
+    `request.user` is a `User` inside.
     """
     if not permissions:
         raise TypeError("staff() takes at least one permission: what is not named is refused.")
@@ -47,13 +52,29 @@ def staff(*permissions: Permission, decide: bool = False) -> Callable[[View], Vi
                 if not did_recently_reauthenticate(request):
                     raise ReauthenticationRequired
                 if not has_second_factor(cast(User, request.user)):
-                    messages.warning(request, _("Decisions need a second factor. Set it up here, then go back."))
+                    _keep(request)
+                    messages.warning(request, _("Decisions need a second factor. Set it up here, then go on."))
                     return redirect("mfa_activate_totp")
+                if KEPT in request.session:
+                    del request.session[KEPT]
             return view(request, *args, **kwargs)
 
         return cast(View, guarded)
 
     return guard
+
+
+def _keep(request: HttpRequest) -> None:
+    """What was asked for or sent stands in the (sealed) session; the page after the set-up offers to go on with it.
+
+    A form of more than `KEPT_MOST` characters is not kept.
+    """
+    request.session.pop(KEPT, None)
+    fields = [[name, one] for name, values in request.POST.lists() for one in values if name != "csrfmiddlewaretoken"]
+    if sum(len(name) + len(one) for name, one in fields) > KEPT_MOST:
+        return
+    kept = {"path": request.get_full_path(), "sent": request.method == "POST", "fields": fields}
+    request.session[KEPT] = kept | {"files": bool(request.FILES)}
 
 
 def has_second_factor(user: User) -> bool:

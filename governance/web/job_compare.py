@@ -7,12 +7,14 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from governance import dispatch
 from governance.evidence.wording import probe_title
 from governance.models import Job, JobPoint
 from governance.templatetags.glyphs import WORDS
 from governance.web.job_curves import DRAWN
+from governance.web.job_failures import why
 from governance.web.job_view import STATES, seconds_words
 from governance.web.probes import share
 
@@ -27,11 +29,12 @@ def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]]) -> Context:
     names = [_name(job) for job in jobs]
     columns = [_("What"), *({"label": name, "num": False} for name in names)]
     settings = _settings(jobs)
-    differs = sum(len(set(map(str, row[1:]))) > 1 for row in settings)
+    differs = sum(_differs(row) for row in settings)
     return {
         "crumbs": [{"label": _("Jobs"), "url": reverse("jobs")}, {"label": _("Compare")}],
         "conclusion": _("%(n)d runs side by side") % {"n": len(jobs)},
-        "sentence": _("They differ in %(n)d settings.") % {"n": differs},
+        "sentence": ngettext("They differ in %(n)d setting.", "They differ in %(n)d settings.", differs)
+        % {"n": differs},
         "columns": columns,
         "rows": [
             [
@@ -39,13 +42,13 @@ def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]]) -> Context:
                 *({"text": str(job.pk)[:8], "url": reverse("job", args=[job.pk]), "mono": True} for job in jobs),
             ],
             [_("Case"), *(job.case.number if job.case else NOT_SAID for job in jobs)],
-            [_("State"), *({"state": STATES[job.state], "text": job.get_state_display()} for job in jobs)],
+            [_("State"), *(_state(job) for job in jobs)],
             [_("Verdict"), *(_verdict(job) for job in jobs)],
             [_("Time"), *(seconds_words(job) for job in jobs)],
             *_outcomes(jobs),
         ],
         "probe_rows": _probes(jobs),
-        "setting_rows": settings,
+        "setting_rows": [_marked(row) for row in sorted(settings, key=lambda row: not _differs(row))],
         "charts": [chart for chart in (_losses(jobs, points, names), _frontier(jobs, points, names)) if chart],
     }
 
@@ -55,6 +58,10 @@ def _name(job: Job) -> str:
     return f"{job.plan.method} {job.plan.attempt}" if job.plan else str(job.pk)[:8]
 
 
+def _state(job: Job) -> Context:
+    return {"state": STATES[job.state], "text": job.get_state_display(), "note": why(job)}
+
+
 def _verdict(job: Job) -> Any:
     found = getattr(job.plan, "verification", None) if job.plan else None
     return {"state": found.verdict, "text": WORDS[found.verdict]} if found else NOT_SAID
@@ -62,7 +69,7 @@ def _verdict(job: Job) -> Any:
 
 def _outcomes(jobs: Sequence[Job]) -> list[list[Any]]:
     """Plain numbers of the summaries and of the verifications; what no run has is no row."""
-    told = [{**job.summary, **_verified(job)} for job in jobs]
+    told = [{**job.summary, **_verified(job), "seconds": None} for job in jobs]  # the time is a row already
     names = sorted({name for one in told for name, value in one.items() if _is_number(value)})
     return [[name.replace("_", " "), *(_number(one.get(name)) for one in told)] for name in names]
 
@@ -103,6 +110,15 @@ def _settings(jobs: Sequence[Job]) -> list[list[Any]]:
     ]  # fmt: skip
     names = list(dict.fromkeys(name for plan in plans for name in plan))
     return [[name.replace("_", " "), *(_number(plan.get(name)) for plan in plans)] for name in names]
+
+
+def _differs(row: Sequence[Any]) -> bool:
+    return len(set(map(str, row[1:]))) > 1
+
+
+def _marked(row: list[Any]) -> list[Any]:
+    """A setting that differs says so: nobody has to compare the columns by eye."""
+    return [{"text": row[0], "note": _("differs")}, *row[1:]] if _differs(row) else row
 
 
 def _is_number(value: Any) -> bool:

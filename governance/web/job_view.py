@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,21 +13,22 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from governance import dispatch
 from governance.models import Job, JobPoint
 from governance.selectors.jobs import ACTIVE
 from governance.selectors.paging import Page
-from governance.web import job_curves
-from governance.web.job_words import progress_of, title
+from governance.web import job_curves, job_failures
+from governance.web.job_words import progress_of, spoken, title
 
 Context = dict[str, Any]
 STATES = {"queued": "queued", "running": "running", "succeeded": "succeeded", "failed": "failed", "cancelled": "paused"}
 REFRESH = 5
+#: Where the set-up puts the engine's Python, seen from the software's folder, and where browsers put what they fetch.
+PYTHON, BROWSERS = ".venv/bin/python", "~/Downloads"
 #: What the engine's worker keeps of a log.
 LOG_BYTES = 64 * 1024
-AGAIN = gettext_lazy("Nothing was changed by this try. Mend the cause, then let it run again.")
 
 
 def _when(moment: Any) -> str:
@@ -92,12 +94,40 @@ def _row(job: Job) -> list[Any]:
     return [
         {"text": title(job), "url": reverse("job", args=[job.pk]), "note": _("queue %(name)s") % {"name": job.queue}},
         {"text": case.number, "url": reverse("case", args=[case.public_id]), "mono": True} if case else "",
-        {"state": STATES[job.state], "text": job.get_state_display()},
+        {"state": STATES[job.state], "text": job.get_state_display(), "note": job_failures.why(job)},
         progress_of(job, linked=False)["text"] if job.state in ACTIVE else "",
         job.attempt + 1,
         seconds_words(job),
         _when(job.created_at),
     ]
+
+
+def _by_hand(job: Job, spec: Context) -> Context:
+    """The job by hand, with the store of this house: the same that its engine reads and writes; where inputs were
+    deleted, which, since nobody can run it then."""
+    if not spec:
+        return {}
+    if "verb" not in spec:  # a paper's order: no engine runs it
+        return {"spec_url": reverse("job_spec", args=[job.pk])}
+    name, where = f"{spec['verb']}-{str(job.pk)[:8]}", shlex.quote(settings.ARTIFACTS_URL)
+    refs = {field: ref for field, value in spec.items() for ref in (value if isinstance(value, list) else [value])
+            if isinstance(ref, str) and ref.startswith("sha256:")}  # fmt: skip
+    gone = [] if job.state in ACTIVE else [field for field, ref in refs.items() if not dispatch.exists(ref)]
+    return {
+        "spec_url": reverse("job_spec", args=[job.pk]),
+        "command": ""
+        if gone
+        else f"{PYTHON} -m unlearning_engine {spec['verb']} {BROWSERS}/{name}.json --store {where} --out {name}",
+        "gone": ", ".join(gone),
+    }
+
+
+def spec_file(job: Job) -> tuple[str, bytes]:
+    """Name and bytes of the stored spec, whose digest is the one that the page names; no bytes where it was deleted."""
+    spec = _spec(job)
+    return (
+        (f"{spec.get('verb', job.kind)}-{str(job.pk)[:8]}.json", dispatch.read_bytes(job.spec)) if spec else ("", b"")
+    )
 
 
 def page(
@@ -114,15 +144,21 @@ def page(
         "sentence": (_("in %(time)s") if job.finished_at else _("for %(time)s")) % {"time": seconds_words(job)}
         if job.started_at
         else "",
-        "job": {"state": STATES[job.state], "word": job.get_state_display(), **progress, "error": _error(job)},
+        "job": {
+            "state": STATES[job.state],
+            "word": job.get_state_display(),
+            **progress,
+            "error": job_failures.notice(job),
+            "tell": spoken(job),
+        },  # fmt: skip
         "facts": _facts(job),
         "metrics": _metrics(job),
         "charts": job_curves.charts(points, _frontier(job)),
         "spec": json.dumps(spec, indent=2, ensure_ascii=False, sort_keys=True) if spec else "",
-        "command": f"python -m unlearning_engine {spec['verb']} spec.json --store URL --out FOLDER" if spec else "",
+        **_by_hand(job, spec),
         "sibling_columns": [_("Job"), _("State"), _("Progress"), _("Time")],
         "sibling_rows": [_sibling(one, job) for one in siblings],
-        "other_columns": [_("Run"), _("State"), _("Case"), _("Queued"), ""],
+        "other_columns": [_("Run"), _("State"), _("Case"), _("Queued"), _("Step")],
         "other_rows": [_other(one, job) for one in others],
         "log_url": reverse("job_log", args=[job.pk]) if can_act and _log_ref(job) else "",
         "artefact_columns": [_("Name"), _("Digest")],
@@ -195,16 +231,6 @@ def _outputs(job: Job) -> list[list[Any]]:
     return [[name, {"digest": ref}] for name, ref in sorted(dispatch.read_json(job.result)["outputs"].items())]
 
 
-def _error(job: Job) -> Context | None:
-    if not job.error or job.state == Job.State.SUCCEEDED:
-        return None
-    text = " ".join(str(m) for m in job.error.get("messages", []))
-    if job.state == Job.State.FAILED:
-        return {"title": _("Stopped: %(kind)s") % {"kind": job.error.get("type", "")},
-                "text": f"{text} {AGAIN}"}  # fmt: skip
-    return {"title": _("The try before stopped: %(kind)s") % {"kind": job.error.get("type", "")}, "text": text}
-
-
 def _facts(job: Job) -> list[Any]:
     case = job.case
     facts: list[Any] = [
@@ -223,6 +249,8 @@ def _facts(job: Job) -> list[Any]:
         facts.append((_("Plan"), str(job.plan)))
     if job.worker:
         facts.append((_("Worker"), job.worker))
+    if job.error.get("type") and job.state != Job.State.SUCCEEDED:
+        facts.append((_("Error"), job.error["type"]))
     if memory := (job.progress or {}).get("memory_mib"):
         facts.append((_("Memory, last told"), _("%(n).1f GiB") % {"n": memory / 1024}))
     facts += [
@@ -240,6 +268,7 @@ def _facts(job: Job) -> list[Any]:
 def _metrics(job: Job) -> list[Any]:
     """Plain numbers and words of the summary; what is nested is in the result."""
     plain = {k: v for k, v in job.summary.items() if isinstance(v, int | float | str) and not isinstance(v, bool)}
+    plain = {k: v for k, v in plain.items() if v != "" and k != "log"}  # the log has a page
     rows: list[Any] = []
     for name, value in sorted(plain.items()):
         label = name.replace("_", " ")

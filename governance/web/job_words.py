@@ -17,11 +17,15 @@ KINDS = {
     "report": "The report is written and signed",
     "notify": "The claimant is told",
     "attest": "The files of a version are signed",
+    "paper": "A paper is written and signed",
     "engine.match": "Comparing works with records",
     "engine.unlearn": "Unlearning",
     "engine.verify": "Verifying",
     "engine.recheck": "Checking an earlier case on a later version",
     "engine.train": "Training",
+    "engine.rescan": "Looking for opted-out works in a new dataset",
+    "engine.patch": "Making the patch of a release",
+    "engine.probe": "Probing a model",
     "engine.generate": "Writing a corpus",
 }
 
@@ -51,4 +55,15 @@ def progress_of(job: Job, linked: bool) -> dict[str, Any]:
         "total": total or 1,
         "text": ", ".join(parts),
         "url": reverse("job", args=[job.pk]) if linked else "",
+        "tell": spoken(job),
     }
+
+
+def spoken(job: Job) -> str:
+    """What is read aloud when it changes: the state, and of a running job each quarter."""
+    progress = job.progress or {}
+    done, total = progress.get("step") or 0, progress.get("total") or 0
+    if job.state != Job.State.RUNNING or not total:
+        return f"{title(job)}: {job.get_state_display()}"
+    quarter = 25 * min(3, 4 * done // total)
+    return _("%(job)s: running, more than %(n)d %% done") % {"job": title(job), "n": quarter}

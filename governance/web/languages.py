@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 
 from django.conf import settings
@@ -32,7 +33,7 @@ class LanguageMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Activate the language, answer, and keep a choice that was made."""
-        public = is_public(request.path_info)
+        public = is_public(request)
         asked = request.GET.get(PARAMETER, "") if public else ""
         chosen = asked if asked in LANGUAGES else ""
         language = chosen or (translation.get_language_from_request(request) if public else SOURCE)
@@ -54,15 +55,20 @@ class LanguageMiddleware:
         return response
 
 
-def is_public(path: str) -> bool:
+def is_public(request: HttpRequest) -> bool:
     """Whether an address is everybody's: one of `urls.public`, or none at all."""
     try:
-        name = resolve(path).url_name
+        match = request.resolver_match or resolve(request.path_info)
     except Resolver404:
-        return not path.startswith("/api/")
+        return not request.path_info.startswith("/api/")
+    return match.url_name in _public_names()
+
+
+@cache
+def _public_names() -> frozenset[str | None]:
     # Asked of the resolver: the table of addresses imports this room, not the other way round.
     public = getattr(cast(Any, get_resolver().urlconf_module), "public", ())
-    return name in {getattr(one, "name", None) for one in public}
+    return frozenset(getattr(one, "name", None) for one in public)
 
 
 def chosen(request: HttpRequest) -> bool:

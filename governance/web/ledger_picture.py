@@ -49,7 +49,8 @@ def _drawn(steps: Steps, sentence: str, begin: str) -> Context:
         hashed, words, kind = step.after, _span(step.reach), "path"
     nodes.append(_node(MIDDLE, EDGE, _("Root: %(span)s") % {"span": _span(_all(steps))}, steps.root, "root"))
     return {
-        "sentence": sentence, "width": WIDTH, "height": height, "nodes": nodes, "lines": lines,
+        "sentence": sentence, "width": WIDTH, "height": height,
+        "wide": f"{WIDTH / 16:g}", "tall": f"{height / 16:g}", "nodes": nodes, "lines": lines,
         "columns": [_("Step"), _("Joined with"), _("Side"), _("Hash that the proof gives"), _("What comes out")],
         "rows": [_row(number, step) for number, step in enumerate(steps.steps, 1)],
         "begin": {"label": begin, "hash": steps.first.hex()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.errors import GovernanceError, LetterIncomplete
@@ -25,6 +27,7 @@ from governance.web import message_tabs as words
 from governance.web.guards import staff
 
 P = Permission
+FIELD = re.compile(r"\{\w+\}")
 
 
 class MarkForm(forms.Form):
@@ -62,7 +65,8 @@ def _cell(found: files.Template, language: str, state: dict[str, str]) -> dict[s
 
 def unread() -> list[tuple[files.Template, dict[str, str]]]:
     """The texts that somebody still has to read, with their state, language by language."""
-    every = [(code, files.template(name, code)) for code in LANGUAGES for name in files.names()]
+    named = files.names()
+    every = [(code, files.template(name, code)) for code in LANGUAGES for name in named]
     own = [text for code, text in every if text.language == code]
     marks = select.reviews(text.digest for text in own)
     states = [(text, _state(text, marks.get(text.digest, []))) for text in own]
@@ -88,6 +92,7 @@ def tongue(text: files.Template) -> str:
     return LANGUAGES[text.language].english
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_LETTERS)
 def letters(request: HttpRequest) -> HttpResponseBase:
@@ -154,14 +159,25 @@ def _page(request: HttpRequest, found: files.Template, form: MarkForm | None = N
         % {"name": found.name.replace("_", " ").capitalize(), "language": tongue.english},
         "sentence": state["note"] or _("Reviewed. Any change of the text or of a passage voids the marks."),
         "parts": [
-            {"id": "text", "title": _("Text"), "letters": [{"title": found.subject, "text": found.body, **side}]},
+            {"id": "text", "title": _("Text"),
+             "letters": [{"title": _fields(found.subject, side), "text": _fields(found.body, side), **side}]},
             {"id": "passages", "title": _("Passages"), "note": _("Chosen by law, kind of case and state."),
-             "letters": [{"title": key, "text": text or "—", **side} for key, text in found.passages.items()]},
+             "letters": [
+                 {"title": key, "text": _fields(text, side) or "—", **side} for key, text in found.passages.items()
+             ]},
             {"id": "review", "title": _("Review"), "facts": facts, "forms": _forms(request, found, done, form),
              "links": next_unread(found)},
         ],
     }  # fmt: skip
     return render(request, "duties/sheet.html", context, status=status)
+
+
+def _fields(text: str, side: dict[str, str]) -> str:
+    """A text as it is read: in Arabic a merge field stands as it is written, and a line of it alone at the right.
+
+    U+200F tells the line's direction, U+2066 and U+2069 keep the field's own braces (Unicode Standard Annex 9).
+    """
+    return FIELD.sub("\u200f\u2066\\g<0>\u2069", text) if side["direction"] == "rtl" else text
 
 
 def _claims(found: files.Template) -> list[tuple[str, str]]:

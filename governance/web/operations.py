@@ -34,8 +34,9 @@ from governance.web import (
     statement_pages,
     worker_view,
 )
+from governance.web.containment import attachment
 from governance.web.guards import staff
-from governance.web.register_forms import DatasetForm, DeploymentForm, RecipientForm, VersionForm
+from governance.web.register_forms import DatasetForm, DeploymentForm, MediumForm, RecipientForm, VersionForm
 from governance.web.sheets import csv_response
 
 P = Permission
@@ -85,7 +86,9 @@ def _model_page(
     if may(actor, P.REGISTER_MODELS):
         place = form if isinstance(form, DeploymentForm) else DeploymentForm(found)
         recipient = form if isinstance(form, RecipientForm) else RecipientForm(found)
+        medium = form if isinstance(form, MediumForm) else MediumForm(found)
         context["register"] = [
+            _register("model_medium", _("Say what it works with"), medium, found.public_id),
             _register("model_place", _("Register a place"), place, found.public_id),
             _register("model_recipient", _("Register a recipient"), recipient, found.public_id),
         ]
@@ -176,6 +179,7 @@ def _register_of_model(kind: type[Any]) -> Callable[..., HttpResponseBase]:
     return view
 
 
+model_medium = _register_of_model(MediumForm)
 model_place = _register_of_model(DeploymentForm)
 model_recipient = _register_of_model(RecipientForm)
 
@@ -256,6 +260,16 @@ def job_log(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     if text is None:
         raise Http404
     return render(request, "operations/log.html", job_view.log_page(found, text))
+
+
+@require_safe
+@staff(P.SEE_JOBS)
+def job_spec(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
+    """The spec as it is stored, byte for byte."""
+    name, data = job_view.spec_file(_fetch_job(request, job_id))
+    if not data:
+        raise Http404
+    return attachment(data, "application/json", name)
 
 
 def _fetch_job(request: HttpRequest, job_id: uuid.UUID) -> Job:

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
 from governance.models import Message
@@ -26,6 +27,7 @@ S = Message.State
 SIZE = 50
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_OUTBOX)
 def outbox(request: HttpRequest) -> HttpResponseBase:
@@ -41,6 +43,7 @@ def outbox(request: HttpRequest) -> HttpResponseBase:
         "columns": [_("Message"), _("To"), _("State"), _("Tries"), _("Written")],
         "rows": [_row(message) for message in shown.rows],
         "empty": _("No message stands here."),
+        "next": _("Letters stand here from when they are written. A filter that narrows the list may hide them."),
     }
     if shown.last:
         part["next_page_url"] = f"?state={state}&channel={channel}&before={shown.last.pk}"
@@ -120,12 +123,14 @@ def message(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     tries = [[words.when(one.at), marks[one.ok], one.note] for one in found.tries.all()]
     context = {
         "crumbs": [{"label": _("Messages"), "url": reverse("outbox")}, {"label": words.title(found)}],
-        "conclusion": words.title(found).capitalize(),
+        "conclusion": _("“%(what)s” to %(whom)s: %(state)s")
+        % {"what": words.title(found).capitalize(), "whom": words.receiver(found), "state": state["text"]},
         "sentence": state["note"],
         "parts": [
             {"id": "message", "title": _("Message"), "facts": facts, "forms": _forms(found, actor)},
             {"id": "tries", "title": _("Tries"), "columns": [_("When"), _("Outcome"), _("What was answered")],
-             "rows": tries, "empty": _("Not tried yet.")},
+             "rows": tries, "empty": _("Not tried yet."),
+             "next": _("The next round of the sender takes it.")},
         ],
     }  # fmt: skip
     return render(request, "duties/sheet.html", context)

@@ -78,6 +78,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                 "columns": [_("Case"), _("Version"), _("For"), _("State"), _("Digest"), _("Goes")],
                 "rows": [_row(one, known.get(one.pk), actor) for one in found],
                 "empty": _("No patch was made."),
+                "next": _("The first one is made of a release, before its old weights are deleted."),
                 "forms": [
                     *([ask, *fetch] if may(actor, P.MAKE_PATCH) else []),
                     *_publishing(found, known, actor, form),

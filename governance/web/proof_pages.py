@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from governance.errors import Conflict, GovernanceError
 from governance.kinds import rule
 from governance.models import Case, Challenge, Upload
-from governance.proof_words import DECLARATION, STATES, UNLOCKS, WAYS, not_shown, steps
+from governance.proof_words import DECLARATION, SHOWN, STATES, UNLOCKS, WAYS, not_shown, steps
 from governance.services import doubts
 from governance.services import proofs as service
 from governance.web.claimant import _private as private
@@ -87,7 +87,7 @@ def overview(request: HttpRequest, case: Case, token: str) -> HttpResponseBase:
         **_frame(case, token),
         "enough": service.enough(case),
         "confirmed": case.claimant.email_confirmed_at is not None,
-        "shown": [{"level": n, "text": UNLOCKS[n]} for n in sorted(counting)],
+        "shown": [{"what": SHOWN[n], "unlocks": UNLOCKS[n]} for n in sorted(counting)],
         "ways": [_way(method, token) for method in service.methods(case)] if ready else [],
         "person": rule(case.kind).personal,
         "going": [one for one in tries if one["going"]],
@@ -103,10 +103,9 @@ def _frame(case: Case, token: str) -> dict[str, Any]:
 
 
 def _way(method: Challenge.Method, token: str) -> dict[str, Any]:
-    level = service.LEVELS[method]
     title, takes, _question, _example = WAYS[method]
     url = reverse("proof_begin", args=[token, method.value])
-    return {"title": title, "takes": takes, "level": level, "unlocks": UNLOCKS[level], "url": url}
+    return {"title": title, "takes": takes, "unlocks": UNLOCKS[service.LEVELS[method]], "url": url}
 
 
 def _row(one: Challenge, token: str) -> dict[str, Any]:

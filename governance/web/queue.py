@@ -48,6 +48,8 @@ SIDE = (
     ),
 )
 MONTH = timedelta(days=28)
+#: Seconds after which an open queue renews itself: others work on it too.
+REFRESH = 60
 #: What of the address survives a change of the filters.
 KEPT = ("view", "q", "person")
 
@@ -83,6 +85,7 @@ def context(request: HttpRequest, actor: Actor) -> dict[str, Any]:
         "workload_url": reverse("cases_workload"),
         "bulk": bulk.offered(actor),
         "query": plain_query(query.urlencode()),
+        "refresh_seconds": REFRESH,
     }
 
 

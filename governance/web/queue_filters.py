@@ -18,10 +18,12 @@ from governance.models import Case, Kind, Status, User
 from governance.policies import Actor, Permission, may
 from governance.selectors import queue as select
 from governance.selectors.queue import AT_RISK, OPEN, SORTS
+from governance.selectors.today import whose
 
 STATES = (
     ("late", gettext_lazy("past its date")),
     ("at_risk", gettext_lazy("at risk")),
+    ("running", gettext_lazy("its clock runs")),
     ("paused", gettext_lazy("paused")),
     ("extended", gettext_lazy("extended")),
     ("held", gettext_lazy("legal hold")),
@@ -45,15 +47,12 @@ def _state(rows: QuerySet[Case], _name: str, value: str) -> QuerySet[Case]:
         {
             "late": running & Q(due_on__lt=today),
             "at_risk": running & Q(due_on__gte=today, due_on__lte=today + AT_RISK),
+            "running": running,
             "paused": OPEN & Q(paused_on__isnull=False),
             "extended": Q(extended_on__isnull=False),
             "held": Q(held_at__isnull=False),
         }[value]
     )
-
-
-def _officer(rows: QuerySet[Case], _name: str, value: str) -> QuerySet[Case]:
-    return rows.filter(officer=None if value == "none" else int(value))
 
 
 def _day(label: Any, column: str, side: str) -> django_filters.DateFilter:
@@ -70,7 +69,7 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         label=gettext_lazy("Law"), choices=[(law.code, law.title.split(",")[0]) for law in LAWS.values()]
     )
     stage = django_filters.ChoiceFilter(label=gettext_lazy("Stage"), field_name="status", choices=Status.choices)
-    officer = django_filters.ChoiceFilter(label=gettext_lazy("Officer"), method=_officer, choices=())
+    officer = django_filters.ChoiceFilter(label=gettext_lazy("Officer"), method="by_officer", choices=())
     state = django_filters.ChoiceFilter(label=gettext_lazy("State"), method=_state, choices=STATES)
     received_from = _day(gettext_lazy("Received from"), "received_on", "gte")
     received_to = _day(gettext_lazy("Received to"), "received_on", "lte")
@@ -81,10 +80,17 @@ class CaseFilter(django_filters.FilterSet):  # type: ignore[misc]
         model = Case
         fields = (*SELECTS, *RANGES)
 
-    def __init__(self, *args: Any, officers: list[User], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: Actor, officers: list[User], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [("none", _("nobody")), *((str(user.pk), str(user)) for user in officers)]
-        self.filters["officer"].extra["choices"] = choices
+        self.actor = actor
+        sets = [("none", _("nobody")), ("own", _("mine and nobody's")), ("others", _("all in which I am not party"))]
+        self.filters["officer"].extra["choices"] = [*sets, *((str(user.pk), str(user)) for user in officers)]
+
+    def by_officer(self, rows: QuerySet[Case], _name: str, value: str) -> QuerySet[Case]:
+        """Whose cases; `own` and `others` are those of the page of today."""
+        if value in ("own", "others"):
+            return rows.filter(whose(self.actor, desk=value == "others"))
+        return rows.filter(officer=None if value == "none" else int(value))
 
     def narrowed(self) -> QuerySet[Case]:
         """The rows, by every value that was understood."""
@@ -163,5 +169,5 @@ def narrowed(query: QueryDict, actor: Actor) -> tuple[CaseFilter, str, str]:
         rows, view = select.search(actor, words), ""
     else:
         rows = select.cases(actor, view)
-    filters = CaseFilter(query, queryset=rows, officers=select.officers())
+    filters = CaseFilter(query, queryset=rows, actor=actor, officers=select.officers())
     return filters, view, sort_of(query, view)

@@ -59,6 +59,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                 "columns": [_("Recipient"), _("Case"), _("State")],
                 "rows": [[n.recipient.name, case_cell(n.case, actor), notice_cell(n)] for n in notices],
                 "empty": _("No notice was written yet."),
+                "next": _("A case writes one to everybody who received its records."),
                 "forms": [answer] if told and may(actor, P.TELL_RECIPIENTS) else [],
             },
             {
@@ -70,6 +71,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                     for r in given[:SHOWN]
                 ],
                 "empty": _("Nobody received anything."),
+                "next": _("Whoever registers models and datasets enters who received them."),
                 "forms": [register] if may(actor, P.REGISTER_MODELS) else [],
             },
         ],

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from governance.forms_renderer import DateField
 from governance.models import AiModel, Dataset, Medium, ModelVersion
@@ -27,23 +27,47 @@ def digest_field(label: Any, hint: Any = "", *, required: bool = True) -> forms.
     return forms.CharField(label=label, help_text=hint, validators=[DIGEST], max_length=71, required=required)
 
 
-class DatasetForm(forms.Form):
+#: What can be said that a model works with.
+SAID = [one for one in Medium.choices if one[0] != Medium.UNKNOWN]
+
+
+class _OwnIds(forms.Form):
+    """Several of these stand on one page: with ids that they share, a label led to the field of another form."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": f"{type(self).__name__.lower()}_%s", **kwargs})
+
+
+class DatasetForm(_OwnIds):
     """A stored JSONL dataset."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120, validators=[one_line])
     purpose = forms.ChoiceField(label=gettext_lazy("Purpose"), choices=Dataset.Purpose.choices)
+    controls_for = forms.ModelChoiceField(
+        label=gettext_lazy("Controls for"),
+        help_text=gettext_lazy("Of never-seen controls: texts like those that this model learned, which it never saw."),
+        queryset=AiModel.objects.none(),
+        empty_label=gettext_lazy("Every model"),
+        required=False,
+    )
     artifact = digest_field(gettext_lazy("Digest"), gettext_lazy("Of the JSONL in the artefact store."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["controls_for"].queryset = AiModel.objects.order_by("name")  # type: ignore[attr-defined]
 
     def save(self, actor: Actor) -> str:
         """Register; says what was registered."""
         data = self.cleaned_data
         made = catalogue.dataset_register(
-            name=data["name"], purpose=Dataset.Purpose(data["purpose"]), artifact=data["artifact"], actor=actor
-        )
-        return f"{made.name}: {made.records_count:,}"
+            name=data["name"], purpose=Dataset.Purpose(data["purpose"]), artifact=data["artifact"], actor=actor,
+            controls_for=data["controls_for"],
+        )  # fmt: skip
+        return ngettext("%(name)s, %(n)s record", "%(name)s, %(n)s records", made.records_count) % {
+            "name": made.name, "n": f"{made.records_count:,}"}  # fmt: skip
 
 
-class VersionForm(forms.Form):
+class VersionForm(_OwnIds):
     """Stored weights as the next version of a model, which is made when it is new."""
 
     model = forms.CharField(label=gettext_lazy("Model"), max_length=120, validators=[one_line])
@@ -53,7 +77,7 @@ class VersionForm(forms.Form):
     medium = forms.ChoiceField(
         label=gettext_lazy("Works with"),
         help_text=gettext_lazy("Claimants are told of which kinds there are models, nothing else about them."),
-        choices=[("", gettext_lazy("As before; a new model with texts")), *Medium.choices],
+        choices=[("", gettext_lazy("As it stands; of a new model not said yet")), *SAID],
         required=False,
     )
     datasets = forms.ModelMultipleChoiceField(
@@ -88,7 +112,7 @@ class VersionForm(forms.Form):
         return str(made)
 
 
-class _OfModel(forms.Form):
+class _OfModel(_OwnIds):
     """Something about a version of one model."""
 
     version = forms.ModelChoiceField(label=gettext_lazy("Version"), queryset=ModelVersion.objects.none())
@@ -97,6 +121,26 @@ class _OfModel(forms.Form):
         super().__init__(*args, **kwargs)
         versions = model.versions.select_related("model").order_by("-revision")
         self.fields["version"].queryset = versions  # type: ignore[attr-defined]
+
+
+class MediumForm(forms.Form):
+    """What one model works with, said or corrected."""
+
+    medium = forms.ChoiceField(
+        label=gettext_lazy("Works with"),
+        help_text=gettext_lazy("Claimants are told of which kinds there are models, nothing else about them."),
+        choices=SAID,
+    )
+
+    def __init__(self, model: AiModel, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["medium"].initial = model.medium
+        self.model = model
+
+    def save(self, actor: Actor) -> str:
+        """Say it; says what was said."""
+        said = catalogue.medium_say(model=self.model, medium=Medium(self.cleaned_data["medium"]), actor=actor)
+        return f"{said.name}: {said.get_medium_display()}"
 
 
 class DeploymentForm(_OfModel):

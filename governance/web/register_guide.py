@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,7 +19,10 @@ from governance.web.guards import staff
 from governance.web.operations import save
 from governance.web.register_forms import DatasetForm, DeploymentForm, VersionForm
 
-STEPS = ("dataset", "model", "place")
+#: The engine as the set-up leaves it, run in the folder of this software.
+PUT = ".venv/bin/python -m unlearning_engine put"
+#: Where one goes on; after the last step that one is still shown, for another place.
+AFTER = {"dataset": "model", "model": "place", "place": "place"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,8 +41,8 @@ def guide(request: HttpRequest) -> HttpResponseBase:
     if (form := forms.get(sent)) is not None:
         status = save(request, form)
         if not status:
-            return redirect("register_guide")
-    return _page(request, forms, model, status)
+            return redirect(f"{reverse('register_guide')}#step-{AFTER[sent]}")
+    return _page(request, forms, status)
 
 
 def _newest(actor: Actor) -> AiModel | None:
@@ -46,26 +50,22 @@ def _newest(actor: Actor) -> AiModel | None:
     return max(rows, key=lambda one: one.pk) if rows else None
 
 
-def _page(request: HttpRequest, forms: dict[str, Any], model: AiModel | None, status: int) -> HttpResponse:
-    datasets = Dataset.objects.count()
-    versions = ModelVersion.objects.count()
-    places = Deployment.objects.filter(version__model=model).count() if model else 0
-    counts = {"dataset": datasets, "model": versions, "place": places}
-    done = sum(bool(count) for count in counts.values())
+def _page(request: HttpRequest, forms: dict[str, Any], status: int) -> HttpResponse:
+    rows: dict[str, type[Model]] = {"dataset": Dataset, "model": ModelVersion, "place": Deployment}
+    counts = {name: kept._default_manager.count() for name, kept in rows.items()}
     context = {
         "crumbs": [{"label": _("Models"), "url": reverse("models")}, {"label": _("Register your own")}],
-        "conclusion": _("Data, weights and a place are registered") if done == len(STEPS)
-        else _("Register your own model: %(n)d of 3 steps done") % {"n": done},
+        "conclusion": _("Register your own model in three steps"),
         "steps": [
-            _step("dataset", _("What it was trained on"), "python -m unlearning_engine put DATA.jsonl", forms, counts,
-                  _("JSONL, Parquet or a saved dataset. Other names of columns: --columns text=body. "
-                    "Without ids it makes them.")),
-            _step("model", _("The weights"), "python -m unlearning_engine put FOLDER_OF_THE_MODEL", forms, counts,
+            _step("dataset", _("What it was trained on"), f"{PUT} DATA.jsonl", forms, counts,
+                  _("JSONL, Parquet or a saved dataset, with a text a row, or a prompt and an answer. Columns with "
+                    "other names: add --columns text=body. Ids are made where there are none. "
+                    "Register never-seen controls in the same way: there is no verdict without them.")),
+            _step("model", _("The weights"), f"{PUT} FOLDER_OF_THE_MODEL", forms, counts,
                   _("A folder as save_pretrained leaves it, with its tokenizer.")),
             _step("place", _("Where it answers"), "", forms, counts,
                   _("After a release each place is asked about: no report claims what still answers elsewhere.")),
         ],
-        "store": settings.ARTIFACTS_URL,
     }  # fmt: skip
     return render(request, "operations/guide.html", context, status=status)
 
@@ -79,9 +79,9 @@ def _step(
         "name": name,
         "title": title,
         "note": note,
-        "command": command,
+        "typed": f"export LETHE_ARTIFACTS={settings.ARTIFACTS_URL}\n{command}" if command else "",
         "form": None if waits else form,
-        "state": "pass" if counts[name] else "waiting",
-        "word": _("%(n)d registered") % {"n": counts[name]} if counts[name] else _("to do"),
+        # What stands there may be of other models: it is counted, never called done.
+        "word": _("%(n)d registered so far") % {"n": counts[name]},
         "waits": _("After the step before.") if waits else "",
     }

@@ -108,7 +108,8 @@ def model(found: AiModel, *, see_cases: bool) -> Context:
     places = list(select.places(found))
     released = next((v for v in versions if v.state == ModelVersion.State.RELEASED), None)
     datasets = {d.pk: d for v in versions for d in v.datasets.all()}
-    facts: list[Any] = [(_("Name"), found.name), (_("Registered"), _day(found.created_at))]
+    facts: list[Any] = [(_("Name"), found.name), (_("Registered"), _day(found.created_at)),
+                        (_("Works with"), found.get_medium_display())]  # fmt: skip
     if released:
         facts += [(_("In service"), _("rev. %(n)d") % {"n": released.revision}),
                   {"label": _("Weights"), "value": released.artifact, "digest": True}]  # fmt: skip
@@ -175,6 +176,7 @@ def datasets(rows: list[Dataset]) -> Context:
 def dataset(found: Dataset, page: Page[Record], *, held: bool) -> Context:
     """One dataset with a page of its records; their texts stay in the artefact store."""
     onward = {"after": page.last.record_id, **({"held": "1"} if held else {})} if page.last else {}
+    unseen = _("never trained on") if found.purpose == Dataset.Purpose.CONTROLS else ""
     return {
         "crumbs": [
             {"label": _("Models"), "url": reverse("models")},
@@ -187,7 +189,9 @@ def dataset(found: Dataset, page: Page[Record], *, held: bool) -> Context:
         "facts": [
             {"label": _("Digest"), "value": found.artifact, "digest": True},
             (_("Registered"), _day(found.created_at)),
-            (_("Models"), ", ".join(map(str, found.versions.select_related("model").order_by("pk"))) or _("none")),
+            (_("Controls for"), str(found.controls_for or _("Every model")))
+            if found.purpose == Dataset.Purpose.CONTROLS
+            else (_("Models"), ", ".join(map(str, found.versions.select_related("model").order_by("pk"))) or _("none")),
         ],
         "filters": [{"name": "held", "label": _("Records"), "options": [
             {"value": "", "label": _("all"), "selected": not held},
@@ -196,7 +200,7 @@ def dataset(found: Dataset, page: Page[Record], *, held: bool) -> Context:
         "rows": [
             [{"text": r.record_id, "mono": True}, r.source_url, r.licence, {"digest": r.digest} if r.digest else "",
              {"state": "decision", "text": _("left out since %(day)s") % {"day": _day(r.quarantined_at)}}
-             if r.quarantined_at else _("in use")]
+             if r.quarantined_at else unseen or _("in use")]
             for r in page.rows
         ],
         "next_page_url": f"?{urlencode(onward)}" if onward else "",

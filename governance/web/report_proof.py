@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,15 +14,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from governance import dispatch
-from governance.errors import KeyDestroyed
 from governance.evidence import merkle
 from governance.evidence.errors import SealError
 from governance.evidence.identity import certificate_fingerprint
 from governance.evidence.leaf import canonical
+from governance.evidence.schema import EVIDENCE_ACTION
 from governance.models import Report
 from governance.policies import Actor, Permission, may
-from governance.selectors import ledger as select
-from governance.services import retention
+from governance.web import report_copies, trust_pages
 from governance.web.duty_pages import Context, when
 from governance.web.guards import staff
 from governance.web.verify import judged
@@ -35,14 +34,10 @@ P = Permission
 def proof(request: HttpRequest, number: str) -> HttpResponseBase:
     """The page; with `?check=now` the file is judged as anybody's upload would be."""
     actor = Actor.of(request.user)
-    try:
-        report = select.report_get(actor, number)
-    except Report.DoesNotExist as error:
-        raise Http404 from error
-    if gone := retention.erased(report.case):
-        raise KeyDestroyed(gone)
+    report = report_copies.report_of(actor, number)
     ledger = _ledger(report)
-    parts = [_case(report, actor), _file(report), _seal(report), _entry(report, ledger, actor), _offline(report)]
+    parts = [_case(report, actor), _file(report), _seal(report), _entry(report, ledger, actor), _offline(report),
+             report_copies.part(report, actor)]  # fmt: skip
     context = {
         "crumbs": [{"label": _("Reports"), "url": reverse("reports")}, {"label": number}],
         "conclusion": _("How %(number)s is proven") % {"number": number},
@@ -98,12 +93,13 @@ def _file(report: Report) -> Context:
         links.append({"label": _("Both with the proofs, ZIP"), "url": reverse("report_bundle", args=[report.number])})
     earlier = [{"label": _("Before a time stamp was renewed"), "value": one.pdf, "digest": True}
                for one in report.earlier.order_by("id")]  # fmt: skip
+    line = f'echo "{report.pdf.removeprefix("sha256:")}  {report.number}.pdf" | sha256sum -c'
     return {
         "id": "file", "title": _("2. The file"),
-        "note": _("Compute the SHA-256 of what you downloaded: it must be this one."),
+        "note": _("Compute the SHA-256 of what you downloaded: it must be this one. The command says OK."),
         "facts": [{"label": _("PDF"), "value": report.pdf, "digest": True},
                   {"label": _("Evidence"), "value": report.evidence, "digest": True}, *earlier,
-                  {"label": _("Command"), "value": f"sha256sum {report.number}.pdf", "mono": True}],
+                  {"label": _("Command"), "value": line, "mono": True}],
         "links": links,
     }  # fmt: skip
 
@@ -137,8 +133,10 @@ def _entry(report: Report, ledger: dict[str, Any], actor: Actor) -> Context:
     part: Context = {
         "id": "ledger",
         "title": _("4. The ledger"),
-        "note": _("The entry holds the digests above. Its proof leads from the leaf to the root that was signed."),
-    }
+        "note": _("A report has two entries. That of the evidence is written first, and its proof lies inside of the "
+                  "PDF: it is the one that the check by upload draws. That of the file holds the digests above, and "
+                  "its proof lies in the bundle: it is the one told here."),
+    }  # fmt: skip
     if not ledger:
         return {**part, "empty": _("The bundle is not written yet: the signing worker does it after the report.")}
     entry = ledger["entries"][0]
@@ -151,7 +149,8 @@ def _entry(report: Report, ledger: dict[str, Any], actor: Actor) -> Context:
     return {
         **part,
         "facts": [
-            {"label": _("Entry"), "value": str(index), **link},
+            {"label": _("Entry of the file"), "value": str(index), **link},
+            *_evidence_entry(report, actor),
             {"label": _("Leaf"), "value": hashed.hex(), "digest": True},
             (_("Proof"), way % {"n": steps}),
             (_("Checkpoint"), _("of %(n)s entries") % {"n": size}),
@@ -163,15 +162,26 @@ def _entry(report: Report, ledger: dict[str, Any], actor: Actor) -> Context:
     }  # fmt: skip
 
 
+def _evidence_entry(report: Report, actor: Actor) -> list[dict[str, Any]]:
+    """The entry that the check by upload draws: it was written before the report was set from the evidence."""
+    told = json.loads(dispatch.read_bytes(report.evidence)).get("ledger") or {}
+    found = [one["leaf"]["index"] for one in told.get("entries", ()) if one["leaf"]["action"] == EVIDENCE_ACTION]
+    link = {"url": reverse("ledger_proof", args=[found[-1]])} if found and may(actor, P.SEE_LEDGER) else {}
+    return [{"label": _("Entry of the evidence"), "value": str(found[-1]), **link}] if found else []
+
+
 def _offline(report: Report) -> Context:
+    link = {"label": _("The verifier, one file"), "url": reverse("verifier")}
+    packed = [link] if trust_pages.verifier_told() else []
     file = f"{report.number}.zip" if report.proofs else f"{report.number}.pdf"
     return {
         "id": "offline", "title": _("5. Without us"),
-        "note": _("Python 3.11 and the folder lethe_verify; no network. Code 0 only where everything holds."),
+        "note": _("Python 3.11 and one file; no network. Code 0 only where everything holds."),
         "facts": [
-            {"label": _("Take"), "value": f"{file}, lethe-trust.json", "mono": True},
-            {"label": _("Command"), "value": f"python -m lethe_verify {file} --trust lethe-trust.json", "mono": True},
+            {"label": _("Take"), "value": f"{file}, lethe-verify.pyz, lethe-trust.json", "mono": True},
+            {"label": _("Command"), "command": True,
+             "value": f"python3 lethe-verify.pyz {file} --trust lethe-trust.json"},
         ],
-        "links": [{"label": _("The trust file"), "url": reverse("trust")},
+        "links": [*packed, {"label": _("The trust file"), "url": reverse("trust")},
                   {"label": _("The same check by upload"), "url": reverse("verify")}],
     }  # fmt: skip

@@ -83,6 +83,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
              "columns": [_("Address"), _("Training"), _("So since"), _("Last read"), _("Read again")],
              "rows": [_row(row) for row in page.object_list],
              "empty": _("No address was read yet."),
+             "next": _("The first one stands here when somebody has had it read."),
              "next_page_url": f"?page={page.next_page_number()}" if page.has_next() else "",
              "forms": [check] if may(actor, P.CHECK_RESERVATION) else []},
         ],
@@ -148,6 +149,7 @@ def _statements(check: ReservationCheck) -> Context:
             for one in check.findings
         ],
         "empty": _("No standard states anything here."),
+        "next": _("What was fetched stands below; “Read it now” asks the address again."),
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -24,26 +24,30 @@ from governance.web.guards import staff
 from governance.web.sheets import csv_response
 
 P = Permission
-SHOWN = 100
+#: Rows of a part, and closed cases that are listed; others are named by their number.
+SHOWN, OLDEST = 100, 25
 
 
 class EraseForm(forms.Form):
-    """Whose data is to be destroyed, by one of their cases."""
+    """Whose data is to be destroyed, by the number of one of their cases."""
 
-    case = forms.ModelChoiceField(
-        label=gettext_lazy("Case"), queryset=Case.objects.none(),
+    case = forms.CharField(
+        label=gettext_lazy("Number of a closed case"), max_length=16,
         help_text=gettext_lazy("The data of its person goes, in all of their cases. It cannot be taken back."),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["case"].queryset = closed()  # type: ignore[attr-defined]
+    def clean_case(self) -> Case:
+        """The case itself."""
+        found = closed().filter(number=self.cleaned_data["case"].strip().upper()).first()
+        if found is None:
+            raise forms.ValidationError(_("No closed case has this number, or its person's end was asked for."))
+        return cast(Case, found)
 
 
 def closed() -> Any:
-    """Closed cases whose person's data was not asked to be destroyed yet, the oldest first."""
+    """Closed cases whose person's data was not asked to be destroyed yet, the oldest first: they moved last then."""
     rows = Case.objects.filter(status="closed", claimant__erasure=None, parent=None)
-    return rows.select_related("claimant").order_by("closed_at", "id")
+    return rows.select_related("claimant").order_by("changed_at", "id")
 
 
 @require_safe
@@ -82,7 +86,7 @@ def _asked(actor: Actor) -> Context:
             [_number(one), one.rule, day(one.due_on), {"text": str(one.asked_by or ""), "note": when(one.asked_at)}]
             for one in waiting
         ],
-        "empty": _("Nothing waits."), "forms": offered,
+        "empty": _("Nothing waits."), "next": _("It begins with a closed case below."), "forms": offered,
     }  # fmt: skip
 
 
@@ -92,7 +96,7 @@ def _number(erasure: Erasure) -> str:
 
 def _due(actor: Actor, form: forms.Form | None) -> Context:
     rows = []
-    for case in closed()[:SHOWN]:
+    for case in closed()[:OLDEST]:
         due = service.due_of(case.claimant)
         why = service.problems(case.claimant, by_people=True)
         rows.append([
@@ -106,9 +110,10 @@ def _due(actor: Actor, form: forms.Form | None) -> Context:
         "open": isinstance(form, EraseForm),
     }  # fmt: skip
     return {
-        "id": "due", "title": _("Closed cases"), "note": _("The oldest first."),
+        "id": "due", "title": _("Closed cases"), "note": _("The %(n)d oldest.") % {"n": OLDEST},
         "columns": [_("Case"), _("Closed"), _("Kept until"), _("Rule"), _("Now")],
-        "rows": rows, "empty": _("No case is closed."), "forms": [ask] if rows and may(actor, P.ERASE_ASK) else [],
+        "rows": rows, "empty": _("No case is closed."), "next": _("A case stands here from its end until its data go."),
+        "forms": [ask] if rows and may(actor, P.ERASE_ASK) else [],
     }  # fmt: skip
 
 
@@ -132,6 +137,7 @@ def _gone(actor: Actor) -> Context:
             for one in rows.order_by("-done_at")[:SHOWN]
         ],
         "empty": _("Nothing was destroyed yet."),
+        "next": _("What two people or the schedule destroyed is named here."),
     }  # fmt: skip
 
 

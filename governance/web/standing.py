@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 
 from governance.clocks import LAWS, rows
 from governance.kinds import rule
-from governance.models import Case, Decision, Disposition, Paper, Plan, Recheck, Relation, Report, Status
+from governance.models import Case, Decision, Disposition, Kind, Paper, Plan, Recheck, Relation, Report, Status
 from governance.notifications.languages import SOURCE
 from governance.policies import TELLING, Permission, disposition_told, findings_told
 from governance.services import additions, children, links, sharing, texts
 from governance.services.doubts import open_doubt
 from governance.transitions import TRANSITIONS
-from governance.web import case_words
+from governance.web import case_words, filing_words
 from governance.web.way import day, way
 
 S = Status
@@ -108,7 +108,7 @@ def _ended(case: Case) -> Words:
         Disposition.FULFILLED: (_("Your request is fulfilled."), said),
         Disposition.PARTLY: (_("Your request is partly fulfilled."), f"{said} {limit}".strip()),
         Disposition.EXCLUDED: (
-            _("What you named is left out of future training."),
+            _("We undertake to leave what you named out of future training."),
             _("Models already trained were not changed by this case."),
         ),
         Disposition.NO_DATA: (
@@ -175,7 +175,7 @@ def _decided(case: Case) -> list[str]:
     decided = Decision.objects.filter(match__case=case, approved_at__isnull=False)
     sentences = {
         Decision.Choice.ERASE: _erased(case),
-        Decision.Choice.EXCLUDE: _("%(n)d left out of future training."),
+        Decision.Choice.EXCLUDE: _("%(n)d marked to be left out of future training."),
         Decision.Choice.REFUSE: _("%(n)d refused."),
     }
     counts = decided.values_list("choice").annotate(n=Count("id")).order_by("choice")
@@ -265,6 +265,7 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
         "mail_confirmed": case.claimant.email_confirmed_at is not None or case.status != S.RECEIVED,
         "resend_url": reverse("resend", args=[token]),
         "files_url": reverse("status_files", args=[token]),
+        "works": filing_words.newest(case) if case.kind == Kind.COPYRIGHT else None,
         "works_url": reverse("status_works", args=[token])
         if additions.where(case) is not additions.Where.NOWHERE
         else "",
@@ -288,7 +289,7 @@ def view_of(case: Case, token: str) -> dict[str, Any]:
 
 def papers_of(case: Case) -> list[Paper]:
     """Certificate and letter, once they are sealed and what they say may be told."""
-    return list(case.papers.order_by("kind", "id")) if findings_told(case) else []
+    return list(case.papers.exclude(kind=Paper.Kind.COPY).order_by("kind", "id")) if findings_told(case) else []
 
 
 def _paper(paper: Paper, token: str) -> dict[str, str]:

@@ -82,7 +82,9 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                 "id": "subscribers", "title": _("Subscribers"),
                 "note": _("Known by their key: with it they sign that they fetched or applied a patch."),
                 "columns": columns, "rows": [_row(one, ours) for one in found],
-                "empty": _("Nobody is registered."), "forms": [register, *remove] if ours else [],
+                "empty": _("Nobody is registered."),
+                "next": _("Whoever runs a model elsewhere and gave us a key is entered here."),
+                "forms": [register, *remove] if ours else [],
             }
         ],
     }  # fmt: skip

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from governance import dispatch
@@ -181,6 +182,7 @@ def _fetch(version: int) -> VerificationPolicy:
     return row
 
 
+@gzip_page
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff(P.PROPOSE_POLICY, decide=True)
 def propose(request: HttpRequest) -> HttpResponseBase:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
@@ -11,13 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
 from governance.models import Case
 from governance.policies import Actor, Permission, may
 from governance.selectors import queue as select_queue
 from governance.selectors import today as select
-from governance.selectors.today import Block, Waits
+from governance.selectors.today import Block
 from governance.web import case_words, letter_pages, message_tabs
 from governance.web.duty_pages import day
 from governance.web.guards import staff
@@ -37,6 +39,7 @@ CAME = {
 SIGN = {
     "decision": (gettext_lazy("A decision about each record"), ""),
     "return": (gettext_lazy("Giving works back"), ""),
+    "plan": (gettext_lazy("A plan that an engineer chose"), ""),
     "release": (gettext_lazy("The release of a version, for legal"), ""),
     "hold": (gettext_lazy("The end of a legal hold"), ""),
     "abuse": (gettext_lazy("A finding of abuse"), ""),
@@ -48,6 +51,7 @@ SIGN = {
 }
 
 
+@gzip_page
 @require_safe
 @staff(P.SEE_TODAY)
 def today(request: HttpRequest) -> HttpResponseBase:
@@ -62,15 +66,15 @@ def today(request: HttpRequest) -> HttpResponseBase:
     stuck, drafts = select.letters(actor)
     onward = select_queue.next_waiting(actor)
     blocks = [
-        _late(late, now, actor),
-        _soon(soon, now, days),
+        _late(late, now, actor, desk),
+        _soon(soon, now, days, desk),
         _came(came),
         _signatures(signatures, actor),
         _letters(stuck, drafts),
         _texts(),
     ]
     context = {
-        "conclusion": headline(late.count, soon.count, len(signatures), days),
+        "conclusion": headline(late.count, soon.count, signatures.count, days),
         "filters": _filters(days, desk),
         "blocks": blocks,
         "next_url": reverse("case", args=[onward.public_id]) if onward else "",
@@ -109,11 +113,13 @@ def _filters(days: int, desk: bool) -> list[Context]:
 
 
 def _block(name: str, title: Any, count: int, rows: list[Context], empty: Any, **more: Any) -> Context:
+    told = {"shown": len(rows), "count": counted(count)}
     return {
         "id": name,
         "title": title,
-        "count": counted(count),
+        "count": told["count"],
         "some": count > 0,
+        "cut": _("The first %(shown)d of %(count)s.") % told if count > len(rows) else "",
         "rows": rows,
         "empty": empty,
         **more,
@@ -130,7 +136,13 @@ def _case_row(case: Case, now: date) -> Context:
     }  # fmt: skip
 
 
-def _late(block: Block, now: date, actor: Actor) -> Context:
+def _list(desk: bool, **chosen: Any) -> str:
+    """The queue, narrowed to what a block holds: the reader's cases and nobody's, or the desk's."""
+    query = {"officer": "others" if desk else "own", **chosen}
+    return f"{reverse('cases')}?{urlencode(query)}"
+
+
+def _late(block: Block, now: date, actor: Actor, desk: bool) -> Context:
     """Each with the letter that says so, where none was written yet."""
     told = select.told_late(block.rows)
     rows = [_case_row(case, now) for case in block.rows]
@@ -141,32 +153,33 @@ def _late(block: Block, now: date, actor: Actor) -> Context:
                 row["step"] = {"url": f"{link}?template=late", "text": _("Write that the answer is late")}
     return _block(
         "late", _("Past the last lawful day"), block.count, rows, _("No case of this list is past its date."),
-        key="o", url=f"{reverse('cases')}?view=late", cases=True,
+        key="o", url=_list(desk, view="late"), cases=True,
         note=_("The law is broken in these cases already; each day makes it worse."),
     )  # fmt: skip
 
 
-def _soon(block: Block, now: date, days: int) -> Context:
+def _soon(block: Block, now: date, days: int, desk: bool) -> Context:
     title = ngettext("Due within %(n)d day", "Due within %(n)d days", days) % {"n": days}
     rows = [_case_row(case, now) for case in block.rows]
-    return _block("soon", title, block.count, rows, _("Nothing of this list falls due so soon."), key="w",
-                  url=f"{reverse('cases')}?view=week", cases=True, calendar_url=reverse("calendar"))  # fmt: skip
+    url = _list(desk, state="running", due_from=now, due_to=now + timedelta(days=days))
+    return _block("soon", title, block.count, rows, _("Nothing of this list falls due so soon."), key="w", url=url,
+                  cases=True, calendar_url=reverse("calendar"))  # fmt: skip
 
 
-def _came(found: list[Waits]) -> Context:
+def _came(found: Block) -> Context:
     rows = []
-    for one in found[: select.SHOWN]:
+    for one in found.rows:
         title, step = CAME[one.what]
         assert one.case is not None  # noqa: S101 - what comes in belongs to a case
         link = reverse("case", args=[one.case.public_id])
         rows.append({"url": link, "text": one.case.number, "mono": True, "note": title, "since": day(one.since),
                      "step": {"url": link, "text": step}})  # fmt: skip
-    return _block("came", _("What came in"), len(found), rows, _("No answer, proof, appeal or complaint waits."))
+    return _block("came", _("What came in"), found.count, rows, _("No answer, proof, appeal or complaint waits."))
 
 
-def _signatures(found: list[Waits], actor: Actor) -> Context:
+def _signatures(found: Block, actor: Actor) -> Context:
     rows = []
-    for one in found[: select.SHOWN]:
+    for one in found.rows:
         title, page = SIGN[one.what]
         link = reverse("case", args=[one.case.public_id]) if one.case else reverse(page)
         words = str(title) % {"n": one.number} if "%" in str(title) else str(title)
@@ -175,7 +188,7 @@ def _signatures(found: list[Waits], actor: Actor) -> Context:
                      "note": ", ".join(part for part in (words if one.case else "", who) if part),
                      "since": day(one.since), "step": {"url": link, "text": _("Read and sign")}})  # fmt: skip
     url = f"{reverse('cases')}?view=second" if may(actor, P.APPROVE) else ""
-    return _block("second", _("Waits for your second signature"), len(found), rows,
+    return _block("second", _("Waits for your second signature"), found.count, rows,
                   _("Nobody waits for your signature."), key="s", url=url)  # fmt: skip
 
 

@@ -6,16 +6,17 @@ None of it needs an account, and none of it names anybody.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 
-from governance.evidence import bundle, dsse, tiles
+from governance.evidence import bundle, tiles
 from governance.evidence.errors import SealError
-from governance.models import LedgerCheckpoint
-from governance.services import bundles, checkpoints, opt_out_feed, seal_ends, witnesses
+from governance.models import LedgerCheckpoint, SigningKey
+from governance.services import bundles, checkpoints, known_keys, seal_ends, witnesses
 from governance.web.limits import limited
 
 #: Longer than any ledger's size.
@@ -31,10 +32,37 @@ def trust(request: HttpRequest) -> HttpResponseBase:
         told = seal_ends.trusted()
     except (SealError, OSError) as error:
         raise Http404 from error
-    models = [dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())] if settings.MODEL_VERIFIER.exists() else []
-    told["models"], told["feeds"] = models, [opt_out_feed.public_key()]
+    told["models"] = known_keys.known(SigningKey.Purpose.MODELS) if settings.MODEL_VERIFIER.exists() else []
+    told["feeds"] = known_keys.usable(SigningKey.Purpose.FEED)
     told["witnesses"] = [one.key for one in witnesses.configured()]
     return _answer(bundle.trust_file(told), "application/json")
+
+
+@require_safe
+def verifier(request: HttpRequest) -> HttpResponseBase:
+    """The verifier for strangers, one file for Python 3.11, as it was packed at set-up."""
+    return _packed(settings.VERIFIER, "application/octet-stream")
+
+
+@require_safe
+def verifier_digest(request: HttpRequest) -> HttpResponseBase:
+    """Its SHA-256, in the form that `sha256sum -c` reads."""
+    return _packed(settings.VERIFIER.with_suffix(".pyz.sha256"), "text/plain; charset=utf-8")
+
+
+def _packed(file: Path, kind: str) -> HttpResponse:
+    try:
+        return _answer(file.read_bytes(), kind)
+    except OSError as error:
+        raise Http404 from error
+
+
+def verifier_told() -> str:
+    """The SHA-256 of the verifier that is served; empty where none was packed."""
+    try:
+        return settings.VERIFIER.with_suffix(".pyz.sha256").read_text().split()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 @require_safe
@@ -117,6 +145,8 @@ def _answer(data: bytes, kind: str) -> HttpResponse:
 
 patterns: list[URLPattern] = [
     path(".well-known/lethe-trust.json", trust, name="trust"),
+    path(".well-known/lethe-verify.pyz", verifier, name="verifier"),
+    path(".well-known/lethe-verify.pyz.sha256", verifier_digest, name="verifier_digest"),
     path("ledger/checkpoint", checkpoint, name="ledger_checkpoint"),
     path("ledger/checkpoint/<int:size>", checkpoint_of, name="ledger_checkpoint_of"),
     path("ledger/checkpoint/<int:size>.tst", checkpoint_time, name="ledger_checkpoint_time"),

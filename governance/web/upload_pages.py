@@ -48,6 +48,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
              "columns": [_("Case"), _("File"), _("State"), _("Received"), _("Shown"), _("As sent")],
              "rows": [_row(actor, one) for one in page.object_list],
              "empty": _("No file came."),
+             "next": _("Claimants add files on the private page of their case."),
              "next_page_url": f"?page={page.next_page_number()}" if page.has_next() else "",
              "forms": [_delete(one) for one in page.object_list if _deletable(actor, one)]},
         ],

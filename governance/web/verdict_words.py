@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from governance import dispatch
 from governance.evidence import outcomes, policy_words
+from governance.evidence.wording import finding_sentences
 from governance.models import Plan, Verification
 from governance.services import verification_policies
 from governance.web.probes import margin_words
@@ -19,10 +20,12 @@ Context = dict[str, Any]
 
 
 def behind(verification: Verification) -> Context:
-    """Context of `_behind.html`, and what would decide the plan's undecided probes."""
+    """Context of `_behind.html`, and why the plan failed or, where nothing failed, what would decide open probes."""
     document = verification.document
+    beyond = [one for one in document["findings"] if one["code"] == "beyond_margin"]
     return {
-        "deciding": outcomes.deciding(document),
+        "failed": finding_sentences(beyond),
+        "deciding": [] if beyond else outcomes.deciding(document),
         "compared": outcomes.comparison_words(document),
         "made": [{"name": _title(name), "note": _summary(name)} for name in outcomes.attacks_made(document)],
         "left_out": [

@@ -1,67 +1,50 @@
-"""The process that reads a stranger's PDF or bundle: `-m governance.web.verify_child SEALS LEDGER_KEY ROOTS < FILE`.
+"""The process that reads a stranger's PDF or bundle: `-m governance.web.verify_child TRUST < FILE`.
 
 No settings, no database, no secret; bounds on memory and processor time, since a small file may unpack to a huge one.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import resource
 import sys
-from datetime import datetime
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificates
-
-from governance.evidence.bundle_check import MAGIC, check_files, unpack
+from governance.evidence.bundle_check import MAGIC, check_files, in_hand, unpack
+from governance.evidence.check_result import CheckResult, Outcome
 from governance.evidence.errors import EvidenceError
+from governance.evidence.findings import Finding, _
 from governance.evidence.leaf import parse_leaf
+from governance.evidence.lost_key import LostKeyError
 from governance.evidence.merkle import leaf_hash
 from governance.evidence.schema import EVIDENCE_ACTION
 from governance.evidence.standalone import prepare
+from governance.evidence.trust_file import Believed, believed
 
 MEMORY = 2 * 2**30
 CPU_SECONDS = 30
 
 
-def judge(data: bytes, trusted: str, ledger_key: str, roots: str) -> dict[str, Any]:
-    """The result of the check as plain values.
-
-    Args:
-        trusted: JSON: `seals` by fingerprint, those that `ended` (seal, at, reason), and `time_authorities`, of which
-            some may be our own.
-        roots: PEM file of the time stamp authority's roots, or empty.
-    """
+def judge(data: bytes, trusted: Believed) -> dict[str, Any]:
+    """The result of the check as plain values."""
     from governance.evidence.check import check
 
-    authority = load_pem_x509_certificates(Path(roots).read_bytes()) if roots else []
     files: dict[str, bytes] = {}
     if data.startswith(MAGIC):
         try:
             files = unpack(data)
         except EvidenceError as error:
             return _refused(data, error)
-    told = json.loads(trusted)
-    ended = {one["seal"]: (datetime.fromisoformat(one["at"]), one["reason"]) for one in told["ended"]}
-    own = [load_der_x509_certificate(base64.b64decode(one["certificate"]))
-           for one in told["time_authorities"] if one["own"]]  # fmt: skip
     result = check(
-        files.get("report.pdf", data), told["seals"], ledger_key=ledger_key, timestamp_roots=authority, ended=ended,
-        own=own,
+        files.get("report.pdf", data), trusted.seals, ledger_key=trusted.ledger_keys, timestamp_roots=trusted.roots,
+        ended=trusted.ended, own=trusted.own, lost={} if files else trusted.lost,
     )  # fmt: skip
-    findings = [{"code": one.code, "good": one.good, "text": one.text} for one in result.findings]
+    findings = [asdict(one) for one in result.findings]
     outcome = result.outcome.value
     if files and result.genuine:
-        try:
-            size = check_files(files, result.evidence or {}, ledger_key, roots=authority)
-            text = f"The ledger of {size} entries holds the digests of all files of the bundle, and it only grew."
-            findings.append({"code": "bundle", "good": True, "text": text})
-        except EvidenceError as error:
-            findings.append({"code": "bundle", "good": False, "text": " ".join(error.problems)})
-            outcome = "altered"
+        outcome = _bundled(files, result, trusted, findings)
     return {
         "outcome": outcome,
         "findings": findings,
@@ -72,6 +55,32 @@ def judge(data: bytes, trusted: str, ledger_key: str, roots: str) -> dict[str, A
         "report": (result.evidence or {}).get("report"),
         "proof": _proof(result.evidence) if outcome == "genuine" else None,
     }
+
+
+def _bundled(files: dict[str, bytes], result: CheckResult, trusted: Believed, findings: list[dict[str, Any]]) -> str:
+    """What is found of the files around the report, and what the bundle is by that."""
+    evidence = result.evidence or {}
+    try:
+        size, time = check_files(files, evidence, trusted.ledger_keys, roots=trusted.roots, own=trusted.own)
+        words = _("The ledger of %(size)s entries holds the digests of all files of the bundle, and it only grew.")
+        found = [Finding(code="bundle", good=True, sentence=words, values={"size": str(size)})]
+        findings += [asdict(one) for one in (*found, *(time.findings(size) if time else ()))]
+        hand = in_hand(files, evidence, trusted, moment=result.outside, time=time)
+    except LostKeyError as error:
+        sentence, values = error.words
+        findings.append(asdict(Finding(code="lost_key", good=False, sentence=sentence, values=values)))
+        return Outcome.LEDGER_LATE.value
+    except EvidenceError as error:
+        findings.append(_broken(error))
+        return Outcome.ALTERED.value
+    if hand:
+        findings.append(asdict(hand))
+    return (Outcome.GENUINE if hand is None or hand.good else Outcome.LEDGER_LOST).value
+
+
+def _broken(error: EvidenceError) -> dict[str, Any]:
+    words = _("The files of the bundle do not belong together, or something was changed.")
+    return asdict(Finding(code="bundle", good=False, sentence=words, detail=" ".join(error.problems)))
 
 
 def _proof(evidence: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -87,8 +96,7 @@ def _proof(evidence: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _refused(data: bytes, error: EvidenceError) -> dict[str, Any]:
     """A ZIP that is no bundle of ours."""
-    finding = {"code": "bundle", "good": False, "text": " ".join(error.problems)}
-    return {"outcome": "not_a_bundle", "findings": [finding], "sha256": hashlib.sha256(data).hexdigest()}
+    return {"outcome": "not_a_bundle", "findings": [_broken(error)], "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def main() -> int:
@@ -96,7 +104,7 @@ def main() -> int:
     prepare()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    json.dump(judge(sys.stdin.buffer.read(), *sys.argv[1:4]), sys.stdout)
+    json.dump(judge(sys.stdin.buffer.read(), believed(json.loads(sys.argv[1]))), sys.stdout)
     return 0
 
 

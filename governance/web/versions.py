@@ -172,7 +172,8 @@ def _propose(actor: Actor, form: forms.Form | None) -> Context:
         "id": "back", "title": _("What could be put back"),
         "note": _("When the old weights are deleted, nobody can put them back: that day is stated here."),
         "columns": [_("Case"), _("In service"), _("Before it"), _("Old weights kept until"), _("Rollback")],
-        "rows": rows, "empty": _("No release could be undone."), "forms": offered,
+        "rows": rows, "empty": _("No release could be undone."),
+        "next": _("A release stands here while its old weights are kept."), "forms": offered,
     }  # fmt: skip
 
 
@@ -193,6 +194,7 @@ def _places(actor: Actor, form: forms.Form | None) -> Context:
             for d in rows
         ],
         "empty": _("No place waits."),
+        "next": _("One waits from a release or a signed order until its new state is recorded."),
         "forms": [record] if rows and may(actor, P.UPDATE_DEPLOYMENT) else [],
     }  # fmt: skip
 
@@ -210,6 +212,7 @@ def _answered(rows: list[VersionOrder], actor: Actor) -> Context:
             for o in rows
         ],
         "empty": _("No order was answered yet."),
+        "next": _("Orders stand here when they were signed or refused."),
     }  # fmt: skip
 
 
@@ -224,6 +227,7 @@ def _history(actor: Actor) -> Context:
             for one in select.place_history(actor)
         ],
         "empty": _("No place is on record."),
+        "next": _("Places are registered with their model."),
     }  # fmt: skip
 
 

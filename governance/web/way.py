@@ -7,14 +7,14 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
+from governance import day_words
 from governance.kinds import rule
 from governance.models import Case, Channel, Disposition, LedgerOpening, Plan, Status
-from governance.notifications.languages import SOURCE
 from governance.policies import TELLING, disposition_told, findings_told
+from governance.web.filing_words import joined
 
 S = Status
 
@@ -97,15 +97,14 @@ _CHANNELS = {
 
 def day(moment: datetime | date) -> str:
     """`2 November`; in another language as it is written there."""
-    form = "j F" if get_language() == SOURCE else "MONTH_DAY_FORMAT"
-    return date_format(timezone.localdate(moment) if isinstance(moment, datetime) else moment, form)
+    return day_words.of_year(timezone.localdate(moment) if isinstance(moment, datetime) else moment)
 
 
 def way(case: Case) -> list[dict[str, Any]]:
     """The steps for the `path` tag."""
     opened = case.channel == Channel.HOUSE
     first = _("We opened the case again") if opened else _("We received your request")
-    steps = [_step("done", first, f"{day(case.received_on)}, {_CHANNELS[Channel(case.channel)]}")]
+    steps = [_step("done", first, joined(day(case.received_on), _CHANNELS[Channel(case.channel)]))]
     rest = _REST if findings_told(case) else tuple(leg for leg in _REST if not leg.of & TELLING)
     legs = (_FIRST, _proof(case), *rest)
     moved, current = _moves(case), S(case.return_to or case.status)

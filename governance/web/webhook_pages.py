@@ -79,6 +79,7 @@ def _list(request: HttpRequest, form: SubscriptionForm | None = None, status: in
                     for row in rows
                 ],
                 "empty": _("Nobody is told yet."),
+                "next": _("Add the first one below: a ticket system is then told what happens."),
                 "forms": [
                     {"title": _("Add a subscription"), "form": form or SubscriptionForm(), "open": form is not None,
                      "note": _("Its secret is shown once, on the next page."), "action": reverse("webhook_new"),
@@ -145,8 +146,8 @@ def webhook(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     facts: list[Any] = [
         {"label": _("Address"), "value": row.url, "mono": True},
         {"label": _("State"), "value": state["text"], "state": state["state"]},
-        (_("Events"), ", ".join(row.events)),
-        (_("Made"), f"{row.created_by}, {words.when(row.created_at)}"),
+        (_("Events"), ", ".join(row.events) or _("none: nothing is told")),
+        (_("Made"), ", ".join(filter(None, (str(row.created_by or ""), words.when(row.created_at))))),
         *([(_("The old secret signs too until"), both)] if both else []),
     ]
     log = row.messages.select_related("case")[:SHOWN]
@@ -157,7 +158,8 @@ def webhook(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
         "parts": [
             {"id": "subscription", "title": _("Subscription"), "facts": facts, "forms": _steps(row)},
             {"id": "log", "title": _("Deliveries"), "columns": [_("Event"), _("Case"), _("State"), _("Tries")],
-             "rows": [_delivery(one) for one in log], "empty": _("Nothing was told yet.")},
+             "rows": [_delivery(one) for one in log], "empty": _("Nothing was told yet."),
+             "next": _("The next event of a case that is chosen above is told here; a test message can be sent now.")},
         ],
     }  # fmt: skip
     return render(request, "duties/sheet.html", context)

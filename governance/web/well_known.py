@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -15,6 +16,7 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.http import http_date
 from django.views.decorators.http import conditional_page, require_safe
 
+from governance.evidence.errors import SealUnavailable
 from governance.models import PatchPublication
 from governance.selectors import organisation
 from governance.services import opt_out_feed, patch_feed
@@ -23,12 +25,19 @@ from governance.web.reserving import reserved
 
 #: A statement on security contacts ends, so that an old one is not trusted (RFC 9116, 2.5.5).
 SECURITY_DAYS = 90
+#: What a name may hold and no XML can (XML 1.0, 2.2).
+_UNFIT = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: Private links stand below these.
 PRIVATE = ("/status/", "/confirm/", "/receipt/")
 
 
 def _text(text: str, status: int = 200) -> HttpResponse:
     return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
+
+
+def _waits() -> HttpResponse:
+    """No feed is signed by a key that may be in other hands."""
+    return _text("The key of this feed was withdrawn, and the next one is not in use yet. Try again later.\n", 503)
 
 
 def _mark(request: HttpRequest, name: str) -> int:
@@ -91,7 +100,10 @@ def feed(request: HttpRequest) -> HttpResponseBase:
     """The signed feed; `after` is the mark of the page before, `works` that among fingerprints, which come last."""
     works = _mark(request, "works") if "works" in request.GET else None
     url = settings.BASE_URL + reverse("opt_out_feed")
-    document = opt_out_feed.feed(url=url, after=_mark(request, "after"), works=works)
+    try:
+        document = opt_out_feed.feed(url=url, after=_mark(request, "after"), works=works)
+    except SealUnavailable:
+        return _waits()
     text = json.dumps(document, ensure_ascii=False, indent=1)
     response = HttpResponse(text, content_type="application/feed+json; charset=utf-8")
     response["Cache-Control"] = "public, max-age=300"
@@ -103,7 +115,10 @@ def feed(request: HttpRequest) -> HttpResponseBase:
 @conditional_page
 def patches(request: HttpRequest) -> HttpResponseBase:
     """The signed feed of published patches."""
-    document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"), after=_mark(request, "after"))
+    try:
+        document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"), after=_mark(request, "after"))
+    except SealUnavailable:
+        return _waits()
     response = HttpResponse(json.dumps(document, indent=1), content_type="application/feed+json; charset=utf-8")
     return _kept(response, document)
 
@@ -120,7 +135,7 @@ def _kept(response: HttpResponse, document: dict[str, Any]) -> HttpResponse:
 @conditional_page
 def patches_atom(request: HttpRequest) -> HttpResponseBase:
     """The same for feed readers. It is not signed: whoever applies a patch reads the JSON feed."""
-    document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"))
+    document = patch_feed.newest(url=settings.BASE_URL + reverse("patch_feed"))
     feed = _Atom(
         document["title"], settings.BASE_URL, "Signed: /feeds/patches.json", author_name=document["authors"][0]["name"],
         feed_url=settings.BASE_URL + reverse("patch_feed_atom"), feed_guid=document["feed_url"],
@@ -128,7 +143,8 @@ def patches_atom(request: HttpRequest) -> HttpResponseBase:
     )  # fmt: skip
     for item in document["items"]:
         feed.add_item(
-            item["title"], item.get("url", settings.BASE_URL), f"{item['content_text']} {item['_lethe']['patch']}",
+            _UNFIT.sub("\N{REPLACEMENT CHARACTER}", item["title"]), item.get("url", settings.BASE_URL),
+            f"{item['content_text']} {item['_lethe']['patch']}",
             unique_id=item["id"], pubdate=datetime.fromisoformat(item["date_published"]),
             updateddate=datetime.fromisoformat(item["date_modified"]),
         )  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +18,7 @@ from governance.file_words import words
 from governance.registry_numbers import registry_number
 from governance.services import uploads
 from governance.services.intake import MAX_ITEMS, MAX_TEXT, Item
-from governance.services.work_reading import ACCEPTED, WorkFile, item_of
+from governance.services.work_reading import ACCEPTED, WorkFile, item_of, taken_words
 from governance.validators import (
     ADDRESS_LENGTH,
     TITLE_LENGTH,
@@ -64,9 +66,7 @@ class WorksForm(forms.Form):
 
     files = WorkFiles(  # type: ignore[assignment]
         label=gettext_lazy("Your files"),
-        help_text=gettext_lazy(
-            "Text as .txt or .md, at most 2 MB each and 20 MB in all. You may choose several at once."
-        ),
+        help_text=lazy(taken_words, str)(),
         required=False,
         widget=ManyFiles(attrs={"accept": ACCEPTED}),
     )
@@ -95,11 +95,15 @@ class WorksForm(forms.Form):
     )
     table = forms.FileField(
         label=gettext_lazy("A list of works"),
-        help_text=gettext_lazy(
-            "CSV or JSONL, at most 2 MB, with the columns title, text, url, number; each work needs a text, an address "
-            "or a number."
+        help_text=format_lazy(
+            gettext_lazy(
+                "CSV or JSONL, at most {works} works and 2 MB, with the columns title, text, url, number; each work "
+                "needs a text, an address or a number."
+            ),
+            works=MAX_ITEMS,
         ),
         required=False,
+        allow_empty_file=True,
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.jsonl,text/csv,application/jsonl"}),
     )
 

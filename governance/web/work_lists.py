@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from governance.registry_numbers import registry_number
 from governance.services.intake import MAX_ITEMS, Item
@@ -39,21 +41,61 @@ def items_of_list(upload: UploadedFile[Any]) -> list[Item]:
     if (upload.size or 0) > TEXT_BYTES:
         limit = {"name": name, "size": size_words(upload.size or 0), "limit": size_words(TEXT_BYTES)}
         raise ListError(_("“%(name)s” has %(size)s; a list may have %(limit)s. Split it.") % limit)
-    text = decode(upload.read())
-    if text is None or not text.strip():
-        raise ListError(_("“%(name)s” holds no list. Save it as UTF-8 text, then choose it again.") % {"name": name})
+    text = _text_of(name, upload.read())
     rows = _json_lines(text) if PurePath(name).suffix.lower() in {".jsonl", ".ndjson", ".json"} else _csv_lines(text)
-    items, wrong = [], []
+    items: list[Item] = []
+    wrong: list[str] = []
+    works = 0
     for number, row in rows:
+        works += 1
         try:
-            items.append(_item(row))
+            item = _item(row)
         except ValidationError as error:
             wrong.append(_("Line %(n)d: %(why)s") % {"n": number, "why": error.messages[0]})
-        if len(items) > MAX_ITEMS:
-            raise ListError(_("The list has more than %(n)d works; send it in parts.") % {"n": MAX_ITEMS})
-    if wrong:
-        raise ListError(*wrong[:TOLD])
+        else:
+            items += [item] if len(items) < MAX_ITEMS else []
+    if problems := [*_too_many(works), *_refused(wrong)]:
+        raise ListError(*problems)
     return items
+
+
+def _text_of(name: str, data: bytes) -> str:
+    text = decode(data)
+    if data.startswith(b"PK"):
+        problem = _("“%(name)s” is a workbook or an archive. Save the table as “CSV UTF-8”, then choose that file.")
+    elif text is None:
+        problem = _("“%(name)s” is not written in UTF-8. Save it as “CSV UTF-8”, then choose it again.")
+    elif not text.strip():
+        empty = _("“%(name)s” is empty: 0 bytes. Choose the file again.")
+        problem = _("“%(name)s” holds no text.") if data else empty
+    else:
+        return text
+    raise ListError(problem % {"name": name})
+
+
+def _too_many(works: int) -> list[str]:
+    """Where a request cannot take them all: into how many lists they go."""
+    if works <= MAX_ITEMS:
+        return []
+    told = {"works": number_format(works, force_grouping=True), "n": MAX_ITEMS, "lists": -(-works // MAX_ITEMS)}
+    return [
+        _("The list names %(works)s works; one request takes at most %(n)s. Split it into %(lists)s lists, and file a "
+          "request with each.") % told
+    ]  # fmt: skip
+
+
+def _refused(wrong: Sequence[str]) -> list[str]:
+    """The first wrong lines, each with its reason, below how many there are."""
+    if not wrong:
+        return []
+    head = ngettext(
+        "%(n)s line of the list is wrong, so nothing of it was taken. Put it right, then choose the list again.",
+        "%(n)s lines of the list are wrong, so nothing of it was taken. Put them right, then choose the list again.",
+        len(wrong),
+    ) % {"n": number_format(len(wrong), force_grouping=True)}
+    more = len(wrong) - TOLD
+    rest = ngettext("And %(n)s more line.", "And %(n)s more lines.", more) % {"n": more} if more > 0 else ""
+    return [head, *wrong[:TOLD], *([rest] if rest else [])]
 
 
 def _csv_lines(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
@@ -62,11 +104,19 @@ def _csv_lines(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:
     except csv.Error:
         dialect = csv.excel
     reader = csv.DictReader(io.StringIO(text), dialect=dialect)
+    named = [str(name).strip().lower() for name in reader.fieldnames or ()]
+    if not {"text", "url", "number"} & set(named):
+        first = ", ".join(named)[:80]
+        raise ListError(
+            _("The first line of the list names the columns: title, text, url, number. Yours begins with “%(line)s”.")
+            % {"line": first}
+        )
     try:
         for row in reader:
             yield reader.line_num, {str(key).strip().lower(): str(value or "") for key, value in row.items()}
     except csv.Error as error:
-        raise ListError(_("Line %(n)d: %(why)s") % {"n": reader.line_num, "why": error}) from error
+        why = _("a quotation mark is not closed, or a field is too long.")
+        raise ListError(_("Line %(n)d: %(why)s") % {"n": reader.line_num, "why": why}) from error
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, Mapping[str, str]]]:

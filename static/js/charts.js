@@ -5,12 +5,18 @@
   const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
   const MARKERS = ["circle", "rect", "rectRot", "triangle"];
   const NEAR = "300px";
+  const SERIF = "600 18px 'Source Serif 4', serif";
   const library = document.currentScript.dataset.library;
   const charts = new Map();
   let fetched = null;
 
   function token(name) {
     return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  }
+
+  // Pixels of letters that grow with the size that a reader chose.
+  function letters(size) {
+    return (size * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16;
   }
 
   function still() {
@@ -30,10 +36,16 @@
         if (last >= 0) places.push({ set: set, x: points[last].x + 10, y: points[last].y });
       });
       places.sort((a, b) => a.y - b.y);
-      for (let i = 1; i < places.length; i += 1) places[i].y = Math.max(places[i].y, places[i - 1].y + 15);
+      for (let i = 1; i < places.length; i += 1) places[i].y = Math.max(places[i].y, places[i - 1].y + letters(15));
+      // Where the lowest would stand among the numbers of the axis, they give way upwards.
+      let below = chart.chartArea.bottom;
+      for (let i = places.length - 1; i >= 0; i -= 1) {
+        places[i].y = Math.min(places[i].y, below);
+        below = places[i].y - letters(15);
+      }
       const context = chart.ctx;
       context.save();
-      context.font = "600 12px 'IBM Plex Sans', sans-serif";
+      context.font = "600 " + letters(12) + "px 'IBM Plex Sans', sans-serif";
       context.textBaseline = "middle";
       places.forEach(function (place) {
         context.fillStyle = place.set.borderColor;
@@ -91,7 +103,7 @@
   }
 
   function axis(label, options) {
-    const small = { family: "'IBM Plex Sans', sans-serif", size: 12 };
+    const small = { family: "'IBM Plex Sans', sans-serif", size: letters(12) };
     return Object.assign(
       {
         title: { display: Boolean(label), text: label || "", color: token("ink-3"), font: small },
@@ -134,7 +146,7 @@
         legend: {
           display: !roomy && data.series.length > 1,
           align: "start",
-          labels: { color: token("ink-2"), usePointStyle: true, boxHeight: 7, font: { family: "'IBM Plex Sans', sans-serif", size: 13 } },
+          labels: { color: token("ink-2"), usePointStyle: true, boxHeight: 7, font: { family: "'IBM Plex Sans', sans-serif", size: letters(13) } },
         },
         tooltip: {
           backgroundColor: token("ink"),
@@ -168,26 +180,67 @@
     });
   }
 
-  // The chart as a picture, on the paper of the present theme.
-  function picture(canvas) {
+  // Words in lines that are no wider than the sheet.
+  function lines(context, text, width) {
+    return text.split(/\s+/).reduce(function (found, word) {
+      const longer = found.length ? found[found.length - 1] + " " + word : word;
+      if (found.length && context.measureText(longer).width <= width) found[found.length - 1] = longer;
+      else found.push(word);
+      return found;
+    }, []);
+  }
+
+  // The chart as a picture that stands alone: title and conclusion over it, the house and the day below, twice as fine as
+  // the page, on the paper of the present theme.
+  function picture(figure) {
+    const chart = charts.get(figure);
+    const before = chart.currentDevicePixelRatio;
+    const fine = Math.max(2, before);
+    chart.options.devicePixelRatio = fine;
+    chart.resize();
+    chart.update("none");
+    const canvas = chart.canvas;
     const sheet = document.createElement("canvas");
-    sheet.width = canvas.width;
-    sheet.height = canvas.height;
     const context = sheet.getContext("2d");
+    const pad = 20;
+    const width = canvas.width / fine;
+    const sans = "13px 'IBM Plex Sans', sans-serif";
+    context.font = sans;
+    const told = lines(context, figure.querySelector(".chart__note").textContent.trim(), width);
+    const top = pad + 28 + told.length * 20 + 12;
+    sheet.width = (width + 2 * pad) * fine;
+    sheet.height = top * fine + canvas.height + 44 * fine;
+    context.scale(fine, fine);
     context.fillStyle = token("paper");
     context.fillRect(0, 0, sheet.width, sheet.height);
-    context.drawImage(canvas, 0, 0);
+    context.textBaseline = "top";
+    context.fillStyle = token("ink");
+    context.font = SERIF;
+    context.fillText(figure.querySelector(".chart__title").textContent.trim(), pad, pad);
+    context.font = sans;
+    context.fillStyle = token("ink-2");
+    told.forEach((line, n) => context.fillText(line, pad, pad + 28 + n * 20));
+    context.drawImage(canvas, pad, top, width, canvas.height / fine);
+    const house = document.querySelector(".foot__row p");
+    const tongue = document.documentElement.lang;
+    const day = new Date().toLocaleDateString(tongue === "en" ? "en-GB" : tongue, { day: "numeric", month: "long", year: "numeric" });
+    context.fillStyle = token("ink-3");
+    context.fillText([house ? house.textContent.trim() : "", day].filter(Boolean).join(", "), pad, top + canvas.height / fine + 12);
+    chart.options.devicePixelRatio = before;
+    chart.resize();
+    chart.update("none");
     return sheet.toDataURL("image/png");
   }
 
   function offerPicture(figure) {
+    document.fonts.load(SERIF); // a canvas does not wait for its letters
     const link = document.createElement("a");
     link.className = "no-print";
     link.textContent = figure.dataset.picture;
     link.href = "#";
     link.download = figure.dataset.chart.replace("-data", "") + ".png";
     link.addEventListener("click", function () {
-      link.href = picture(figure.querySelector("canvas"));
+      link.href = picture(figure);
     });
     figure.querySelector(".chart__ways").append(link);
   }

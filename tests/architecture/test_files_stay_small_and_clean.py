@@ -53,6 +53,18 @@ def test_no_tracked_file_names(what: str) -> None:
     assert not found, f"{what}:\n" + "\n".join(found)
 
 
+def test_every_relative_link_of_the_manual_leads_somewhere() -> None:
+    broken = []
+    for path in tracked():
+        if path.suffix == ".md":
+            text = re.sub(r"```.*?```", "", (ROOT / path).read_text(), flags=re.S)
+            for link in re.findall(r'\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"', text):
+                target = "".join(link).partition("#")[0]
+                if target and ":" not in target and not (ROOT / path.parent / target).exists():
+                    broken.append(f"{path}: {target}")
+    assert not broken
+
+
 def test_every_dependency_is_explained() -> None:
     explained = (ROOT / "docs/adr/0002-dependencies.md").read_text()
     pins = re.findall(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import ROOT
+from tests.services.servers import free_port
 
 
 class Clone:
@@ -99,3 +100,30 @@ def test_a_broken_environment_is_built_anew(clone: Clone) -> None:
     done = clone.set_up(PIP_CONFIG_FILE="/dev/null", PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert "The virtual environment .venv does not work" in done.stdout
     assert (clone.root / ".venv/bin/pip").exists()
+
+
+def test_an_environment_behind_a_link_is_left_alone(clone: Clone, tmp_path: Path) -> None:
+    """Once, one clone's set-up emptied the environment of another that its .venv was a link to."""
+    other = tmp_path / "other"
+    (other / "bin").mkdir(parents=True)
+    (other / "bin/python").write_text("half a program")
+    (clone.root / ".venv").symlink_to(other)
+    done = clone.set_up(PIP_CONFIG_FILE="/dev/null", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert done.returncode == 1
+    assert f"The virtual environment .venv is a link to {other}: nothing there was touched." in done.stderr
+    assert (other / "bin/python").read_text() == "half a program"
+    assert not (other / "bin/pip").exists()
+
+
+def test_a_demonstration_is_served_under_its_own_name_without_a_switched_on_environment(clone: Clone) -> None:
+    """Else its letters were suddenly another house's, and the processes' programs were not found."""
+    (clone.root / "var/demo-1/secrets").mkdir(parents=True)
+    (clone.root / "var/demo-1/secrets/django.key").write_text("x")
+    (clone.root / ".venv/bin").mkdir(parents=True)
+    python = clone.root / ".venv/bin/python"
+    python.write_text('#!/bin/sh\necho "$LETHE_ORGANISATION, $LETHE_HOME, $PATH"\n')
+    python.chmod(0o755)
+    known = {"PATH": os.environ["PATH"], "HOME": str(clone.root)}
+    port = str(free_port())
+    done = subprocess.run([clone.root / "scripts/serve.sh", port, "1"], env=known, capture_output=True, text=True)
+    assert done.stdout.startswith(f"Meridian Loom, {clone.root}/var/demo-1, {clone.root}/.venv/bin:"), done

@@ -51,7 +51,7 @@ class House:
             "redis": ["redis-server", "--port", str(self.redis_port), "--bind", "127.0.0.1", "--save", "",
                       "--dir", str(self.folder)],
             "web": [sys.executable, "-m", "gunicorn", "governance.wsgi", "--bind", f"127.0.0.1:{self.port}",
-                    "--threads", "8", "--timeout", "60", "--log-level", "warning"],
+                    "--threads", "3", "--timeout", "60", "--log-level", "warning"],
             "worker-1": [sys.executable, *_WORKER, "-n", "one@bench"],
             "worker-2": [sys.executable, *_WORKER, "-n", "two@bench"],
             "beat": [sys.executable, "-m", "celery", "-A", "governance.celery", "beat", "--schedule",

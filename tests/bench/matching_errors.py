@@ -30,6 +30,8 @@ from unlearning_engine.matching.works import Work
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "docs" / "matching.json"
 THRESHOLD = float(MatchSpec.__dataclass_fields__["near_threshold"].default)
+#: Words of a text.
+SHORTEST, LONGEST = 80, 600
 KEY = b"made-up texts, made-up key"
 TEXTS, PRINTS, BOTH = "works themselves", "fingerprints", "works and fingerprints alike"
 NOT_TRIED = ("translations", "pictures, sound and film", "texts in other languages than English",
@@ -56,6 +58,7 @@ TIMES = _listed("""in the early spring, after the long war, before the rain came
 STOCK = _listed("""as far as anyone could tell, at the end of the day, it goes without saying that, for what it is
     worth, in one way or another, as a matter of fact, needless to say""")
 JOINTS = _listed("and, but, because, while, although, so that, until")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TWINS = str.maketrans({"a": "\u0430", "e": "\u0435", "o": "\u043e", "c": "\u0441", "p": "\u0440"})
 
 
@@ -99,13 +102,20 @@ def passage(rng: random.Random, work: str, length: int) -> str:
 
 def mistyped(rng: random.Random, work: str) -> str:
     """One letter in fifty is another letter."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return "".join(rng.choice(letters) if c.isalpha() and rng.randrange(50) == 0 else c for c in work)
+    return _relettered(rng, work, lambda c: rng.choice(LETTERS.replace(c.lower(), "")))
 
 
 def lookalike(rng: random.Random, work: str) -> str:
-    """One letter in fifty is a Cyrillic one of the same look, where there is one."""
-    return "".join(c.translate(TWINS) if rng.randrange(50) == 0 else c for c in work)
+    """One letter in fifty, of those that have one, is a Cyrillic one of the same look."""
+    return _relettered(rng, work, lambda c: c.translate(TWINS), only={chr(code) for code in TWINS})
+
+
+def _relettered(rng: random.Random, work: str, other: Callable[[str], str], only: set[str] | None = None) -> str:
+    """Exactly one letter in fifty of the whole work is another, drawn from those that may be (by default all)."""
+    letters = [place for place, c in enumerate(work) if c.isalpha()]
+    may = [place for place in letters if only is None or work[place] in only]
+    chosen = set(rng.sample(may, len(letters) // 50))
+    return "".join(other(c) if place in chosen else c for place, c in enumerate(work))
 
 
 def shuffled(rng: random.Random, work: str) -> str:
@@ -143,7 +153,7 @@ CHANGES: Mapping[str, Callable[[random.Random, str], str]] = {
     "1 word in 2 replaced, as in a paraphrase": lambda rng, work: replaced(rng, work, 2),
     "1 letter in 50 mistyped": mistyped,
     "letters replaced by ones that look alike, 1 in 50": lookalike,
-    "every word hyphenated at a line's end": hyphenated,
+    "every word of 6 letters or more hyphenated at a line's end": hyphenated,
 }
 #: A text of somebody else, beside a work: in the words of the report, the work's own text, and the other's.
 Pair = tuple[str, str]
@@ -165,8 +175,8 @@ def _quoting(rng: random.Random, words: int) -> Pair:
 
 
 def length(rng: random.Random) -> int:
-    """Words of a text: from 80 to 600, most of them short."""
-    return round(80 * 7.5 ** rng.random())
+    """Words of a text, most of them short."""
+    return round(SHORTEST * (LONGEST / SHORTEST) ** rng.random())
 
 
 def record(name: str, told: str) -> Record:
@@ -229,8 +239,8 @@ def code_digest() -> str:
 def measure(seed: int, works: int) -> dict[str, Any]:
     """The whole measurement, as docs/matching.json holds it."""
     return {
-        "seed": seed, "works": works, "scheme": SCHEME, "threshold": THRESHOLD, "confidence": CONFIDENCE,
-        "code_digest": code_digest(), "misses": alike(list(misses(seed, works))),
+        "seed": seed, "works": works, "words": [SHORTEST, LONGEST], "scheme": SCHEME, "threshold": THRESHOLD,
+        "confidence": CONFIDENCE, "code_digest": code_digest(), "misses": alike(list(misses(seed, works))),
         "matches": alike(list(matches(seed, works))), "not_tried": list(NOT_TRIED),
     }  # fmt: skip
 

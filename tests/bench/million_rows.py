@@ -237,6 +237,21 @@ def clocks() -> None:
         )  # fmt: skip
 
 
+def stays_and_answers() -> None:
+    """Four stages that each case has left, over its years; and an answer to every third case, of which few wait."""
+    insert(
+        "governance_stagestay", "governance_case c, generate_series(0, 3) n",
+        {"case_id": "c.id", "stage": "(ARRAY['received','proof','review','matching'])[1 + n]",
+         "entered_at": "c.received_on::timestamptz", "left_on": "c.received_on + 1 + n * 2",
+         "hours": "abs(hashint8(c.id * 4 + n)) % 400"},
+    )  # fmt: skip
+    insert(
+        "governance_answer", "governance_case c JOIN governance_claimant p ON p.id = c.claimant_id WHERE c.id % 3 = 0",
+        {"case_id": "c.id", "subject": "p.subject", "text": "sha256(c.id::text::bytea)", "given_at": "c.changed_at",
+         "taken_up_at": "CASE WHEN c.status NOT IN ('proof', 'review') OR c.id % 2 = 0 THEN c.changed_at END"},
+    )  # fmt: skip
+
+
 def plans(version: int, dataset: int) -> None:
     """A plan for every case that came so far, and the signatures under half of those that wait for release."""
     insert(
@@ -259,7 +274,7 @@ def plans(version: int, dataset: int) -> None:
 
 TABLES = ["governance_" + name for name in (
     "case", "claimant", "claimeditem", "proof", "match", "decision", "ledgerentry", "ledgeropening", "plan", "release",
-    "record", "caseclock",
+    "record", "caseclock", "stagestay", "answer",
 )]  # fmt: skip
 
 
@@ -273,5 +288,6 @@ def fill(number: int, officers: list[int], proposers: list[int], version: int, d
         parts()
         entries()
         clocks()
+        stays_and_answers()
         plans(version, dataset)
     run("VACUUM ANALYZE")

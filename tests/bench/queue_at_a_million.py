@@ -1,7 +1,8 @@
 """The queue and the case page over a million cases: `python -m tests.bench.queue_at_a_million`.
 
 Finds or starts a PostgreSQL, makes a database of its own, fills it, and asks every page as a person of each role would:
-lists, filters, saved filters, search, orders, pages deep in a list, cases at every stage. Prints p50, p95 and n.
+lists, filters, saved filters, search, orders, pages deep in a list, cases at every stage, what is to be done today, the
+calendar, the bottlenecks. Prints p50, p95 and n.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 from tests.services import servers
 
-PAGE_MS, CASE_MS = 100.0, 150.0
+PAGE_MS, CASE_MS, DESK_MS = 100.0, 150.0, 500.0
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Timing:
     wall: list[float] = field(default_factory=list)
     database: list[float] = field(default_factory=list)
     own: list[float] = field(default_factory=list)
+    #: Milliseconds of the processor that the database's process took for one page, on average.
+    server: float = 0.0
     queries: int = 0
 
 
@@ -145,6 +148,15 @@ def addresses(people: dict[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
+def desk_addresses(people: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(role, group, path) of the pages that look over the whole desk."""
+    found = [(role, "today", f"/today/{query}") for role in ("legal", "approver")
+             for query in ("", "?of=desk", "?of=desk&days=28")]  # fmt: skip
+    found += [("legal", "calendar", f"/cases/calendar/{query}") for query in ("", "?of=desk", "?view=week&of=desk")]
+    found += [("legal", "workload", f"/cases/workload/?days={days}") for days in (30, 90, 365)]
+    return [*found, *(("legal", "stage", f"/cases/workload/{stage}/?days=365") for stage in ("proof", "review"))]
+
+
 def case_addresses(people: dict[str, Any]) -> list[tuple[str, str, str]]:
     """(role, group, path): cases of every stage whose claimants can be read, each role, each part, many hits."""
     from django.db import connection
@@ -173,6 +185,16 @@ def case_addresses(people: dict[str, Any]) -> list[tuple[str, str, str]]:
     return found
 
 
+def worked() -> float:
+    """Seconds of the processor that the database's process of this connection has taken so far."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        ticks = Path(f"/proc/{cursor.fetchone()[0]}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(people: dict[str, Any], wanted: list[tuple[str, str, str]], times: int) -> list[Timing]:
     """Ask each address `times` times after one that is not counted (it fills caches as a working day does)."""
     from django.db import connections
@@ -191,11 +213,14 @@ def measure(people: dict[str, Any], wanted: list[tuple[str, str, str]], times: i
                 answer = clients[role].get(path)
                 took, own = time.perf_counter() - start, time.process_time() - own
             assert answer.status_code == 200, f"{role} {path}: {answer.status_code}"
-            if turn:
+            if not turn:
+                begun = worked()
+            else:
                 timing.wall.append(took * 1000)
                 timing.database.append(clock.seconds * 1000)
                 timing.own.append(own * 1000)
                 timing.queries = max(timing.queries, clock.queries)
+        timing.server = (worked() - begun) * 1000 / times
         if EXPLAIN and statistics.median(timing.database) > EXPLAIN:
             explain(timing, clock.slowest)
         found.append(timing)
@@ -222,7 +247,8 @@ def told(title: str, timings: list[Timing], bar: float) -> dict[str, Any]:
     for timing in timings:
         groups.setdefault(timing.group, []).append(timing)
     sys.stdout.write(
-        f"\n{title}\n{'':28}{'n':>6}{'p50 ms':>9}{'p95 ms':>9}{'database p95':>14}{'own p95':>9}{'queries':>9}\n"
+        f"\n{title}\n{'':28}{'n':>6}{'p50 ms':>9}{'p95 ms':>9}{'database p95':>14}{'own p95':>9}{'its own':>9}"
+        f"{'queries':>9}\n"
     )
     rows = [*groups.items(), ("all", timings)]
     for name, members in rows:
@@ -230,8 +256,10 @@ def told(title: str, timings: list[Timing], bar: float) -> dict[str, Any]:
         data = [value for member in members for value in member.database]
         own = p95([value for member in members for value in member.own])
         most = max(member.queries for member in members)
+        server = statistics.fmean(member.server for member in members)
         sys.stdout.write(
-            f"{name:28}{len(wall):6}{statistics.median(wall):9.1f}{p95(wall):9.1f}{p95(data):14.1f}{own:9.1f}{most:9}\n"
+            f"{name:28}{len(wall):6}{statistics.median(wall):9.1f}{p95(wall):9.1f}{p95(data):14.1f}{own:9.1f}{server:9.1f}"
+            f"{most:9}\n"
         )
     worst = sorted(timings, key=lambda timing: -p95(timing.wall))[:8]
     for timing in worst:
@@ -254,6 +282,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=8)
+    parser.add_argument("--only", choices=("queue", "case", "desk"), default="")
     parser.add_argument("--explain", type=float, default=0.0, help="print queries of pages slower than so many ms")
     options = parser.parse_args()
     EXPLAIN = options.explain
@@ -269,10 +298,14 @@ def main() -> None:
         settings.SECURE_SSL_REDIRECT = False
         people = house(options.cases)
         told_load("before")
-        queue = told("The queue", measure(people, addresses(people), options.times), PAGE_MS)
-        page = told("The case", measure(people, case_addresses(people), options.times), CASE_MS)
+        parts = {"queue": (addresses, PAGE_MS), "case": (case_addresses, CASE_MS), "desk": (desk_addresses, DESK_MS)}
+        found = {
+            name: told(f"The {name}", measure(people, wanted(people), options.times), bar)
+            for name, (wanted, bar) in parts.items()
+            if name in (options.only or name)
+        }
         told_load("after")
-        sys.stdout.write(json.dumps({"cases": options.cases, "queue": queue, "case": page}) + "\n")
+        sys.stdout.write(json.dumps({"cases": options.cases, **found}) + "\n")
 
 
 if __name__ == "__main__":

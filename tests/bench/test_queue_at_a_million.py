@@ -26,5 +26,5 @@ def test_the_queue_and_the_case_page_keep_their_bars() -> None:
     sys.stdout.write(ended.stdout)
     assert ended.returncode == 0, ended.stderr[-3000:]
     found = json.loads(ended.stdout.splitlines()[-1])
-    for page in ("queue", "case"):
+    for page in ("queue", "case", "desk"):
         assert found[page]["p95"] <= found[page]["bar"], found[page]

@@ -174,8 +174,8 @@ class Member(Visitor):
         self.look("set-up of an authenticator")
         self.secret = self.page.get_by_label("The key as text").input_value()
         self.page.get_by_label(re.compile("code", re.I)).fill(totp(self.secret))
-        self.press("Switch it on")
-        self.page.wait_for_url(re.compile("/2fa/(?!totp/activate)"))
+        self._send(lambda: self.press("Switch it on"))
+        assert "/totp/activate/" not in self.page.url, self.page.locator("main").inner_text()
         self.look("recovery codes")
 
     # ------------------------------------------------------------ the case
@@ -201,7 +201,7 @@ class Member(Visitor):
             if title in titles and not (title.startswith("Plan ") and not self.panel.locator("form").count()):
                 return title
             assert time.monotonic() < deadline, f"“{title}” for {seconds:.0f} s\n{self.house.said()}"
-            time.sleep(0.7)
+            time.sleep(2)  # drawing the page again and again would take the processor from what is waited for
             self.page.reload()
 
     def watch_progress(self, label: str) -> None:

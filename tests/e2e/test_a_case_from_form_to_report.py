@@ -1,7 +1,8 @@
 """One case in the browser, as each of its people sees it: from the artist's telephone to a report that is checked.
 
-Everything behind the pages is real: web server, workers, scheduler, a model that the engine trained. Every page is held
-to axe-core in light and dark at 1280 pixels (390 for the artist) and at 320.
+Everything behind the pages is real: web server, workers, scheduler, a model that the engine trained. Each state of the
+case is held to axe-core in light and dark at 1280 pixels (390 for the artist) and at 320; the pages of every house are
+held to it in test_every_page_fits.py.
 """
 
 from __future__ import annotations
@@ -85,7 +86,6 @@ def admit_and_propose(walk: Walk) -> None:
     """A legal officer: authenticator, proof, review, proposal; and no way to approve the own proposal."""
     legal = walk.staff["legal"]
     legal.sign_in()
-    legal.look("queue")
     legal.open_case(walk.number)
     legal.look("case at proof")
     legal.decide(lambda: record_proof(legal))
@@ -156,7 +156,6 @@ def tour_while_machines_work(walk: Walk) -> None:
     engineer = walk.staff["engineer"]
     for room in ("models", "datasets", "jobs"):
         engineer.visit(f"/{room}/")
-        engineer.look(room)
     engineer.page.locator("main table a").first.click()
     engineer.look("job")
     engineer.visit(f"{walk.case_url}?tab=matches")
@@ -166,12 +165,9 @@ def tour_while_machines_work(walk: Walk) -> None:
         member = walk.staff[role]
         member.sign_in()
         member.visit("/dashboard/")
-        member.look("dashboard")
     walk.staff["auditor"].visit("/ledger/")
-    walk.staff["auditor"].look("ledger")
     walk.staff["executive"].visit(walk.case_url, status=403)
     walk.staff["executive"].reads("Your role may not do this.")
-    walk.staff["executive"].look("refusal")
 
 
 def release(walk: Walk) -> None:
@@ -226,7 +222,6 @@ def look_on_when_all_is_done(walk: Walk) -> None:
     auditor.visit("/ledger/")
     expect(auditor.page.locator("main")).to_contain_text(walk.number)
     auditor.visit("/reports/")
-    auditor.look("reports")
     expect(auditor.page.locator("main")).to_contain_text(walk.number.replace("LT-", "LR-"))
     executive.visit("/dashboard/")
     executive.look("dashboard with an outcome")

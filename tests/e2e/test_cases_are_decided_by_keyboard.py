@@ -122,6 +122,7 @@ def test_ten_cases_are_decided_by_keyboard(window: Window, address: str, cases: 
     page.goto(f"{address}/desk/")
     expect(page.locator("h1")).to_contain_text("1 case is past its date")
     press(page, "j")
+    expect(page.locator(".row-link").first).to_be_focused()
     expect(page.locator(".row-link").first).to_have_text(cases[0].number)
     with page.expect_navigation():
         press(page, "Enter")

@@ -16,7 +16,7 @@ JOBS = "jobs.json"
 
 def together(jobs: dict[str, UnlearnSpec], out: Path, report: Report = silent) -> dict[str, dict[str, Any]]:
     """Metrics of every job by its name; its folder is `out/name`."""
-    out.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
     (out / JOBS).write_text(json.dumps({name: to_json(job) for name, job in jobs.items()}))
     return launching.run((__name__, "one_by_one"), next(iter(jobs.values())), out, report)
 

@@ -84,6 +84,32 @@ def test_with_the_retained_rows_at_hand_they_are_recognised_and_the_claim_is_sta
     json.dumps(metrics, allow_nan=False)
 
 
+def test_a_whole_table_and_ids_are_the_same_request(place: Place) -> None:
+    write_jsonl(place.folder / "all.jsonl", ROWS)
+    (place.folder / "ids.txt").write_text("".join(f"{name}\n" for name in ROWS.take([0, 1]).ids))
+    whole = {"dataset": str(place.folder / "all.jsonl"), "forget_ids": str(place.folder / "ids.txt")}
+    seeded = {**ASKED, "seeded_noise": True}
+    spec = dataclasses.replace(place.spec(seeded_noise=True), forget="", retain="", config=seeded, **whole)
+    by_ids, by_rows = unlearn_head(spec, place.folder / "by_ids"), place.run(seeded_noise=True)
+    assert by_ids["surrogate"] == "retained" and by_ids["weights_digest"] == by_rows["weights_digest"]
+
+    (place.folder / "next.txt").write_text(ROWS.take([2]).ids[0])
+    again = dataclasses.replace(
+        spec,
+        model=str(place.folder / "by_ids/model"),
+        forget_ids=str(place.folder / "next.txt"),
+        exclude_ids=whole["forget_ids"],
+    )
+    assert unlearn_head(again, place.folder / "again")["surrogate"] == "retained"
+    for text, words in (("nobody", "'nobody' is not in the dataset"), ("", "nothing to forget")):
+        (place.folder / "ids.txt").write_text(text)
+        with pytest.raises(DataError, match=words):
+            unlearn_head(spec, place.folder / "refused")
+    (place.folder / "ids.txt").write_text("\n".join(ROWS.ids))
+    with pytest.raises(DataError, match="nothing to retain"):
+        unlearn_head(spec, place.folder / "refused")
+
+
 def test_the_successor_knows_what_it_was_made_of(place: Place) -> None:
     metrics = place.run()
     made, left = place.head(), ROWS.take(range(2, 1200))

@@ -41,9 +41,12 @@ def test_fresh_weights_come_from_the_seed_alone(corpus: Corpus, tmp_path: Path) 
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_a_missing_model_is_refused(tmp_path: Path) -> None:
+def test_a_missing_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="does not exist"):
         models.load_model(tmp_path / "nowhere")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DataError, match="is no folder here, and no hub"):
+        models.load_model("nowhere/at-all")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError) as caught:
         models.load_model(tmp_path / "empty")

@@ -90,8 +90,17 @@ def test_what_is_not_known_of_a_cost_has_a_name(method, sizes, unknown):
 
 
 def test_a_verification_grows_with_the_model_and_with_the_items_up_to_its_limit():
-    small, large = (verification_cost(dataclasses.replace(SIZES, forget_records=n), Hardware()) for n in (500, 9000))
+    many = (dataclasses.replace(SIZES, forget_records=n, forget_tokens=10 * n) for n in (500, 9000))
+    small, large = (verification_cost(sizes, Hardware()) for sizes in many)
     assert large.flops == pytest.approx(2 * small.flops)
+
+
+def test_a_verification_grows_with_the_length_of_the_records():
+    longer = dataclasses.replace(SIZES, forget_tokens=1000, retain_tokens=10_000)
+    short, long = (verification_cost(sizes, Hardware()).flops for sizes in (SIZES, longer))
+    assert long == pytest.approx(10 * short)
+    unknown = dataclasses.replace(SIZES, forget_tokens=0, retain_tokens=0)
+    assert verification_cost(unknown, Hardware()).flops == pytest.approx(short * 11 / 10)
 
 
 def test_an_ensemble_is_judged_through_all_of_its_shards():

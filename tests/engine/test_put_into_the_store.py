@@ -61,6 +61,7 @@ def test_a_dataset_gets_ids_and_our_columns(store: Store, tmp_path: Path, capsys
         ('{"text": "a"}\nnot json\n', [], "own.jsonl:2"),
         ('{"prompt": "a"}\n', [], "neither text nor both prompt and answer"),
         ('{"text": "a"}\n', ["text"], "OURS=THEIRS"),
+        ('{"body": "a"}\n{"body": "b", "by": "c"}\n', [], "the columns are body, by: say which is which"),
         ("", [], "holds no rows"),
     ],
 )
@@ -76,3 +77,17 @@ def test_bad_rows_are_told_by_line(
 def test_what_is_not_there_is_said(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["put", "nowhere"]) == 2
     assert "no such file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("made", ["model", "dataset.jsonl", ""])
+def test_the_folder_of_a_run_is_refused_in_one_sentence_that_names_what_it_made(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], made: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ("run.json", "progress.jsonl", made or "result.json"):
+        (run / name).write_text("{}\n")
+    assert main(["put", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "the folder of a run" in said
+    assert (str(run / made) if made else "not the folder") in said

@@ -5,14 +5,21 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from filelock import FileLock
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from unlearning_engine import runner
 from unlearning_engine.artifacts import Store
@@ -185,6 +192,47 @@ def test_a_full_disk_and_a_full_device_are_told_in_words(tmp_path: Path, verb: C
     verb(memory)
     with pytest.raises(DeviceError, match="too little memory"):
         run(spec, tmp_path / "memory")
+
+
+@contextmanager
+def short_files(limit: int) -> Iterator[None]:
+    """No file may grow beyond `limit` bytes: what the system then says goes the way of a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_refuses_a_library_in_rust_is_told_in_words_too(
+    tmp_path: Path, verb: Callable[[Verb], None]
+) -> None:
+    def weights(spec: Any, out: Path, report: Any) -> dict[str, Any]:
+        with short_files(4096):
+            save_file({"weights": np.zeros(100_000, dtype=np.float32)}, out / "model.safetensors")
+        return {}
+
+    def tokenizer(spec: Any, out: Path, report: Any) -> dict[str, Any]:
+        core = Tokenizer(WordLevel({f"word{number}": number for number in range(10_000)}, "word0"))
+        with short_files(4096):
+            core.save(str(out / "tokenizer.json"))
+        return {}
+
+    spec = match_spec(tmp_path)
+    for number, refused in enumerate((weights, tokenizer)):
+        verb(refused)
+        with pytest.raises(StorageError, match="File too large; choose a place that can be written"):
+            run(spec, tmp_path / f"disk-{number}")
+
+
+def test_words_of_a_library_about_a_full_disk_are_understood(tmp_path: Path, verb: Callable[[Verb], None]) -> None:
+    def full(spec: Any, out: Path, report: Any) -> dict[str, Any]:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    verb(full)
+    with pytest.raises(StorageError, match="disk is full"):
+        run(match_spec(tmp_path), tmp_path / "out")
 
 
 def test_a_fault_of_the_engine_is_not_dressed_up(tmp_path: Path, verb: Callable[[Verb], None]) -> None:

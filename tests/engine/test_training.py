@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -167,6 +168,14 @@ def test_a_gradient_that_is_not_finite_is_divergence_too() -> None:
 
     with pytest.raises(DivergenceError, match="gradient"):
         run(torch.nn.Linear(2, 2), Root(1.0), LoopConfig(), seed=0)  # type: ignore[arg-type]
+
+
+def test_weights_that_were_broken_before_the_first_step_are_named() -> None:
+    model: Any = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        model.bias[1] = math.nan
+    with pytest.raises(DivergenceError, match=r"not finite numbers \(bias\); restore the model"):
+        run(model, Faulty(math.nan, at=0), LoopConfig(), seed=0)
 
 
 def test_a_stop_rule_ends_the_run_and_the_last_step_is_reported() -> None:

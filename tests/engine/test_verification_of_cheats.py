@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from tests.engine.cheats import averaged, heated, inflated, noisy, reordered
 from unlearning_engine import models
-from unlearning_engine.contracts import Outcome, TrainSpec, VerifySpec
+from unlearning_engine.contracts import SCORE_CACHE, Outcome, TrainSpec, VerifySpec
 from unlearning_engine.data import load_records, write_records
 from unlearning_engine.progress import silent
 from unlearning_engine.recipes import save_model, train
@@ -70,8 +70,11 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """Half of the demonstration artist's works, all ordinary knowledge, and as many never-seen controls."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """Half of the demonstration artist's works, all ordinary knowledge, and as many never-seen controls.
+
+    Original and reference are measured once for all: that a cache changes nothing is in test_verification_cache.py.
+    """
     folder = tmp_path_factory.mktemp("verified")
     generate(folder, seed=3, artists=1, persons=0)
     rows = load_records(folder / "dataset.jsonl")
@@ -95,7 +98,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
             config={**DEMO_TRAINING, "epochs": 14 if name == "original" else 20},
         )
         train(spec, folder / name)
-    return Trained(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SCORE_CACHE, str(folder / "scores"))
+        yield Trained(folder)
 
 
 def codes(found: dict[str, Any]) -> set[str]:

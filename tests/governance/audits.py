@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
+
+from django.utils import timezone
 
 from governance.models import AuditSample
 from governance.policies import Actor
@@ -13,7 +15,7 @@ TEXT = "nine white rows above the tide"
 
 def stated_sample(auditor: Actor, *, n: int = 2, strata: str = "", text: str = TEXT, **narrowed: str) -> AuditSample:
     """All cases that were received within a year."""
-    today = date.today()
+    today = timezone.localdate()
     days = {"date": "received_on", "from": (today - timedelta(days=365)).isoformat(), "to": today.isoformat()}
     return samples.sample_state(n=n, narrowed={**days, **narrowed}, strata=strata, text=text, actor=auditor)
 

@@ -33,7 +33,7 @@ from governance.selectors import organisation
 from governance.services import decision, intake, jobs, matching, planning, proof, review, unlearning, verification
 from governance.services.intake import Item
 from governance.tokens import link_token
-from tests.governance.staff import member
+from tests.governance.staff import everybody
 
 DONE = {
     "engine.match": matching.matching_finish,
@@ -70,7 +70,7 @@ def _pages_for_tests(settings: Any) -> Iterator[None]:
 @pytest.fixture
 def people() -> dict[Role, Actor]:
     """One actor per role."""
-    return {role: Actor.of(member(f"{role.value}@house.example", first_name=role.value, role=role)) for role in Role}
+    return {role: Actor.of(user) for role, user in everybody().items()}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def catalogue() -> dict[str, Any]:
     data = Dataset.objects.create(name="Works", purpose="training", artifact=dispatch.put_rows(rows), records_count=3)
     controls = Dataset.objects.create(name="Controls", purpose="controls", artifact=dispatch.put_rows(rows[2:]))
     Record.objects.bulk_create(Record(dataset=data, record_id=row["id"], digest="sha256:" + "0" * 64) for row in rows)
-    model = AiModel.objects.create(name="Lumen")
+    model = AiModel.objects.create(name="Lumen", medium="text")
     released, reference = (
         ModelVersion.objects.create(
             model=model, revision=n, artifact=dispatch.put_bytes(f"weights {n}".encode()), method="train", state=state

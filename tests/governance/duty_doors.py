@@ -17,6 +17,8 @@ from tests.governance.agents import known
 P = Permission
 DUTIES: dict[str, dict[str, object]] = {
     "duties": {"to": (P.SEE_DUTIES,)},
+    "containment_lift_ask": {"to": (P.ASK_LIFT,), "post": True, "decide": True},
+    "containment_lift_end": {"to": (P.ASK_LIFT, P.LIFT_QUARANTINE), "post": True, "decide": True},
     "containment_lift": {"to": (P.LIFT_QUARANTINE,), "post": True, "decide": True},
     "filter_list_make": {"to": (P.EXPORT_LISTS,), "post": True},
     "filter_list": {"to": (P.EXPORT_LISTS,), "args": "filter_list"},

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
+import hashlib
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import numpy as np
+from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import close_old_connections
 from django.urls import reverse
 from safetensors.numpy import save_file
 
 from governance import dispatch, tasks
 from governance.evidence import dsse
+from governance.evidence.leaf import canonical
 from governance.management.commands.bootstrap import make_seal
 from governance.models import Case, Job, Patch, PatchPublication, Role, Status
 from governance.policies import Actor
@@ -72,9 +77,38 @@ def signer(settings: Any) -> str:
     return dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())
 
 
+def restated(files: dict[str, bytes], folder: str, change: Callable[[str, dict[str, Any]], object]) -> dict[str, bytes]:
+    """The set with each statement changed, signed anew by the key in `folder` and closed anew: a house that cheats."""
+    signer, found = dsse.FileSigner(Path(folder)), dict(files)
+    for name in sorted((one for one in files if one.endswith(".sigstore.json")), key=lambda one: one.startswith("set")):
+        said = json.loads(base64.b64decode(json.loads(files[name])["dsseEnvelope"]["payload"]))
+        if name.startswith("set"):
+            others = {one: data for one, data in found.items() if one != name}
+            said["predicate"]["references"] = [
+                {"downloadLocation": one, "digest": {"sha256": hashlib.sha256(data).hexdigest()}}
+                for one, data in sorted(others.items())
+            ]
+        change(name, said)
+        found[name] = dsse.bundle(canonical(said), signer)
+    return found
+
+
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing."""
+
+
+@contextlib.contextmanager
+def _connection_kept() -> Iterator[None]:
+    """Django closes before and after each request what is in a transaction; here it is the test's, and it goes on."""
+    ends = (signals.request_started, signals.request_finished)
+    for end in ends:
+        end.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for end in ends:
+            end.connect(close_old_connections)
 
 
 def downstream(
@@ -87,7 +121,7 @@ def downstream(
     """
     empty = tmp_path / "downstream"
     empty.mkdir(exist_ok=True)
-    with make_server("127.0.0.1", 0, _between(change), handler_class=_Quiet) as server:
+    with _connection_kept(), make_server("127.0.0.1", 0, _between(change), handler_class=_Quiet) as server:
         server.timeout = 0.1
         settings.BASE_URL = f"http://127.0.0.1:{server.server_port}"
         settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
@@ -108,7 +142,8 @@ def _between(change: Callable[[str, bytes], bytes] | None) -> Any:
 
     def application(environ: dict[str, Any], start: Any) -> list[bytes]:
         kept: list[Any] = []
-        body = b"".join(django(environ, lambda *said: kept.append(said)))  # type: ignore[arg-type,misc]
+        with contextlib.closing(django(environ, lambda *said: kept.append(said))) as answer:  # type: ignore[arg-type,misc,type-var]
+            body = b"".join(answer)
         body = change(environ["PATH_INFO"], body) if change else body
         start(kept[0][0], [pair for pair in kept[0][1] if pair[0] != "Content-Length"])
         return [body]

@@ -13,7 +13,21 @@ from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
+import pytest
 from aiosmtpd.controller import Controller
+from anymail.exceptions import AnymailAPIError
+
+#: What a mail back end raises that takes nothing: SMTP's, and that of a provider's interface.
+DOWN = (ConnectionRefusedError, AnymailAPIError)
+
+
+def refuse_mail(patch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    """From now on the mail back end raises this."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
 
 
 def free_port() -> int:

@@ -17,6 +17,8 @@ from governance.services import abuse, children
 from tests.governance.conftest import file_case, run_house_jobs
 from tests.governance.staff import sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 People = dict[Role, Actor]
 WHY = "The same request came forty times this week, each answered already."
 

@@ -16,6 +16,8 @@ from governance.services import idempotency
 from governance.tokens import link_token
 from tests.governance.test_api_files_and_follows import OPT_OUT, REQUEST
 
+pytestmark = pytest.mark.database
+
 
 def post(body: Any, key: str = "") -> Any:
     headers = {"Idempotency-Key": key} if key else {}

@@ -33,9 +33,9 @@ from tests.governance.agents import Known, known, works
 
 ISSUER = "https://lethe.example"
 CLIENT = ROOT / "docs/examples/lethe_client.py"
-#: What a shell needs for the examples.
 #: A refusal ends the script, save that of a proof that is looked for and is not there: no record was ever set.
 SHELL = """curl() { command curl --fail-with-body "$@" || { code=$?; [[ "$*" == *check/* ]] || return $code; }; }"""
+#: What a shell needs for the examples.
 PROGRAMS = ("bash", "curl", "jq", "openssl", "python3")
 
 

@@ -94,7 +94,10 @@ def test_the_private_link_tells_where_the_case_stands_and_no_name(client: Client
                 "items.1.text: Write a whole address that begins with https:// or http://.",
             },
         ),
-        ({"items": REQUEST["items"]}, {"items: A request about a person names facts, any other texts and addresses."}),
+        (
+            {"items": REQUEST["items"]},
+            {"items: In a copyright request the form of an item is text or url; context comes only beside such items."},
+        ),
     ],
 )
 def test_every_problem_is_told_at_once_with_its_place(client: Client, changes: Any, messages: set[str]) -> None:

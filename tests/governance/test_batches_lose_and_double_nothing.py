@@ -7,15 +7,25 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import DataError
+from django.db.models import QuerySet
+from django.forms.models import model_to_dict
 from django.test import Client
 from django.utils import timezone
 
-from governance.models import AgentCase, Batch, BatchItem, Case, ClaimedItem, Letter, Role
+from governance.errors import Unfit
+from governance.models import AgentCase, Batch, BatchItem, Case, ClaimedItem, Kind, LedgerOpening, Letter, Role
 from governance.policies import Actor
-from governance.services import agents, batches
-from governance.services.batch_lines import MAX_TEXT, count, lines
+from governance.services import agents, batch_lines, batches, bulk_filing
+from governance.services.batch_lines import MAX_TEXT, count, line_of, lines
+from governance.validators import ADDRESS_LENGTH, TITLE_LENGTH
 from tests.governance.agents import Known, known, works
 from tests.governance.conftest import file_case
+
+pytestmark = pytest.mark.database
+
+#: Columns that differ from one case to the next; the link's end comes with a letter, which a batch does not write.
+OWN = ["link_until", "id", "case", "number", "status_token", "confirm_token", "created_at", "changed_at", "received_at"]
 
 
 @pytest.fixture
@@ -26,6 +36,10 @@ def agent(people: dict[Role, Actor], monkeypatch: pytest.MonkeyPatch) -> Known:
 
 def run(name: str) -> Batch:
     return batches.batch_run(Batch.objects.get(public_id=name).pk)
+
+
+def told(case: Case) -> QuerySet[LedgerOpening]:
+    return case.openings.order_by("entry").exclude(entry__action="letter.written")
 
 
 def states(name: str) -> list[str]:
@@ -47,6 +61,69 @@ def test_every_line_has_its_result_and_every_good_one_its_case(agent: Known) -> 
     assert good["results"][0]["case"].startswith("LT-") and good["next"]
 
 
+def test_a_line_that_no_database_can_hold_is_refused_alone(agent: Known) -> None:
+    bad = [
+        {"ref": "B\ud8001", "title": "T", "text": "x \ud800"},
+        {"ref": "B2", "title": "T \udfff", "text": "x"},
+        {"ref": "B3", "url": "https://musica.example/\ud800"},
+        {"ref": "B\x004", "title": "T", "text": "x \x00"},
+        {"ref": "B5", "url": "https://musica.example/\x00"},
+        {"ref": 10**4000, "title": "T", "text": "y"},
+    ]
+    name = agent.batch([*works(0, 5), *bad, *works(5, 8)])
+    batch = run(name)
+    assert (batch.state, batch.accepted, batch.refused) == ("done", 14, 5)
+    rows = agent.get(f"/api/v1/batches/{name}/results/?state=refused").json()["results"]
+    assert [row["ref"] for row in rows] == ["B1", "B2", "B3", "B4", "B5"]
+    assert all("half a character" in row["why"] for row in rows[:3]) and all("NUL" in row["why"] for row in rows[3:])
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (DataError("too long"), batch_lines.UNTAKEN),
+        (UnicodeError(), batch_lines.UNTAKEN),
+        (Unfit("Not so."), "Not so."),
+    ],
+)
+def test_what_fails_only_when_it_is_written_ends_as_the_result_of_its_line(
+    agent: Known, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
+) -> None:
+    real = bulk_filing.piece_file
+
+    def refuses(batch: Batch, start: int, judged: Any) -> None:
+        real(batch, start, judged)
+        if any(one.line.item and one.line.ref == "W13" for one in judged):
+            raise error
+
+    monkeypatch.setattr(bulk_filing, "piece_file", refuses)
+    name = agent.batch(works(0, 25))
+    batch = run(name)
+    assert (batch.state, batch.done, batch.accepted, batch.refused) == ("done", 25, 24, 1)
+    bad = BatchItem.objects.get(state="refused")
+    assert (bad.position, bad.ref, bad.why) == (14, "W13", why)
+    assert ClaimedItem.objects.count() == 24
+
+
+def test_a_case_of_a_batch_is_as_one_that_was_filed_alone(agent: Known) -> None:
+    run(agent.batch(works(0, 2)))
+    items = [line.item for line in lines("\n".join(map(json.dumps, works(2, 2))).encode(), "jsonl") if line.item]
+    batches.file_for(agent=agent.agent, mandate=agent.mandate, kind=Kind.COPYRIGHT, law="house", items=items)
+    for of in (
+        lambda case: model_to_dict(case, exclude=[*OWN, "claimant"]),
+        lambda case: [str(getattr(case.claimant, name)) for name in ("name", "email", "principal", "email_mark")],
+        lambda case: bool(case.claimant.email_confirmed_at),
+        lambda case: model_to_dict(case.clocks.get(), exclude=OWN),
+        lambda case: [(item.position, item.form, item.title[:-1], item.channel) for item in case.items.all()],
+        lambda case: [(proof.level, proof.note) for proof in case.proofs.all()],
+        lambda case: [(stay.stage, stay.hours) for stay in case.stays.all()],
+        lambda case: case.filed_by.mandate_id,
+        lambda case: [(o.entry.action, o.actor_label, o.body) for o in told(case)],
+    ):
+        one, other = (of(case) for case in Case.objects.order_by("pk"))
+        assert one == other
+
+
 def test_the_same_work_again_is_told_as_filed_already(agent: Known) -> None:
     run(agent.batch(works(0, 5)))
     again = run(agent.batch([*works(3, 4), works(3, 1)[0]]))
@@ -56,15 +133,15 @@ def test_the_same_work_again_is_told_as_filed_already(agent: Known) -> None:
 def test_a_worker_that_dies_within_a_piece_leaves_nothing_of_it(agent: Known, monkeypatch: pytest.MonkeyPatch) -> None:
     name = agent.batch(works(0, 35))
     pk = Batch.objects.get().pk
-    real, calls = BatchItem.objects.bulk_create, []
+    real, calls = bulk_filing.rows_write, []
 
-    def dies(rows: Any) -> Any:
-        calls.append(len(rows))
-        if len(calls) == 3:
+    def dies(model: Any, *rows: Any) -> None:
+        real(model, *rows)
+        calls.append(model)
+        if calls.count(BatchItem) == 3:
             raise SystemExit("killed")
-        return real(rows)
 
-    monkeypatch.setattr(BatchItem.objects, "bulk_create", dies)
+    monkeypatch.setattr(bulk_filing, "rows_write", dies)
     with pytest.raises(SystemExit):
         batches.batch_run(pk)
     monkeypatch.undo()
@@ -154,6 +231,7 @@ def test_the_page_behind_the_private_link_shows_the_progress(agent: Known, clien
     run(name)
     page = client.get(url).content.decode()
     assert "3 of 3 works" in page and "B1" in page and "Vel Marun" not in page
+    assert "Indiquez soit un texte, soit une adresse (url)." in client.get(f"{url}?language=fr").content.decode()
     assert client.get(f"/batches/wrong/{name}/").status_code == 404
 
 
@@ -185,4 +263,14 @@ def test_lines_are_judged_one_by_one(format: str, data: bytes, expected: list[st
 )  # fmt: skip
 @pytest.mark.parametrize("format", ["jsonl", "csv"])
 def test_lines_are_counted_as_they_are_read(part: bytes, format: str) -> None:
-    assert count(part, format) == len(list(lines(part, format)))
+    found = list(lines(part, format))
+    assert count(part, format) == len(found)
+    for skip in range(len(found) + 1):
+        assert list(lines(part, format, skip=skip)) == found[skip:]
+
+
+def test_a_sentence_about_length_names_the_limits_that_hold() -> None:
+    long, titled = (line_of({"title": "x" * title, "text": "x" * text}) for title, text in ((1, 20_001), (201, 1)))
+    assert f"{MAX_TEXT:,} characters" in long.why
+    assert f"{TITLE_LENGTH} characters, an address {ADDRESS_LENGTH}." in titled.why
+    assert line_of({"title": "x" * TITLE_LENGTH, "text": "x" * MAX_TEXT}).item

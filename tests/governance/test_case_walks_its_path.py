@@ -8,12 +8,14 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger, merkle
-from governance.lifecycle import advance
+from governance.lifecycle import advance, advance_all
 from governance.models import Case, Disposition, Kind, LedgerEntry, LedgerOpening, Record, Role, Status
 from governance.policies import CLAIMANT, Actor
 from governance.services import intake, release, review
 from governance.transitions import TRANSITIONS
 from tests.governance.conftest import engine_job, file_case, finish, run_house_jobs
+
+pytestmark = pytest.mark.database
 
 
 def test_an_approximate_failure_returns_to_planning_and_retraining_is_next(walk, case):
@@ -159,6 +161,19 @@ def test_the_claimant_may_withdraw_and_nothing_else(case):
     assert (case.status, case.disposition) == (Status.NOTIFICATION, Disposition.WITHDRAWN)
     with pytest.raises(NotAllowed):
         advance(case=case, to=Status.CLOSED, actor=CLAIMANT, reason="done")
+
+
+def test_cases_move_together_or_not_at_all(case):
+    ours, theirs = file_case(), file_case()
+    moved = advance(case=Case.objects.get(pk=theirs.pk), to=Status.PROOF, actor=CLAIMANT, reason="Confirmed")
+    with pytest.raises(Conflict, match="do not stand alike"):
+        advance_all(cases=[ours, moved], to=Status.PROOF, actor=CLAIMANT, reason="Confirmed")
+    before = ledger.size()
+    with pytest.raises(Conflict, match="Somebody else"):
+        advance_all(cases=[ours, theirs], to=Status.PROOF, actor=CLAIMANT, reason="Confirmed")
+    assert Case.objects.get(pk=ours.pk).status == Status.RECEIVED and ledger.size() == before
+    advance_all(cases=[ours, case], to=Status.PROOF, actor=CLAIMANT, reason="Confirmed")
+    assert ours.status == case.status == Status.PROOF and ours.stays.count() == 1 and ledger.size() == before + 2
 
 
 def test_what_an_earlier_case_took_out_is_never_trained_on_again(walk, case, catalogue):

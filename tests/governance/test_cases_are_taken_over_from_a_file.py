@@ -18,6 +18,8 @@ from governance.policies import Actor
 from governance.services.imports import cases_import
 from tests.governance.staff import sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 HEAD = "external,kind,law,received_on,name,email,title,text,place,replacement"
 GOOD = f"""{HEAD}
 OT-1,privacy,gdpr,2026-10-01,Ada Brenn,ada@brenn.example,Fact 1,Ada Brenn lives in Ardry.,DE-BY,

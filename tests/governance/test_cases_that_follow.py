@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import pytest
@@ -123,6 +124,32 @@ def test_works_are_given_back_by_two_people_and_models_stay_changed(refused: Cas
     children.return_approve(case=child, actor=people[Role.APPROVER])
     child.refresh_from_db()
     assert not held.exists() and child.disposition == Disposition.WITHDRAWN
+
+
+def test_what_is_proposed_at_review_is_no_decision_to_be_sent_back(
+    client: Client, refused: Case, people: dict[Role, Actor]
+) -> None:
+    legal, approver = people[Role.LEGAL], people[Role.APPROVER]
+    child = children.case_follow(case=refused, relation=R.RETURN, reason="I changed my mind; use them again, please.")
+    children.return_propose(case=child, actor=legal)
+    assert isinstance(approver.user, User)
+    sign_in_to_decide(client, approver.user)
+    sent = {"choice": "return", "reason": "Ask the claimant first."}
+    told = client.post(reverse("case_approve", args=[child.public_id]), sent, follow=True)
+    assert "is not waiting for a decision" in html.unescape(told.content.decode())
+    child.refresh_from_db()
+    assert child.proposed_by == legal.user
+    children.return_approve(case=child, actor=approver)
+
+
+def test_a_giving_back_that_waits_for_its_answer_is_not_proposed_again(
+    refused: Case, people: dict[Role, Actor]
+) -> None:
+    child = children.case_follow(case=refused, relation=R.RETURN, reason="I changed my mind; use them again, please.")
+    children.return_propose(case=child, actor=people[Role.LEGAL])
+    Case.objects.filter(pk=child.pk).update(proposed_by=None)
+    with pytest.raises(Conflict, match="signed already"):
+        children.return_propose(case=child, actor=people[Role.LEGAL])
 
 
 def test_cases_are_linked_and_neither_is_blocked(case: Case, people: dict[Role, Actor]) -> None:

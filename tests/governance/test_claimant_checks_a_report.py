@@ -50,6 +50,14 @@ def test_a_sealed_report_that_the_ledger_knows_is_genuine(client: Client, case: 
     assert "Our register knows this very file." in text
     assert hashlib.sha256(report).hexdigest() in text
     assert "is-fail" not in text
+    assert "The seal covers every byte; level \u2068" in text
+
+
+def test_findings_are_in_the_language_of_the_reader(client: Client, report: bytes) -> None:
+    client.cookies["django_language"] = "de"
+    assert "Das Siegel deckt jedes Byte; Stufe \u2068" in ask(client, report)
+    broken = ask(client, report[:-9] + b"\n% more\n")
+    assert 'Im Einzelnen: <bdi lang="en">' in broken or "Das PDF lässt sich nicht lesen." in broken
 
 
 def test_a_good_seal_on_a_file_that_nobody_registered_is_not_called_genuine(client: Client, report: bytes) -> None:

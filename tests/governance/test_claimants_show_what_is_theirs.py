@@ -20,7 +20,7 @@ from governance import proof_checks as checks
 from governance.errors import Conflict, Unfit
 from governance.models import Case, Challenge, Kind, LedgerEntry, LedgerOpening, Role, Status, Upload
 from governance.policies import Actor, proof_unlocks_containment, proof_unlocks_weights
-from governance.services import doubts, intake, proofs
+from governance.services import doubts, intake, proof, proofs
 from governance.services.intake import Item
 from governance.tokens import link_token
 from tests.governance.conftest import file_case
@@ -256,3 +256,13 @@ def test_the_pages_tell_what_a_way_unlocks_before_they_ask(client: Client, opted
     assert refused.status_code == 422 and "This is no domain" in refused.content.decode()
     sent = client.post(f"{address}dns/", {"target": DOMAIN, "declared": "on"})
     assert opted_out.challenges.get().code in client.get(sent["Location"]).content.decode()
+
+
+def test_what_was_begun_stays_in_sight_when_enough_is_shown(
+    client: Client, opted_out: Case, people: dict[Role, Actor]
+) -> None:
+    begin(opted_out, M.PROFILE, "https://elsewhere.example/vel")
+    proof.proof_record(case=opted_out, level=4, note="Seen.", actor=people[Role.LEGAL])
+    page = client.get(f"/status/{link_token(opted_out.public_id, 'status')}/proof/").content.decode()
+    assert "What you have shown is enough" in page
+    assert "What you have begun" in page and "https://elsewhere.example/vel" in page

@@ -16,6 +16,8 @@ from governance.services import clocks, review
 from tests.governance.conftest import TODAY, file_case
 from tests.governance.staff import sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 REASONS = "Three models are affected and each of them must be trained again."
 WHY = "The claimant lives in California and the house does business there."
 

@@ -6,12 +6,15 @@ from datetime import date
 from importlib import import_module
 from typing import Any
 
+import pytest
 from django.apps import apps
 from django.db import connection
 
 from governance.clocks import rows
 from governance.models import Case, Kind
 from tests.governance.conftest import file_case
+
+pytestmark = pytest.mark.database
 
 MIGRATION = import_module("governance.migrations.0011_house_policy")
 

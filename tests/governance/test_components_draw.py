@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from django.template import engines
 from django.test import RequestFactory
 
+from governance.templatetags.scales import Clock, clock_row
 from tests.governance.guide import guide_context
 
 
@@ -45,3 +48,14 @@ def test_wrong_answers_are_summarised_linked_and_kept(page):
 
 def test_the_clock_says_its_day(page):
     assert "30 November" in page
+
+
+def test_a_clock_is_a_handful_of_shapes_however_many_days_it_has():
+    pause = (dt.date(2026, 2, 1), dt.date(2026, 2, 11))
+    clock = Clock(received=dt.date(2025, 12, 1), due=dt.date(2026, 6, 30), today=dt.date(2026, 3, 1), pauses=(pause,))
+    drawn = clock_row(clock, (dt.date(2026, 1, 11), dt.date(2026, 6, 30)))
+    assert len(re.findall(r"<[a-z]", drawn)) == 7
+    marks = re.findall(r"M([\d.]+) [\d.]+L([\d.]+) ", drawn)
+    # 171 days are on the drawing, ten of them paused: those are hatched, a stroke for two days.
+    assert Counter(start == end for start, end in marks) == {True: 161, False: 5}
+    assert all(float(place) <= 1000 for mark in marks for place in mark)

@@ -72,3 +72,8 @@ def test_who_names_a_family_names_its_second_subset(name):
 @pytest.mark.parametrize("path", sorted((ROOT / "static/css").glob("*.css")), ids=lambda path: path.name)
 def test_nothing_is_fetched_from_elsewhere(path):
     assert not re.search(r"url\(\s*[\"']?(?:https?:)?//|@import", path.read_text())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "static/css").glob("*.css")), ids=lambda path: path.name)
+def test_letters_and_breakpoints_follow_the_size_that_a_reader_chose(path):
+    assert not re.search(r"(?:font(?:-size)?|line-height):[^;]*\dpx|@media[^{]*\dpx", path.read_text())

@@ -19,6 +19,8 @@ from governance.services.interests import interest_declare
 from tests.governance.conftest import file_case, run_house_jobs
 from tests.governance.staff import grant, member, sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 WHAT = "The claimant is my sister."
 
 

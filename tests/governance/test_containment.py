@@ -22,6 +22,7 @@ from governance.models import (
     FilterList,
     Kind,
     LedgerOpening,
+    Proof,
     Quarantine,
     Record,
     Role,
@@ -32,6 +33,8 @@ from governance.policies import Actor
 from governance.services import containment, decision, fingerprints, intake, planning, proof, review
 from tests.governance.conftest import POEM, file_case, run_house_jobs
 from tests.governance.staff import sign_in_to_decide
+
+pytestmark = pytest.mark.database
 
 Walk = Callable[..., Case]
 People = dict[Role, Actor]
@@ -90,6 +93,16 @@ def test_what_is_refused_goes_back_and_what_is_left_out_stays(walk: Walk, case: 
     assert WorkFingerprint.objects.get().upheld_at is not None
 
 
+def test_what_a_search_found_is_held_by_the_decision_once_there_is_one(walk: Walk, case: Case, people: People) -> None:
+    walk(case, Status.DECISION)
+    Proof.objects.update(level=1)
+    assert containment.reconsider(case) == 2
+    containment.returned(case, Record.objects.filter(record_id="r1"))
+    decide(case, people, Decision.Choice.EXCLUDE, Decision.Choice.REFUSE)
+    row = Quarantine.objects.get(ended_at=None)
+    assert (row.record.record_id, row.cause) == ("r1", "decided")
+
+
 def test_a_work_that_is_refused_as_a_whole_leaves_no_fingerprint(walk: Walk, case: Case, people: People) -> None:
     walk(case, Status.DECISION)
     decide(case, people, Decision.Choice.REFUSE, Decision.Choice.REFUSE)
@@ -112,7 +125,7 @@ def test_a_case_that_is_withdrawn_lets_everything_go(walk: Walk, case: Case, peo
 
 def test_the_sweeper_lets_go_what_a_failed_case_still_holds(walk: Walk, case: Case) -> None:
     walk(case, Status.DECISION)
-    Case.objects.filter(pk=case.pk).update(disposition=Disposition.WITHDRAWN)
+    Case.objects.filter(pk=case.pk).update(disposition=Disposition.WITHDRAWN, status=Status.NOTIFICATION)
     assert containment.sweep() == 1 and containment.sweep() == 0
     assert held() == set()
 

@@ -17,6 +17,8 @@ from governance.models.vault import subject_readable
 from governance.services import drafts
 from tests.governance.filing import begin, file
 
+pytestmark = pytest.mark.database
+
 ARTIST = {"name": "Zoë Ængström", "email": "zoe@example.org", "title": "Tide", "text": "The tide.", "declared": "on"}
 PERSON = {"name": "Ada Quill", "email": "ada@example.org", "facts": "Ada lives in Ardry.", "law": "gdpr"}
 
@@ -160,8 +162,8 @@ def test_a_list_names_many_works(client: Client, name: str, text: str, forms: li
         ("works.csv", "url\njavascript:x\n", "Line 2: Write a whole address"),
         ("works.jsonl", '{"title": "Tide"', "Line 1: this is no JSON object."),
         ("works.jsonl", "[" * 5000, "Line 1: this is no JSON object."),
-        ("works.csv", "", "The submitted file is empty"),
-        ("works.csv", "text\n" + "line\n" * 201, "more than 200 works"),
+        ("works.csv", "", "“works.csv” is empty: 0 bytes."),
+        ("works.csv", "text\n" + "line\n" * 201, "The list names 201 works; one request takes at most 200."),
     ],
 )
 def test_a_list_that_cannot_be_read_is_explained_by_line(client: Client, name: str, text: str, said: str) -> None:

@@ -40,7 +40,7 @@ def test_the_sealed_report_is_genuine_and_its_evidence_is_given() -> None:
     }
     assert result.level == seal.LEVEL_B and result.sealed_at
     assert schema.build(result.evidence or {}) == one.evidence
-    assert any("issuer's own statement" in finding.text for finding in result.findings)
+    assert any("issuer’s own statement" in finding.text for finding in result.findings)
 
 
 def test_another_signer_is_not_believed_though_the_file_is_whole() -> None:

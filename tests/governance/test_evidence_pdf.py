@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
@@ -43,29 +44,31 @@ def text_of(data: bytes, tmp_path: Path) -> str:
     return " ".join(tool("pdftotext", "-layout", str(file), "-").split())
 
 
+@functools.cache
 def rendered(name: str) -> bytes:
     return pdf.render(schema.build(REPORTS[name]()))
 
 
-def test_the_sealed_report_passes_verapdf_as_archive_and_as_accessible(tmp_path: Path) -> None:
-    file = tmp_path / "sealed.pdf"
-    file.write_bytes(sealed().data)
-    try:
-        good, told = verapdf.validate(file, "3a", "ua1")
-    except verapdf.Missing as error:
-        pytest.skip(f"service: {error}")
-    assert good, told
+@functools.cache
+def told(folder: Path) -> dict[str, str]:
+    """What veraPDF says of each report after its seal, from one machine for all."""
+    reports = {"retrained": sealed().data}
+    reports |= {name: seal.seal(rendered(name), key=sealed().key) for name in ("approximate", "refused")}
+    files = {name: folder / f"{name}.pdf" for name in reports}
+    for name, file in files.items():
+        file.write_bytes(reports[name])
+    return verapdf.validate_all(files, "3a", "ua1")
 
 
-@pytest.mark.parametrize("name", ["approximate", "refused"])
-def test_every_kind_of_report_passes_verapdf(name: str, tmp_path: Path) -> None:
-    file = tmp_path / f"{name}.pdf"
-    file.write_bytes(seal.seal(rendered(name), key=sealed().key))
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_every_kind_of_report_passes_verapdf_as_archive_and_as_accessible(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     try:
-        good, told = verapdf.validate(file, "3a", "ua1")
+        found = told(tmp_path_factory.getbasetemp())
     except verapdf.Missing as error:
         pytest.skip(f"service: {error}")
-    assert good, told
+    assert found[name] == ""
 
 
 def test_qpdf_finds_no_fault(tmp_path: Path) -> None:

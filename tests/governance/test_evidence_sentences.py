@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
 
@@ -50,6 +51,7 @@ def words(said: Statement) -> str:
     return " ".join((said.headline, said.verdict, *said.claims, *said.limits))
 
 
+@functools.cache  # seconds, of which no process that runs other tests knows
 def told() -> list[tuple[Facts, Statement]]:
     pairs = []
     for row in TABLE:
@@ -59,9 +61,6 @@ def told() -> list[tuple[Facts, Statement]]:
             except ContradictionError:
                 continue
     return pairs
-
-
-TOLD = told()
 
 
 @pytest.mark.parametrize(("verdict", "guarantee", "disposition", "service"), TABLE)
@@ -79,7 +78,7 @@ def test_each_combination_is_told_or_refused_as_the_table_says(
 
 
 def test_nothing_is_said_to_be_gone_while_the_old_version_may_answer() -> None:
-    for one, said in TOLD:
+    for one, said in told():
         if one.service is not Service.REPLACED:
             assert not GONE.search(words(said)), words(said)
             if one.disposition is Disposition.PARTLY:
@@ -88,7 +87,7 @@ def test_nothing_is_said_to_be_gone_while_the_old_version_may_answer() -> None:
 
 
 def test_the_old_version_in_service_is_always_mentioned_when_something_was_changed() -> None:
-    for one, said in TOLD:
+    for one, said in told():
         if one.service is not Service.REPLACED and one.verdict is Verdict.PASS and one.disposition in (
             Disposition.PARTLY, Disposition.NOT_FULFILLED
         ):  # fmt: skip
@@ -97,7 +96,7 @@ def test_the_old_version_in_service_is_always_mentioned_when_something_was_chang
 
 def test_exact_is_said_of_nothing_but_a_shown_construction() -> None:
     seen = 0
-    for one, said in TOLD:
+    for one, said in told():
         changed = one.disposition in (Disposition.FULFILLED, Disposition.PARTLY)
         assert bool(EXACT.search(words(said))) == (changed and one.constructed)
         seen += one.constructed and changed
@@ -106,7 +105,7 @@ def test_exact_is_said_of_nothing_but_a_shown_construction() -> None:
 
 def test_an_approximate_pass_is_a_measurement_and_may_be_recoverable() -> None:
     seen = 0
-    for one, said in TOLD:
+    for one, said in told():
         if one.verdict is Verdict.PASS and one.disposition is Disposition.PARTLY and not one.constructed:
             seen += 1
             assert "not a proof of absence" in words(said)
@@ -118,8 +117,8 @@ def test_an_approximate_pass_is_a_measurement_and_may_be_recoverable() -> None:
 def test_the_sentence_of_an_approximate_pass_is_word_for_word() -> None:
     said = statement(facts(Verdict.PASS, Guarantee.APPROXIMATE, Disposition.PARTLY))
     assert said.claims[0] == (
-        "Lumen differs from a model that never saw the 25 works by less than the stated margins on the listed probes "
-        "with 95% confidence, after the listed attack; that is a measurement, not a proof of absence."
+        "Lumen differs from a model that was trained without the matched records by less than the stated margins on "
+        "the listed probes with 95% confidence, after the listed attack; that is a measurement, not a proof of absence."
     )
     assert said.headline.startswith("The 25 works are suppressed in Lumen")
 
@@ -134,20 +133,20 @@ def test_the_sentence_of_a_retraining_is_word_for_word() -> None:
 
 
 def test_an_attack_is_claimed_only_where_one_was_made() -> None:
-    for one, said in TOLD:
+    for one, said in told():
         if not one.attacks:
             assert "after the listed attack" not in words(said)
 
 
 def test_no_verdict_but_pass_is_called_a_pass() -> None:
-    for one, said in TOLD:
+    for one, said in told():
         assert said.verdict.startswith("Pass") == (one.verdict is Verdict.PASS)
         if one.verdict is not Verdict.PASS:
             assert "none exceeds" not in words(said) and "differs from" not in words(said)
 
 
 def test_unchanged_models_get_no_claim_about_their_knowledge() -> None:
-    for one, said in TOLD:
+    for one, said in told():
         if one.disposition not in (Disposition.FULFILLED, Disposition.PARTLY):
             assert "This report claims nothing about what any model knows." in said.claims
 
@@ -165,10 +164,10 @@ def test_the_worst_deployment_counts() -> None:
     assert service_of(["serving", "replaced"]) is Service.SERVING
 
 
-def test_a_reference_of_unproven_lineage_is_not_called_a_model_that_never_saw_the_works() -> None:
+def test_a_reference_of_unproven_lineage_is_not_called_a_model_without_the_records() -> None:
     plain = facts(guarantee=Guarantee.APPROXIMATE, disposition=Disposition.PARTLY)
     weak = words(statement(dataclasses.replace(plain, unproven_reference=True)))
-    assert "differs from a model that never saw" in words(statement(plain))
-    assert "differs from a model that never saw" not in weak
+    assert "differs from a model that was trained without the matched records" in words(statement(plain))
+    assert "differs from a model" not in weak
     assert "differs from the reference by less than the stated margins" in weak
-    assert "after the listed attack. That the reference never saw the 25 works is the issuer's word" in weak
+    assert "That the reference was trained without the matched records is the issuer's word" in weak

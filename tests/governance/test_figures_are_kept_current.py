@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -29,6 +30,8 @@ from governance.models import (
 from governance.policies import Actor
 from governance.services import tallies
 from tests.governance.staff import member
+
+pytestmark = pytest.mark.database
 
 START = date(2026, 3, 1)
 OPEN = [status for status in Status if status != Status.CLOSED]
@@ -173,6 +176,93 @@ def test_a_difference_is_told_and_put_right() -> None:
     assert tallies.tallies_recount() == 1 and TallyState.objects.get().differences == 1
     assert kept() == by_hand()
     assert tallies.tallies_recount() == 0
+
+
+def by_pieces(monkeypatch: pytest.MonkeyPatch, between: Callable[[], object]) -> int:
+    """A count of everything, three cases at a time, with something between two pieces; what it found."""
+    piece = tallies.Recount.piece
+
+    def with_more(count: tallies.Recount) -> bool:
+        more = piece(count)
+        between()
+        return more
+
+    monkeypatch.setattr(tallies, "BATCH", 3)
+    monkeypatch.setattr(tallies.Recount, "piece", with_more)
+    return tallies.tallies_recount()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cases_change_while_everything_is_counted_anew(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(seed)
+    for _step in range(30):
+        history.step()
+    if seed % 2:
+        tallies.tallies_run()
+
+    def between() -> None:
+        if Case.objects.count() < 25:
+            history.step(), history.step(), history.step()
+        assert tallies.tallies_update() == 0, "only the one that counts everything takes notes meanwhile"
+
+    assert by_pieces(monkeypatch, between) == 0
+    monkeypatch.undo()
+    tallies.tallies_run()
+    assert kept() == by_hand() and tallies.tallies_recount() == 0
+
+
+def test_figures_stay_current_while_everything_is_counted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(4)
+    for _case in range(9):
+        history.file()
+    tallies.tallies_run()
+    states = []
+
+    def between() -> None:
+        history.close()
+        states.append((TallyState.objects.get().counted_at, TallyTouch.objects.count()))
+
+    by_pieces(monkeypatch, between)
+    assert len(states) == 4 and len({at for at, _notes in states}) == 4, "each piece takes what was noted before it"
+
+
+def test_a_count_that_died_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(5)
+    for _case in range(7):
+        history.file()
+    tallies.tallies_run()
+
+    class Killed(Exception):
+        pass
+
+    def die() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        by_pieces(monkeypatch, die)
+    monkeypatch.undo()
+    history.file()
+    assert tallies.tallies_update() == 0 and tallies.tallies_recount() == 0, "it might be alive"
+    assert TallyTouch.objects.exists()
+    TallyState.objects.update(recounting_until=timezone.now())
+    tallies.tallies_run()
+    assert kept() == by_hand() and tallies.tallies_recount() == 0
+
+
+def test_a_count_that_was_held_up_does_not_go_on_with_old_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(6)
+    for _case in range(9):
+        history.file()
+    tallies.tallies_run()
+
+    def held_up() -> None:
+        history.close()
+        assert tallies.tallies_update() == 1
+
+    monkeypatch.setattr(tallies, "RECOUNT_SILENCE", timedelta(0))
+    assert by_pieces(monkeypatch, held_up) == 0
+    monkeypatch.undo()
+    assert not TallyTouch.objects.exists() and kept() == by_hand()
 
 
 def test_a_change_that_waits_is_no_difference() -> None:

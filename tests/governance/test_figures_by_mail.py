@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
-from anymail.exceptions import AnymailAPIError
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +14,7 @@ from governance.models import Role, StatementMail
 from governance.policies import Actor
 from governance.services import figure_mails, tallies
 from tests.governance.conftest import file_case
+from tests.governance.receivers import DOWN, refuse_mail
 
 SUNDAY = date(2026, 11, 29)
 
@@ -39,16 +38,13 @@ def test_the_first_of_the_next_month_is_never_today(people: dict[Role, Actor]) -
         assert row is not None and row.next_on == then
 
 
+@pytest.mark.parametrize("error", DOWN)
 def test_a_mail_server_that_is_down_gets_the_letter_later(
-    people: dict[Role, Actor], monkeypatch: pytest.MonkeyPatch
+    people: dict[Role, Actor], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     figure_mails.wish_set(every="week", actor=people[Role.EXECUTIVE], today=SUNDAY)
-
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise AnymailAPIError
-
     with monkeypatch.context() as patch:
-        patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+        refuse_mail(patch, error)
         assert figure_mails.mails_send(date(2026, 11, 30)) == 0
     assert figure_mails.mails_send(date(2026, 11, 30)) == 1
 

@@ -13,6 +13,8 @@ from governance.selectors import queue_forecast
 from governance.web import case_words, clock_marks
 from tests.governance.conftest import TODAY, file_case
 
+pytestmark = pytest.mark.database
+
 HOUR = timedelta(hours=1)
 
 

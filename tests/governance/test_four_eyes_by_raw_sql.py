@@ -8,10 +8,28 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
-from governance.models import Case, Decision, Plan, Release, Role, RoleGrant, Status, User, guards, triggers
+from governance.errors import NotAllowed
+from governance.models import (
+    AuditSample,
+    Case,
+    Channel,
+    Decision,
+    Note,
+    PatchPublication,
+    PatchSubscriber,
+    Plan,
+    Release,
+    Role,
+    RoleGrant,
+    Status,
+    User,
+    WorksReturn,
+    guards,
+    triggers,
+)
 from governance.policies import GRANTS, Actor, Permission
-from governance.services import decision, intake, planning, release
-from tests.governance.conftest import file_case, run_house_jobs
+from governance.services import additions, decision, intake, planning, release
+from tests.governance.conftest import TODAY, file_case, run_house_jobs
 from tests.governance.staff import administrators, grant, member
 
 pytestmark = pytest.mark.database
@@ -66,6 +84,8 @@ def test_the_roles_that_sign_are_those_of_the_policy() -> None:
         "publication": Permission.MAKE_PATCH,
         "erasure": Permission.ERASE_ASK,
         "erasure_approval": Permission.ERASE_APPROVE,
+        "lift": Permission.ASK_LIFT,
+        "lift_approval": Permission.LIFT_QUARANTINE,
         "abuse": Permission.PROPOSE_ABUSE,
         "abuse_approval": Permission.APPROVE_ABUSE,
     }
@@ -80,6 +100,15 @@ def test_every_guard_is_in_the_database_and_switched_on() -> None:
 
 def test_nothing_needs_the_admin_site() -> None:
     assert "django.contrib.admin" not in settings.INSTALLED_APPS
+
+
+def works_entered(people: People) -> Case:
+    """A case that the claimant filed, with a work that legal entered from a letter."""
+    case = file_case()
+    source = additions.Source(actor=people[Role.LEGAL], channel=Channel.POST, came_on=TODAY, said="By letter.")
+    work = intake.Item(form="text", title="Lantern", text="a lantern counts the ferries home")
+    additions.works_add(case=case, items=[work], source=source)
+    return case
 
 
 class TestDecision:
@@ -120,6 +149,24 @@ class TestDecision:
         grant(legal.user, Role.APPROVER)
         assert "entered the request" in refused(self.SQL, legal.user.pk)
         assert "never changed" in refused("UPDATE governance_case SET entered_by_id = NULL WHERE id = %s", case.pk)
+
+    def test_whoever_entered_works_of_the_request_does_not_approve(self, walk: Any, people: People) -> None:
+        case, legal = walk(works_entered(people), Status.DECISION), people[Role.LEGAL].user
+        erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="policy")
+        other = Actor.of(member("second.legal@house.example", role=Role.LEGAL))
+        decision.decision_propose(case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=other)
+        assert legal is not None and case.entered_by is None
+        grant(legal, Role.APPROVER)
+        assert "works of it does not sign" in refused(self.SQL, legal.pk)
+        carried_out(self.SQL, pk(people, Role.APPROVER))
+
+    def test_who_entered_a_work_is_not_changed_and_the_work_stays(self, people: People) -> None:
+        case, other = works_entered(people), file_case()
+        item = "UPDATE governance_claimeditem SET "
+        assert "who entered a work" in refused(item + "entered_by_id = NULL WHERE entered_by_id IS NOT NULL")
+        assert "who entered a work" in refused(item + "entered_by_id = %s", pk(people, Role.APPROVER))
+        assert "who entered a work" in refused(item + "case_id = %s, position = position + 9", other.pk)
+        assert "staff entered stays" in refused("DELETE FROM governance_claimeditem WHERE case_id = %s", case.pk)
 
     def test_a_decision_is_not_born_approved(self, proposed: Case, people: People) -> None:
         carried_out("DELETE FROM governance_decision")
@@ -162,6 +209,14 @@ class TestPlan:
         grant(legal, Role.ENGINEER)
         assert "entered the request" in refused(self.SECOND, legal.pk)
 
+    def test_whoever_entered_works_of_the_request_does_not_confirm(self, walk: Any, people: People) -> None:
+        case, legal = walk(works_entered(people), Status.PLANNING), people[Role.LEGAL].user
+        run_house_jobs(case)
+        planning.plan_choose(case=case, actor=people[Role.ENGINEER])
+        assert legal is not None
+        grant(legal, Role.ENGINEER)
+        assert "works of it does not sign" in refused(self.SECOND, legal.pk)
+
 
 class TestRelease:
     def test_both_sides_sign_one_after_the_other(self, walk: Any, people: People) -> None:
@@ -178,6 +233,22 @@ class TestRelease:
         assert "never changed" in refused("DELETE FROM governance_release")
         release.release_sign(case=case, actor=people[Role.LEGAL])
         assert "never changed" in refused("UPDATE governance_release SET legal_by_id = %s", manager)
+
+    @pytest.mark.parametrize("works", [False, True])
+    def test_whoever_entered_the_request_or_works_of_it_signs_neither_side(
+        self, walk: Any, people: People, works: bool
+    ) -> None:
+        case = walk(works_entered(people) if works else file_case(actor=people[Role.LEGAL]), Status.RELEASE)
+        Release.objects.create(case=case, version=case.plans.latest("attempt").candidate)
+        legal, sign = people[Role.LEGAL].user, f"UPDATE governance_release SET %s_by_id = %%s, %s_at = {NOW}"
+        assert legal is not None
+        assert "signs no release" in refused(sign % ("legal", "legal"), legal.pk)
+        with pytest.raises(NotAllowed, match="You entered this request"):
+            release.release_sign(case=case, actor=people[Role.LEGAL])
+        carried_out(sign % ("legal", "legal"), pk(people, Role.APPROVER))
+        grant(legal, Role.RELEASE)
+        assert "signs no release" in refused(sign % ("released", "released"), legal.pk)
+        carried_out(sign % ("released", "released"), pk(people, Role.RELEASE))
 
 
 class TestRoles:
@@ -244,6 +315,8 @@ def test_a_closed_case_stays_closed(walk: Any, people: People) -> None:
 
 
 def test_a_table_of_signatures_is_never_emptied() -> None:
+    written = {AuditSample, PatchPublication, PatchSubscriber, Plan, Release, Note, WorksReturn}
+    assert {one._meta.db_table for one in written} <= set(guards.EMPTIED)
     if connection.vendor == "postgresql":  # SQLite has no such statement
         for table in guards.EMPTIED:
             assert "never emptied" in refused(f"TRUNCATE {table} CASCADE")

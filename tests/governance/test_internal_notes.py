@@ -16,6 +16,8 @@ from governance.services.notes import note_strike, note_write
 from governance.tokens import link_token
 from tests.governance.conftest import file_case
 
+pytestmark = pytest.mark.database
+
 TEXT = "Spoke to the claimant's agent; <b>the power of attorney</b> follows."
 
 

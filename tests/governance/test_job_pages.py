@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import html
+import shlex
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from governance import dispatch
 from governance.models import Case, Job, JobPoint, Role, Status, User
-from governance.services import jobs
+from governance.policies import Actor
+from governance.services import jobs, papers, patches, regressions, rescans
+from governance.web.job_words import KINDS
 from tests.governance.conftest import engine_job, file_case, run_house_jobs
 from tests.governance.staff import member
+from unlearning_engine.flags import FLAGS
 
 
 @pytest.fixture
@@ -36,6 +42,34 @@ def running(walk: Any) -> Job:
 
 def page(client: Client, job: Job, **query: str) -> str:
     return str(client.get(reverse("job", args=[job.pk]), query).content.decode())
+
+
+def test_every_kind_of_job_has_words(client: Client, engineer: User) -> None:
+    engine = {f"engine.{verb}" for verb in FLAGS.keys() - {"patch-make"}}
+    kinds = {*dispatch.HOUSE_JOBS, *engine, patches.KIND, regressions.KIND, rescans.KIND}
+    assert kinds == KINDS.keys()
+    for kind in ("engine.rescan", "paper"):
+        Job.objects.create(key=kind, kind=kind, queue="default")
+    text = client.get("/jobs/").content.decode()
+    assert "Looking for opted-out works in a new dataset" in text and "A paper is written and signed" in text
+    assert "engine.rescan" not in text
+
+
+def test_the_job_by_hand_names_the_store(client: Client, engineer: User, running: Job, settings: Any) -> None:
+    name = f"unlearn-{str(running.pk)[:8]}"
+    start = f".venv/bin/python -m unlearning_engine unlearn ~/Downloads/{name}.json"
+    line = f"{start} --store {shlex.quote(settings.ARTIFACTS_URL)} --out {name}"
+    assert line in html.unescape(page(client, running)) and "URL --out" not in page(client, running)
+
+
+def test_a_paper_shows_its_order_and_nothing_to_run(client: Client, engineer: User) -> None:
+    boss = Actor.of(member("orders@house.example", role=Role.EXECUTIVE))
+    job = papers.paper_order(kind="register", size="A4", language="en", actor=boss)
+    text = page(client, job)
+    assert "Download the spec" in text and "unlearning_engine" not in text
+    answer = client.get(reverse("job_spec", args=[job.pk]))
+    assert answer.content == dispatch.read_bytes(job.spec)
+    assert f'"paper-{str(job.pk)[:8]}.json"' in answer["Content-Disposition"]
 
 
 def test_an_empty_list_says_what_starts_a_job(client: Client, engineer: User) -> None:
@@ -84,7 +118,8 @@ def test_a_failed_job_says_what_was_wrong_and_runs_again(client: Client, enginee
     error = {"type": "DeviceError", "messages": ["No memory is left on the device."], "retryable": False}
     jobs.job_fail(job_id=str(running.pk), attempt=0, error=error)
     text = page(client, running)
-    assert "Stopped: DeviceError" in text and "No memory is left" in text and "Let it run again" in text
+    assert "Stopped: the device was missing, full or lost" in text and "DeviceError" in text
+    assert "No memory is left" in text and "Let it run again" in text
     assert client.post(reverse("job_retry", args=[running.pk])).status_code == 302
     running.refresh_from_db()
     assert (running.state, running.attempt) == (Job.State.QUEUED, 1)

@@ -5,6 +5,7 @@ The writers are processes of their own: eight at once, some of them killed in th
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -12,19 +13,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from governance.evidence import checkpoint, leaf, ledger, merkle
+from governance.evidence.errors import ProofError
 from governance.evidence.ledger_check import ledger_check
-from governance.models import Case, LedgerCheckpoint, LedgerEntry, LedgerOpening, LedgerTile
+from governance.models import Case, LedgerCheckpoint, LedgerEntry, LedgerOpening, LedgerTile, SigningKey
 from governance.models.triggers import drop
 from governance.models.vault import subject_destroy
-from governance.services import checkpoints, own_keys
+from governance.services import checkpoints, handovers, key_rotation, known_keys, own_keys
 from tests.governance.test_ledger_tiles import write
 from tests.services import servers
 
@@ -62,7 +67,7 @@ for number in range(int(sys.argv[2])):
 LAST = (
     OPEN
     + """
-told = ledger_check(sys.argv[1], {"kept": sys.argv[2]})
+told = ledger_check([sys.argv[1]], {"kept": sys.argv[2]})
 actors = [json.loads(bytes(one))["actor"] for one in LedgerEntry.objects.values_list("leaf", flat=True)]
 print(json.dumps([told.findings, told.entries, actors, checkpoints.checkpoint_make().size]))
 """
@@ -130,12 +135,84 @@ def test_the_owner_is_caught_from_an_earlier_checkpoint(house: Path, what: str) 
     checkpoints.checkpoint_make()
     write(20)
     kept = checkpoints.checkpoint_make().note
-    assert ledger_check(verifier(house), {"kept": kept}).findings == []
+    assert ledger_check([verifier(house)], {"kept": kept}).findings == []
     with transaction.atomic():
         drop(connection)
     TAMPERED[what](house)
-    told = ledger_check(verifier(house), {"kept": kept})
+    told = ledger_check([verifier(house)], {"kept": kept})
     assert any("kept" in finding for finding in told.findings), told.findings
+
+
+def own_key() -> tuple[Ed25519PrivateKey, str]:
+    key = Ed25519PrivateKey.generate()
+    return key, checkpoint.verifier_key("lethe.localhost/ledger", key.public_key())
+
+
+def listed(how: str, key: Ed25519PrivateKey, public: str, house: Path) -> SigningKey:
+    """A row that calls the owner's key one that the house replaced."""
+    row = SigningKey(purpose="ledger", public=public, ended_at=timezone.now())
+    if how != "bare":
+        row.successor = verifier(house) if how == "names the present one" else public
+        said = handovers.statement(purpose="ledger", old=public, new=row.successor, at=row.ended_at)
+        row.handover = base64.b64encode(key.sign(said)).decode()
+    if how == "with a real signature":
+        real = SigningKey.objects.exclude(handover="").get()
+        row.successor, row.handover, row.ended_at = real.successor, real.handover, real.ended_at
+    return row
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("how", ["bare", "names the present one", "names itself", "with a real signature"])
+def test_a_key_that_the_owner_lists_in_the_database_is_not_believed(house: Path, how: str) -> None:
+    """Another history, its checkpoint signed by a key of the owner's, and a row that says it was ours."""
+    write(5)
+    checkpoints.checkpoint_make()
+    first = verifier(house)
+    key_rotation.key_rotate("ledger")
+    checkpoints.checkpoint_make()
+    assert known_keys.known("ledger") == [first, verifier(house)] and not known_keys.strangers("ledger")
+    assert check() == []
+    drop(connection)
+    edit(3)
+    LedgerCheckpoint.objects.all().delete()
+    LedgerTile.objects.all().delete()
+    key, public = own_key()
+    root = merkle.Tree(
+        bytes(one) for one in LedgerEntry.objects.order_by("index").values_list("hash", flat=True)
+    ).root()
+    note = checkpoint.make_checkpoint(origin="lethe.localhost/ledger", size=ledger.size(), root=root, key=key)
+    LedgerCheckpoint.objects.create(size=ledger.size(), root=root, note=note)
+    listed(how, key, public, house).save()
+    assert known_keys.known("ledger") == [first, verifier(house)]
+    found = check()
+    assert any("not signed by" in one for one in found) and any(public in one for one in found), found
+    with pytest.raises(ProofError):
+        known_keys.signer_of(note)
+
+
+def check() -> list[str]:
+    """The findings about ledger and keys, of whatever settings the server of the database has."""
+    out = io.StringIO()
+    with suppress(SystemExit):
+        call_command("ledger", "check", stdout=out)
+    return [line for line in out.getvalue().splitlines() if line.startswith("FOUND") and "may lose" not in line]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM governance_signingkey",
+        "UPDATE governance_signingkey SET public = 'mine' WHERE ended_at IS NULL",
+        "UPDATE governance_signingkey SET successor = 'mine' WHERE ended_at IS NOT NULL",
+        "INSERT INTO governance_signingkey (purpose, public, ended_at, successor, handover) "
+        "VALUES ('ledger', 'mine', CURRENT_TIMESTAMP, '', '')",
+    ],
+)
+def test_the_list_of_keys_is_guarded(house: Path, change: str) -> None:
+    key_rotation.key_rotate("ledger")
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(change)
 
 
 def test_eight_writers_of_whom_three_are_killed_leave_one_whole_ledger(house: Path, tmp_path: Path) -> None:
@@ -177,7 +254,7 @@ def test_what_was_erased_leaves_every_proof_and_nothing_to_read(case: Case, hous
     mine = list(case.openings.values_list("entry_id", flat=True))
     subject_destroy(case.claimant.subject)
     LedgerOpening.objects.filter(case=case).delete()
-    assert ledger_check(verifier(house)).findings == []
+    assert ledger_check([verifier(house)]).findings == []
     leaves = [bytes(one) for one in LedgerEntry.objects.order_by("index").values_list("leaf", flat=True)]
     tree = ledger.tree(signed.size)
     for index in mine:

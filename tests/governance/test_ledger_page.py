@@ -22,6 +22,8 @@ from tests.governance.conftest import file_case
 from tests.governance.staff import member
 from tests.governance.test_ledger_tiles import write
 
+pytestmark = pytest.mark.database
+
 
 @pytest.fixture
 def auditor(client: Client) -> User:
@@ -123,7 +125,9 @@ def test_every_proof_is_drawn_as_it_is_defined() -> None:
         proof_steps.of_inclusion(leaf=leaves[0], index=0, size=21, proof=[])
 
 
-@pytest.mark.parametrize("query", ["before=x", "before=-1", "before=99999999999999999999", "kind=nonsense", "case=%00"])
+@pytest.mark.parametrize(
+    "query", ["before=x", "before=-1", "before=99999999999999999999", "kind=nonsense", "kind=%00", "case=%00"]
+)
 def test_nonsense_in_the_address_filters_nothing_or_finds_nothing(client: Client, auditor: User, query: str) -> None:
     file_case()
     assert client.get(f"/ledger/?{query}").status_code == 200

@@ -80,6 +80,20 @@ def test_an_entry_that_completes_a_tile_writes_it() -> None:
     assert bytes(row.root) == whole.root() and bytes(row.hashes)[-32:] == bytes(entry.hash)
 
 
+def test_entries_that_are_written_together_make_the_tree_of_those_written_one_by_one() -> None:
+    filled(200)
+    with transaction.atomic():
+        made = ledger.append_all(
+            [ledger.Entry(action="test.written", actor=HERE, body={"number": n}) for n in range(400)]
+        )
+        assert ledger.append_all([]) == []
+    assert [row.index for row in made] == list(range(200, 600))
+    whole = merkle.Tree(bytes(one) for one in LedgerEntry.objects.order_by("index").values_list("hash", flat=True))
+    assert ledger.tree().root() == whole.root() and LedgerTile.objects.count() == 2
+    first = made[0]
+    assert leaf.open_leaf(leaf.parse_leaf(ledger.as_json(first)), first.opening.body, bytes(first.opening.salt))
+
+
 def test_a_stranger_builds_the_signed_root_again_from_tiles_and_entries(client: Client, house: Path) -> None:
     assert client.get("/ledger/checkpoint").status_code == client.get("/ledger/tile/0/000").status_code == 404
     filled(600)

@@ -31,6 +31,8 @@ from tests.governance.staff import member
 from tests.governance.test_ledger_tiles import write
 from tests.verifier.example import forged, genuine, witness_of
 
+pytestmark = pytest.mark.database
+
 ORIGIN = "lethe.localhost/ledger"
 LOG = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
 
@@ -112,7 +114,7 @@ def test_the_house_shows_its_checkpoints_and_serves_what_was_signed(
     serving: str,  # noqa: F811
 ) -> None:
     log = (house / "ledger.vkey").read_text().strip()
-    made.logs, key = {ORIGIN: log}, verifier_key(made.name, made.key)
+    made.logs, key = {ORIGIN: [log]}, verifier_key(made.name, made.key)
     settings.WITNESSES = f"# ours\n{key} {serving}/\n"
     write(3)
     assert witnesses.ledger_sign() == []

@@ -18,6 +18,8 @@ from governance.services.holds import hold_lift, hold_lift_ask, hold_set
 from governance.services.release import dispose_due
 from tests.governance.staff import sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 WHY = "A claim was announced by counsel on 3 November."
 OVER = "The claim was settled; counsel confirms in writing."
 

@@ -20,6 +20,8 @@ from governance.services.letters import letter_send
 from tests.governance.conftest import file_case
 from tests.governance.receivers import MailServer, mail_server, no_mail_server
 
+pytestmark = pytest.mark.database
+
 S = Message.State
 
 

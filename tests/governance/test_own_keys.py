@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pkcs11.exceptions import MechanismInvalid
+from pkcs11 import Attribute
+from pkcs11.exceptions import AttributeValueInvalid, MechanismInvalid
 
 from governance.errors import Unfit
 from governance.evidence import dsse, token_key
 from governance.evidence.errors import SealError, SealUnavailable
 from governance.management.commands.bootstrap import make_seal
 from governance.models import LedgerCheckpoint
-from governance.services import checkpoints, own_keys, witnesses
+from governance.services import checkpoints, known_keys, own_keys, witnesses
 from lethe_verify import ec, note
 from lethe_verify.statements import read_statement
+from tests.governance import tokens
 from tests.governance.test_ledger_tiles import write
 from tests.governance.test_seal_keys import NEEDS_TOKEN, token_house
 
@@ -42,7 +45,7 @@ def test_checkpoints_and_statements_are_signed_in_the_token(whole: Path, setting
     assert kept == {file.name: file.read_text() for file in (whole / "seal").iterdir()}, "a second run makes nothing"
     write(3)
     signed, verifier = checkpoints.checkpoint_make(), settings.LEDGER_VERIFIER.read_text().strip()
-    assert note.verify(signed.note, verifier).size == 3 and checkpoints.verifier() == verifier
+    assert note.verify(signed.note, verifier).size == 3 and known_keys.current("ledger") == verifier
     signer = own_keys.models_open(whole / "seal")
     made = dsse.bundle(dsse.statement(subjects=[], kind="https://example/x", predicate={"a": 1}), signer)
     point = signer.public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -71,7 +74,23 @@ def test_what_is_wrong_is_named_and_nothing_is_signed(
     def no_edwards(*_args: Any) -> None:
         raise MechanismInvalid
 
-    monkeypatch.setattr(token_key, "_generate", no_edwards)
-    with pytest.raises(SealError, match="knows no Ed25519"):
-        own_keys.ledger_make(whole)
+    with monkeypatch.context() as patched:
+        patched.setattr(token_key, "_generate", no_edwards)
+        with pytest.raises(SealError, match="knows no Ed25519"):
+            own_keys.ledger_make(whole)
     assert checkpoints.checkpoint_make().note
+
+
+def test_a_key_that_is_refused_does_not_stay_in_the_token(token_house: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    there = tokens.token()
+    for refusal, why in (
+        (AttributeValueInvalid(), "knows no Ed25519"),
+        (SealError("is not Ed25519"), "is not Ed25519"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(token_key, "_ed25519", Mock(side_effect=refusal))
+            with pytest.raises(SealError, match=why):
+                token_key.make_ed25519(there, "refused")
+        with there.session() as opened:
+            assert not list(opened.get_objects({Attribute.LABEL: "refused"}))
+    assert token_key.make_ed25519(there, "refused").public_key()  # the name is free

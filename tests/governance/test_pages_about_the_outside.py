@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import mimetypes
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
@@ -14,7 +16,6 @@ from governance.models import Batch, Case, Role
 from governance.policies import Actor
 from governance.services import abuse, batches, uploads
 from governance.tokens import link_token
-from tests.architecture.tree import ROOT
 from tests.e2e.browser import PHONE, Inspector, Window, chromium
 from tests.governance.agents import known, works
 from tests.governance.duty_doors import reservations_world
@@ -53,7 +54,7 @@ def test_every_page_is_held_to_what_every_page_is_held_to(
     def serve(route: Any) -> None:
         path = urlsplit(route.request.url).path
         if path.startswith("/static/"):
-            file = ROOT / path.lstrip("/")
+            file = Path(finders.find(path.removeprefix("/static/")))
             route.fulfill(body=file.read_bytes(), content_type=mimetypes.guess_type(path)[0] or "text/plain")
         else:
             route.fulfill(body=found[path], content_type="text/html; charset=utf-8")

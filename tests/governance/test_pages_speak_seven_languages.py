@@ -21,6 +21,11 @@ PERSON = {"name": "Ada Quill", "email": "ada@example.org", "facts": "Ada lives i
 #: Words that are the same in some other language too.
 SAME = re.compile(r"^(Lethe|SHA-256.*|.*: (LGPD|CCPA|CDPA|UK GDPR|Privacy Act).*|Text|Website|Error:|Case)$")
 
+#: Forms without a word of their own, and what happens to be written alike in one language: nothing else is copied.
+COPIED = {"%(number)d. %(title)s (%(promise)s): %(outcome)s", "%(value)s, n = %(of)s", "n = %(n)s",
+          "%(what)s: %(n)s"}  # fmt: skip
+ALIKE = {"fr": {"Plan %(n)d, configuration"}, "es": {"plan %(n)s (%(title)s): %(verdict)s"}}
+
 
 def holders(text: str) -> list[str]:
     return sorted(re.findall(r"%\((\w+)\)[sd]", text))
@@ -46,11 +51,10 @@ def test_placeholders_agree(language: str) -> None:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_nothing_was_only_copied(language: str) -> None:
-    copied = [
+    copied = {
         entry.msgid for entry in catalogue(language) if entry.msgstr == entry.msgid and not SAME.match(entry.msgid)
-    ]
-    said = {text: re.sub(r"%\(\w+\)[sd]", "", text).split() for text in copied}
-    assert not [text for text, words in said.items() if sum(bool(re.search(r"[^\W\d_]{2}", one)) for one in words) > 2]
+    }
+    assert {text for text in copied if len(text.split()) > 2} <= COPIED | ALIKE.get(language, set())
 
 
 def test_arabic_has_its_six_plurals_and_is_written_from_the_right(client: Client) -> None:
@@ -71,7 +75,7 @@ def test_a_page_is_shown_in_the_language_that_was_chosen_and_the_choice_is_kept(
 
 def test_without_a_choice_the_browser_decides(client: Client) -> None:
     page = client.get("/opt-out/", headers={"Accept-Language": "fr-CA,fr;q=0.8"}).content.decode()
-    assert "Qui demande ?" in page
+    assert "Qui fait la demande\u202f?" in page
     assert "Who asks?" in client.get("/opt-out/", headers={"Accept-Language": "ja"}).content.decode()
     assert "Who asks?" in client.get("/opt-out/?language=xx").content.decode()
 

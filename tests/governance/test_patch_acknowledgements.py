@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -36,12 +40,27 @@ from governance.models import (
     Role,
 )
 from governance.policies import Actor
+from governance.secrets import secrets_folder
 from governance.selectors import downstream as select
-from governance.services import dossier_parts, opt_out_feed, processing, subscribers, webhooks
+from governance.services import (
+    acknowledgements,
+    dossier_parts,
+    key_rotation,
+    opt_out_feed,
+    processing,
+    subscribers,
+    webhooks,
+)
+from lethe_verify import evidence
 from tests.governance import evidence_example
 from tests.governance.conftest import file_case
-from tests.governance.publishing import downstream, made, published, signer
+from tests.governance.publishing import downstream, made, model, published, signer
 from tests.governance.staff import member
+from unlearning_engine.errors import ConfigError, DataError
+from unlearning_engine.patches import acknowledging, feed, fetching
+from unlearning_engine.patches.weights import Weights
+
+pytestmark = pytest.mark.database
 
 People = dict[Role, Actor]
 URL = "/api/v1/patches/acknowledgements/"
@@ -127,7 +146,7 @@ def test_a_statement_is_taken_once_and_names_nobody_in_the_ledger(
     body = LedgerOpening.objects.filter(entry__action="patch.acknowledged").latest("entry_id").body
     assert body["statement"] == applied.digest and body["subscriber"] == str(registered.public_id)
     entries = json.dumps(list(LedgerOpening.objects.values_list("body", flat=True)))
-    assert "elsewhere" not in entries.lower() and "ada" not in entries.lower()
+    assert not re.search(r"elsewhere|\bada\b", entries, re.IGNORECASE)  # as words: digests may spell three letters
     assert select.standing(publication.patch.release.version.parent).subscribers[0].state == "applied"
 
 
@@ -163,6 +182,11 @@ def test_a_forgery_is_refused(
         assert send(client, changed)[0] == 403, name
     more = {**signed, "statement": {**signed["statement"], "note": "all copies are deleted"}}
     assert send(client, more)[0] == 422
+    for name, value in (("at", "\ud800"), ("patch", "\ud800"), ("patch", "\0"), ("state", "applied\n")):
+        changed = {**signed, "statement": {**signed["statement"], name: value}}
+        assert send(client, changed)[0] in (400, 403), name  # the form refuses the first three, and trims
+        with pytest.raises(Unfit, match="all of them texts"):
+            acknowledgements.acknowledge(**changed)
     assert not PatchAcknowledgement.objects.exists()
 
 
@@ -214,7 +238,6 @@ def test_registration(
     subscribers.subscriber_remove(subscriber=registered, actor=people[Role.LEGAL])
 
 
-@pytest.mark.database
 def test_the_database_keeps_what_was_signed(
     publication: PatchPublication, registered: PatchSubscriber, elsewhere: Elsewhere, client: Client
 ) -> None:
@@ -226,6 +249,44 @@ def test_the_database_keeps_what_was_signed(
     ):  # fmt: skip
         with pytest.raises(IntegrityError), transaction.atomic():
             change()
+
+
+def test_a_report_speaks_of_the_patch_of_its_own_release(
+    publication: PatchPublication, registered: PatchSubscriber, elsewhere: Elsewhere, client: Client, people: People,
+    catalogue: dict[str, Any],
+) -> None:  # fmt: skip
+    assert send(client, elsewhere.says(publication))[0] == 201
+    later = publish(people, catalogue["released"], 2)  # from the same weights, to another version
+    for row, state in ((publication, "applied"), (later, "untold")):
+        found = dossier_parts.downstream(row.patch.release.case)["downstream"]
+        assert (found["patch"]["digest"], found["subscribers"][0]["state"]) == (row.patch.digest, state)
+    other = ModelVersion.objects.create(model=catalogue["released"].model, revision=99, parent=catalogue["released"],
+                                        artifact=digest(99), method="ascent")  # fmt: skip
+    bare = Release.objects.create(case=file_case(), version=other)
+    assert dossier_parts.downstream(bare.case)["downstream"]["patch"] is None
+    assert select.standing(catalogue["released"]).publication == later
+
+
+def test_a_report_tells_statements_from_before_and_after_a_new_key_of_the_feeds(
+    publication: PatchPublication, registered: PatchSubscriber, elsewhere: Elsewhere, client: Client, people: People,
+    catalogue: dict[str, Any],
+) -> None:  # fmt: skip
+    late, quay = elsewhere.says(publication, state="fetched"), Elsewhere(Ed25519PrivateKey.generate())
+    quay.register(catalogue["released"].model, people, name="Quay")
+    assert send(client, elsewhere.says(publication))[0] == 201
+    secret = secrets_folder() / "feed.key"
+    before, old = secret.read_bytes(), opt_out_feed.public_key()
+    try:
+        new = key_rotation.key_rotate("feed")
+        assert send(client, quay.says(publication))[0] == 201
+        assert send(client, late)[0] == 201, "signed a moment before the key was replaced"
+        found = dossier_parts.downstream(publication.patch.release.case)
+    finally:
+        secret.write_bytes(before)
+    assert found["downstream"]["feeds"] == sorted((old, new))
+    schema.validate({**evidence_example.bare(), **found})
+    assert evidence.acknowledged(found) == evidence.acknowledged(found, {old, new}) == (2, 2, 0)
+    assert evidence.acknowledged(found, {new}) == (2, 1, 0)
 
 
 def test_from_publication_to_evidence_and_back(
@@ -284,3 +345,47 @@ def test_an_acknowledgement_that_is_not_taken_leaves_the_model_and_says_so(
     assert (
         "the patch is applied" in said["error"]["messages"][0] and "Not signed by a key" in said["error"]["messages"][1]
     )
+
+
+def test_what_is_to_be_run_later_can_be_copied_as_it_is() -> None:
+    words = ["https://house.example/f.json?a=1&b=2", "my trust.json", "it's/out", "key.pem", digest(1)]
+    command = fetching._again(*words)
+    url, trust, out, key, patch = words
+    assert shlex.split(command) == [
+        "python", "-m", "unlearning_engine", "patch", "acknowledge", url, "--trust", trust, "--model", out,
+        "--key", key, "--patch", patch,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["patch", "base", "result"])
+def test_what_a_feed_tells_is_printed_only_where_it_is_a_digest(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    told = {"patch": digest(1), "base": digest(2), "result": digest(3)}
+    page = {"items": [{"_lethe": told}], "_lethe": {"public_key": "F"}}
+    monkeypatch.setattr(feed, "read_feed", lambda _data, _keys: page)
+    site = Mock(url="https://house.example/feeds/patches.json")
+    assert next(feed.items(site, frozenset())) == {**told, "feed": "F", "lost": frozenset()}
+    for wrong in ("\x1b[2J", digest(1) + "\n", digest(1).upper(), 5):
+        monkeypatch.setitem(told, name, wrong)
+        with pytest.raises(DataError, match="no patch's"):
+            next(feed.items(site, frozenset()))
+
+
+def test_which_of_several_patches_to_the_same_weights_was_applied_is_asked(
+    tmp_path: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, here, sent = tmp_path / "subscriber.pem", model(tmp_path / "model", 1), list[str]()
+    key.write_bytes(elsewhere.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    told = [{"patch": digest(n), "base": digest(n + 10), "result": Weights(here).digest(), "feed": "F"} for n in (1, 2)]
+    monkeypatch.setattr(acknowledging, "items", lambda _site, _keys: iter(told))
+    monkeypatch.setattr(acknowledging, "send", lambda _site, _told, said: sent.append(said["statement"]["patch"]))
+    state = partial(
+        acknowledging.acknowledge, "https://house.example/feeds/patches.json", "A" * 43 + "=", here, str(key)
+    )
+    with pytest.raises(DataError, match="--patch") as caught:
+        state()
+    assert len(caught.value.messages) == 3 and not sent
+    state(patch=digest(2))
+    assert sent == [digest(2)]
+    for wrong, why in ((digest(3), DataError), ("2", ConfigError)):
+        with pytest.raises(why):
+            state(patch=wrong)

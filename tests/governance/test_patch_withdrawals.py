@@ -22,6 +22,8 @@ from governance.services import patch_withdrawals, webhooks
 from tests.governance.publishing import downstream, made, published
 from tests.governance.staff import member, sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 People = dict[Role, Actor]
 ATOM = "{http://www.w3.org/2005/Atom}"
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from anymail.exceptions import AnymailAPIError
 from django.core import mail
 from django.test import Client
 
@@ -17,6 +16,7 @@ from governance.errors import Conflict, NotAllowed, Unavailable, Unfit
 from governance.models import LedgerEntry, LedgerOpening, Role, RoleGrant, User
 from governance.policies import CLAIMANT, Actor
 from governance.services import people as service
+from tests.governance.receivers import DOWN, refuse_mail
 from tests.governance.staff import give_second_factor
 
 NEW = {"first_name": "Ilse", "last_name": "Maratoni", "email": "ilse@house.example", "role": "legal"}
@@ -92,14 +92,13 @@ def test_an_invitation_expires_and_a_weak_password_is_refused(
     assert "This link no longer works" in Client().get(link).content.decode()
 
 
-def test_a_mail_server_that_refuses_loses_nothing(admin: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", DOWN)
+def test_a_mail_server_that_refuses_loses_nothing(
+    admin: Actor, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     made = service.person_create(**NEW, actor=admin)
-
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise AnymailAPIError
-
     with monkeypatch.context() as patch:
-        patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+        refuse_mail(patch, error)
         with pytest.raises(Unavailable, match="send the invitation again"):
             service.invitation_send(person=made, actor=admin)
     assert User.objects.filter(pk=made.pk).exists() and "people.invited" not in dict(told())

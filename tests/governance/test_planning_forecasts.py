@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 
@@ -116,7 +118,7 @@ def test_what_was_spent_counts_against_the_budget_that_was_fixed_before(settings
     settings.PLAN_HOUSE = {**settings.PLAN_HOUSE, "seconds": 1000.0}
     walk(case, Status.VERIFICATION)
     job = case.jobs.get(kind="engine.unlearn")
-    Job.objects.filter(pk=job.pk).update(started_at=job.finished_at.replace(year=job.finished_at.year - 1))
+    Job.objects.filter(pk=job.pk).update(started_at=job.finished_at - timedelta(days=365))
     walk(case, Status.PLANNING, verdicts=("fail",))
     run_house_jobs(case)
     assert case.status == Status.REPORTING and case.plans.count() == 1

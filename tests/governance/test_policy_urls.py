@@ -17,6 +17,7 @@ from governance import dispatch, urls
 from governance.models import (
     AttestationSet,
     AuditorBundle,
+    Case,
     Erasure,
     Job,
     LedgerEntry,
@@ -64,6 +65,7 @@ DOORS: dict[str, Door] = {
     "calendar_make": Door(to=(P.SEE_CASES,), post=True, decide=True),
     "calendar_revoke": Door(to=(P.SEE_CASES,), post=True),
     "case_new": Door(to=(P.ENTER_CASE,)),
+    "case_works": Door(to=(P.ENTER_CASE,), args="case"),
     "cases_import": Door(to=(P.ENTER_CASE,), decide=True),
     "cases_find": Door(to=(P.SEE_CASES,), post=True),
     "cases_workload": Door(to=(P.SEE_CASES,)),
@@ -122,6 +124,7 @@ DOORS: dict[str, Door] = {
     "version_statements": Door(to=(P.SEE_MODELS,), args="statements"),
     "version_weights": Door(to=(P.TAKE_WEIGHTS,), args="version", post=True, decide=True),
     "version_cost": Door(to=(P.SEE_MODELS,), args="version"),
+    "model_medium": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
     "model_place": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
     "model_recipient": Door(to=(P.REGISTER_MODELS,), args="model", post=True),
     "datasets": Door(to=(P.SEE_MODELS,)),
@@ -134,6 +137,7 @@ DOORS: dict[str, Door] = {
     "jobs": Door(to=(P.SEE_JOBS,)),
     "job": Door(to=(P.SEE_JOBS,), args="job"),
     "jobs_compare": Door(to=(P.SEE_JOBS,)),
+    "job_spec": Door(to=(P.SEE_JOBS,), args="job"),
     "job_log": Door(to=(P.CANCEL_JOB,), args="job"),
     "job_cancel": Door(to=(P.CANCEL_JOB,), args="job", post=True),
     "job_retry": Door(to=(P.CANCEL_JOB,), args="job", post=True),
@@ -151,6 +155,8 @@ DOORS: dict[str, Door] = {
     "report": Door(to=(P.SEE_REPORTS,), args="report"),
     "report_bundle": Door(to=(P.SEE_REPORTS,), args="report"),
     "report_proof": Door(to=(P.SEE_REPORTS,), args="report"),
+    "report_copy": Door(to=(P.COPY_REPORT,), args="copy"),
+    "report_copy_order": Door(to=(P.COPY_REPORT,), args="report", post=True),
     "audit": Door(to=(P.AUDIT,)),
     "sample_state": Door(to=(P.AUDIT,), post=True, decide=True),
     "sample": Door(to=(P.AUDIT,), args="sample"),
@@ -244,7 +250,7 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
         "policy": [proposal.version],
         "job": [job.pk],
         **{"figures": [NAMES[0]], "figure": ["late"], "topic": ["runs"], "stage": ["review"]},
-        **{"report": [report.number], "paper": [_paper().number]},
+        **{"report": [report.number], "paper": [_paper().number], "copy": [_paper("copy", case).number]},
         "replay": [closed.public_id],
         "sample": [drawn_sample(people[Role.AUDITOR]).public_id],
         "entry": [LedgerEntry.objects.latest("index").index],
@@ -253,11 +259,11 @@ def world(walk: Callable[..., Any], catalogue: dict[str, Any], people: dict[Role
     }
 
 
-def _paper() -> Paper:
-    """A register that was sealed."""
-    job = Job.objects.create(key="paper:register:doors", kind="paper", queue="signing")
+def _paper(kind: str = "register", case: Case | None = None) -> Paper:
+    """A paper that was sealed."""
+    job = Job.objects.create(key=f"paper:{kind}:doors", kind="paper", queue="signing", case=case)
     ref = dispatch.put_bytes(b"%PDF-")
-    return Paper.objects.create(job=job, kind="register", number="LA-20261129-1", size="A4", language="en",
+    return Paper.objects.create(job=job, case=case, kind=kind, number=f"LA-20261129-{kind}", size="A4", language="en",
                                 pdf=ref, evidence=ref)  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from governance.selectors import queue as select
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
 
+pytestmark = pytest.mark.database
+
 TODAY = date.today()
 
 
@@ -41,7 +43,8 @@ def numbers(answer: Any) -> list[str]:
 def test_an_empty_queue_says_what_comes_next(client: Client, legal: Actor) -> None:
     page = client.get("/cases/").content.decode()
     assert "0 open cases, none due this week" in page
-    assert "wait for the next request" in page
+    assert "A case begins with a request" in page and "Widen them" not in page
+    assert "Widen them" in client.get("/cases/?state=late").content.decode()
 
 
 def test_the_headline_is_counted_from_the_clocks(client: Client, legal: Actor) -> None:

@@ -15,6 +15,8 @@ from governance.services.bulk import MOST, bulk_run
 from tests.governance.conftest import file_case
 from tests.governance.staff import sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 
 @pytest.fixture
 def legal(client: Client, people: dict[Role, Actor]) -> Actor:

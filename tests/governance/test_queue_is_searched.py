@@ -23,6 +23,8 @@ from governance.tokens import email_mark
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
 
+pytestmark = pytest.mark.database
+
 TODAY = timezone.localdate()
 
 

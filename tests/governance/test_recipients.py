@@ -36,6 +36,8 @@ from governance.services import dossier, recipients, release
 from governance.tokens import link_token
 from tests.governance.staff import sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 Walk = Callable[..., Case]
 People = dict[Role, Actor]
 TODAY = timezone.localdate()

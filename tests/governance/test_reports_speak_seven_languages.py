@@ -17,6 +17,7 @@ from django.utils import translation
 
 from governance import dispatch
 from governance.evidence import (
+    certificate,
     engine_results,
     error_rates,
     figure_words,
@@ -29,8 +30,10 @@ from governance.evidence import (
     wording,
 )
 from governance.evidence.errors import ContradictionError
-from governance.evidence.sentences import Construction, Facts, statement
+from governance.evidence.sentences import WHOLE_CLAIM, Construction, Deletion, Facts, statement
 from governance.evidence.vocabulary import Disposition, Guarantee, Service, Verdict
+from governance.evidence.words_used import words_used
+from governance.glossary import TERMS
 from governance.kinds import KINDS
 from governance.models import Disposition as Ending
 from governance.models import Kind, Proof, Role, Status
@@ -38,9 +41,12 @@ from governance.notifications.languages import LANGUAGES
 from governance.services import dossier, processing
 from tests.governance import evidence_example as make
 from tests.governance import report_examples as examples
+from tests.governance.test_evidence_pdf import tool
 from unlearning_engine.sisa import claims
 
 ROOT = Path(__file__).parents[2]
+#: In points (`report.css`).
+A4_WIDTH, RIGHT_MARGIN = 595.28, 14 / 25.4 * 72
 OTHERS = [code for code in LANGUAGES if code != "en"]
 #: How each language says that something was deleted.
 GONE = {
@@ -104,6 +110,22 @@ def test_what_is_printed_of_them_is_translated_and_keeps_its_numbers(language: s
             assert said.printed(own) == own
 
 
+def test_a_long_text_is_not_asked_for_every_way_to_cut_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = ("Lumen revision 3, which learned the records, was withdrawn from service on 02 November 2026, so nothing "
+            "was unlearned from it. The records are left out of future training.")  # fmt: skip
+    asked, whole = itertools.count(1), said._whole
+
+    def counted(text: str) -> str:
+        assert next(asked) < 2000, "as many as there are ways to cut it"
+        return whole(text)
+
+    monkeypatch.setattr(said, "_whole", counted)
+    text = " ".join([gone] * 12)  # any stretch of which reads as one sentence about a version of a long name
+    with translation.override("de"):
+        assert said.printed(f"{text} An officer's own words.") == f"{text} An officer's own words."
+        assert said.printed(f"{text} {dossier.POLICY_ONLY}").endswith(said.printed(dossier.POLICY_ONLY))
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_verdict_is_softened(language: str) -> None:
     with translation.override(language):
@@ -131,8 +153,12 @@ def translation_of(text: str, language: str) -> str:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_nothing_is_said_to_be_gone_that_is_not(language: str) -> None:
-    gone = re.compile(GONE[language], re.IGNORECASE)
+    gone, read = re.compile(GONE[language], re.IGNORECASE), 0
+    deleted = Facts(verdict=Verdict.PASS, guarantee=Guarantee.EXACT, disposition=Disposition.FULFILLED,
+                    service=Service.REPLACED, model="Lumen", items=25, records=150, probes=8, deployments=2,
+                    deletion=Deletion(code=WHOLE_CLAIM, sentence="", records_left_out=150))  # fmt: skip
     with translation.override(language):
+        assert gone.search(statement(deleted).headline), "what was deleted is said so, in words that are known here"
         for row in itertools.product(Verdict, Guarantee, Disposition, Service):
             verdict, guarantee, disposition, service = row
             made = RETRAINED if guarantee is Guarantee.EXACT else None
@@ -143,10 +169,12 @@ def test_nothing_is_said_to_be_gone_that_is_not(language: str) -> None:
                 )  # fmt: skip
             except ContradictionError:
                 continue
+            read += 1
             if service is not Service.REPLACED or guarantee is Guarantee.APPROXIMATE or verdict is not Verdict.PASS:
                 assert not gone.search(" ".join((told.headline, told.verdict, *told.claims))), (row, told)
             if disposition in (Disposition.FULFILLED, Disposition.PARTLY) and guarantee is Guarantee.APPROXIMATE:
                 assert translation_of("Pass by measurement", language) == told.verdict
+    assert read > 20, "most combinations exist"
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -162,6 +190,28 @@ def test_every_figure_is_the_same(language: str) -> None:
         return [re.sub(r"[^\d\N{MINUS SIGN}]", "", cell) for cell in (*cells, made["confidence"])]
 
     assert figures(language) == figures("en")
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "it", "pt"])
+def test_nothing_is_printed_beyond_the_margin_and_no_line_begins_with_a_mark(language: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.pdf"
+    file.write_bytes(pdf.render(schema.build(examples.of_case("compliance", language))))
+    boxes = tool("pdftotext", "-bbox", str(file), "-")
+    edges = [float(one) for one in re.findall(r'xMax="([0-9.]+)"', boxes)]
+    assert len(edges) > 400 and max(edges) <= A4_WIDTH - RIGHT_MARGIN + 1
+    lines = tool("pdftotext", "-raw", str(file), "-").splitlines()
+    assert not [line for line in lines if re.match(r"[%:;?!»]", line)]
+
+
+def test_months_and_titles_are_written_as_each_language_does() -> None:
+    told = {}
+    for language in ("it", "pt", "fr"):
+        with translation.override(language):
+            made = certificate.context(examples.of_case("certificate", language), "sha256:" + "0" * 64)
+            told[language] = (made["received"], made["asked"][1], made["done"][0])
+    assert told["it"][0] == "2 novembre 2026" and told["pt"][0] == "2 de novembro de 2026"
+    assert "«The Salt Orchard»" in told["it"][1] and "“" not in told["fr"][1]
+    assert "1.824" in told["it"][2] and "1824" not in told["fr"][2]
 
 
 def test_words_of_the_statement_are_those_of_the_models() -> None:
@@ -190,3 +240,19 @@ def test_every_paper_is_set_again_offline_without_settings_or_models(tmp_path: P
     ).stdout.split()  # fmt: skip
     ours = [hashlib.sha256(pdf.render((tmp_path / name).read_bytes())).hexdigest() for name in names]
     assert told == ours
+
+
+def test_the_words_of_the_field_are_explained_in_reports_as_on_the_pages() -> None:
+    pages = {str(term.word): str(term.meaning) for term in TERMS}
+    full, plain = make.approximate(), examples.of_case("certificate")
+    both = make.bare()
+    told = [dict(words_used(full)), dict(words_used(both)), dict(words_used(make.refused())),
+            dict(words_used(plain, plain=True))]  # fmt: skip
+    assert all(pages[word] == meaning for words in told for word, meaning in words.items())
+    assert {"Approximate", "Probe", "Unlearning"} <= set(told[0]) and "Exact" not in told[0]
+    assert {"Exact", "Approximate"} <= set(told[1]), "a plan that failed is printed, too"
+    assert set(told[2]) == {"Model", "Training", "Fingerprint"}
+    assert set(told[3]) == {"Model", "Training", "Fingerprint", "Report"}
+    for language in OTHERS:
+        with translation.override(language):
+            assert not set(dict(words_used(both)).values()) & set(pages.values())

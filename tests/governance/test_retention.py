@@ -194,8 +194,8 @@ def test_the_page_asks_approves_and_tells(client: Client, old: Case, people: Peo
     assert legal and approver
     sign_in_to_decide(client, legal)
     assert "may go" in client.get(reverse("retention")).content.decode()
-    assert client.post(reverse("erasure_ask"), {"case": old.pk}).status_code == 302
-    assert client.post(reverse("erasure_ask"), {"case": old.pk}).status_code == 422
+    assert client.post(reverse("erasure_ask"), {"case": old.number.lower()}).status_code == 302
+    assert client.post(reverse("erasure_ask"), {"case": old.number}).status_code == 422
     sign_in_to_decide(client, approver)
     erasure = Erasure.objects.get()
     assert client.post(reverse("erasure_approve", args=[erasure.pk])).status_code == 302

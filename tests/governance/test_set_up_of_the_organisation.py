@@ -21,6 +21,8 @@ from governance.services import organisation as service
 from governance.services import processing
 from tests.governance.staff import member, sign_in_to_decide
 
+pytestmark = pytest.mark.database
+
 VALUES = {
     "name": "House of Lumen",
     "address": "1 Quay, Port Vell",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import re
 import time
 from collections.abc import Iterator
 from types import ModuleType
@@ -12,6 +14,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -20,7 +23,7 @@ from governance import urls
 from governance.errors import Conflict
 from governance.models import Role, User
 from governance.policies import Permission
-from governance.web.guards import staff
+from governance.web.guards import KEPT, KEPT_MOST, staff
 from tests.governance.staff import member
 
 PASSWORD = "a long and quiet river"
@@ -138,9 +141,39 @@ def test_looking_needs_no_second_factor_but_deciding_does(client: Client, legal:
     assert "Decisions need a second factor." in answer.content.decode()
 
 
-def code(user: User) -> str:
-    secret = Authenticator.objects.get(user=user, type=Authenticator.Type.TOTP).data["secret"]
-    return str(totp.format_hotp_value(totp.hotp_value(secret, next(totp.yield_hotp_counters_from_time()))))
+def test_a_form_that_was_sent_before_there_was_a_second_factor_is_kept(client: Client, legal: User) -> None:
+    sign_in(client, legal)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    sent = {"reason": 'Two lines,\r\n"as typed" <b>', "hit": ["3", "5"]}
+    answer = client.post("/t/decide/?tab=2", sent, follow=True)
+    assert answer.request["PATH_INFO"] == "/accounts/2fa/totp/activate/"
+    given = {"code": code_of(client.session["mfa.totp.secret"])}
+    page = client.post("/accounts/2fa/totp/activate/", given, follow=True).content.decode()
+    assert "Send it on" in page and "choose them again" not in page
+    form = page.partition('action="/t/decide/?tab=2"')[2].partition("</form>")[0]
+    fields = re.findall(r'name="([^"]+)" value="([^"]*)"', form)
+    kept = [(name, html.unescape(value)) for name, value in fields if name != "csrfmiddlewaretoken"]
+    assert kept == [("reason", sent["reason"]), ("hit", "3"), ("hit", "5")]
+    assert client.post("/t/decide/?tab=2", sent).content.startswith(b"decided: Two lines")
+    assert "Send it on" not in client.get("/accounts/2fa/recovery-codes/").content.decode(), "it was sent"
+
+
+def test_a_form_that_would_burden_every_later_page_is_not_kept(client: Client, legal: User) -> None:
+    sign_in(client, legal)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    client.post("/t/decide/", {"reason": "short"})
+    assert KEPT in client.session
+    client.post("/t/decide/", {"reason": "x" * KEPT_MOST})
+    assert KEPT not in client.session
+
+
+def code_of(secret: str, steps: int = 0) -> str:
+    """What an authenticator shows now, or so many steps of 30 s from now."""
+    return str(totp.format_hotp_value(totp.hotp_value(secret, int(time.time()) // 30 + steps)))
+
+
+def code(user: User, steps: int = 0) -> str:
+    return code_of(Authenticator.objects.get(user=user, type=Authenticator.Type.TOTP).data["secret"], steps)
 
 
 def test_the_second_factor_is_set_up_with_a_password_and_a_code(client: Client, legal: User) -> None:
@@ -152,10 +185,7 @@ def test_the_second_factor_is_set_up_with_a_password_and_a_code(client: Client, 
     )
     text = answer.content.decode()
     assert "Set up your authenticator" in text and 'src="data:image/svg+xml' in text
-    secret = client.session["mfa.totp.secret"]
-    counter = next(totp.yield_hotp_counters_from_time())
-    value = totp.format_hotp_value(totp.hotp_value(secret, counter))
-    client.post("/accounts/2fa/totp/activate/", {"code": value})
+    client.post("/accounts/2fa/totp/activate/", {"code": code_of(client.session["mfa.totp.secret"])})
     assert Authenticator.objects.filter(user=legal, type=Authenticator.Type.TOTP).exists()
 
 
@@ -209,6 +239,31 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(client: Client, l
     assert client.get("/t/look/").status_code == 302
     client.post("/accounts/2fa/authenticate/", {"code": code(legal)})
     assert client.get("/t/look/").status_code == 200
+
+
+@pytest.mark.parametrize(("steps", "right"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
+def test_a_code_that_is_late_by_a_step_is_in_time(
+    client: Client, legal: User, steps: int, right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1_790_000_010.0)
+    totp.TOTP.activate(legal, totp.generate_totp_secret())
+    secret = Authenticator.objects.get(user=legal).data["secret"]
+    assert totp.validate_totp_code(secret, code(legal, steps)) is right
+
+
+def test_a_code_that_was_used_opens_nothing_while_it_is_right(client: Client, legal: User) -> None:
+    """Also after the step for which allauth itself remembers it."""
+    totp.TOTP.activate(legal, totp.generate_totp_secret())
+    used = code(legal)
+    sign_in(client, legal)
+    assert client.post("/accounts/2fa/authenticate/", {"code": used}).status_code == 302
+    cache.delete(totp.TOTP(Authenticator.objects.get(user=legal))._get_used_cache_key(used))
+    for spelling in (used, f"{used[:3]} {used[3:]}", f"{used[:3]}-{used[3:]}"):
+        thief = Client()
+        sign_in(thief, legal)
+        answer = thief.post("/accounts/2fa/authenticate/", {"code": spelling})
+        assert answer.status_code == 200 and "Incorrect code" in answer.content.decode()
+        assert thief.get("/t/look/").status_code == 302
 
 
 def test_a_refusal_of_a_service_becomes_a_page_with_its_sentence(client: Client, legal: User) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +12,33 @@ from django.db import connection
 from django.utils import timezone
 
 from governance.evidence.signatures import audit
-from governance.models import Decision, Hold, LedgerOpening, Role, Status, User, VersionOrder, triggers
+from governance.models import (
+    Case,
+    Decision,
+    Erasure,
+    Hold,
+    HouseProfile,
+    LedgerOpening,
+    Quarantine,
+    Record,
+    Role,
+    Status,
+    User,
+    VersionOrder,
+    triggers,
+)
 from governance.policies import Actor
-from governance.services import decision, holds, order_signing, orders, people, release
+from governance.services import (
+    containment,
+    decision,
+    holds,
+    order_signing,
+    orders,
+    organisation,
+    people,
+    release,
+    retention,
+)
 from tests.governance.conftest import file_case
 
 pytestmark = pytest.mark.database
@@ -112,4 +137,65 @@ def test_orders_and_holds_are_compared_as_well(house: People, catalogue: Any) ->
     assert [finding.partition(":")[0] for finding in audit().findings] == [
         f"Legal hold of case {case.number}, asking that it end",
         f"Order {order.pk}, legal",
+    ]
+
+
+def test_what_a_search_held_and_two_let_back_is_compared_as_well(house: People, catalogue: Any, walk_with: Any) -> None:
+    case = walk_with(house, file_case(), Status.DECISION)
+    data = Record.objects.all()[0].dataset
+    records = [Record.objects.create(dataset=data, record_id=name, digest="sha256:0") for name in ("n1", "n2")]
+    containment.returned(case, records)
+    asked, other = Quarantine.objects.filter(cause="returned").order_by("pk")
+    why = "The record is a licensed anthology that quotes the work."
+    containment.lift_ask(quarantine=asked, actor=house[Role.LEGAL], reason=why)
+    assert audit().findings == ()
+    asked.refresh_from_db()
+    containment.lift_approve(quarantine=asked, actor=house[Role.APPROVER], shown=containment.lift_mark(asked))
+    assert audit().findings == ()
+    names = {"lift_asked_by": house[Role.LEGAL].user, "ended_by": house[Role.APPROVER].user}
+    words = f"Record {other.record.record_id} that a search held for case {case.number}"
+    missing = [f"{words}, {side}: the ledger holds no such signature." for side in ("asking", "letting back")]
+
+    def written(row: Quarantine, **values: Any) -> list[str]:
+        """What is found when the owner writes this past the triggers."""
+        triggers.drop(connection)
+        before = Quarantine.objects.filter(pk=row.pk).values().get()
+        Quarantine.objects.filter(pk=row.pk).update(**values)
+        Record.objects.filter(pk=other.record_id).update(quarantined_at=None)
+        triggers.install(connection)
+        found = [one for one in audit().findings if "trained on" not in one]
+        triggers.drop(connection)
+        Quarantine.objects.filter(pk=row.pk).update(**before)
+        triggers.install(connection)
+        return found
+
+    ended = {"ended_at": timezone.now(), "ended_why": why, "lift_why": why, **names}
+    assert written(other, **ended) == missing
+    assert written(other, ended_at=timezone.now(), ended_why=why, ended_by=names["ended_by"]) == missing[1:]
+    for past in ("refused", Quarantine.GIVEN_BACK):  # words of entries that stand there for other reasons
+        assert len(written(other, ended_at=timezone.now(), ended_why=past, ended_by=names["ended_by"])) == 1
+    assert len(written(asked, lift_why="Another reason than the one that was signed.")) == 1
+    assert len(written(asked, ended_by=house[Role.ENGINEER].user)) == 1
+
+
+def test_ends_of_data_and_versions_of_the_house_are_compared_as_well(
+    house: People, founders: list[Actor], catalogue: Any
+) -> None:
+    case = file_case()
+    ended = timezone.now() - timedelta(days=3650)
+    Case.objects.filter(pk=case.pk).update(status="closed", disposition="fulfilled", closed_at=ended)
+    erasure = retention.erasure_ask(case=Case.objects.get(pk=case.pk), actor=house[Role.LEGAL])
+    retention.erasure_approve(erasure=erasure, actor=house[Role.APPROVER])
+    values = {"name": "House of Lumen", "address": "1 Quay", "contact": "privacy@lumen.example", "officer": "",
+              "place": "de-by", "languages": ["en"]}  # fmt: skip
+    profile = organisation.profile_propose(values=values, actor=founders[0])
+    organisation.profile_approve(profile=profile, actor=founders[1])
+    assert audit().findings == ()
+    triggers.drop(connection)
+    Erasure.objects.update(approved_by=house[Role.ENGINEER].user)
+    HouseProfile.objects.update(proposed_by=house[Role.LEGAL].user)
+    triggers.install(connection)
+    assert [finding.partition(":")[0] for finding in audit().findings] == [
+        f"Version {profile.pk} of the organisation, proposal",
+        f"End of the data of case {case.number}, approval",
     ]

@@ -22,6 +22,8 @@ from governance.services import tallies
 from tests.governance.staff import member
 from tests.governance.test_figures_are_kept_current import START, History
 
+pytestmark = pytest.mark.database
+
 TODAY = START + timedelta(days=40)
 
 

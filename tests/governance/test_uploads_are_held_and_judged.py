@@ -74,10 +74,13 @@ def scanner(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
                 seen.append(data)
                 line.sendall(answer)
 
-    threading.Thread(target=serve, daemon=True).start()
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
     try:
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}", seen
     finally:
+        server.shutdown(socket.SHUT_RDWR)  # closed alone, it would go on to listen at whatever gets its number next
+        thread.join(10)
         server.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -31,9 +32,9 @@ def probe(name: str, family: str, reference: float | None, outcome: str = "pass"
     }  # fmt: skip
 
 
-def tell(verification: Verification, *probes: dict[str, Any], **more: Any) -> None:
-    verification.document = {**verification.document, "probes": list(probes), **more}
-    verification.save()
+def tell(found: Verification, *probes: dict[str, Any], **more: Any) -> None:
+    found.document = {**found.document, "probes": list(probes), **more}
+    found.save()
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def test_probes_stand_in_four_groups_with_a_conclusion_each(case: Case) -> None:
 
 
 def test_a_probe_bounded_on_both_sides_shows_both_limits(case: Case) -> None:
-    verification = Verification.objects.order_by("plan__attempt").last()
-    assert verification
-    tell(verification, probe("membership_loss", "membership", 0.5, bounds="both"))
+    found = Verification.objects.order_by("plan__attempt").last()
+    assert found
+    tell(found, probe("membership_loss", "membership", 0.5, bounds="both"))
     line = lines(case)["Tells training text from unseen"][0]
     assert (line["row"]["limit_low"], line["row"]["limit"]) == (pytest.approx(40), pytest.approx(60))
     assert line["limit_text"] == "40% to 60%"
@@ -97,19 +98,37 @@ def test_the_page_names_attacks_not_made_and_a_reference_of_unproven_lineage(pag
     assert "a reference whose training is not proven" in page
 
 
-def test_every_chart_has_its_table(page: str) -> None:
-    assert page.count("Every number behind this chart") == 4
+def test_every_chart_has_its_table_which_is_asked_for(client: Client, case: Case, page: str) -> None:
+    assert page.count("Every number behind this chart") == 4 and 'id="numbers"' not in page
+    keys = re.findall(r"\?numbers=(\w+)#numbers", page)
+    asked = client.get(reverse("verification", args=[case.public_id]), {"numbers": keys[0]}).content.decode()
+    assert asked.count('id="numbers"') == 1 and asked.count("Every number behind this chart") == 3
+    assert asked.count("<td") > page.count("<td")
     assert page.count('<th scope="rowgroup" rowspan="2">') == 4
 
 
 def test_what_would_decide_is_said_where_it_is_open(client: Client, case: Case, page: str) -> None:
     assert "What would decide it" not in page
-    verification = Verification.objects.order_by("plan__attempt").last()
-    assert verification
+    found = Verification.objects.order_by("plan__attempt").last()
+    assert found
     undecided = probe("exact_value", "memorisation", 0.02, "inconclusive", items_needed=1200)
-    tell(verification, undecided, verdict="inconclusive")
+    tell(found, undecided, verdict="inconclusive")
     text = client.get(reverse("verification", args=[case.public_id])).content.decode()
     assert "What would decide it" in text and "about 1,200 independent facts would decide" in text
+
+
+def test_a_failed_plan_says_first_which_probes_failed_and_not_what_would_decide_others(
+    client: Client, case: Case, page: str
+) -> None:
+    assert "Beyond its limit" not in page
+    found = Verification.objects.order_by("plan__attempt").last()
+    assert found
+    beyond = [{"code": "beyond_margin", "data": {"probe": name}} for name in ("exact_value", "pruning_value")]
+    undecided = probe("exact_value", "memorisation", 0.02, "inconclusive", items_needed=1200)
+    tell(found, undecided, verdict="fail", findings=beyond)
+    text = client.get(reverse("verification", args=[case.public_id])).content.decode()
+    assert "Beyond its limit: Gives the right value; Gives it with small weights removed." in text
+    assert "What would decide it" not in text
 
 
 def test_an_eased_policy_is_marked(walk: Any, people: dict[Role, Actor], catalogue: Any) -> None:

@@ -15,6 +15,8 @@ from governance.policies import Actor
 from governance.services import verification_policies as service
 from tests.governance.conftest import file_case, run_house_jobs
 
+pytestmark = pytest.mark.database
+
 WHY = "The demonstration's corpus is small; a wider margin for this probe was measured on its own seeds."
 
 

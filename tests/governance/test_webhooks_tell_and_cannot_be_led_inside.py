@@ -313,7 +313,7 @@ def test_a_receiver_that_drips_is_cut_off(receiver: WebServer, settings: Any, mo
     began = time.monotonic()
     with pytest.raises(SendFailed):
         outbound.post(receiver.url, b"{}", {}, networks=settings.WEBHOOK_NETWORKS)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # all of it would take 21 s
 
 
 def test_an_endless_answer_is_not_read_to_its_end(receiver: WebServer, settings: Any) -> None:

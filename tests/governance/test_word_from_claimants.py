@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from governance.services.intake import Item
 from tests.governance.conftest import file_case
 from tests.governance.staff import sign_in_to_decide
 from tests.governance.test_claimants_show_what_is_theirs import begin, confirmed
+from tests.governance.world import web
 
 People = dict[Role, Actor]
 NUMBER = "ISBN 978-3-16-148410-0"
@@ -100,13 +102,38 @@ def test_an_answer_is_seen_in_the_queue_and_on_the_case_until_somebody_has_read_
     assert "Word from the claimant, unread since" in page and "I have read it" in page
     assert "Word from the claimant" in client.get("/cases/?view=news").content.decode()
     with pytest.raises(NotAllowed):
-        news.news_read(case=case, actor=people[Role.AUDITOR])
-    assert client.post(f"/cases/{case.public_id}/seen/").status_code == 302
+        news.news_read(case=case, upto=10**6, actor=people[Role.AUDITOR])
+    assert client.post(f"/cases/{case.public_id}/seen/", {"upto": upto_of(page)}).status_code == 302
     assert not select.cases(legal, "news").exists()
     assert LedgerOpening.objects.get(case=case, entry__action="news.read").actor == legal.user
     with pytest.raises(Conflict):
-        news.news_read(case=case, actor=legal)
+        news.news_read(case=case, upto=10**6, actor=legal)
     assert "unread since" not in client.get(f"/cases/{case.public_id}/").content.decode()
+
+
+def upto_of(page: str) -> str:
+    found = re.search(r'name="upto" value="(\d+)"', page)
+    assert found, "the page carries how far it goes"
+    return found[1]
+
+
+def test_what_came_after_the_page_was_loaded_stays_unread_and_is_mailed(
+    client: Client, walk: Any, case: Case, people: People
+) -> None:
+    asked(walk(case, Status.REVIEW), people)
+    review.information_answer(case=case, text="The second edition.", actor=CLAIMANT)
+    sign_in_to_decide(client, people[Role.LEGAL].user)
+    loaded = upto_of(client.get(f"/cases/{case.public_id}/").content.decode())
+    assert news.news_mail() == 1
+    first = Case.objects.get(pk=case.pk).news_at
+    additions.works_add(case=case, items=[Item(form="url", title="Tide", text="https://example.org/tide")])
+    answer = client.post(f"/cases/{case.public_id}/seen/", {"upto": loaded}, follow=True).content.decode()
+    assert "More has come since you loaded the page" in answer
+    case.refresh_from_db()
+    assert first and case.news_at and case.news_at > first and news.news_mail() == 1
+    client.post(f"/cases/{case.public_id}/seen/", {"upto": upto_of(answer)})
+    case.refresh_from_db()
+    assert case.news_at is None
 
 
 def test_staff_are_mailed_once_and_again_only_where_the_server_took_nothing(
@@ -126,9 +153,36 @@ def test_staff_are_mailed_once_and_again_only_where_the_server_took_nothing(
     additions.works_add(case=case, items=[Item(form="url", title="Tide", text="https://example.org/tide")])
     assert news.news_mail() == 0, "what is unread is mailed once"
     Case.objects.filter(pk=case.pk).update(officer=people[Role.APPROVER].user)
-    news.news_read(case=case, actor=people[Role.LEGAL])
+    assert news.news_read(case=case, upto=news.newest(case) or 0, actor=people[Role.LEGAL])
     news.news_note(case)
     assert news.recipients(Case.objects.get(pk=case.pk))[0] != people[Role.LEGAL].user.email
+
+
+def test_a_proof_that_the_machine_saw_after_the_page_was_loaded_stays_unread(settings: Any, people: People) -> None:
+    settings.OUTBOUND_NETWORKS = ["127.0.0.0/8"]
+    case = confirmed()
+    with web() as world:
+        row = begin(case, "profile", f"{world.url}/vel")
+        world.put("/vel", row.code)
+        news.news_note(case)
+        loaded = news.newest(case) or 0
+        assert proofs.challenge_try(challenge=row).shown
+    entries = LedgerOpening.objects.filter(case=case, entry_id__gt=loaded)
+    assert set(entries.values_list("entry__action", flat=True)) >= {"proof.recorded", "proof.settled"}
+    assert not news.news_read(case=case, upto=loaded, actor=people[Role.LEGAL])
+    assert news.news_read(case=case, upto=news.newest(case) or 0, actor=people[Role.LEGAL])
+
+
+def test_a_text_that_was_read_after_the_page_was_loaded_stays_unread(walk: Any, people: People) -> None:
+    first = walk(file_case(), Status.PLANNING)
+    item = first.items.create(subject=first.claimant.subject, position=9, form="digest", title="Ebb", text="sha256:0")
+    beside = additions.works_add(case=first, items=[Item(form="text", title="Tide", text="the tide")]).case
+    loaded = news.newest(beside) or 0
+    Case.objects.filter(pk=beside.pk).update(received_on=first.received_on)
+    additions.text_came(case=first, item=item, text="the ebb", actor=Actor.system("uploads"))
+    assert beside.items.count() == 2
+    assert not news.news_read(case=beside, upto=loaded, actor=people[Role.LEGAL])
+    assert news.news_read(case=beside, upto=news.newest(beside) or 0, actor=people[Role.LEGAL])
 
 
 def test_a_begun_proof_that_nobody_has_to_look_at_is_no_news() -> None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +23,9 @@ from governance.policies import Actor
 from governance.services import jobs
 from tests.governance.conftest import file_case
 from tests.governance.staff import sign_in_to_decide
+from unlearning_engine.contracts import GenerateSpec, MatchSpec
+
+pytestmark = pytest.mark.database
 
 MACHINE = {
     "cores": 8, "load": 1.5, "memory_mib": 65536, "memory_free_mib": 32768, "disk_free_mib": 102400,
@@ -77,12 +86,43 @@ def test_why_a_run_failed_stands_on_its_page_and_the_log_is_the_engineers(
     )
     text = text_of(engineer.get(reverse("job", args=[job.pk])))
     assert "ran out of memory" in text and "engine@a" in text and "2.0 GiB" in text
+    listed = text_of(engineer.get(reverse("jobs"), {"state": "failed"}))
+    assert "train: the device ran out of memory" in listed
     log = reverse("job_log", args=[job.pk])
     assert log in text and "step 3 &lt;b&gt;of 9" in text_of(engineer.get(log))
     legal = people[Role.LEGAL].user
     assert legal is not None
     engineer.force_login(legal)
     assert log not in text_of(engineer.get(reverse("job", args=[job.pk]))) and engineer.get(log).status_code == 403
+
+
+def test_a_job_is_run_by_hand_from_its_downloaded_spec_as_it_is_told(engineer: Client, tmp_path: Path) -> None:
+    job = dispatch.enqueue_engine(spec=GenerateSpec(seed=3, artists=1, persons=1), key="a")
+    page = engineer.get(reverse("job", args=[job.pk]))
+    line, file = str(page.context["command"]), engineer.get(page.context["spec_url"])
+    assert f'href="{page.context["spec_url"]}"' in page.content.decode()
+    assert "sha256:" + hashlib.sha256(file.content).hexdigest() == job.spec
+    name = str(file["Content-Disposition"]).split('"')[1]
+    downloads = tmp_path / "Downloads"
+    downloads.mkdir()
+    (downloads / name).write_bytes(file.content)
+    assert line.startswith(".venv/bin/python -m unlearning_engine ")
+    # As a shell takes it, in a folder that has the software's Python.
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, check=True)
+    made = json.loads((tmp_path / name.removesuffix(".json") / "result.json").read_text())
+    assert made["spec_digest"] == job.spec and made["digests"]
+
+
+def test_a_job_whose_input_was_deleted_says_that_nobody_can_run_it_again(engineer: Client) -> None:
+    works, data = dispatch.put_rows([{"id": "a", "title": "A", "text": "b"}]), dispatch.put_rows([{"id": "r"}])
+    job = dispatch.enqueue_engine(spec=MatchSpec(works=works, dataset=data), key="a")
+    Job.objects.filter(pk=job.pk).update(state="succeeded")
+    assert engineer.get(reverse("job", args=[job.pk])).context["command"]
+    dispatch.discard(works)
+    page = engineer.get(reverse("job", args=[job.pk]))
+    assert not page.context["command"] and "deleted since (works)" in page.content.decode()
 
 
 def test_runs_of_one_version_are_set_beside_each_other(

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.services import servers
 
+Address = TypeVar("Address", str, tuple[str, str])
+#: What the scanner of the tests takes for harmful.
+LANTERN = b"a lantern counts the ferries home"
 
-def _have(server: Callable[[], str]) -> str:
+
+def _have(server: Callable[[], Address]) -> Address:
     try:
         return server()
     except servers.Missing as error:
@@ -50,6 +55,12 @@ def redis_url(redis_server: str) -> Iterator[str]:
 def rabbitmq_url() -> str:
     """Address of a RabbitMQ; give queues names of the test's own and delete them."""
     return _have(servers.rabbitmq)
+
+
+@pytest.fixture(scope="session")
+def clamd_addresses() -> tuple[str, str]:
+    """TCP address and socket of a ClamAV daemon that knows `LANTERN` as `Lethe.Test.Lantern`."""
+    return _have(lambda: servers.clamd({"Lethe.Test.Lantern": LANTERN}))
 
 
 @pytest.fixture(scope="session")

@@ -114,6 +114,35 @@ def rabbitmq() -> str:
     return started
 
 
+def clamd(signatures: dict[str, bytes]) -> tuple[str, str]:
+    """Addresses (TCP, then its socket's) of a ClamAV daemon of our own that knows these signatures alone: name, bytes.
+
+    Its database is one file of extended signatures (`.ndb`), so that nothing is fetched.
+    """
+    program = shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        raise Missing("ClamAV", "is not installed (Debian: clamav-daemon)")
+    port, folder = free_port(), _folder("clamd")
+    (folder / "db").mkdir()
+    lines = [f"{name}:0:*:{found.hex()}\n" for name, found in signatures.items()]
+    (folder / "db" / "test.ndb").write_text("".join(lines))
+    options = {"DatabaseDirectory": folder / "db", "LocalSocket": folder / "clamd.ctl", "TCPSocket": port,
+               "TCPAddr": HOST, "Foreground": "yes", "StreamMaxLength": "4M"}  # fmt: skip
+    (folder / "clamd.conf").write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+    _start([program, "--config-file", str(folder / "clamd.conf")], "ClamAV", folder)
+    _wait(lambda: _clamd_answers(port), "ClamAV", folder)
+    return f"tcp://{HOST}:{port}", f"unix:{folder / 'clamd.ctl'}"
+
+
+def _clamd_answers(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=3) as line:
+            line.sendall(b"zPING\0")
+            return line.recv(16).startswith(b"PONG")
+    except OSError:
+        return False
+
+
 def free_port() -> int:
     """A port that nobody listens on just now."""
     with socket.socket() as probe:

@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from governance.evidence import bundle, pdf, renewal, schema, seal
+from governance.evidence.bundle_check import check_files, unpack
 from governance.evidence.check import Outcome as Ours
 from governance.evidence.check import check
 from governance.evidence.check import main as houses_main
+from governance.evidence.checkpoint import make_checkpoint, verifier_key
+from governance.evidence.errors import ProofError
 from governance.evidence.leaf import canonical
 from lethe_verify import Outcome, der, judge
 from lethe_verify import seal as theirs
@@ -55,8 +59,6 @@ def other_case() -> Example:
 
 
 def bundle_note(tree: Any) -> str:
-    from governance.evidence.checkpoint import make_checkpoint
-
     return make_checkpoint(origin=make.ORIGIN, size=8, root=tree.root(), key=make.LEDGER_KEY)
 
 
@@ -91,6 +93,23 @@ def test_a_report_with_the_proofs_of_another_case_and_a_fork_of_the_ledger() -> 
     kept = Known(one.note(15))
     assert judge(other.bundle, trust(), known=kept).outcome is Outcome.REFUSED
     assert judge(one.bundle, trust(), known=kept).outcome is Outcome.GENUINE
+
+
+def test_the_checkpoint_of_another_house_that_is_trusted_too() -> None:
+    """Who trusts two houses is shown a report of one whose bundle rests on the other's ledger."""
+    one, key, origin = genuine(), Ed25519PrivateKey.generate(), "other.example/ledger"
+    other = verifier_key(origin, key.public_key())
+    note = make_checkpoint(origin=origin, size=len(one.tree), root=one.tree.root(), key=key)
+    told = {**json.loads(one.ledger), "verifier_key": other, "checkpoint": note, "witnesses": []}
+    data = one.with_parts(ledger=canonical(told))
+    both = dataclasses.replace(trust(), ledgers=trust().ledgers | {other})
+    for believed in (both, Trust(both.seals)):
+        verdict = judge(data, believed)
+        assert verdict.outcome is Outcome.REFUSED
+        assert verdict.findings[-1].code == "ledger_key" and "of another ledger" in verdict.findings[-1].text
+    files = unpack(data)
+    with pytest.raises(ProofError, match="of another ledger"):
+        check_files(files, json.loads(files["evidence.json"]), both.ledgers)
 
 
 def test_a_stolen_seal_with_a_time_set_back_at_the_houses_own_authority() -> None:

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from governance.evidence import bundle
 from lethe_verify import Outcome, judge
 from lethe_verify import bundle as theirs
-from lethe_verify.__main__ import main
+from lethe_verify.__main__ import main, words
 from lethe_verify.judge import Known
 from lethe_verify.trust import Trust, TrustError, load
+from lethe_verify.verdict import Verdict
 from scripts import verifier
 from tests.governance.evidence_sealed import sealed
 from tests.verifier.corpus import forked
@@ -54,13 +55,19 @@ def test_it_says_what_was_not_proved(files: dict[str, str], capsys: pytest.Captu
     main([files["bundle.zip"], "--trust", genuine().fingerprint])
     told = capsys.readouterr().out
     assert "NOT proved" in told
-    for words in (
+    for expected in (
         "issuer's own clock",
         "anybody can be a witness",
         "measurements are the issuer's own",
         "No earlier checkpoint",
     ):
-        assert words in told
+        assert expected in told
+
+
+def test_nothing_that_a_file_says_is_obeyed_by_the_terminal() -> None:
+    verdict = Verdict(report={"issuer": "\x1b]0;owned\x07"})
+    verdict.proved("stated", "Sample \x1b[2J\x9b2K\r was stated.")
+    assert "Sample ?[2J?2K? was stated." in words(verdict) and "\x1b" not in words(verdict)
 
 
 def test_programs_get_the_same_as_json(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,12 +7,15 @@ import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 
 from governance.evidence import bundle, bundle_check, outside_time, renewal
+from governance.evidence.check import Outcome as Ours
 from governance.evidence.check import check
+from governance.evidence.check_time import LedgerTime
 from governance.evidence.errors import EvidenceError, SealError
 from governance.evidence.leaf import canonical
 from lethe_verify import Outcome, judge
@@ -24,7 +27,7 @@ from tests.governance import evidence_example as make
 from tests.governance.evidence_sealed import sealed
 from tests.verifier.authorities import authority
 from tests.verifier.example import bundled
-from tests.verifier.stamped import authorities, example, mutations, stamped, trust
+from tests.verifier.stamped import FORGER, authorities, example, mutations, stamped, trust
 
 IN_2036 = datetime(2036, 6, 1, tzinfo=UTC)
 COUNT = 480
@@ -69,9 +72,37 @@ def test_without_the_authoritys_root_nobody_can_say() -> None:
     first = read(authorities()[0].pem.decode())
     assert judge(one.pdf, seal | first).outcome is Outcome.GENUINE
     assert judge(one.renewed, seal | first).outcome is Outcome.UNDECIDED, "each stamp needs its authority"
+    for data, roots in ((one.pdf, []), (one.pdf, [authority("Somebody else").root]),
+                        (one.renewed, [authorities()[0].root])):  # fmt: skip
+        found = check(data, [sealed().fingerprint], timestamp_roots=roots)
+        assert found.outcome is Ours.TIME_ENDED, "whole, and nobody can say: never told as altered"
 
 
-def test_the_time_over_the_ledgers_checkpoint_is_checked_by_both() -> None:
+def test_a_stamp_of_anybodys_own_says_nothing_before_the_seal_is_known(tmp_path: Path) -> None:
+    """Neither a foreign seal nor one used after its end is told as a report of ours that wants renewal."""
+    from governance.evidence import identity, seal
+
+    forger, roots, now = authority(FORGER), [authorities()[0].root], datetime.now(UTC)
+    identity.create_seal_identity(tmp_path / "seal", "Anybody")
+    foreign = seal.seal(sealed().base, key=identity.load_seal(tmp_path / "seal"), authority=forger.asked())
+    found = check(foreign, [sealed().fingerprint], timestamp_roots=roots)
+    assert found.outcome is Ours.UNKNOWN_SIGNER and not found.findings[-1].good
+    assert [one.open for one in found.findings if one.code == "time"] == [True]
+    known = check(foreign, [sealed().fingerprint], timestamp_roots=roots, known_sha256="0" * 64)
+    assert known.outcome is Ours.ALTERED and known.findings[-1].code == "digest"
+    mine = seal.seal(sealed().base, key=sealed().key, authority=forger.asked())
+    day = timedelta(days=1)
+    for since, reason, expected in (
+        (now - day, "compromised", Ours.ALTERED),
+        (now - day, "retired", Ours.ALTERED),
+        (now + day, "compromised", Ours.ENDED),
+        (now + day, "retired", Ours.TIME_ENDED),
+    ):
+        ended = {sealed().fingerprint: (since, reason)}
+        assert check(mine, [sealed().fingerprint], timestamp_roots=roots, ended=ended).outcome is expected, reason
+
+
+def test_the_time_over_the_ledgers_checkpoint_is_checked_by_both(monkeypatch: pytest.MonkeyPatch) -> None:
     one, (first, other) = example(), authorities()
     document, seals = json.loads(one.evidence), [sealed().fingerprint]
     timed = bundled(document, one.pdf, one.fingerprint, make.LEDGER_KEY, timed_at=other.url)
@@ -83,11 +114,14 @@ def test_the_time_over_the_ledgers_checkpoint_is_checked_by_both() -> None:
         verdict = judge(data, trusted)
         return verdict.outcome, {one.state for one in verdict.findings if one.code in ("ledger_time", "time")}
 
-    def ours(data: bytes, roots: list[x509.Certificate]) -> int:
-        files = bundle_check.unpack(data)
-        return bundle_check.check_files(files, document, one.ledger_key, roots=roots)
+    def ours(data: bytes, roots: list[x509.Certificate], **more: Any) -> LedgerTime:
+        size, time = bundle_check.check_files(
+            bundle_check.unpack(data), document, [one.ledger_key], roots=roots, **more
+        )
+        assert size == 15 and time is not None
+        return time
 
-    assert states(trust()) == (Outcome.GENUINE, {"proved"}) and ours(timed.bundle, roots) == 15
+    assert states(trust()) == (Outcome.GENUINE, {"proved"}) and ours(timed.bundle, roots).proved
     alone = Trust(frozenset(seals)) | read(first.pem.decode())
     assert states(alone) == (Outcome.GENUINE, {"proved", "not_proved"}), "of an authority that nobody believes"
     assert states(trust() | Trust(own=frozenset({hashlib.sha256(other.der).hexdigest()})))[1] == {
@@ -101,8 +135,15 @@ def test_the_time_over_the_ledgers_checkpoint_is_checked_by_both() -> None:
         assert states(trust(), changed)[0] is Outcome.REFUSED
         with pytest.raises(EvidenceError):
             ours(changed, roots)
-    with pytest.raises(EvidenceError, match="not to be believed"):
-        ours(timed.bundle, roots[:1])
+    late = datetime.now(UTC) + timedelta(days=20000)
+    for open_one in (ours(timed.bundle, roots[:1]), ours(timed.bundle, []), ours(timed.bundle, roots, at=late)):
+        assert not open_one.proved and "cannot be shown now" in open_one.findings(15)[0].text, "not altered, nor proved"
+    assert "proves nothing to others" in ours(timed.bundle, roots, own=roots[1:]).findings(15)[0].text
+    with pytest.raises(EvidenceError, match="does not hold"):
+        ours(timed.bundle, roots, at=datetime(2026, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(bundle_check, "AHEAD", -timedelta(days=20000))
+    with pytest.raises(EvidenceError, match="older than the ledger's entry"):
+        ours(timed.bundle, roots)
     kept = Known(told["checkpoint"], time=token)
     assert "ledger_time" in {one.code for one in judge(one.bundle, trust(), known=kept).findings}
     assert judge(one.bundle, trust(), known=Known(kept.checkpoint, time=elsewhere)).outcome is Outcome.REFUSED

@@ -17,7 +17,6 @@ import numpy as np
 
 from unlearning_engine.certified.convex import minimise
 from unlearning_engine.certified.heads import (
-    WEIGHTS,
     Head,
     HeadConfig,
     digest_of,
@@ -31,9 +30,9 @@ from unlearning_engine.configs import Checked, build, number
 from unlearning_engine.contracts import TrainSpec
 from unlearning_engine.data import load_ids
 from unlearning_engine.errors import ConfigError, DataError
+from unlearning_engine.patches.weights import Weights
 from unlearning_engine.progress import Report, silent
 from unlearning_engine.sisa.tables import Table
-from unlearning_engine.trees import name_of
 
 MODEL = "model"
 
@@ -104,7 +103,7 @@ def train_head(spec: TrainSpec, out: str | Path, report: Report = silent) -> dic
         "gaps": head.config.gaps,
         "not_certifiable": no_guarantee(head.config),
         "dataset_digest": head.config.dataset_digest,
-        "weights_digest": name_of(folder / WEIGHTS),
+        "weights_digest": Weights(folder).digest(),
         "seconds": time.perf_counter() - started,
     }
 

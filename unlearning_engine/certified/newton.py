@@ -16,7 +16,6 @@ from unlearning_engine.certified.claims import claim
 from unlearning_engine.certified.closeness import gap_of, moved_gap
 from unlearning_engine.certified.convex import Array, Loss, Rows, minimise, solve
 from unlearning_engine.certified.heads import (
-    WEIGHTS,
     Head,
     HeadConfig,
     digest_of,
@@ -31,10 +30,11 @@ from unlearning_engine.certified.noise import Spent, commitment, composed, devia
 from unlearning_engine.certified.settings import OBSERVED, RETAINED, NewtonConfig
 from unlearning_engine.configs import build
 from unlearning_engine.contracts import Guarantee, UnlearnSpec
+from unlearning_engine.data import load_ids, raise_all
 from unlearning_engine.errors import ConfigError, DataError, DivergenceError
+from unlearning_engine.patches.weights import Weights
 from unlearning_engine.progress import Report, silent
 from unlearning_engine.sisa.tables import Table
-from unlearning_engine.trees import name_of
 
 MODEL = "model"
 #: Weights are rounded to 32 bits after the noise: their last bits would tell of what is below it.
@@ -59,7 +59,8 @@ class Moved:
 def unlearn_head(spec: UnlearnSpec, out: str | Path, report: Report = silent) -> dict[str, Any]:
     """Make a linear head forget the rows of `spec.forget`, in `out/model`.
 
-    `spec.retain` holds the retained rows or a surrogate; `NewtonConfig` says which.
+    `spec.retain` holds the retained rows or a surrogate; `NewtonConfig` says which. In place of both, `spec.dataset`
+    holds all rows, of which `spec.forget_ids` names those to forget.
 
     Returns:
         Metrics: `guarantee`, `claim` (see `claims`), `shift` by parts, `noise` and its commitment, accuracies, digests.
@@ -73,11 +74,7 @@ def unlearn_head(spec: UnlearnSpec, out: str | Path, report: Report = silent) ->
     config = build(NewtonConfig, spec.config, "spec.config")
     head = read_head(spec.model)
     require_certifiable(head.config, tested=config.seeded_noise)
-    if not spec.forget or not spec.retain:
-        raise ConfigError(
-            "spec.retain: missing; the method newton needs the rows to forget, and a surrogate or the rest"
-        )
-    forget, rest = read_rows(head.config, spec.forget), read_rows(head.config, spec.retain)
+    forget, rest = _tables(spec, head.config)
     config = _with_surrogate(config, head.config, forget, rest)
     report({"event": "progress", "stage": "newton", "step": 0, "total": 1})
     moved = step(config, head, forget, rest)
@@ -86,9 +83,35 @@ def unlearn_head(spec: UnlearnSpec, out: str | Path, report: Report = silent) ->
     write_head(folder, released)
     _warn_of_noise(released, head, report)
     report({"event": "progress", "stage": "newton", "step": 1, "total": 1})
-    return {**_metrics(config, head, released, moved, forget, rest), "weights_digest": name_of(folder / WEIGHTS)} | {
+    return {**_metrics(config, head, released, moved, forget, rest), "weights_digest": Weights(folder).digest()} | {
         "seconds": time.perf_counter() - started
     }
+
+
+def _tables(spec: UnlearnSpec, head: HeadConfig) -> tuple[Table, Table]:
+    """The rows to forget, and the rest or its surrogate.
+
+    Raises:
+        ConfigError: one of them is not given.
+        DataError: a table cannot be read, or has no row of a name.
+    """
+    if not spec.dataset:
+        if not spec.forget or not spec.retain:
+            raise ConfigError(
+                "spec.retain: missing; the method newton needs the rows to forget, and a surrogate or the rest"
+            )
+        return read_rows(head, spec.forget), read_rows(head, spec.retain)
+    table, wanted = read_rows(head, spec.dataset), set(load_ids(spec.forget_ids))
+    if not wanted:
+        raise DataError(f"{spec.forget_ids}: names no record; there is nothing to forget")
+    aside = set(load_ids(spec.exclude_ids)) - wanted if spec.exclude_ids else set()
+    unknown = sorted((wanted | aside) - set(table.ids))
+    raise_all([f"record id {name!r} is not in the dataset" for name in unknown])
+    gone = [at for at, name in enumerate(table.ids) if name in wanted]
+    kept = [at for at, name in enumerate(table.ids) if name not in wanted | aside]
+    if not kept:
+        raise DataError(f"{spec.forget_ids}: names all of the rows; there is nothing to retain")
+    return table.take(gone), table.take(kept)
 
 
 def _with_surrogate(config: NewtonConfig, head: HeadConfig, forget: Table, rest: Table) -> NewtonConfig:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from unlearning_engine.contracts import canonical
+from unlearning_engine.contracts import DIGEST, canonical
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.patches.feed import items, trusted_keys
 from unlearning_engine.patches.site import Site
@@ -70,17 +70,28 @@ def send(site: Site, told: Mapping[str, Any], signed: Mapping[str, Any]) -> None
     site.post(place, signed)
 
 
-def acknowledge(url: str, trust: str, model: str | Path, key: str) -> dict[str, Any]:
+def acknowledge(url: str, trust: str, model: str | Path, key: str, patch: str = "") -> dict[str, Any]:
     """State that the weights of `model` are what a patch of the feed at `url` leads to, so that it was applied.
+
+    Args:
+        patch: digest of the one that was applied, where several lead to these weights: the weights do not tell which.
 
     Raises:
         ConfigError, DataError, Altered: with the reason.
     """
+    if patch and not DIGEST.match(patch):
+        raise ConfigError(f"--patch: {patch!r} is no digest; it reads sha256: and 64 hexadecimal digits")
     keys, site, subscriber = trusted_keys(trust), Site(url), Subscriber(key)
     result = Weights(model).digest()
-    for told in items(site, keys):
-        if told["result"] == result:
-            signed = subscriber.state(told, told["feed"], APPLIED)
-            send(site, told, signed)
-            return {"acknowledged": signed, "patch": told["patch"]}
-    raise DataError(f"{url}: has no patch that leads to the weights {result}; there is nothing to acknowledge")
+    fits = {told["patch"]: told for told in items(site, keys)
+            if told["result"] == result and patch in ("", told["patch"])}  # fmt: skip
+    if not fits:
+        wanted = f"patch {patch}" if patch else "patch"
+        raise DataError(f"{url}: has no {wanted} that leads to the weights {result}; there is nothing to acknowledge")
+    if len(fits) > 1:
+        raise DataError([f"{url}: several patches lead to the weights {result}; name the applied one by --patch:",
+                         *(f"{one} from {told['base']}" for one, told in sorted(fits.items()))])  # fmt: skip
+    [told] = fits.values()
+    signed = subscriber.state(told, told["feed"], APPLIED)
+    send(site, told, signed)
+    return {"acknowledged": signed, "patch": told["patch"]}

@@ -1,7 +1,7 @@
 """The sub-command `patch`: make, apply, rollback, verify. Documents go to standard output, progress to standard error.
 
 Exit codes: 0 done, and for `verify` nothing is false; 1 failed, and for `verify` something is false; 2 bad input; 3, of
-`fetch-apply` alone, intact but signed by a key that nobody named.
+`apply` and `fetch-apply`, intact but signed by a key that nobody named.
 """
 
 from __future__ import annotations
@@ -37,6 +37,14 @@ def add(verbs: Any) -> None:
     make.add_argument("--public", action="store_true", help="mark it as fit for anyone; default: confidential")
     apply = actions.add_parser("apply", help="lay patches on their base", epilog=CONFIDENTIAL)
     apply.add_argument("--base", dest="model", required=True, metavar="DIR", help="the model before")
+    apply.add_argument(
+        "--statements",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="signed statements about each patch, in its order",
+    )
+    _signer(apply)
     rollback = actions.add_parser("rollback", help="take patches off again", epilog=CONFIDENTIAL)
     rollback.add_argument("--model", required=True, metavar="DIR", help="the patched model")
     for action, order in ((apply, "in the order of their making"), (rollback, "the newest first")):
@@ -52,18 +60,19 @@ def add(verbs: Any) -> None:
         action.add_argument("--json", action="store_true", help="as JSON")
 
 
+def _signer(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        "--signer", default="", metavar="SHA256|PEM",
+        help="fingerprint of the key whose statements about the patch you believe; --trust names it too",
+    )  # fmt: skip
+
+
 def _of_feeds(actions: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """The actions that read a publisher's feed."""
     fetch = actions.add_parser("fetch-apply", help="fetch a published patch from a signed feed, verify and apply it")
     fetch.add_argument("--model", required=True, metavar="DIR", help="your copy of the model before")
     fetch.add_argument("--out", required=True, metavar="DIR", help="new folder of the model")
-    fetch.add_argument(
-        "--patch", default="", metavar="SHA256", help="which one, where there are several for your model"
-    )
-    fetch.add_argument(
-        "--signer", default="", metavar="SHA256|PEM",
-        help="fingerprint of the key whose statements about the patch you believe; a trust file names it too",
-    )  # fmt: skip
+    _signer(fetch)
     fetch.add_argument(
         "--acknowledge", default="", metavar="KEY", help="tell the publisher, signed by this Ed25519 key (PEM)"
     )
@@ -73,6 +82,9 @@ def _of_feeds(actions: Any) -> tuple[argparse.ArgumentParser, argparse.ArgumentP
         action.add_argument("url", metavar="URL", help="the publisher's feed: https://.../feeds/patches.json")
         action.add_argument(
             "--trust", required=True, metavar="FILE|KEY", help="the publisher's trust file, or its feed's key"
+        )
+        action.add_argument(
+            "--patch", default="", metavar="SHA256", help="which one, where there are several for your model"
         )
     tell.add_argument("--model", required=True, metavar="DIR", help="the patched model")
     tell.add_argument("--key", required=True, metavar="PEM", help="your Ed25519 key, which the publisher knows")
@@ -151,8 +163,26 @@ def _move(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
     from unlearning_engine.patches.applying import apply
 
     back = arguments.action == "rollback"
+    stated = [] if back else _stated(arguments)
     done = apply(arguments.model, arguments.patch, arguments.out, back=back, report=report)
-    return {"model": arguments.out, **dataclasses.asdict(done)}
+    return {"model": arguments.out, **dataclasses.asdict(done), **({"statements": stated} if stated else {})}
+
+
+def _stated(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """What the statements about each patch say, before anything is written; nothing where none are given."""
+    from unlearning_engine.patches.manifest import Patch
+    from unlearning_engine.patches.statements import fingerprint, judge, read_set
+
+    if not arguments.statements:
+        if arguments.signer:
+            raise ConfigError("--signer says whose statements you believe; give them by --statements")
+        return []
+    if len(arguments.statements) != len(arguments.patch):
+        raise ConfigError("--statements: give one folder for each patch, in the same order")
+    signers = [fingerprint(arguments.signer)] if arguments.signer else []
+    pairs = zip(map(Patch, arguments.patch), arguments.statements, strict=True)
+    found = [judge(read_set(place), one.folder, weights=one.result, signers=signers) for one, place in pairs]
+    return [dataclasses.asdict(one) for one in found]
 
 
 def _fetch(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
@@ -174,7 +204,7 @@ def _fetch(arguments: argparse.Namespace, report: Report) -> dict[str, Any]:
 def _acknowledge(arguments: argparse.Namespace) -> dict[str, Any]:
     from unlearning_engine.patches.acknowledging import acknowledge
 
-    return acknowledge(arguments.url, arguments.trust, arguments.model, arguments.key)
+    return acknowledge(arguments.url, arguments.trust, arguments.model, arguments.key, arguments.patch)
 
 
 def _verify(arguments: argparse.Namespace, report: Report) -> tuple[dict[str, Any], int]:
@@ -200,9 +230,10 @@ def _told(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"{document['model']}: from {document['before']}"
         yield f"to {document['after']}"
         yield from (f"Note: {note}" for note in document["notes"])
-        if "statements" in document:
-            verdicts = ", ".join(document["statements"]["verdicts"]) or "none"
-            yield f"statements signed by {document['statements']['signer']}; verdicts that they state: {verdicts}"
+        told = document.get("statements", [])  # of one patch from a feed, or of each that was given
+        for stated in [told] if isinstance(told, dict) else told:
+            verdicts = ", ".join(stated["verdicts"]) or "none"
+            yield f"statements signed by {stated['signer']}; verdicts that they state: {verdicts}"
         if "acknowledged" in document:
             yield "The publisher was told."
     elif "acknowledged" in document:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from unlearning_engine.contracts import canonical
+from unlearning_engine.contracts import DIGEST, canonical
 from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.patches.manifest import Altered
 from unlearning_engine.patches.site import Site
+from unlearning_engine.patches.statements import digits
 
 FEED_BYTES, PAGES = 4 * 2**20, 50
 #: A feed that was signed longer ago is not believed: somebody may hold back what came after it.
 FRESH = timedelta(days=7)
 KIND = "unlearning-patches"
+#: What an entry names by its digest.
+NAMED = ("patch", "base", "result")
 #: Why a patch was withdrawn, by the code in the feed.
 REASONS = {
     "flawed": "it does damage, or does not do what it says",
@@ -31,12 +34,15 @@ REASONS = {
 def trusted_keys(trust: str) -> frozenset[str]:
     """Keys of feeds (base64) from a trust file as publishers serve it, or one key itself.
 
+    A key that the file marks as lost is none: a page names no time but its signer's own.
+
     Raises:
         ConfigError: neither.
     """
     path = Path(trust)
     try:
-        found = frozenset(map(str, json.loads(path.read_bytes())["feeds"] if path.is_file() else [trust]))
+        told = json.loads(path.read_bytes()) if path.is_file() else {"feeds": [trust]}
+        found = frozenset(map(str, told["feeds"])) - _lost(told)
         right = found and all(len(base64.b64decode(key, validate=True)) == 32 for key in found)
     except (OSError, ValueError, KeyError, TypeError, binascii.Error):
         right = False
@@ -45,6 +51,20 @@ def trusted_keys(trust: str) -> frozenset[str]:
             f"--trust: {trust!r} is neither a trust file with `feeds` nor a feed's key (32 bytes, base64)"
         )
     return found
+
+
+def _lost(told: Mapping[str, Any]) -> frozenset[str]:
+    """The keys that a trust file or a signed page says to be in other hands."""
+    return frozenset(str(one["key"]) for one in told.get("lost_keys", ()))
+
+
+def lost_signers(told: Mapping[str, Any]) -> frozenset[str]:
+    """Fingerprints of the keys of statements that a trust file or a signed page says to be in other hands.
+
+    Raises:
+        ConfigError, KeyError, TypeError: named in a way that this version does not know.
+    """
+    return frozenset(digits(str(one["key"])) for one in told.get("lost_keys", ()) if one["purpose"] == "models")
 
 
 def read_feed(data: bytes, keys: frozenset[str]) -> dict[str, Any]:
@@ -85,19 +105,25 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def items(site: Site, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """What a feed tells of each patch, in its order, over all pages, with the key that signed the page (`feed`).
+    """What a feed tells of each patch, in its order, over all pages, with the key that signed the page (`feed`) and the
+    keys of statements that this page or one before says to be lost (`lost`).
 
     Raises:
         DataError, Altered: see `read_feed`; or an item is no patch's.
     """
-    url = site.url
+    url, lost = site.url, frozenset[str]()
     for _page in range(PAGES):
         document = read_feed(site.read(url, FEED_BYTES), keys)
+        try:
+            gone, lost = _lost(document["_lethe"]), lost | lost_signers(document["_lethe"])
+        except (ConfigError, KeyError, TypeError) as error:
+            raise DataError(f"{url}: names lost keys in a way that this version does not know") from error
         for item in document["items"]:
             told = item.get("_lethe") if isinstance(item, dict) else None
-            if not isinstance(told, dict) or not all(isinstance(told.get(n), str) for n in ("patch", "base", "result")):
+            if not isinstance(told, dict) or not all(DIGEST.fullmatch(str(told.get(one))) for one in NAMED):
                 raise DataError(f"{url}: an entry of the feed is no patch's; ask the publisher")
-            yield {**told, "feed": document["_lethe"]["public_key"]}
+            yield {**told, "feed": document["_lethe"]["public_key"], "lost": lost}
+        keys -= gone
         url = document.get("next_url", "")
         if not url:
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +20,7 @@ from unlearning_engine.errors import ConfigError, DataError, EngineError
 from unlearning_engine.patches import statements
 from unlearning_engine.patches.acknowledging import APPLIED, FETCHED, Subscriber, send
 from unlearning_engine.patches.applying import apply
-from unlearning_engine.patches.feed import find, trusted_keys
+from unlearning_engine.patches.feed import find, lost_signers, trusted_keys
 from unlearning_engine.patches.manifest import MANIFEST, PAYLOAD, Altered, Patch, read_manifest
 from unlearning_engine.patches.site import Site
 from unlearning_engine.patches.statements import fingerprint, judge
@@ -58,8 +59,7 @@ def fetch_apply(
     """
     if patch and not DIGEST.match(patch):
         raise ConfigError(f"--patch: {patch!r} is no digest; it reads sha256: and 64 hexadecimal digits")
-    keys, site = trusted_keys(trust), Site(url)
-    signers = trusted_signers(trust, signer)
+    keys, site, (signers, lost) = trusted_keys(trust), Site(url), trusted_signers(trust, signer)
     teller = Subscriber(key) if key else None
     if Path(out).exists():
         raise DataError(f"{out}: exists already; name a new folder")
@@ -71,7 +71,8 @@ def fetch_apply(
     with tempfile.TemporaryDirectory(prefix=".fetch.", dir=Path(out).absolute().parent) as scratch:
         folder = Path(scratch)
         _patch(site, told, folder, limit)
-        stated = judge(_statements(site, told), folder, weights=told["result"], signers=signers)
+        files = _statements(site, told)
+        stated = judge(files, folder, weights=told["result"], signers=signers, lost=lost | told["lost"])
         sent = [_tell(site, told, teller, FETCHED)] if teller else []
         done = apply(model, [Patch(folder).folder], out, report=report)
     if teller:
@@ -79,21 +80,34 @@ def fetch_apply(
     if problems := [one for one in sent if isinstance(one, str)]:
         raise NotAcknowledged([
             f"the patch is applied, {out} is there; but the publisher was not told:", *dict.fromkeys(problems),
-            f"when that is mended, run: patch acknowledge {url} --trust {trust} --model {out} --key {key}",
+            f"when that is mended, run: {_again(url, trust, out, key, told['patch'])}",
         ])  # fmt: skip
     acknowledged = {"acknowledged": sent} if teller else {}
     return {"model": str(out), "patch": told["patch"], "statements": asdict(stated), **asdict(done), **acknowledged}
 
 
-def trusted_signers(trust: str, signer: str) -> frozenset[str]:
-    """Fingerprints of the keys whose statements are believed: those of a trust file, and one that is named.
+def _again(url: str, trust: str, out: str | Path, key: str, patch: str) -> str:
+    """The command that tells the publisher later, to be copied as it is."""
+    words = ["acknowledge", url, "--trust", trust, "--model", str(out), "--key", key, "--patch", patch]
+    return shlex.join(["python", "-m", "unlearning_engine", "patch", *words])
+
+
+def trusted_signers(trust: str, signer: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Fingerprints of the keys whose statements are believed, and of those that may be in other hands.
+
+    Believed are those of a trust file and one that is named. A trust file goes on listing a lost key, since readers of
+    statements have to know whose it was; it is believed by neither of both ways.
 
     Raises:
-        ConfigError: no fingerprint.
+        ConfigError: no fingerprint, or lost keys in a way that this version does not know.
     """
-    file = Path(trust)
-    named = json.loads(file.read_bytes()).get("models", []) if file.is_file() else []
-    return frozenset(map(fingerprint, [*map(str, named), *([signer] if signer else [])]))
+    told = json.loads(Path(trust).read_bytes()) if Path(trust).is_file() else {}
+    try:
+        lost = lost_signers(told)
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"--trust: {trust!r} names lost keys in a way that this version does not know") from error
+    named = [*map(str, told.get("models", [])), *([signer] if signer else [])]
+    return frozenset(map(fingerprint, named)) - lost, lost
 
 
 def _patch(site: Site, told: Mapping[str, Any], folder: Path, limit: int) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unlearning_engine.errors import ConfigError, EngineError
+from unlearning_engine.errors import ConfigError, DataError, EngineError
 from unlearning_engine.patches.manifest import MANIFEST, PAYLOAD, Altered
 from unlearning_engine.trees import hash_file
 
@@ -34,7 +34,7 @@ _RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 
 
 class SignerUnknown(EngineError):
-    """Everything holds together, but nobody said that this key is to be believed."""
+    """Everything holds together, but nobody said that this key is to be believed, or it may be in other hands."""
 
 
 @dataclass(frozen=True)
@@ -51,24 +51,50 @@ def fingerprint(text: str) -> str:
     Raises:
         ConfigError: neither.
     """
-    if Path(text).is_file():
-        return _key(Path(text).read_bytes(), ConfigError)[1]
+    return _key(Path(text).read_bytes(), ConfigError)[1] if Path(text).is_file() else digits(text)
+
+
+def digits(text: str) -> str:
+    """64 hexadecimal digits from the ways in which people write a key's fingerprint.
+
+    Raises:
+        ConfigError: none.
+    """
     plain = re.sub(r"[:\s-]", "", text.strip().lower().removeprefix("sha256:"))
     if not re.fullmatch(r"[0-9a-f]{64}", plain):
         raise ConfigError(f"--signer: {text!r} is neither a fingerprint (64 hexadecimal digits) nor a key's PEM file")
     return plain
 
 
-def judge(files: Mapping[str, bytes], patch: Path, *, weights: str, signers: Iterable[str]) -> Stated:
+def read_set(folder: str | Path) -> dict[str, bytes]:
+    """The documents of a set that lies in a folder, by their names.
+
+    Raises:
+        DataError: no folder, something in it that is no document of a set, or too much.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise DataError(f"{place}: does not exist; give the folder with the statements about the patch")
+    paths = sorted(place.iterdir())[: FILES + 1]
+    for path in paths:
+        if len(paths) > FILES or path.is_symlink() or not path.is_file() or path.stat().st_size > BYTES:
+            raise DataError(f"{path}: does not belong into a set of statements")
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def judge(
+    files: Mapping[str, bytes], patch: Path, *, weights: str, signers: Iterable[str], lost: Iterable[str] = ()
+) -> Stated:
     """Hold a set of statements against the folder of a patch.
 
     Args:
         files: each document of the set by its name. patch: folder of the patch. weights: digest of the weights that
-            it leads to. signers: fingerprints of the keys that are believed.
+            it leads to. signers: fingerprints of the keys that are believed. lost: of those that may be in other hands;
+            statements carry no time but their signer's own, so nothing by such a key is believed.
 
     Raises:
         Altered: a signature is wrong, the set is not whole, or is about something else; it says what.
-        SignerUnknown: all of that holds, and the key is none of `signers`.
+        SignerUnknown: all of that holds, and the key is none of `signers`, or one of `lost`.
     """
     missing = [name for name in (SIGNER, SET, MODEL) if name not in files]
     if missing:
@@ -80,11 +106,18 @@ def judge(files: Mapping[str, bytes], patch: Path, *, weights: str, signers: Ite
         raise Altered(f"{wrong[0]} states something else than its name says")
     _whole(files, found[SET])
     _about(found, patch, weights)
+    if name in set(lost):
+        raise SignerUnknown(
+            "intact, but it cannot be judged: the patch and its statements hold together, signed by the key "
+            f"{name}, which may be in other hands, as its publisher says; nothing shows that this was signed earlier. "
+            "Nothing was applied. Wait until the publisher has signed the statements anew, with the next key"
+        )
     if name not in set(signers):
         raise SignerUnknown(
             "intact, signer unknown: the patch and its statements hold together, signed by the key "
             f"{name}, which you did not name. Nothing was applied. Get the publisher's fingerprint by another way than "
-            "this feed (their lethe-trust.json, paper) and give it by --signer, or that file by --trust"
+            "the patch (their lethe-trust.json, paper) and give it by --signer; where a feed is read, that file by "
+            "--trust does too"
         )
     results = [str(one["predicate"].get("result"))[:20] for _, one in sorted(found.items())
                if one["predicateType"] == _RESULT]  # fmt: skip
@@ -151,17 +184,23 @@ def _whole(files: Mapping[str, bytes], found: dict[str, Any]) -> None:
 
 
 def _about(found: Mapping[str, dict[str, Any]], patch: Path, weights: str) -> None:
-    """All are about the patch in that folder, byte for byte, and about the weights that it leads to."""
+    """All are about the patch in that folder, byte for byte, all but the list of its files also about the weights that
+    it leads to, and none about anything besides.
+    """
     try:
         listed = found[MODEL]["predicate"]["resources"]
         named = {str(one["name"]): str(one["digest"]) for one in listed if one["algorithm"] == "sha256"}
         root = hashlib.sha256(b"".join(bytes.fromhex(named[one]) for one in sorted(named))).hexdigest()
+        said = {name: [subject["digest"] for subject in one["subject"]] for name, one in found.items()}
     except (KeyError, TypeError, ValueError) as error:
-        raise Altered(f"{MODEL} does not list the patch's files") from error
+        raise Altered(f"{MODEL} does not list the patch's files, or a statement does not name its subjects") from error
+    for path in sorted(patch.iterdir()):
+        if path.name not in (MANIFEST, PAYLOAD) or path.is_symlink() or not path.is_file():
+            raise Altered(f"{path}: is no part of the patch that was signed")
     here = {name: hash_file(patch / name).sha256 for name in (MANIFEST, PAYLOAD)}
-    if named != here:
-        raise Altered("the statements are about another patch: its files are not those that were signed")
-    for name, one in found.items():
-        said = {kind: digest for subject in one["subject"] for kind, digest in subject["digest"].items()}
-        if said["sha256"] != root or said.get("letheWeights", weights[7:]) != weights[7:]:
+    if other := sorted(name for name in named.keys() | here.keys() if named.get(name) != here.get(name)):
+        raise Altered(f"the statements are about another patch: {', '.join(other)} is not as it was signed")
+    expected = [{"sha256": root}, {"letheWeights": weights.removeprefix("sha256:")}]
+    for name, subjects in said.items():
+        if subjects != (expected[:1] if name == MODEL else expected):
             raise Altered(f"{name} is about another patch, or about other weights than this one leads to")

@@ -19,6 +19,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from unlearning_engine.errors import DataError
+from unlearning_engine.stored import check_names
 
 INDEX = "model.safetensors.index.json"
 #: Bytes read at once where only a digest is wanted.
@@ -85,6 +86,7 @@ def read_header(path: Path) -> tuple[dict[str, Place], int]:
             header = json.loads(stream.read(length))
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"{path}: is no sound safetensors file ({error}); restore it") from error
+    check_names(path, header)
     places, problems = {}, []
     for name, entry in header.items():
         if name == "__metadata__":

@@ -25,8 +25,8 @@ STEERED, TRAINED_LAYERS = 7 / 32, 3
 #: the dense bf16 peak of one H100, 989e12; a goal and no measurement.
 THROUGHPUT: Mapping[str, float] = types.MappingProxyType({"cpu": 3e10, "gpu": 4e14})
 #: One verification by the default policy, in operations a parameter and item: 45 s on one CPU thread for a model of
-#: 0.66M parameters and 180 items (docs/verdict-power.md).
-VERIFICATION = 45 * THROUGHPUT["cpu"] / 657_024 / 180
+#: 0.66M parameters and 180 items (docs/verdict-power.md), whose records have about 11 tokens by their characters.
+VERIFICATION, VERIFIED_TOKENS = 45 * THROUGHPUT["cpu"] / 657_024 / 180, 11.0
 #: Items of the forget set that a verification draws at most (`catalog.DEFAULT_POLICY`).
 MOST_ITEMS = 1000
 
@@ -208,9 +208,10 @@ def cost_of(method: str, sizes: Sizes, hardware: Hardware) -> Cost:
 
 
 def verification_cost(sizes: Sizes, hardware: Hardware) -> Cost:
-    """What judging one candidate costs, by the default policy."""
+    """What judging one candidate costs, by the default policy: scoring, writing and relearning go token by token."""
     items = min(sizes.forget_records, MOST_ITEMS)
-    work = VERIFICATION * items * sizes.shards if items else None
+    longer = sizes.per_record / VERIFIED_TOKENS or 1.0  # of unknown length: as measured
+    work = VERIFICATION * items * longer * sizes.shards if items else None
     return _priced(work, "" if work else "no_tokens", "verify", sizes, hardware)
 
 

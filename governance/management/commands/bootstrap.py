@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from django.core.management.base import BaseCommand
 from governance.evidence import dsse
 from governance.evidence.checkpoint import verifier_key
 from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
-from governance.secrets import home
+from governance.secrets import BASE_DIR, home
 from governance.services import own_keys, seals
 
 
@@ -22,10 +24,12 @@ class Command(BaseCommand):
     help = "Make this installation's secrets and seal where they are missing, and bring its databases up to date."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate both databases, collect static files, make the seal."""
+        """Migrate both databases, collect static files, pack the verifier for strangers, make the seal."""
         for alias in ("keyring", "default"):
             call_command("migrate", database=alias, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
+        packed = [sys.executable, str(BASE_DIR / "scripts" / "verifier.py"), str(settings.VERIFIER.parent)]
+        subprocess.run(packed, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - constants
         make_seal(Path(settings.SEAL_FOLDER or home() / "seal"))
         if options["verbosity"]:
             self.stdout.write("\n".join(told()))

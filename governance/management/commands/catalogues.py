@@ -13,7 +13,10 @@ from governance.notifications.languages import LANGUAGES, SOURCE
 class Command(BaseCommand):
     """Add new texts to every catalogue and take out those that are gone."""
 
-    help = "Bring locale/*/LC_MESSAGES/django.po up to the texts of the pages for everybody; says how many are empty."
+    help = (
+        "Bring locale/*/LC_MESSAGES/django.po up to the texts of the pages for everybody; says how many are empty. "
+        "Sets signs and spaces of catalogues and letters as each language has them."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line a language."""

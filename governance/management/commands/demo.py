@@ -51,6 +51,9 @@ class Command(BaseCommand):
         with stages.stage("Set-up: databases, secrets, seal, static files"):
             call_command("bootstrap", verbosity=0)
             sign_ins = people.accounts()
+        if any(one.password for one in sign_ins):
+            # Kept nowhere: whoever stops the first run early would never learn them.
+            self._sign_ins(stages, base_url, sign_ins)
         with Group(options["port"], base_url) as group:
             with stages.stage("Web server, workers and scheduler start", base_url):
                 group.wait_until_up()
@@ -81,9 +84,12 @@ class Command(BaseCommand):
         stages.say(f"\n{case.report.headline}.")
         stages.say(f"As a stranger: {outcome.sentence}")
         stages.say(f"\nThe artist's page: {ClaimantBrowser(base_url).status_link(case)}")
+        self._sign_ins(stages, base_url, sign_ins)
+        for name, value in {**outcome.lines, "seconds": f"{seconds:.0f}"}.items():
+            stages.say(f"{name}: {value}")
+
+    def _sign_ins(self, stages: Stages, base_url: str, sign_ins: list[SignIn]) -> None:
         stages.say(f"Sign in at {base_url}/accounts/login/")
         for one in sign_ins:
             stages.say(f"  {one.role.label:<16} {one.email:<28} {one.password or '(printed when it was made)'}")
         stages.say()
-        for name, value in {**outcome.lines, "seconds": f"{seconds:.0f}"}.items():
-            stages.say(f"{name}: {value}")

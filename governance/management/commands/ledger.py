@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from governance.evidence import bundle, ledger
 from governance.evidence.errors import ProofError
 from governance.evidence.ledger_check import ledger_check
-from governance.models import LedgerEntry, LedgerOpening
-from governance.services import checkpoints
+from governance.models import LedgerEntry, LedgerOpening, SigningKey
+from governance.services import checkpoints, known_keys, lost_keys
 
 
 class Command(BaseCommand):
@@ -39,11 +38,14 @@ class Command(BaseCommand):
 
     def _check(self, options: dict[str, Any]) -> None:
         try:
-            verifier = settings.LEDGER_VERIFIER.read_text().strip()
+            verifiers = known_keys.known(SigningKey.Purpose.LEDGER)
+            unknown = [one for purpose in known_keys.present() for one in known_keys.strangers(purpose)]
             kept = {name: Path(name).read_text() for name in options["checkpoint"]}
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(str(error)) from error
-        told = ledger_check(verifier, kept)
+        told = ledger_check(verifiers, kept)
+        told.findings += [f"The database lists a key that no key of ours took the place of: {one}." for one in unknown]
+        told.findings += lost_keys.unsaid()
         if wanted := checkpoints.commits_are_durable(whole_server=True):
             told.findings.append(f"The database may lose commits that it has told: set {wanted}.")
         for finding in told.findings:

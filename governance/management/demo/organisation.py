@@ -93,7 +93,7 @@ def build(
         original, reference = waiting.for_jobs(jobs, tick)
     released = catalogue.version_register(
         model=MODEL, artifact=outputs(original)["model"], method="sisa" if lineage else "train", datasets=[training],
-        state=ModelVersion.State.RELEASED, actor=engineer, lineage=outputs(original).get("lineage", ""),
+        state=ModelVersion.State.RELEASED, actor=engineer, lineage=outputs(original).get("lineage", ""), medium="text",
     )  # fmt: skip
     _deploy(released)
     catalogue.version_register(

@@ -1,4 +1,4 @@
-"""The report as somebody checks it who does not trust the house: the file, the issuer's fingerprint, nothing else."""
+"""The report as somebody checks it who does not trust the house: the file, the issuer's trust file, nothing else."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from cryptography.hazmat.primitives import hashes
 from django.conf import settings
 
 from governance import dispatch
+from governance.evidence.bundle import trust_file
 from governance.management.demo.console import DemoError, Stages
 from governance.models import Case
 from governance.secrets import BASE_DIR, home
 from governance.services.bundles import public_bundle
+from governance.services.seal_ends import trusted
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,12 @@ def examine(case: Case, stages: Stages) -> Examined:
         bundle = folder / f"{report.number}.zip" if report.proofs else None
         if bundle:
             bundle.write_bytes(public_bundle(report))
-        command = [sys.executable, "-m", "governance.evidence.check", str(pdf), "--fingerprint", fingerprint()]
-        command += ["--ledger-key", settings.LEDGER_VERIFIER.read_text().strip()]
+        trust = folder / "lethe-trust.json"
+        trust.write_bytes(trust_file(trusted()))
+        command = [sys.executable, "-m", "governance.evidence.check", str(pdf), "--trust", str(trust)]
         environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(BASE_DIR)}
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-        second = _second_opinion(bundle, environment) if bundle else answer
+        second = _second_opinion(bundle, trust, environment) if bundle else answer
     for one in (answer, second):
         if one.returncode != 0:
             raise DemoError(f"The report does not verify:\n{one.stdout}{one.stderr}")
@@ -72,7 +75,7 @@ def examine(case: Case, stages: Stages) -> Examined:
     return Examined(f"{answer.stdout.strip().splitlines()[0]} (SHA-256 {digest[:16]}…)", lines)
 
 
-def _second_opinion(bundle: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def _second_opinion(bundle: Path, trust: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """The bundle before the program that shares no line with ours."""
-    command = [sys.executable, "-m", "lethe_verify", str(bundle), "--trust", fingerprint()]
+    command = [sys.executable, "-m", "lethe_verify", str(bundle), "--trust", str(trust)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import requests
@@ -18,6 +19,8 @@ from governance.secrets import BASE_DIR, home
 
 FREE_BYTES = 2 * 2**30
 START_SECONDS = 60.0
+#: How long the group may take to end by itself.
+STOP_SECONDS = 15.0
 
 
 def check_machine(port: int) -> None:
@@ -78,7 +81,25 @@ class Group:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
             try:
-                self.process.wait(timeout=15)
+                self.process.wait(timeout=STOP_SECONDS)
             except subprocess.TimeoutExpired:
+                left = _below(self.process.pid)
                 os.killpg(self.process.pid, signal.SIGKILL)
+                for pid in left:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 self.process.wait()
+
+
+def _below(pid: int) -> list[int]:
+    """Every process that descends from one. honcho gives each of its own a session: no signal to its group reaches
+    them, and on a busy machine it is killed before it killed them."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            parent = int(stat.read_bytes().rpartition(b")")[2].split()[1])  # a name may hold any bytes
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found = list(children.get(pid, ()))
+    for one in found:
+        found += children.get(one, ())
+    return found
