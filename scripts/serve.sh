@@ -15,8 +15,13 @@ fi
 if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     fail "Port $port is in use." "Choose another: make serve PORT=$((port + 1))"
 fi
-# honcho gives every process a PORT of its own, so the address is fixed here for all of them.
 # The Procfile names programs of the virtual environment, also where nobody switched it on.
 export PATH="$VENV/bin:$PATH" LETHE_HOME="$home"
+for database in keyring default; do
+    "$VENV/bin/python" manage.py migrate --check --database "$database" >/dev/null || fail \
+        "The database '$database' of $home lacks changes that this code needs, or cannot be reached (then the lines above say why)." \
+        "Back up first, then: LETHE_HOME=$home .venv/bin/python manage.py bootstrap"
+done
+# honcho gives every process a PORT of its own, so the address is fixed here for all of them.
 export LETHE_URL="${LETHE_URL:-http://127.0.0.1:$port}"
 exec "$VENV/bin/python" -m honcho start --port "$port"

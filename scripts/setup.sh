@@ -33,9 +33,9 @@ check_disk() {
         "Free some space there, or set TMPDIR to a folder with more, and run the same command again."
 }
 
-# The stamp says what was last checked in full: the requirements' text, the interpreter and the folder.
-fingerprint() {
-    { cat "${REQUIREMENTS[@]}"; "$VENV/bin/python" -VV; say "$ROOT"; } | sha256sum | cut -d ' ' -f 1
+# A stamp says what was last checked in full: the requirements' text, the interpreter and the folder.
+fingerprint() { # fingerprint REQUIREMENTS...
+    { cat "$@"; "$VENV/bin/python" -VV; say "$ROOT"; } | sha256sum | cut -d ' ' -f 1
 }
 
 # A virtual environment that was moved still starts, but its programs name the old place.
@@ -181,8 +181,8 @@ main() {
         check_disk
         make_venv
     fi
-    local stamp="$VENV/.lethe-${#REQUIREMENTS[@]}" print
-    print=$(fingerprint)
+    local stamp="$VENV/.lethe-${#REQUIREMENTS[@]}" print base
+    print=$(fingerprint "${REQUIREMENTS[@]}") base=$(fingerprint requirements.txt)
     if [ "$(cat "$stamp" 2>/dev/null)" = "$print" ] && "$VENV/bin/python" scripts/check_venv.py "${REQUIREMENTS[@]}" >/dev/null; then
         compile_translations
         finish_system
@@ -194,7 +194,9 @@ main() {
     link_clone
     compile_translations
     finish_system
-    load_everything
+    # What --dev adds is loaded by no process of the house, and with it all that the house needs is there.
+    [ "$(cat "$VENV/.lethe-1" 2>/dev/null)" = "$base" ] || load_everything
+    say "$base" >"$VENV/.lethe-1"
     say "$print" >"$stamp"
     say "Set-up finished in $((SECONDS - STARTED)) s."
 }

@@ -8,7 +8,7 @@ the recorded verdict where all came out the same, else with 2.
 
 `probe NAME` measures and prints; its folder is a scratch one unless --out names one, and 3 means inconclusive.
 
-Exit codes: 0 done; 1 failed; 2 wrong input; 70 a fault of the engine; 130 stopped with Ctrl-C. `verify` ends
+Exit codes: 0 done; 1 failed; 2 wrong input; 70 a fault of the engine; 130 stopped with Ctrl-C or SIGTERM. `verify` ends
 with the verdict instead: 0 pass, 1 fail, 2 bad input, 3 inconclusive, 4 damaged.
 """
 
@@ -248,6 +248,7 @@ def _fault(kind: type[BaseException], error: BaseException, trace: TracebackType
 def entry(argv: Sequence[str] | None = None) -> Any:
     """What `python -m unlearning_engine` runs."""
     sys.excepthook = _fault
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers of a cluster end a run with it
     sys.exit(main(argv))
 
 

@@ -115,15 +115,28 @@ def test_an_environment_behind_a_link_is_left_alone(clone: Clone, tmp_path: Path
     assert not (other / "bin/pip").exists()
 
 
-def test_a_demonstration_is_served_under_its_own_name_without_a_switched_on_environment(clone: Clone) -> None:
-    """Else its letters were suddenly another house's, and the processes' programs were not found."""
+def serve(clone: Clone, python: str) -> subprocess.CompletedProcess[str]:
+    """Serve an installation whose interpreter is this program of the shell."""
     (clone.root / "var/demo-1/secrets").mkdir(parents=True)
     (clone.root / "var/demo-1/secrets/django.key").write_text("x")
     (clone.root / ".venv/bin").mkdir(parents=True)
-    python = clone.root / ".venv/bin/python"
-    python.write_text('#!/bin/sh\necho "$LETHE_ORGANISATION, $LETHE_HOME, $PATH"\n')
-    python.chmod(0o755)
+    program = clone.root / ".venv/bin/python"
+    program.write_text(f"#!/bin/sh\n{python}\n")
+    program.chmod(0o755)
     known = {"PATH": os.environ["PATH"], "HOME": str(clone.root)}
-    port = str(free_port())
-    done = subprocess.run([clone.root / "scripts/serve.sh", port, "1"], env=known, capture_output=True, text=True)
+    command = [clone.root / "scripts/serve.sh", str(free_port()), "1"]
+    return subprocess.run(command, env=known, capture_output=True, text=True, check=False)
+
+
+def test_a_demonstration_is_served_under_its_own_name_without_a_switched_on_environment(clone: Clone) -> None:
+    """Else its letters were suddenly another house's, and the processes' programs were not found."""
+    done = serve(clone, 'echo "$LETHE_ORGANISATION, $LETHE_HOME, $PATH"')
     assert done.stdout.startswith(f"Meridian Loom, {clone.root}/var/demo-1, {clone.root}/.venv/bin:"), done
+
+
+def test_newer_code_is_not_served_on_an_older_database(clone: Clone) -> None:
+    """Else each page told only that the server has a fault."""
+    done = serve(clone, '[ "$2 $3 $5" != "migrate --check default" ]')
+    assert done.returncode == 1
+    assert f"The database 'default' of {clone.root}/var/demo-1 lacks changes that this code needs" in done.stderr
+    assert "manage.py bootstrap" in done.stderr
