@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,8 +101,10 @@ def groups(
     *,
     sent: Mapping[str, str] | None = None,
     first: int = 1,
+    paper: bool = False,
 ) -> list[dict[str, Any]]:
-    """The hits by work, numbered from `first`. Many that only the dataset's label brings stand folded in one line."""
+    """The hits by work, numbered from `first`. Many that only the dataset's label brings stand folded in one line; on
+    paper, where nothing unfolds, neighbours of which the same is said share a row."""
     found: dict[int, dict[str, Any]] = {}
     for number, hit in enumerate(hits, first):
         group = found.setdefault(
@@ -110,7 +114,7 @@ def groups(
         group["folded" if same else "hits"].append(_hit(case, number, hit, current, sent or {}))
         group["datasets"].add(hit.record.dataset.name)
     for group in found.values():
-        if len(group["folded"]) <= FOLDED:
+        if paper or len(group["folded"]) <= FOLDED:
             group["hits"] += group["folded"]
             group["folded"] = []
         n = len(group["hits"]) + len(group["folded"])
@@ -123,7 +127,17 @@ def groups(
             len(group["folded"]),
         ) % {"n": len(group["folded"])}
         group["folded_proposed"] = ", ".join(sorted({h["proposed"] for h in group["folded"] if h["proposed"]}))
+        if paper:
+            group["rows"] = list(_alike(group["hits"]))
     return list(found.values())
+
+
+def _alike(hits: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One row for neighbours that were found and decided in the same way: their numbers, and all of their records."""
+    for _said, together in groupby(hits, key=itemgetter("agreement", "proposed", "law", "reason")):
+        rows = list(together)
+        numbers = f"{rows[0]['number']}–{rows[-1]['number']}" if len(rows) > 1 else str(rows[0]["number"])
+        yield {**rows[0], "numbers": numbers, "records": ", ".join(row["record"] for row in rows)}
 
 
 def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Match | None, dict[str, Any] | None]:

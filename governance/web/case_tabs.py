@@ -138,12 +138,12 @@ def _matches(look: Look) -> Context:
     current, match = case_matches.shown(look.case, look.hits, look.actor, look.query.get("hit", ""))
     first, last = _window(look, current)
     form = look.form if look.exceptions and isinstance(look.form, ProposeForm) else None
-    total = len(look.hits)
+    total, sent = len(look.hits), form.sent() if form else {}
     return {
         "tab_template": "casework/_tab_matches.html",
         "matches": case_matches.on_paper(look.case, look.hits, look.actor) if look.whole else [match] if match else [],
         "groups": case_matches.groups(
-            look.case, look.hits[first:last], look.actor, current, sent=form.sent() if form else {}, first=first + 1
+            look.case, look.hits[first:last], look.actor, current, sent=sent, first=first + 1, paper=look.whole
         ),
         "exceptions": form is not None,
         "grounds": form.grounds if form else [],

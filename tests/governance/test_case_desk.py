@@ -145,6 +145,18 @@ def test_the_file_holds_every_part_and_nothing_to_press(client: Client, legal: A
     assert len(ids) == len(set(ids)), sorted(i for i in ids if ids.count(i) > 1)
 
 
+def test_on_paper_neighbours_of_which_the_same_is_said_share_a_row(client: Client, legal: Actor, walk: Any) -> None:
+    case = walk(file_case(), Status.DECISION)
+    first, _second = case.matches.order_by("id")
+    for n in range(4, 9):
+        record = Record.objects.create(dataset=first.record.dataset, record_id=f"r{n}", digest="sha256:" + "0" * 64)
+        case.matches.create(item=first.item, record=record, method="same_work", subject=first.subject)
+    text = client.get(reverse("case_print", args=[case.public_id])).content.decode()
+    rows = re.findall(r'<tr><td>([^<]+)</td><th class="mono" scope="row">([^<]+)</th>', text)
+    assert rows == [("1", "r1"), ("2–7", "r2, r4, r5, r6, r7, r8")]
+    assert "?tab=matches" not in text
+
+
 def test_the_file_of_an_erased_person_says_so(client: Client, legal: Actor, case: Case) -> None:
     from governance.models.vault import subject_destroy
 
