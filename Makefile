@@ -10,6 +10,7 @@ TRIALS ?= 42
 WORKERS ?= 2
 MINUTES ?= 45
 export PYTHON
+unexport PYTHONDONTWRITEBYTECODE # see scripts/common.sh
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 help: ## this list

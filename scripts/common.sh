@@ -16,5 +16,8 @@ fail() {
 
 in_ci() { case "${CI:-}" in 1 | true | yes) true ;; *) false ;; esac; }
 
+# Images of containers often set it. Every process of the engine would compile its libraries anew: 17 s in place of 6.
+unset PYTHONDONTWRITEBYTECODE
+
 # An engine beside a web server on a small machine: one thread each unless the caller knows better.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

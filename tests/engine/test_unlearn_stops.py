@@ -20,10 +20,10 @@ from unlearning_engine.recipes import CHECKPOINTS
 
 
 def overflowing(source: Path, folder: Path) -> Path:
-    """The same model with a weight so large that its losses are not numbers."""
+    """The same model with weights, finite ones, so large that its losses are not numbers."""
     loaded = models.load(source, device="cpu")
     with torch.no_grad():
-        next(p for p in loaded.model.parameters() if p.dim() == 1).fill_(float("inf"))
+        next(p for p in loaded.model.parameters() if p.dim() == 1).fill_(torch.finfo(torch.float32).max)
     models.save(folder, loaded.model, loaded.tokenizer)
     return folder
 
