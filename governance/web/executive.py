@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
@@ -44,6 +44,10 @@ FRESH, STALE = 15, 25
 PATIENCE = 3
 #: Seconds after which an open page asks for what has changed.
 REFRESH = 30
+WRONG = gettext_lazy(
+    "These days make no period, so %(instead)s are shown. Give both: the first not after the last, "
+    "none after today, ten years at most."
+)
 CHOICES = ("30d", "90d", "365d", "quarter", "last_quarter", "year", "last_year")
 
 
@@ -58,7 +62,7 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     sees = f"{may(actor, P.SEE_CASES):d}{may(actor, P.SEE_LEDGER):d}"
     key = f"dashboard:{today}:{period.code}:{period.start}:{period.end}:{get_language()}:{sees}"
     drawn = _fresh(key, lambda: _drawn(actor, period, today))
-    context = {**drawn, **_periods(period), **_mail(actor), "refresh_seconds": REFRESH}
+    context = {**drawn, **_periods(period, request.GET), **_mail(actor), "refresh_seconds": REFRESH}
     return render(request, "executive/dashboard.html", context)
 
 
@@ -136,16 +140,20 @@ def _period(request: HttpRequest, today: date) -> Period:
     return statements.period_of(request.GET.get("period", statements.DEFAULT), today, start=days[0], end=days[1])
 
 
-def _periods(period: Period) -> dict[str, Any]:
+def _periods(period: Period, asked: Mapping[str, str]) -> dict[str, Any]:
+    """The choice of the period. Days that make none stay in their fields, with the reason."""
     options = [{"value": c, "label": words.period_name(c), "selected": c == period.code} for c in CHOICES]
     chosen = period.code == "dates"
     if chosen:
         options.insert(0, {"value": "dates", "label": words.period_days(period), "selected": True})
+    typed = {name: asked.get(name, "") for name in ("from", "to")}
+    wrong = any(typed.values()) and not chosen
     return {
-        "filters": [{"name": "period", "label": _("Period"), "options": options}],
-        "ranges": [{"name": "from", "label": _("From"), "value": period.start.isoformat() if chosen else ""},
-                   {"name": "to", "label": _("To"), "value": period.end.isoformat() if chosen else ""}],
-        "ranges_open": chosen, "chosen": chosen, "clear_url": reverse("dashboard"),
+        "filters": [{"name": "period", "label": _("Period"), "options": options, "instead": True}],
+        "ranges": [{"name": "from", "label": _("From"), "value": typed["from"]},
+                   {"name": "to", "label": _("To"), "value": typed["to"]}],
+        "ranges_open": chosen or wrong, "chosen": chosen or wrong, "clear_url": reverse("dashboard"),
+        "ranges_wrong": WRONG % {"instead": words.period_days(period)} if wrong else "",
     }  # fmt: skip
 
 

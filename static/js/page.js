@@ -158,13 +158,22 @@
     else if (press) press.click();
   }
 
-  // A filter acts as soon as it is changed; the button beside it serves readers without scripts.
+  // A choice acts as soon as it is made; the button serves dates, of which two belong together, and readers without
+  // scripts. What stands in place of dates empties them.
   function actOnChange() {
     once("form[data-auto]").forEach(function (form) {
+      const dates = form.querySelectorAll("input[type=date]");
       form.querySelectorAll("button[type=submit]").forEach(function (button) {
-        button.hidden = true;
+        if (dates.length) dates[0].closest("details").append(button);
+        else button.hidden = true;
       });
-      form.addEventListener("change", function () {
+      form.addEventListener("change", function (event) {
+        if (event.target.type === "date") return;
+        if (event.target.hasAttribute("data-instead")) {
+          dates.forEach(function (date) {
+            date.value = "";
+          });
+        }
         form.requestSubmit();
       });
     });

@@ -222,7 +222,13 @@ def test_periods_are_chosen_by_name_or_by_dates(client: Client, executive: User)
     assert row(look(client, "?period=365d").content.decode(), "closed") == "6"
     days = f"?from={TODAY - timedelta(days=130)}&to={TODAY - timedelta(days=90)}"
     assert row(look(client, days).content.decode(), "closed") == "2"
-    assert row(look(client, "?from=rubbish&to=2026-99-99").content.decode(), "closed") == "4"
+    text = look(client, "?from=rubbish&to=2026-99-99").content.decode()
+    assert row(text, "closed") == "4" and "These days make no period, so" in text
+
+
+def test_days_that_make_no_period_stay_in_their_fields(client: Client, executive: User) -> None:
+    text = look(client, f"?from={TODAY}&to={TODAY + timedelta(days=9)}").content.decode()
+    assert "These days make no period" in text and f'value="{TODAY + timedelta(days=9)}"' in text
 
 
 def test_the_page_tells_what_waits_and_what_a_recount_found(
