@@ -6,8 +6,10 @@ The file that people hold stays genuine and known; the new one begins with its v
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from governance import dispatch
@@ -84,6 +86,20 @@ def sealed_entry(digest: str) -> int | None:
     """The ledger's entry that holds this digest of a report, as its bundle proves; None where there is none."""
     report = Report.objects.filter(pdf=digest).exclude(proofs="").first()
     return int(dispatch.read_json(report.proofs)["entries"][0]["leaf"]["index"]) if report else None
+
+
+def registered_sheet(number: str, code: str) -> datetime | None:
+    """When the file was sealed that prints this number, or that of its case, and these hexadecimal digits of its
+    evidence: its first ones, or the first and last eight, as first pages shorten it. None where there is none."""
+    named = Q(number=number) | Q(case__number=number)
+    printed = Q(evidence__startswith=f"sha256:{code}")
+    if len(code) == 16:
+        printed |= Q(evidence__startswith=f"sha256:{code[:8]}", evidence__endswith=code[8:])
+    for kind in (Report, Paper):
+        found = kind.objects.filter(named, printed).order_by("created_at").first()
+        if found:
+            return found.created_at
+    return None
 
 
 def is_registered(digest: str) -> bool:

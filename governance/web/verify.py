@@ -27,9 +27,10 @@ from governance.evidence.report_kinds import has_bundle
 from governance.models import SigningKey
 from governance.secrets import BASE_DIR
 from governance.services import known_keys, renewals, seal_ends, witnesses
-from governance.web import ledger_picture, trust_pages
+from governance.web import ledger_picture, trust_pages, verify_sheet
 from governance.web.forms import ReportForm
 from governance.web.limits import limited
+from governance.web.verify_sheet import SheetForm
 
 #: Wall clock for one file, and how many files one web process judges at a time.
 SECONDS = 40
@@ -40,11 +41,17 @@ _turns = BoundedSemaphore(2)
 @require_http_methods(["GET", "HEAD", "POST"])
 @limited("verify")
 def verify(request: HttpRequest) -> HttpResponseBase:
-    """Upload a PDF or a bundle, read what it is."""
-    form = ReportForm(request.POST, request.FILES) if request.method == "POST" else ReportForm()
-    result = judged(form.cleaned_data["file"].read()) if form.is_valid() else None
-    context = {"form": ReportForm() if result else form, "result": result, "told": _told(), "back_url": reverse("home")}
-    return render(request, "claimant/verify.html", context, status=422 if form.errors else 200)
+    """Upload a PDF or a bundle, or type what a sheet of paper prints; read what it is."""
+    form, sheet, result = ReportForm(), SheetForm(), None
+    if "number" in request.POST:
+        sheet = SheetForm(request.POST)
+        result = verify_sheet.answer(**sheet.cleaned_data) if sheet.is_valid() else None
+    elif request.method == "POST":
+        form = ReportForm(request.POST, request.FILES)
+        result = judged(form.cleaned_data["file"].read()) if form.is_valid() else None
+        form = ReportForm() if result else form
+    context = {"form": form, "sheet": sheet, "result": result, "told": _told(), "back_url": reverse("home")}
+    return render(request, "claimant/verify.html", context, status=422 if form.errors or sheet.errors else 200)
 
 
 def judged(data: bytes) -> dict[str, Any]:

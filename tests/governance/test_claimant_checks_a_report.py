@@ -116,6 +116,23 @@ def test_no_file_and_an_empty_file_are_explained(client: Client) -> None:
     assert "The file is empty." in empty.content.decode()
 
 
+def test_a_sheet_is_looked_up_by_number_and_code(client: Client, case: Case) -> None:
+    Report.objects.create(case=case, number="LR-ABC", headline="x", pdf="sha256:1", evidence="sha256:" + "7b7d29f3" * 8)
+    for number, code in (
+        (" lr-abc", "SHA256 7b7d 29f3 7b7d 29f3"),
+        (case.number, "7b7d29f3" * 8),
+        ("LR-ABC", "sha256 7b7d 29f3 … 7b7d 29f3"),
+    ):
+        text = client.post("/verify/", {"number": number, "code": code}).content.decode()
+        assert "Our register knows this number and this code." in text and "was not compared" in text
+    for number, code in (("LR-ABC", "0" * 16), ("LR-ABD", "7b7d29f3" * 2)):
+        text = client.post("/verify/", {"number": number, "code": code}).content.decode()
+        assert "Our register does not know this number with this code." in text
+    short = client.post("/verify/", {"number": "LR-ABC", "code": "7b7d 29f3"})
+    assert short.status_code == 422 and "The code has at least 16 signs" in short.content.decode()
+    assert "Type the number" in client.post("/verify/", {"number": "", "code": ""}).content.decode()
+
+
 def test_the_process_that_reads_the_file_knows_no_secret(report: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     from governance.web import verify
 
