@@ -16,7 +16,7 @@ from governance.evidence import figures, said, schema
 from governance.evidence.numerals import apart, number
 from governance.evidence.printing import common, day, grouped
 from governance.evidence.report import under_policy
-from governance.evidence.sentences import Facts
+from governance.evidence.sentences import Facts, not_accepted
 from governance.evidence.vocabulary import Disposition, Guarantee, Kind, Service, Verdict
 from governance.evidence.words_used import words_used
 
@@ -119,6 +119,7 @@ def _done(document: Document, facts: Facts, outcome: str) -> list[str]:
             % {"searched": number(searched), "found": number(counts["found"]), "erase": number(counts["erase"])}
         )
     if outcome in ("exact", "certified", "suppressed", "unsettled", "not_replaced"):
+        lines += not_accepted(facts)
         lines += _tested(document, facts)
         lines += _told(document)
     return lines

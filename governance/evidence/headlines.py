@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 
 def _items(facts: Facts) -> str:
+    if facts.partial:
+        return ngettext(
+            "the %(n)d record that was accepted in this case",
+            "the %(n)d records that were accepted in this case",
+            facts.records,
+        ) % {"n": facts.records}
     if facts.kind in (Kind.PRIVACY, Kind.OBJECTION):
         return _("the personal data of the request")
     if facts.kind is Kind.CORRECTION:
@@ -66,7 +72,7 @@ def _headline_replaced(facts: Facts) -> str:
 
 
 def _headline_deleted(facts: Facts) -> str:
-    if facts.kept_records:
+    if facts.partial:
         return ngettext(
             "The %(n)d record that was accepted in this case was deleted exactly from %(model)s",
             "The %(n)d records that were accepted in this case were deleted exactly from %(model)s",
@@ -80,7 +86,7 @@ def _headline_deleted(facts: Facts) -> str:
 
 
 def _headline_retrained(facts: Facts) -> str:
-    if facts.kept_records:
+    if facts.partial:
         return ngettext(
             "%(model)s was retrained without the %(n)d record that was accepted in this case",
             "%(model)s was retrained without the %(n)d records that were accepted in this case",
@@ -94,6 +100,14 @@ def _headline_retrained(facts: Facts) -> str:
 
 
 def _headline_suppressed(facts: Facts) -> str:
+    if facts.partial:
+        return ngettext(
+            "The %(n)d record that was accepted in this case is suppressed in %(model)s within measured margins; what "
+            "is suppressed may be recoverable",
+            "The %(n)d records that were accepted in this case are suppressed in %(model)s within measured margins; "
+            "what is suppressed may be recoverable",
+            facts.records,
+        )
     if facts.kind in (Kind.PRIVACY, Kind.OBJECTION):
         return _(
             "The personal data of the request are suppressed in %(model)s within measured margins; what is suppressed "

@@ -96,7 +96,7 @@ def _passed(found: Found, confidence: float) -> str:
 def _passed_after(found: Found) -> str:
     if comparison_of(found) is Comparison.CONTROLS:
         return _(
-            "The changed model treats the material of the request like never-seen material of the same kind, within "
+            "The changed model treats what was to be unlearned like never-seen material of the same kind, within "
             "the margins of all %(n)d tested probes, with %(confidence)s confidence, after these attacks: %(names)s."
         )
     if lineage_of(found) == "unproven":
@@ -114,7 +114,7 @@ def _passed_after(found: Found) -> str:
 def _passed_unattacked(found: Found) -> str:
     if comparison_of(found) is Comparison.CONTROLS:
         return _(
-            "The changed model treats the material of the request like never-seen material of the same kind, within "
+            "The changed model treats what was to be unlearned like never-seen material of the same kind, within "
             "the margins of all %(n)d tested probes, with %(confidence)s confidence, without any attack having been "
             "tried."
         )

@@ -25,6 +25,7 @@ from governance.evidence.errors import ContradictionError, DocumentError, ProofE
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
 from governance.evidence.merkle import leaf_hash, verify_inclusion
 from governance.evidence.numerals import apart
+from governance.evidence.outcomes import attacks_made
 from governance.evidence.sentences import Construction, Deletion, Facts, statement
 from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Verdict, service_of
 
@@ -128,17 +129,26 @@ def facts(document: Document) -> Facts:
         before=_revision(name, models["before"]) if models else "",
         after=_revision(name, models["after"]) if models.get("after") else "",
         items=case["items_count"],
+        unmet_items=_unmet(document),
         records=document["matching"]["counts"]["erase"],
         kept_records=sum(document["matching"]["counts"][choice] for choice in ("exclude", "refuse", "undecided")),
         probes=len(tested),
         confidence=confidence(document),
         comparison=Comparison(verification["comparison"]) if verification else Comparison.RETRAINED,
         unproven_reference=(verification or {}).get("reference_lineage") == "unproven",
-        attacks=len(verification["attacks"]) if verification else 0,
+        attacks=len(attacks_made(verification)) if verification else 0,
         deployments=len(document["deployments"]),
         construction=Construction(**made) if made else None,
         deletion=_deletion((attempt or {}).get("deletion")),
     )
+
+
+def _unmet(document: Document) -> int:
+    """How much is named without a record that was accepted; of a document that does not count it, what has no text."""
+    case = document["case"]
+    if "items_accepted" in case:
+        return int(case["items_count"] - case["items_accepted"])
+    return sum("without_text" in one for one in case["items"]) if document["matching"]["searched"] else 0
 
 
 def _revision(name: str, version: Mapping[str, Any]) -> str:
@@ -219,6 +229,8 @@ def _incoherent_case(document: Document) -> Iterator[str]:
         yield "case.items: titles are the claimant's own and go into the claimant's report only"
     if len(case["items"]) > case["items_count"]:
         yield f"case.items: {len(case['items'])} titles for {case['items_count']} items"
+    if not 0 <= case.get("items_accepted", 0) <= case["items_count"]:
+        yield f"case.items_accepted: {case['items_accepted']} of {case['items_count']} items"
     decisions = Counter(record["decision"] for record in matching["records"])
     counts = matching["counts"]
     for choice in ("erase", "exclude", "refuse", "undecided"):

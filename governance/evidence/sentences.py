@@ -58,7 +58,9 @@ WHOLE_CLAIM = "exact"
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """All that a statement depends on. `records` counts the records that were to be unlearned."""
+    """All that a statement depends on. `records` counts the records that were to be unlearned, `kept_records` those
+    that matched too and were not accepted for it, `unmet_items` what is named of which no record was accepted.
+    """
 
     verdict: Verdict
     guarantee: Guarantee
@@ -71,6 +73,7 @@ class Facts:
     items: int = 0
     records: int = 0
     kept_records: int = 0
+    unmet_items: int = 0
     probes: int = 0
     confidence: float = 0.95
     comparison: Comparison = Comparison.RETRAINED
@@ -79,6 +82,11 @@ class Facts:
     deployments: int = 0
     construction: Construction | None = None
     deletion: Deletion | None = None
+
+    @property
+    def partial(self) -> bool:
+        """Whether less was accepted than was named or found, so that nothing may be said of all that was named."""
+        return bool(self.kept_records or self.unmet_items)
 
     @property
     def constructed(self) -> bool:
@@ -133,7 +141,11 @@ def statement(facts: Facts) -> Statement:
             "its records left out; at least one of these is not shown. Close it as partly_fulfilled."
         )
     changed = facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY)
-    claims = (*_construction(facts), *_measurement(facts), *_deployment(facts)) if changed else _unchanged(facts)
+    claims = (
+        (*_construction(facts), *_measurement(facts), *_deployment(facts), *not_accepted(facts))
+        if changed
+        else _unchanged(facts)
+    )
     return Statement(headline=headline(facts), verdict=_verdict(facts), claims=claims, limits=_limits(facts, changed))
 
 
@@ -292,6 +304,25 @@ def _deployment(facts: Facts) -> tuple[str, ...]:
     else:
         text = _("No deployment of %(before)s is on record.")
     return (fill(facts, text),)
+
+
+def not_accepted(facts: Facts) -> tuple[str, ...]:
+    """How much of what was named or found the change did not reach."""
+    told = []
+    if facts.kept_records:
+        told.append(
+            _("Records that matched but were not accepted: %(kept)d. The model may know them as before.")
+            % {"kept": facts.kept_records}
+        )
+    if facts.unmet_items:
+        told.append(
+            _(
+                "Named in the request without a record that was accepted: %(unmet)d of %(works)d (not found, not "
+                "looked for, not accepted, or counted with another that is named)."
+            )
+            % {"unmet": facts.unmet_items, "works": facts.items}
+        )
+    return tuple(told)
 
 
 def _unchanged(facts: Facts) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
         "proof": [{"level": f"P{level}", "shown": str(Proof.Level(level).label)} for level in levels],
         "clocks": dossier_parts.clocks(case),
         "items_count": len(items),
+        "items_accepted": dossier_parts.items_accepted(case),
         "items": [one for one in items if one["title"]],
     }
 

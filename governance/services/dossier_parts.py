@@ -11,7 +11,7 @@ from django.utils import timezone
 from governance.clocks import LAWS, rows
 from governance.errors import KeyDestroyed
 from governance.evidence import error_rates, leaf, matching_rates
-from governance.models import Case, CaseClock, ClaimedItem, Dataset, Kind, PatchPublication, Record
+from governance.models import Case, CaseClock, ClaimedItem, Dataset, Decision, Kind, PatchPublication, Record
 from governance.selectors import downstream as select
 from governance.services.fingerprints import WITHOUT_TEXT
 
@@ -28,6 +28,12 @@ def items(case: Case) -> list[dict[str, str]]:
     """What the claimant names. What came without a text, and so was not looked for, says what it is instead."""
     rows_ = case.items.exclude(form=ClaimedItem.Form.CONTEXT)
     return [{"title": one.title, **({"without_text": one.form} if one.form in WITHOUT_TEXT else {})} for one in rows_]
+
+
+def items_accepted(case: Case) -> int:
+    """Of how much that is named at least one record was accepted to be unlearned."""
+    found = case.matches.filter(decision__choice=Decision.Choice.ERASE).exclude(item__form=ClaimedItem.Form.CONTEXT)
+    return found.values("item").distinct().count()
 
 
 def rates(case: Case) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from governance.evidence import schema
 from governance.evidence.engine_results import verification
 from governance.evidence.errors import DocumentError, ProofError
+from governance.evidence.sentences import statement
 from tests.governance import evidence_example as make
 
 
@@ -124,3 +125,29 @@ def test_the_engines_verification_fits_the_document() -> None:
     )
     with pytest.raises(DocumentError, match="reference_kind"):
         verification({"verdict": "pass"}, document_digest=make.sha("file"))
+
+
+def test_what_is_named_without_an_accepted_record_is_counted_and_told() -> None:
+    document = make.approximate()
+    assert not schema.facts(document).partial
+    document["case"]["items_accepted"] = 1
+    found = schema.facts(document)
+    assert found.unmet_items == 1 and found.partial
+    assert "1 of 2" in " ".join(statement(found).claims)
+    document["case"]["items_accepted"] = 3
+    with pytest.raises(DocumentError, match="3 of 2 items"):
+        schema.validate(document)
+
+
+def test_a_work_without_a_text_counts_as_not_looked_for_where_nothing_else_is_known() -> None:
+    document = make.approximate()
+    document["case"]["items"][0]["without_text"] = "url"
+    assert schema.facts(document).unmet_items == 1
+
+
+def test_kinds_of_attack_are_counted_not_their_rounds() -> None:
+    document = make.approximate()
+    document["attempts"][0]["verification"]["attacks"] = [
+        {"name": name, "description": f"round {n}"} for n, name in enumerate(("relearning", "relearning", "pruning"))
+    ]
+    assert schema.facts(document).attacks == 2

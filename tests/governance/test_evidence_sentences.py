@@ -41,9 +41,9 @@ def variants(base: Facts) -> list[Facts]:
     ]  # fmt: skip
     return [
         dataclasses.replace(base, construction=made, comparison=comparison, attacks=attacks, kind=kind,
-                            kept_records=kept, deployments=deployments, unproven_reference=unproven)
-        for made, comparison, attacks, kind, kept, deployments, unproven in itertools.product(
-            broken, Comparison, (0, 1), Kind, (0, 3), (0, 2), (False, True))
+                            kept_records=kept, unmet_items=unmet, deployments=deployments, unproven_reference=unproven)
+        for made, comparison, attacks, kind, (kept, unmet), deployments, unproven in itertools.product(
+            broken, Comparison, (0, 1), Kind, ((0, 0), (3, 0), (0, 11)), (0, 2), (False, True))
     ]  # fmt: skip
 
 
@@ -121,6 +121,26 @@ def test_the_sentence_of_an_approximate_pass_is_word_for_word() -> None:
         "the listed probes with 95% confidence, after the listed attack; that is a measurement, not a proof of absence."
     )
     assert said.headline.startswith("The 25 works are suppressed in Lumen")
+
+
+def test_where_less_was_accepted_than_was_named_or_found_nothing_is_said_of_all_of_it() -> None:
+    seen = 0
+    for one, said in told():
+        if one.partial and one.disposition in (Disposition.FULFILLED, Disposition.PARTLY):
+            seen += 1
+            text = words(said)
+            assert "25 works" not in text and "the personal data of the request" not in text
+            assert not re.search(r"[Tt]he (content|false statements) that the (report|request) names", text)
+            assert ("Records that matched but were not accepted: 3." in text) == bool(one.kept_records)
+            assert ("without a record that was accepted: 11 of 25" in text) == bool(one.unmet_items)
+    assert seen
+    part = dataclasses.replace(
+        facts(Verdict.PASS, Guarantee.APPROXIMATE, Disposition.PARTLY), kept_records=90, records=10,
+        comparison=Comparison.CONTROLS, kind=Kind.PRIVACY,
+    )  # fmt: skip
+    said = statement(part)
+    assert said.headline.startswith("The 10 records that were accepted in this case are suppressed in Lumen")
+    assert "Lumen treats the 10 records that were accepted in this case like never-seen material" in said.claims[0]
 
 
 def test_the_sentence_of_a_retraining_is_word_for_word() -> None:
