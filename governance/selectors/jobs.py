@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import reduce
+from operator import or_
+from types import MappingProxyType
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from governance.models import Case, Job, JobPoint, Worker
+from governance.models import Case, Job, JobPoint, Plan, Status, Worker
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
 
 SIZE = 40
 ACTIVE = (Job.State.QUEUED, Job.State.RUNNING)
+#: Stage of a case that a machine takes on -> the jobs that it waits for there.
+WORK: Mapping[Status, tuple[str, ...]] = MappingProxyType(
+    {
+        Status.MATCHING: ("match", "engine.match"),
+        Status.PLANNING: ("plan",),
+        Status.UNLEARNING: ("unlearn", "engine.unlearn"),
+        Status.VERIFICATION: ("verify", "engine.verify"),
+        Status.REPORTING: ("report",),
+        Status.NOTIFICATION: ("notify",),
+    }
+)
 
 
 def jobs(actor: Actor) -> QuerySet[Job]:
@@ -63,6 +78,26 @@ def points(job: Job) -> list[JobPoint]:
 def running(case: Case) -> Job | None:
     """The case's newest job that waits or runs."""
     return case.jobs.filter(state__in=ACTIVE).order_by("-created_at").first()
+
+
+def halted() -> QuerySet[Job]:
+    """Jobs that ended without success and for which their case waits at its stage; not those of a plan that is spent,
+    since its case went back to planning."""
+    here = reduce(or_, (Q(case__status=status, kind__in=kinds) for status, kinds in WORK.items()))
+    unspent = Q(plan=None) | Q(plan__state=Plan.State.CONFIRMED)
+    return Job.objects.filter(here & unspent, state__in=[Job.State.FAILED, Job.State.CANCELLED])
+
+
+def stopped(case: Case) -> Job | None:
+    """The newest job whose failure holds the case up; none where one still waits or runs, or a plan is there to sign."""
+    if running(case) or (case.status == Status.PLANNING and case.plans.filter(state=Plan.State.PROPOSED).exists()):
+        return None
+    return halted().filter(case=case).order_by("-created_at").first()
+
+
+def stopped_each(cases: list[Case]) -> dict[int, Job]:
+    """By case the newest job that holds it up, of cases that the list `stopped` of the queue holds."""
+    return {job.case_id: job for job in halted().filter(case__in=cases).order_by("created_at") if job.case_id}
 
 
 def siblings(job: Job) -> list[Job]:

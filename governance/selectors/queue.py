@@ -21,6 +21,7 @@ from governance.models import (
     Claimant,
     ClaimedItem,
     Dataset,
+    Job,
     Match,
     Plan,
     Record,
@@ -30,9 +31,9 @@ from governance.models import (
     User,
 )
 from governance.policies import GRANTS, Actor, Permission, demand
-from governance.selectors import signable
+from governance.selectors import jobs, signable
 from governance.selectors.paging import COUNTED, Page, page
-from governance.selectors.signable import has
+from governance.selectors.signable import has, lacks
 
 SIZE = 25
 WEEK, AT_RISK = timedelta(days=7), timedelta(days=3)
@@ -46,6 +47,13 @@ def _plans(*states: Plan.State) -> Q:
     return Q(status=S.PLANNING) & has(Plan.objects.filter(state__in=states))
 
 
+def _stopped() -> Q:
+    """A machine's work of the case failed or was cancelled, and nothing of it waits or runs."""
+    signed = ~Q(status=S.PLANNING) | lacks(Plan.objects.filter(state=Plan.State.PROPOSED))
+    alive = Job.objects.filter(state__in=jobs.ACTIVE)
+    return Q(status__in=list(jobs.WORK)) & has(jobs.halted()) & lacks(alive) & signed
+
+
 def _waiting_for(actor: Actor) -> Q:
     """What this person's role is asked for now and would not be refused; not where they are party to the case."""
     unsigned = Plan.objects.filter(state=Plan.State.PROPOSED, chosen_by=None)
@@ -53,7 +61,7 @@ def _waiting_for(actor: Actor) -> Q:
         Role.LEGAL: Q(status__in=[S.RECEIVED, S.PROOF, S.REVIEW, S.INFORMATION])
         | (Q(status=S.DECISION, proposed_by=None) & has(Match.objects.all())) | signable.second(actor, "release"),
         Role.APPROVER: signable.second(actor, *signable.PARTS),
-        Role.ENGINEER: (Q(status=S.PLANNING) & has(unsigned)) | signable.second(actor, "plan"),
+        Role.ENGINEER: (Q(status=S.PLANNING) & has(unsigned)) | signable.second(actor, "plan") | _stopped(),
         Role.RELEASE: Q(status=S.RELEASE),
     }  # fmt: skip
     role = Role(actor.user.role) if isinstance(actor.user, User) else None
@@ -91,6 +99,7 @@ VIEWS: Mapping[str, Callable[[Actor], Q]] = MappingProxyType(
         "extended": lambda actor: OPEN & Q(extended_on__isnull=False),
         "held": lambda actor: Q(held_at__isnull=False),
         "failed": lambda actor: _plans(Plan.State.FAILED, Plan.State.INCONCLUSIVE),
+        "stopped": lambda actor: _stopped(),
         "closed": lambda actor: Q(status=S.CLOSED),
     }
 )

@@ -110,6 +110,12 @@ def due_within(actor: Actor, days: int, *, desk: bool) -> Block:
     return Block.of(rows.select_related("officer").order_by("due_on", "id"))
 
 
+def stopped(actor: Actor, *, desk: bool) -> Block:
+    """Open cases whose work by a machine failed or was cancelled, the first to fall due first."""
+    rows = queue.cases(actor, "stopped").filter(whose(actor, desk=desk))
+    return Block.of(rows.select_related("officer").order_by("due_on", "id"))
+
+
 def told_late(cases: list[Case]) -> set[int]:
     """Which of these claimants were written to that the answer is late."""
     return set(Letter.objects.filter(case__in=cases, template="late").values_list("case_id", flat=True))

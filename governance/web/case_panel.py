@@ -15,9 +15,10 @@ from django.utils.translation import ngettext
 
 from governance.models import Case, Deployment, Disposition, Match, Plan, Relation, Release, Status, User
 from governance.policies import Actor, Permission, entered, may, proof_unlocks_weights
+from governance.selectors import jobs as select_jobs
 from governance.services.clocks import refusal_to_extend
 from governance.transitions import TRANSITIONS
-from governance.web import case_words, proof_actions
+from governance.web import case_words, job_failures, proof_actions
 from governance.web.case_actions import ACTIONS
 from governance.web.case_history import counts_words, method_title
 from governance.web.guards import roles_with
@@ -289,7 +290,10 @@ _BY_STATUS: Mapping[Status, Callable[[Desk], Panel]] = {
 
 def panel(desk: Desk) -> Panel:
     """The panel of the case as this reader sees it, with further steps below it."""
-    return {**_BY_STATUS[S(desk.case.status)](desk), "extras": _extras(desk)}
+    said = _BY_STATUS[S(desk.case.status)](desk)
+    if S(desk.case.status) in select_jobs.WORK and (job := select_jobs.stopped(desk.case)):
+        said |= job_failures.held_up(job, desk.actor)
+    return {**said, "extras": _extras(desk)}
 
 
 def _extras(desk: Desk) -> list[Panel]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from governance.models import Job
+from governance.policies import Actor, Permission, may
+from governance.web.guards import roles_with
 
 
 class Failure(NamedTuple):
@@ -116,3 +119,19 @@ def notice(job: Job) -> dict[str, Any] | None:
         return {"title": _("Stopped: %(what)s") % {"what": found.happened},
                 "text": f"{words}\n{found.remedy} {safe}".strip()}  # fmt: skip
     return {"title": _("The try before stopped: %(what)s") % {"what": found.happened}, "text": words}
+
+
+def held_up(job: Job, actor: Actor) -> dict[str, Any]:
+    """What the panel of a case says while this job holds it up: that it stopped, why, and who lets it run again."""
+    if job.state == Job.State.CANCELLED:
+        note = _("Stopped: the job was cancelled.")
+    else:
+        found = failure(job)
+        note = " ".join(filter(None, [_("Stopped: %(what)s.") % {"what": found.happened}, said(job)]))
+    note = f"{note} {_('Nothing goes on by itself, and the clock runs on.')}"
+    link = {"url": reverse("job", args=[job.pk])}
+    if may(actor, Permission.CANCEL_JOB):
+        return {"note": note, "link": {**link, "text": _("Read what to do, and let it run again")}}
+    roles = ", ".join(roles_with(Permission.CANCEL_JOB))
+    who = _("Once the cause is mended, it is run again by: %(roles)s.") % {"roles": roles}
+    return {"note": note, "why_not": who, "link": {**link, "text": _("To the job")}}

@@ -43,6 +43,7 @@ SIDE = (
             ("extended", gettext_lazy("Extended")),
             ("held", gettext_lazy("Legal hold")),
             ("failed", gettext_lazy("Failed, needs a plan")),
+            ("stopped", gettext_lazy("Stopped, needs a restart")),
             ("closed", gettext_lazy("Closed")),
         ),
     ),

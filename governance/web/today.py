@@ -17,10 +17,11 @@ from django.views.decorators.http import require_safe
 
 from governance.models import Case
 from governance.policies import Actor, Permission, may
+from governance.selectors import jobs as select_jobs
 from governance.selectors import queue as select_queue
 from governance.selectors import today as select
 from governance.selectors.today import Block
-from governance.web import case_words, letter_pages, message_tabs
+from governance.web import case_words, job_failures, letter_pages, message_tabs
 from governance.web.duty_pages import day
 from governance.web.guards import staff
 from governance.web.queue import counted
@@ -68,6 +69,7 @@ def today(request: HttpRequest) -> HttpResponseBase:
     blocks = [
         _late(late, now, actor, desk),
         _soon(soon, now, days, desk),
+        *_stopped(select.stopped(actor, desk=desk), now, desk),
         _came(came),
         _signatures(signatures, actor),
         _letters(stuck, drafts),
@@ -164,6 +166,22 @@ def _soon(block: Block, now: date, days: int, desk: bool) -> Context:
     url = _list(desk, state="running", due_from=now, due_to=now + timedelta(days=days))
     return _block("soon", title, block.count, rows, _("Nothing of this list falls due so soon."), key="w", url=url,
                   cases=True, calendar_url=reverse("calendar"))  # fmt: skip
+
+
+def _stopped(block: Block, now: date, desk: bool) -> list[Context]:
+    """Cases that wait for a job which failed; nothing where there is none, as on most days."""
+    if not block.count:
+        return []
+    jobs = select_jobs.stopped_each(block.rows)
+    rows = [_case_row(case, now) for case in block.rows]
+    for case, row in zip(block.rows, rows, strict=True):
+        if job := jobs.get(case.pk):
+            row["note"] = job_failures.why(job) or job.get_state_display()
+            row["step"] = {"url": reverse("job", args=[job.pk]), "text": _("See why it stopped")}
+    return [_block(
+        "stopped", _("Stopped work"), block.count, rows, "", key="", url=_list(desk, view="stopped"), cases=True,
+        note=_("A job of these cases failed or was cancelled. An engineer lets it run again; the clock runs on."),
+    )]  # fmt: skip
 
 
 def _came(found: Block) -> Context:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from governance.models import Case, Decision, Deployment, Disposition, Kind, LedgerOpening, Role, Status, User
+from governance.models import Case, Decision, Deployment, Disposition, Job, Kind, LedgerOpening, Role, Status, User
 from governance.policies import Actor
 from governance.services import intake
 from governance.services.decision import Proposal, decision_propose
@@ -319,3 +319,25 @@ def test_a_decision_sent_without_a_fresh_password_is_made_after_it(client: Clien
     there = reverse("case_propose", args=[case.public_id])
     answer = client.post("/accounts/reauthenticate/", {"password": "a long and quiet river", "next": there})
     assert answer.status_code == 302 and Decision.objects.count() == 2
+
+
+def test_a_job_that_stopped_stands_on_its_case_in_the_queue_and_in_today(
+    client: Client, case: Case, enter: Enter
+) -> None:
+    Case.objects.filter(pk=case.pk).update(status=Status.REPORTING)
+    error = {"type": "Unfit", "messages": ["the seal's certificate is over"]}
+    job = Job.objects.create(kind="report", key="report:x", queue="signing", case=case, state="failed", error=error)
+    link, stopped = reverse("job", args=[job.pk]), reverse("cases")
+    enter(Role.LEGAL)
+    told = page(client, case)
+    assert "s certificate is over." in told and "it is run again by" in told and link in told
+    assert "written and signed by a worker" not in told
+    assert case.number in client.get(stopped, {"view": "stopped"}).content.decode()
+    today = client.get(reverse("today")).content.decode()
+    assert "Stopped work" in today and link in today
+    enter(Role.ENGINEER)
+    assert "let it run again" in page(client, case)
+    assert case.number in client.get(stopped, {"view": "waiting"}).content.decode()
+    Job.objects.filter(pk=job.pk).update(state="queued")
+    assert "written and signed by a worker" in page(client, case)
+    assert case.number not in client.get(stopped, {"view": "stopped"}).content.decode()
