@@ -63,7 +63,7 @@ def _check(report: Report, now: bool) -> Context:
     if not now:
         return {**part, "links": [{"label": _("Check the file now"), "url": "?check=now"}]}
     result = judged(dispatch.read_bytes(report.pdf))
-    words = {"pass": _("holds"), "fail": _("does not hold")}
+    words = {"pass": _("holds"), "fail": _("does not hold"), "inconclusive": _("cannot be shown now")}
     return {
         **part,
         "notice": {"kind": result["kind"], "title": result["conclusion"], "text": result["sentence"]},

@@ -47,6 +47,7 @@ from governance.services import (
     unclaimed,
 )
 from lethe_verify import Outcome, judge, statements
+from tests.governance.staff import sign_in_to_decide
 from tests.governance.test_keys_are_replaced import (  # noqa: F401 - fixtures
     FEED,
     LEDGER,
@@ -73,7 +74,7 @@ def revoke(key: str, *more: str) -> str:
 
 @pytest.mark.usefixtures("whole")
 def test_after_the_ledgers_key_was_lost_the_next_key_makes_the_bundles_anew(
-    decided: Callable[[], Case], client: Client
+    decided: Callable[[], Case], client: Client, people: Any
 ) -> None:
     report, old = write(decided()), known_keys.current(LEDGER)
     before = whole_bundle(report)
@@ -83,6 +84,10 @@ def test_after_the_ledgers_key_was_lost_the_next_key_makes_the_bundles_anew(
     assert set(trust.lost) == {old} and trust.ledgers == {old}
     assert judge(before, trust).outcome is Outcome.UNDECIDED
     assert "The key of our ledger was withdrawn." in asked(client, before)
+    auditor = Client()
+    sign_in_to_decide(auditor, people[Role.AUDITOR].user)
+    told = auditor.get(reverse("report_proof", args=[report.number]), {"check": "now"})
+    assert told.status_code == 200 and "cannot be shown now" in told.content.decode()
     page = client.get(reverse("verify")).content.decode()
     assert old in page and "Key of our ledger that may be in other hands since" in page and "+00:00" not in page
     with pytest.raises(SealUnavailable, match="rotate --key ledger"):
