@@ -22,6 +22,8 @@ WORDS = {
     Outcome.UNKNOWN_SIGNER: "INTACT, SIGNER UNKNOWN: this is no success. Get the issuer's fingerprint by another way "
                             "than this file, and give it by --trust.",
 }  # fmt: skip
+#: Options about the ledger that a file rests on.
+LEDGER = ("checkpoint", "consistency", "checkpoint_time")
 EPILOG = """exit codes: 0 genuine, by the signer that you trust; 1 refused; 2 wrong use; 3 intact, signer unknown;
 4 cannot be judged: intact and by that signer, but no time stamp authority that you trust stands behind its time.
 Get the fingerprint from the issuer's own site (/verify/ or /.well-known/lethe-trust.json) or on paper,
@@ -61,11 +63,16 @@ def main(arguments: list[str] | None = None) -> int:
         for given in chosen.trust:
             trust |= load(given)
         if chosen.file.is_dir():
+            _fits(chosen, "a folder of statements", "model", "weights")
             return _told(_statements(chosen, trust), chosen.json)
         data = read(chosen.file, bundle.MAX)
-        if sample.is_sample(data):
-            return _told(sample.judge(data, trust), chosen.json)
+        sampled = sample.is_sample(data)
+        # What a sample holds is judged at no moment; only the time stamp over a checkpoint is.
+        judged_at = ("at",) if not sampled or chosen.checkpoint_time else ()
+        _fits(chosen, "a sample" if sampled else "a report", *LEDGER, *judged_at)
         known = _known(chosen.checkpoint, chosen.consistency, chosen.checkpoint_time)
+        if sampled:
+            return _told(sample.judge(data, trust, known, chosen.at), chosen.json)
     except OSError as error:
         sys.stderr.write(f"lethe_verify: {error.filename} cannot be read: {error.strerror}.\n")
         return 2
@@ -73,6 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"lethe_verify: {error}\n")
         return 2
     return _told(judge(data, trust, known=known, at=chosen.at), chosen.json)
+
+
+def _fits(chosen: argparse.Namespace, what: str, *usable: str) -> None:
+    """Refuse what was asked for and would not be looked at: its answer would be taken for one about it."""
+    for name in ("model", "weights", *LEDGER, "at"):
+        if getattr(chosen, name) is not None and name not in usable:
+            raise TrustError(f"--{name.replace('_', '-')} is of no use with {what}")
 
 
 def _statements(chosen: argparse.Namespace, trust: Trust) -> Verdict:

@@ -54,7 +54,7 @@ def judge(
         moment = at or datetime.now(UTC)
         judged = _bundle if bundle.is_bundle(data) else _report
         proved = judged(data, verdict, trust, moment)
-        _known(verdict, proved, known, trust, moment)
+        compared(verdict, proved, known, trust, moment)
         _whole(verdict, trust)
     except Refused as refusal:
         verdict.findings.append(Finding(refusal.code, "refused", refusal.text))
@@ -258,7 +258,7 @@ def _kept(checkpoint: str, keys: list[str]) -> tuple[note.Checkpoint, str]:
     return note.verify(checkpoint, keys[-1], strict=False), keys[-1]
 
 
-def _known(verdict: Verdict, proved: evidence.Proved, known: Known | None, trust: Trust, at: datetime) -> None:
+def compared(verdict: Verdict, proved: evidence.Proved, known: Known | None, trust: Trust, at: datetime) -> None:
     """Compare with the checkpoint that was kept from earlier: a ledger that was rewritten cannot continue it."""
     if known is None:
         verdict.open("earlier", "No earlier checkpoint was given to compare the ledger with.")

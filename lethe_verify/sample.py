@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from lethe_verify import bundle, evidence, jcs, merkle, when
 from lethe_verify.errors import Refused
-from lethe_verify.judge import UNREADABLE, witnessed
+from lethe_verify.judge import UNREADABLE, Known, compared, witnessed
 from lethe_verify.trust import Trust
 from lethe_verify.verdict import Finding, Outcome, Verdict
 
@@ -23,12 +24,14 @@ def is_sample(data: bytes) -> bool:
     return data[:1] == b"{" and b'"format":"lethe-sample/' in data
 
 
-def judge(data: bytes, trust: Trust) -> Verdict:
-    """Says whether the sample is the one that statement, root and text lead to."""
+def judge(data: bytes, trust: Trust, known: Known | None = None, at: datetime | None = None) -> Verdict:
+    """Says whether the sample is the one that statement, root and text lead to, in the ledger of the checkpoint that
+    was kept.
+    """
     # Of a larger file no more than the beginning is here (`__main__.read`): its digest would be another file's.
     verdict = Verdict(kind="sample", sha256=hashlib.sha256(data).hexdigest() if len(data) <= bundle.MAX else "")
     try:
-        _judged(data, verdict, trust)
+        _judged(data, verdict, trust, known, at or datetime.now(UTC))
     except Refused as refusal:
         verdict.findings.append(Finding(refusal.code, "refused", refusal.text))
     except UNREADABLE as error:
@@ -37,7 +40,7 @@ def judge(data: bytes, trust: Trust) -> Verdict:
     return verdict
 
 
-def _judged(data: bytes, verdict: Verdict, trust: Trust) -> None:
+def _judged(data: bytes, verdict: Verdict, trust: Trust, known: Known | None, at: datetime) -> None:
     if len(data) > MAX:
         raise Refused("size", "The file is larger than any of ours.")
     given = jcs.parse(data, "The file of the sample")
@@ -66,12 +69,14 @@ def _judged(data: bytes, verdict: Verdict, trust: Trust) -> None:
                             f"could guess it from its SHA-256: {root.hex()}.")  # fmt: skip
     verdict.open("complete", "That the list of cases is complete: compare it with what you know.")
     witnessed(verdict, proved, trust)
+    compared(verdict, proved, known, trust, at)
     if proved.key in trust.ledgers:
         verdict.proved("ledger_key", "The ledger is the one whose key you trust.")
         placed = when.in_hand(verdict, proved.key, proved.checkpoint, trust, [])
         if not placed:
             when.unplaced(verdict, proved.key, proved.checkpoint, trust, "sample")
-        verdict.outcome = Outcome.GENUINE if placed else Outcome.UNDECIDED
+        doubted = any(one.state == "undecided" for one in verdict.findings)
+        verdict.outcome = Outcome.GENUINE if placed and not doubted else Outcome.UNDECIDED
     elif trust.ledgers:
         raise Refused("ledger_key", "The sample rests on another ledger than the one you trust.")
     else:

@@ -35,11 +35,13 @@ from governance.services import checkpoints, exports, samples
 from lethe_verify import bundle, trust
 from lethe_verify import sample as stranger
 from lethe_verify.__main__ import main as command
+from lethe_verify.judge import Known
 from lethe_verify.verdict import Outcome, Verdict
 from tests.governance.audits import TEXT, drawn_sample, stated_sample
 from tests.governance.conftest import TODAY, file_case
 from tests.governance.staff import sign_in_to_decide
 from tests.governance.test_public_bundle import write
+from tests.verifier.example import genuine
 
 pytestmark = pytest.mark.database
 
@@ -75,6 +77,9 @@ def test_the_ledger_decides_and_a_stranger_draws_the_same(client: Client, audito
     verdict = stranger.judge(data, published)
     assert verdict.outcome is Outcome.GENUINE, verdict.findings
     assert stranger.judge(data, trust.Trust()).outcome is Outcome.UNKNOWN_SIGNER
+    kept = json.loads(data)["checkpoint"]
+    assert stranger.judge(data, published, Known(kept)).outcome is Outcome.GENUINE
+    assert stranger.judge(data, published, Known(json.loads(genuine().ledger)["checkpoint"])).outcome is Outcome.REFUSED
     [asked] = [one.text for one in verdict.findings if one.code == "asked"]
     assert "3 cases, of those" in asked and f'"to":"{timezone.localdate()}"' in asked
     [left] = [one.text for one in verdict.findings if root.hex() in one.text and one.state == "not_proved"]

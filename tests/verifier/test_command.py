@@ -32,10 +32,11 @@ def files(tmp_path: Path) -> dict[str, str]:
     told = {"format": bundle.TRUST, "seals": [one.fingerprint], "ledgers": [one.ledger_key]}
     wanted = {"report.pdf": one.pdf, "bundle.zip": one.bundle, "forged.zip": forged().bundle,
               "seal.pem": sealed().key.certificate.public_bytes(Encoding.PEM),
-              "trust.json": bundle.trust_file(told)}  # fmt: skip
+              "trust.json": bundle.trust_file(told), "sample.json": b'{"format":"lethe-sample/2"}'}  # fmt: skip
+    (tmp_path / "folder").mkdir()
     for name, data in wanted.items():
         (tmp_path / name).write_bytes(data)
-    return {name: str(tmp_path / name) for name in wanted}
+    return {name: str(tmp_path / name) for name in (*wanted, "folder")}
 
 
 def test_success_needs_a_fingerprint_from_outside(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +81,10 @@ def test_programs_get_the_same_as_json(files: dict[str, str], capsys: pytest.Cap
 @pytest.mark.parametrize(
     "arguments",
     [["nowhere.pdf"], ["{report.pdf}", "--trust", "abc"], ["{report.pdf}", "--trust", "{bundle.zip}"],
-     ["{report.pdf}", "--consistency", "{trust.json}"], ["{report.pdf}", "--checkpoint", "{bundle.zip}"], []],
+     ["{report.pdf}", "--consistency", "{trust.json}"], ["{report.pdf}", "--checkpoint", "{bundle.zip}"], [],
+     ["{report.pdf}", "--model", "nowhere"], ["{bundle.zip}", "--weights", "nowhere"],
+     ["{folder}", "--checkpoint", "{trust.json}"], ["{folder}", "--at", "2036-01-31"],
+     ["{sample.json}", "--at", "2036-01-31"], ["{sample.json}", "--checkpoint", "nowhere"]],
 )  # fmt: skip
 def test_wrong_use_is_told_apart(arguments: list[str], files: dict[str, str]) -> None:
     filled = [files[one[1:-1]] if one.startswith("{") else one for one in arguments]
