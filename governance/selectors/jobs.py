@@ -89,7 +89,7 @@ def halted() -> QuerySet[Job]:
 
 
 def stopped(case: Case) -> Job | None:
-    """The newest job whose failure holds the case up; none where one still waits or runs, or a plan is there to sign."""
+    """The newest job whose failure holds the case up; none while one waits or runs, or a plan is there to sign."""
     if running(case) or (case.status == Status.PLANNING and case.plans.filter(state=Plan.State.PROPOSED).exists()):
         return None
     return halted().filter(case=case).order_by("-created_at").first()

@@ -27,6 +27,7 @@ from governance.models import (
     PatchPublication,
     PatchWithdrawal,
     Plan,
+    Quarantine,
     Status,
     VerificationPolicy,
     VersionOrder,
@@ -189,6 +190,14 @@ def _holds(actor: Actor) -> Iterable[Block]:
     )
 
 
+def _lifts(actor: Actor) -> Iterable[Block]:
+    rows = Quarantine.objects.filter(cause=Quarantine.Cause.RETURNED, ended_at=None, lift_asked_by__isnull=False)
+    rows = rows.exclude(lift_asked_by=actor.user).exclude(case__in=_party(actor)).select_related("lift_asked_by")
+    yield Block.of(rows.order_by("lift_asked_at", "pk")).each(
+        lambda row: Waits(what="lift", since=row.lift_asked_at, number=row.pk, by=str(row.lift_asked_by))
+    )
+
+
 def _policies(actor: Actor) -> Iterable[Block]:
     yield _proposed("policy", VerificationPolicy.objects.filter(approved_at=None, returned_at=None), actor)
 
@@ -222,6 +231,7 @@ SECOND: Mapping[Permission, Callable[[Actor], Iterable[Block]]] = MappingProxyTy
     {
         P.RELEASE_LEGAL: _releases,
         P.HOLD: _holds,
+        P.LIFT_QUARANTINE: _lifts,
         P.APPROVE_POLICY: _policies,
         P.ERASE_APPROVE: _erasures,
         P.APPROVE_ABUSE: _abuses,

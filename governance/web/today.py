@@ -43,6 +43,7 @@ SIGN = {
     "plan": (gettext_lazy("A plan that an engineer chose"), ""),
     "release": (gettext_lazy("The release of a version, for legal"), ""),
     "hold": (gettext_lazy("The end of a legal hold"), ""),
+    "lift": (gettext_lazy("A record to be let back into training"), "duties"),
     "abuse": (gettext_lazy("A finding of abuse"), ""),
     "policy": (gettext_lazy("Verification policy %(n)s"), "policies"),
     "order": (gettext_lazy("An order about a version"), "versions"),

@@ -26,6 +26,8 @@ from governance.models import (
     Interest,
     LedgerEntry,
     Message,
+    Quarantine,
+    Record,
     Role,
     StageStay,
     Status,
@@ -33,7 +35,7 @@ from governance.models import (
 )
 from governance.policies import Actor, partial
 from governance.selectors import queue, stages
-from governance.services import abuse, additions, decision, holds, intake, planning, review
+from governance.services import abuse, additions, containment, decision, holds, intake, planning, review
 from governance.tokens import email_mark, link_token
 from tests.governance.conftest import file_case, run_house_jobs
 from tests.governance.staff import grant, member, sign_in_to_decide
@@ -142,6 +144,19 @@ def test_only_what_others_proposed_waits_for_a_second_signature(
     assert blocks(client)["second"] == [case.number]
     sign_in_to_decide(client, people[Role.APPROVER].user)
     assert blocks(client)["second"] == []
+
+
+def test_a_record_that_is_to_be_let_back_waits_for_the_approver(
+    client: Client, legal: Actor, people: dict[Role, Actor], walk: Callable[..., Case]
+) -> None:
+    case = walk(file_case(), Status.DECISION)
+    data = Record.objects.all()[0].dataset
+    containment.returned(case, [Record.objects.create(dataset=data, record_id="n1", digest="sha256:0")])
+    why = "The record is a licensed anthology that quotes the work."
+    containment.lift_ask(quarantine=Quarantine.objects.get(cause="returned"), actor=legal, reason=why)
+    assert "A record to be let back into training" not in blocks(client)["second"]
+    sign_in_to_decide(client, people[Role.APPROVER].user)
+    assert "A record to be let back into training" in blocks(client)["second"]
 
 
 def waiting(actor: Actor) -> set[str]:
