@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import downstream, error_rates, figures, matching_rates, said, schema, wording
+from governance.evidence import downstream, error_rates, figures, matching_rates, said, schema, search_scope, wording
 from governance.evidence import outcomes as outcomes_said
 from governance.evidence.numerals import apart, interval, level, number, percent
 from governance.evidence.printing import common, day, grouped, moment, short
@@ -46,6 +46,7 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "failed_before": _failed_before(document, final),
         "not_covered": _not_covered(document),
         "unsearched": unsearched(document, UNSEARCHED),
+        "later": search_scope.later(document),
         "identity": _identity(document, evidence_digest),
         "signatures": [_signature(one) for one in document["signatures"]],
         "matching": _matching(document),
@@ -264,7 +265,7 @@ def _deleted(deletion: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _not_covered(document: Document) -> list[str]:
-    lines = [left] if (left := unsearched(document, NAMED)) else []
+    lines = [line for line in (unsearched(document, NAMED), search_scope.later(document)) if line]
     recipients = document["recipients"]
     if recipients:
         told = sum(1 for one in recipients if one["told_at"])

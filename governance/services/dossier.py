@@ -31,7 +31,6 @@ from governance.models import (
     Proof,
     Recipient,
     RecipientNotice,
-    Record,
     Role,
     User,
     VersionOrder,
@@ -176,12 +175,9 @@ def _matching(case: Case) -> dict[str, Any]:
             }
         )
     counts = Counter(row["decision"] for row in rows)
-    searched = Record.objects.filter(dataset__purpose="training").count()
     choices = ("erase", "exclude", "refuse", "undecided")
-    sets = dossier_parts.data_sets()
     return {
-        "searched": searched,
-        "data_sets": sets,
+        **dossier_parts.data_sets(case),
         "records": rows,
         "counts": {"found": len(rows), **{c: counts[c] for c in choices}},
     }

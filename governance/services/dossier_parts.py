@@ -11,7 +11,7 @@ from django.utils import timezone
 from governance.clocks import LAWS, rows
 from governance.errors import KeyDestroyed
 from governance.evidence import error_rates, leaf, matching_rates
-from governance.models import Case, CaseClock, ClaimedItem, Dataset, Decision, Kind, PatchPublication, Record
+from governance.models import Case, CaseClock, ClaimedItem, Dataset, Decision, Job, Kind, PatchPublication, Record
 from governance.selectors import downstream as select
 from governance.services.fingerprints import WITHOUT_TEXT
 
@@ -73,13 +73,19 @@ def _why(clock: CaseClock) -> str:
         return ""
 
 
-def data_sets() -> list[dict[str, Any]]:
-    """Every training data set that a search goes through."""
-    rows_ = Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING).order_by("id")
-    return [
-        {"name": one.name, "digest": one.artifact, "records": Record.objects.filter(dataset=one).count()}
-        for one in rows_
-    ]
+def data_sets(case: Case) -> dict[str, Any]:
+    """The training data sets that were searched for this case, and those registered since, in which nobody looked.
+
+    What counts is that the engine ended a search: each asks for every named text in every set that is there by then.
+    """
+    done = case.jobs.filter(kind="engine.match", state=Job.State.SUCCEEDED).values_list("key", flat=True)
+    searched = {int(key.rpartition(":")[2]) for key in done}
+    rows_: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for one in Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING).order_by("id"):
+        row = {"name": one.name, "digest": one.artifact, "records": Record.objects.filter(dataset=one).count()}
+        rows_[one.pk in searched].append(row)
+    told = {"searched": sum(row["records"] for row in rows_[True]), "data_sets": rows_[True]}
+    return {**told, "later": rows_[False]} if searched and rows_[False] else told
 
 
 def downstream(case: Case) -> dict[str, Any]:

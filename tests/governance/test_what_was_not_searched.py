@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from governance.evidence import certificate, pdf, report, schema
-from governance.models import ClaimedItem
+from governance.models import ClaimedItem, Dataset, Job, Record
 from governance.services import dossier_parts
 from governance.services.intake import Item
 from tests.governance import report_examples as examples
@@ -57,3 +57,25 @@ def test_so_do_full_report_and_certificate_where_a_search_was_made(searched: int
 def test_more_than_fit_are_counted() -> None:
     document = named("no_data", items=[{"title": f"w{n}", "without_text": "url"} for n in range(23)], items_count=23)
     assert report.unsearched(document, 20).endswith("“w19” (address) and 3 more.")
+
+
+@pytest.mark.parametrize("kind", ["no_data", "compliance"])
+def test_data_sets_registered_after_the_search_are_named_as_not_searched(tmp_path: Path, kind: str) -> None:
+    document = examples.no_data() if kind == "no_data" else examples.of_case(kind)
+    document["matching"]["later"] = [{"name": "Newer corpus", "digest": "sha256:" + "1" * 64, "records": 7}]
+    told = text_of(pdf.render(schema.build({**document, "ledger": None})), tmp_path)
+    assert "registered after the search, so not searched for this request: Newer corpus." in told
+
+
+def test_only_sets_in_which_the_engine_ended_a_search_count_as_searched(case: Any, catalogue: dict[str, Any]) -> None:
+    assert dossier_parts.data_sets(case) == {"searched": 0, "data_sets": []}
+    job = Job.objects.create(
+        key=f"engine.match:x:{catalogue['data'].pk}", kind="engine.match", queue="gpu", case=case, state="failed"
+    )
+    assert dossier_parts.data_sets(case) == {"searched": 0, "data_sets": []}
+    Job.objects.filter(pk=job.pk).update(state="succeeded", attempt=1)
+    new = Dataset.objects.create(name="Newer", purpose="training", artifact="sha256:" + "1" * 64, records_count=1)
+    Record.objects.create(dataset=new, record_id="n1", digest="sha256:" + "0" * 64)
+    told = dossier_parts.data_sets(case)
+    assert told["searched"] == 3 and [one["name"] for one in told["data_sets"]] == ["Works"]
+    assert [(one["name"], one["records"]) for one in told["later"]] == [("Newer", 1)]
