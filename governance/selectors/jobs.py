@@ -9,7 +9,7 @@ from functools import reduce
 from operator import or_
 from types import MappingProxyType
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from governance.models import Case, Job, JobPoint, Plan, Status, Worker
@@ -59,6 +59,14 @@ def _mark(after: str) -> Job | None:
         return Job.objects.filter(pk=uuid.UUID(after)).first()
     except ValueError:
         return None
+
+
+def active_counts(actor: Actor, *, queue: str = "") -> tuple[int, int]:
+    """How many jobs run and how many wait, of one queue or of all: whatever states a reader has a list narrowed to."""
+    rows = jobs(actor).filter(state__in=ACTIVE)
+    rows = rows.filter(queue=queue) if queue else rows
+    found = dict(rows.order_by().values_list("state").annotate(n=Count("pk")))
+    return found.get(Job.State.RUNNING, 0), found.get(Job.State.QUEUED, 0)
 
 
 def job_get(actor: Actor, job_id: uuid.UUID) -> Job:

@@ -48,10 +48,9 @@ def seconds_words(job: Job) -> str:
     )
 
 
-def listing(page: Page[Job], state: str, queue: str) -> Context:
-    """The list of jobs."""
-    running = sum(job.state == Job.State.RUNNING for job in page.rows)
-    waiting = sum(job.state == Job.State.QUEUED for job in page.rows)
+def listing(page: Page[Job], state: str, queue: str, active: tuple[int, int]) -> Context:
+    """The list of jobs, with how many run and wait."""
+    running, waiting = active
     failed = sum(job.state == Job.State.FAILED for job in page.rows)
     query = {name: value for name, value in (("state", state), ("queue", queue)) if value}
     words = ngettext("%(n)d job is running", "%(n)d jobs are running", running) % {"n": running}
@@ -75,6 +74,7 @@ def listing(page: Page[Job], state: str, queue: str) -> Context:
             _("Queued"),
         ],
         "rows": [_row(job) for job in page.rows],
+        "narrowed": bool(query),
         "next_page_url": f"?{urlencode({**query, 'after': str(page.last.pk)})}" if page.last else "",
         "refresh_seconds": REFRESH if running or waiting else 0,
     }

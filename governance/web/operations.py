@@ -232,12 +232,12 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     state, queue = request.GET.get("state", ""), request.GET.get("queue", "")
     state = state if state in Job.State.values else ""
     queue = queue if queue in Job.Queue.values else ""
-    page = select_jobs.jobs_page(
-        Actor.of(request.user), states=(state,) if state else (), queue=queue, after=request.GET.get("after", "")
-    )
     actor = Actor.of(request.user)
+    page = select_jobs.jobs_page(
+        actor, states=(state,) if state else (), queue=queue, after=request.GET.get("after", "")
+    )
     running = select_jobs.jobs(actor).filter(state=Job.State.RUNNING)
-    context = job_view.listing(page, state, queue)
+    context = job_view.listing(page, state, queue, select_jobs.active_counts(actor, queue=queue))
     context |= worker_view.section(select_jobs.workers(actor), list(running), queue_forecast.whole())
     return render(request, "operations/jobs.html", context)
 

@@ -36,7 +36,8 @@ def _warning(workers: Sequence[Worker], queue: WholeQueue) -> str:
     """What an engineer has to do something about; empty when there is nothing."""
     alive = {name for one in workers if is_alive(one) for name in one.queues}
     silent = [str(name) for name in Job.Queue.values if name not in alive]
-    if not workers or not silent:
+    # A new house without workers and without work is told by the list of workers alone.
+    if not silent or not (workers or queue.jobs):
         return ""
     words = _("No worker takes from: %(queues)s.") % {"queues": ", ".join(silent)}
     if Job.Queue.GPU in silent and queue.jobs:
@@ -64,7 +65,7 @@ def _row(worker: Worker, jobs: Sequence[Job]) -> list[Any]:
         else {"state": "at_risk", "text": _("silent since %(when)s") % {"when": seen}},
         ", ".join(worker.queues),
         machine_words(worker.machine),
-        {"text": str(jobs[0].pk)[:8], "url": reverse("job", args=[jobs[0].pk]), "mono": True} if jobs else "",
+        {"links": [{"text": str(job.pk)[:8], "url": reverse("job", args=[job.pk])} for job in jobs]} if jobs else "",
     ]
 
 

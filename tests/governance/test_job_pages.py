@@ -79,7 +79,9 @@ def test_an_empty_list_says_what_starts_a_job(client: Client, engineer: User) ->
 def test_the_list_counts_what_runs_and_filters(client: Client, engineer: User, running: Job) -> None:
     text = client.get("/jobs/").content.decode()
     assert "1 job is running, 0 waiting" in text and "unlearn, 135 of 300" in text and "data-refresh" in text
-    assert client.get("/jobs/", {"state": "failed"}).context["rows"] == []
+    failed = client.get("/jobs/", {"state": "failed"})
+    assert failed.context["rows"] == [] and failed.context["refresh_seconds"]
+    assert "1 job is running, 0 waiting" in (text := failed.content.decode()) and "answers to this filter" in text
     assert len(client.get("/jobs/", {"queue": "gpu", "state": "running"}).context["rows"]) == 1
     assert client.get("/jobs/", {"state": "nonsense", "after": "nonsense"}).status_code == 200
 

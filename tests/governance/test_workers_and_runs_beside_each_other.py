@@ -63,6 +63,7 @@ def test_the_page_warns_when_nobody_takes_the_jobs_that_wait(engineer: Client, c
     page = reverse("jobs")
     assert "No worker has told that it is alive" in text_of(engineer.get(page))
     Job.objects.create(key="a", kind="engine.match", queue="gpu", case=case)
+    assert "Work stands still" in text_of(engineer.get(page))
     seen("default@a", "default")
     seen("signing@a", "signing")
     seen("engine@a", "gpu", ago=61)
@@ -71,6 +72,10 @@ def test_the_page_warns_when_nobody_takes_the_jobs_that_wait(engineer: Client, c
     seen("engine@a", "gpu")
     text = text_of(engineer.get(page))
     assert "Work stands still" not in text and "H200, 98 of 140 GiB free" in text
+    two = [Job.objects.create(key=name, kind="engine.match", queue="gpu", case=case, state="running",
+                              worker="engine@a") for name in "bc"]  # fmt: skip
+    rows = engineer.get(page).context["worker_rows"]
+    assert {link["text"] for row in rows if row[4] for link in row[4]["links"]} == {str(one.pk)[:8] for one in two}
 
 
 def test_why_a_run_failed_stands_on_its_page_and_the_log_is_the_engineers(
