@@ -138,6 +138,7 @@ def facts(document: Document) -> Facts:
         unproven_reference=(verification or {}).get("reference_lineage") == "unproven",
         attacks=len(attacks_made(verification)) if verification else 0,
         deployments=len(document["deployments"]),
+        still=_still(document, name),
         construction=Construction(**made) if made else None,
         deletion=_deletion((attempt or {}).get("deletion")),
     )
@@ -149,6 +150,12 @@ def _unmet(document: Document) -> int:
     if "items_accepted" in case:
         return int(case["items_count"] - case["items_accepted"])
     return sum("without_text" in one for one in case["items"]) if document["matching"]["searched"] else 0
+
+
+def _still(document: Document, name: str) -> str:
+    """The version that still answers, or may, at the place that is worst off; empty where all were replaced."""
+    left = [one for one in document["deployments"] if one["state"] != "replaced"]
+    return _revision(name, max(left, key=lambda one: service_of([one["state"]]))) if left else ""
 
 
 def _revision(name: str, version: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ Templates print these sentences and make no claims of their own. The rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -80,6 +80,8 @@ class Facts:
     unproven_reference: bool = False
     attacks: int = 0
     deployments: int = 0
+    #: The version of the place that is worst off, where that is not the version before but an older one.
+    still: str = ""
     construction: Construction | None = None
     deletion: Deletion | None = None
 
@@ -303,7 +305,7 @@ def _deployment(facts: Facts) -> tuple[str, ...]:
         text = _("Every deployment of %(before)s on record has been replaced by %(after)s.")
     else:
         text = _("No deployment of %(before)s is on record.")
-    return (fill(facts, text),)
+    return (fill(replace(facts, before=facts.still or facts.before), text),)
 
 
 def not_accepted(facts: Facts) -> tuple[str, ...]:

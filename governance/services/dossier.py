@@ -20,7 +20,6 @@ from governance.models import (
     Case,
     CaseClock,
     Decision,
-    Deployment,
     Disposal,
     Disposition,
     Job,
@@ -39,7 +38,7 @@ from governance.models.vault import commitment_key
 from governance.notifications.languages import nearest
 from governance.secrets import BASE_DIR
 from governance.selectors import organisation
-from governance.services import dossier_parts, recipients
+from governance.services import dossier_parts, learned, recipients
 
 FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
@@ -326,26 +325,17 @@ def _deployments(plan: Plan | None) -> list[dict[str, Any]]:
     if plan is None:
         return []
     return [
-        {"place": d.place, "revision": plan.base.revision, "state": state, "since": leaf.timestamp(d.changed_at)}
-        for d, state in _places(plan.base)
+        {"place": d.place, "revision": d.version.revision, "state": state, "since": leaf.timestamp(d.changed_at)}
+        for d, state in learned.places(plan)
     ]
 
 
-def _places(version: ModelVersion) -> list[tuple[Deployment, str]]:
-    """Places of a version with their state as evidence knows it: one that is out of service is none any more."""
-    rows = version.deployments.exclude(state=Deployment.State.WITHDRAWN).order_by("id")
-    return [(d, "pending" if d.state == Deployment.State.WITHDRAWING else d.state) for d in rows]
-
-
-def place_states(version: ModelVersion) -> list[str]:
-    """The states of a version's places, as evidence knows them."""
-    return [state for _place, state in _places(version)]
-
-
 def _disposals(case: Case, plan: Plan | None) -> list[Disposal]:
-    """What goes for this case, and, where several were deleted in one pass, for the one that was released first."""
+    """What goes for this case, and, where several were deleted in one pass, for the one that was released first; and
+    what an earlier case left to be deleted of a version that learned these records."""
     together = Plan.objects.filter(candidate=plan.candidate).values("case") if plan and plan.candidate else []
-    return list(Disposal.objects.filter(Q(case=case) | Q(case__in=together)).order_by("id"))
+    older = Q(deleted_at=None, version__in=learned.versions(case) if plan else [])
+    return list(Disposal.objects.filter(Q(case=case) | Q(case__in=together) | older).order_by("id"))
 
 
 def _disposal(disposal: Disposal) -> dict[str, Any]:

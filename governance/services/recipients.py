@@ -18,6 +18,7 @@ from governance.notifications import mail
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.selectors import organisation
+from governance.services import learned
 from governance.services.planning import records_to_forget
 
 SYSTEM = Actor.system("recipients")
@@ -35,11 +36,7 @@ def concerned(case: Case) -> list[Recipient]:
     if not records:
         return []
     datasets = {record.dataset_id for record in records}
-    names = {record.record_id for record in records}
-    made = {case.release.version_id} if hasattr(case, "release") else set()
-    learned = ModelVersion.objects.filter(datasets__in=datasets).exclude(pk__in=made).distinct()
-    versions = [v.pk for v in learned if not (v.excluded and names <= set(dispatch.read_lines(v.excluded)))]
-    rows = Recipient.objects.filter(Q(version__in=versions) | Q(dataset__in=datasets))
+    rows = Recipient.objects.filter(Q(version__in=learned.versions(case)) | Q(dataset__in=datasets))
     return list(rows.select_related("version__model", "dataset", "subscription").order_by("id"))
 
 

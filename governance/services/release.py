@@ -17,7 +17,7 @@ from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Release, Status
 from governance.policies import Actor, Permission, demand, demand_impartial, demand_other_than_filer, may
-from governance.services import dossier, lineages, places, planning, recipients
+from governance.services import dossier, learned, lineages, places, planning, recipients
 
 log = logging.getLogger(__name__)
 SYSTEM = Actor.system("release")
@@ -105,7 +105,7 @@ def deployment_record(*, deployment: Deployment, state: Deployment.State, case: 
     """
     demand(actor, Permission.UPDATE_DEPLOYMENT)
     release = getattr(case, "release", None)
-    if release is None or deployment.version_id != release.version.parent_id and not _is_base(case, deployment):
+    if release is None or not _is_followed(case, deployment):
         raise Unfit(f"{deployment.place} does not serve the version that this case replaces.")
     if state not in (Deployment.State.PENDING, Deployment.State.REPLACED, Deployment.State.UNREACHABLE):
         raise Unfit(f"{deployment.place}: choose replaced, pending or unreachable.")
@@ -116,8 +116,12 @@ def deployment_record(*, deployment: Deployment, state: Deployment.State, case: 
     )
 
 
-def _is_base(case: Case, deployment: Deployment) -> bool:
-    return case.plans.filter(base=deployment.version).exists()
+def _is_followed(case: Case, deployment: Deployment) -> bool:
+    """Whether the place is of the version that the case replaces, or of an older one that learned its records."""
+    if deployment.version_id == case.release.version.parent_id:
+        return True
+    plans = case.plans.filter(Q(base=deployment.version) | Q(candidate=case.release.version))
+    return any(learned.followed(plan).filter(pk=deployment.pk).exists() for plan in plans)
 
 
 @transaction.atomic
@@ -130,7 +134,7 @@ def release_finish(*, case: Case, actor: Actor) -> Case:
     plan = case.plans.filter(candidate=case.release.version).get() if hasattr(case, "release") else None
     if plan is None:
         raise Unfit("Both signatures are needed: the release manager's and legal's.")
-    states = dossier.place_states(plan.base)
+    states = learned.place_states(plan)
     waiting = [s for s in states if s in (Deployment.State.SERVING, Deployment.State.PENDING)]
     if waiting:
         raise Unfit(f"{len(waiting)} places still wait for the new version; record each as replaced or unreachable.")

@@ -31,6 +31,7 @@ from governance.models import (
 )
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
+from governance.services import learned
 from governance.services.additions import Where, where
 from governance.web import case_desk, case_files, case_matches, message_tabs, plan_view, proof_actions, recipient_words
 from governance.web.case_history import method_inside, method_title
@@ -230,10 +231,10 @@ def _deletion(plan: Plan) -> Context:
 def _release(look: Look) -> Context:
     case = look.case
     release = Release.objects.filter(case=case).select_related("version__model").first()
-    bases = case.plans.values("base")
-    places = Deployment.objects.filter(version__in=bases).select_related(
-        "version__model", "replaced_by__model", "changed_by"
-    )
+    ours = Q(version__in=case.plans.values("base"))
+    if plan := case.plans.filter(candidate=release.version).select_related("base").first() if release else None:
+        ours |= Q(pk__in=learned.followed(plan).values("pk"))
+    places = Deployment.objects.filter(ours).select_related("version__model", "replaced_by__model", "changed_by")
     together = Plan.objects.filter(candidate__in=case.plans.values("candidate")).values("case")
     gone = Disposal.objects.filter(Q(case=case) | Q(case__in=together)).select_related("version__model")
     can = bool(release and release.released_at and release.legal_at) and may(look.actor, Permission.UPDATE_DEPLOYMENT)

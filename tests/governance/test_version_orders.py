@@ -26,6 +26,7 @@ from governance.models import (
     LedgerOpening,
     ModelVersion,
     PlaceState,
+    Plan,
     Role,
     Status,
     VersionOrder,
@@ -33,7 +34,7 @@ from governance.models import (
 )
 from governance.models.vault import subject_destroy
 from governance.policies import Actor
-from governance.services import dossier, order_signing, orders, places, planning, release
+from governance.services import dossier, learned, order_signing, orders, places, planning, release
 from tests.governance.conftest import file_case, run_house_jobs
 from tests.governance.staff import sign_in_to_decide
 
@@ -160,7 +161,7 @@ def test_a_case_that_is_judged_goes_on_and_its_version_may_replace_what_was_with
         release.release_sign(case=Case.objects.get(pk=case.pk), actor=people[role])
     release.release_finish(case=Case.objects.get(pk=case.pk), actor=people[Role.RELEASE])
     assert ModelVersion.objects.get(pk=catalogue["released"].pk).state == "withdrawn"
-    assert dossier.place_states(catalogue["released"]) == []
+    assert learned.place_states(Plan.objects.get()) == []
 
 
 def test_a_case_that_comes_to_planning_later_finds_nothing_to_unlearn(
