@@ -38,7 +38,7 @@ verification/N.json  each verification's document
 artefacts.json       every digest above: what to fetch from the artefact store for a replay
 
 To replay a step, on a machine that has the store (docs/verifying.md):
-  python -m unlearning_engine VERB jobs/N-KIND/spec.json --out OUT
+  python -m unlearning_engine VERB jobs/N-KIND/spec.json --store URL --out OUT
 """
 
 

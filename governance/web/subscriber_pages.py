@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -81,6 +82,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
             {
                 "id": "subscribers", "title": _("Subscribers"),
                 "note": _("Known by their key: with it they sign that they fetched or applied a patch."),
+                "facts": _addresses(),
                 "columns": columns, "rows": [_row(one, ours) for one in found],
                 "empty": _("Nobody is registered."),
                 "next": _("Whoever runs a model elsewhere and gave us a key is entered here."),
@@ -89,6 +91,18 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
         ],
     }  # fmt: skip
     return sheet(request, "patches", context, status)
+
+
+def _addresses() -> list[dict[str, Any]]:
+    """What a subscriber is told: where patches are announced, and the command that takes one."""
+    feed, atom = (settings.BASE_URL + reverse(name) for name in ("patch_feed", "patch_feed_atom"))
+    command = f"python -m unlearning_engine patch fetch-apply {feed} --trust lethe-trust.json --model DIR --out DIR"
+    return [
+        {"label": _("Signed feed"), "value": feed, "url": feed},
+        {"label": _("For feed readers, unsigned"), "value": atom, "url": atom},
+        {"label": _("They apply a patch by"), "value": command, "command": True},
+        {"label": _("Webhooks"), "value": _("An administrator makes them, under Messages.")},
+    ]
 
 
 def _row(one: PatchSubscriber, ours: bool) -> list[Any]:
