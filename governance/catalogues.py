@@ -26,7 +26,7 @@ _WEB = ("about", "batch_progress", "claimant", "claimant_files", "claimant_works
 _EVIDENCE = ("certificate", "check", "check_time", "downstream", "error_rates", "figure_words", "figures", "headlines",
              "lost_key", "matching_rates", "numerals", "outcomes", "pdf", "printing", "register_paper", "report",
              "revoked", "said", "schema", "search_scope", "seal_class", "sentences", "statement_paper",
-             "wording")  # fmt: skip
+             "thresholds_said", "wording")  # fmt: skip
 #: Python files whose texts stand on everybody's pages, and in reports.
 PUBLIC = (
     *(f"governance/web/{name}.py" for name in _WEB),

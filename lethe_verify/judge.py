@@ -7,6 +7,7 @@ import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from lethe_verify import bundle, evidence, jcs, merkle, note, seal, when
@@ -106,6 +107,7 @@ def _pdf(
     verdict.report = {name: document["report"].get(name, "") for name in ("number", "issuer", "issued_at")}
     verdict.proved("evidence", f"The evidence inside is that of report {verdict.report['number']}, to the last byte.")
     _copy(verdict, document)
+    _thresholds(verdict, document)
     _acknowledged(verdict, document, trust)
     proved = evidence.check_ledger(document)
     verdict.ledger_key = proved.key
@@ -118,6 +120,17 @@ def _pdf(
     moment = when.judge(verdict, sealed, trust, at)
     verdict.open("truth", "The measurements are the issuer's own: a seal proves who states them.")
     return proved, sealed, moment
+
+
+def _thresholds(verdict: Verdict, document: dict[str, Any]) -> None:
+    """Whether all plans of the case were held to the same policy; changed thresholds are said, and are no fault."""
+    attempts = document.get("attempts") or []
+    changed = [
+        str(one["number"]) for before, one in pairwise(attempts) if one["policy_digest"] != before["policy_digest"]
+    ]
+    if changed:
+        verdict.open("thresholds", "That every plan was held to the same thresholds: they were changed before plan "
+                                   f"{', '.join(changed)}, after another plan had been tried.")  # fmt: skip
 
 
 def _copy(verdict: Verdict, document: dict[str, Any]) -> None:

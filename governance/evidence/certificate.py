@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import figures, said, schema
+from governance.evidence import figures, said, schema, thresholds_said
 from governance.evidence.numerals import apart, number
 from governance.evidence.printing import common, day, grouped
 from governance.evidence.report import under_policy
@@ -137,6 +137,8 @@ def _tested(document: Document, facts: Facts) -> list[str]:
             )
             % {"passed": passed, "tested": facts.probes, "n": facts.attacks}
         )
+        if told := thresholds_said.eased(document):
+            lines.append(told)
     if places := document["deployments"]:
         replaced = sum(1 for one in places if one["state"] == "replaced")
         lines.append(

@@ -11,7 +11,17 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import downstream, error_rates, figures, matching_rates, said, schema, search_scope, wording
+from governance.evidence import (
+    downstream,
+    error_rates,
+    figures,
+    matching_rates,
+    said,
+    schema,
+    search_scope,
+    thresholds_said,
+    wording,
+)
 from governance.evidence import outcomes as outcomes_said
 from governance.evidence.numerals import apart, interval, level, number, percent
 from governance.evidence.printing import common, day, grouped, moment, short
@@ -42,8 +52,12 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "found": _found(final, schema.confidence(document)),
         "rates": _rates(document),
         "search": _search(document),
-        "attempts": [_attempt(one, final) for one in document["attempts"]],
+        "attempts": [
+            {**_attempt(one, final), "changed": thresholds_said.changed_before(document, place)}
+            for place, one in enumerate(document["attempts"])
+        ],
         "failed_before": _failed_before(document, final),
+        "eased": thresholds_said.eased(document),
         "not_covered": _not_covered(document),
         "unsearched": unsearched(document, UNSEARCHED),
         "later": search_scope.later(document),

@@ -38,7 +38,7 @@ from governance.models.vault import commitment_key
 from governance.notifications.languages import nearest
 from governance.secrets import BASE_DIR
 from governance.selectors import organisation
-from governance.services import dossier_parts, learned, recipients
+from governance.services import dossier_parts, dossier_policy, learned, recipients
 
 FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
@@ -198,7 +198,8 @@ def confirmation(plan: Plan) -> LedgerOpening:
 def _policy(plan: Plan | None) -> dict[str, Any] | None:
     if plan is None:
         return None
-    return {"digest": plan.policy_digest, "text": dispatch.canonical_text(plan.policy), "recorded": _recorded(plan)}
+    text = dispatch.canonical_text(plan.policy)
+    return {"digest": plan.policy_digest, "text": text, "recorded": _recorded(plan), **dossier_policy.eased(plan)}
 
 
 def _attempt(plan: Plan) -> dict[str, Any]:
@@ -216,6 +217,7 @@ def _attempt(plan: Plan) -> dict[str, Any]:
         "config": config,
         "config_digest": dispatch.text_digest(config),
         "policy_digest": plan.policy_digest,
+        "compared": dossier_policy.compared(plan),
         "thresholds_recorded": _recorded(plan),
         "started_at": leaf.timestamp(started),
         "finished_at": leaf.timestamp(finished),

@@ -54,7 +54,7 @@ def refuse(request: HttpRequest, status: int, title: str, told: str) -> HttpResp
 
 def too_large(request: HttpRequest, limit: int, length: int) -> HttpResponse:
     """The page that says how much may be sent; the connection is closed, since the rest is not read."""
-    context = {"limit": size_words(limit), "sent": size_words(length), "back_url": request.path}
+    context: dict[str, str | bool] = {"limit": size_words(limit), "sent": size_words(length), "back_url": request.path}
     context["report"] = request.path == reverse("verify")
     if request.path.startswith("/api/"):
         told = f"{context['sent']} were sent; at most {context['limit']} are taken."
