@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from governance.models import Case, LedgerEntry, Report, Role, Status, User
 from governance.models.triggers import drop
 from governance.models.vault import subject_destroy
 from governance.services import checkpoints
+from governance.web.auditor import KINDS
+from governance.web.case_history import WORDS
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
 from tests.governance.test_ledger_tiles import write
@@ -73,6 +76,16 @@ def test_entries_are_filtered_by_kind_and_by_case_and_paged(
         address = f"/ledger/{answer.context['next_page_url']}" if answer.context["next_page_url"] else ""
     assert seen == list(range(LedgerEntry.objects.count() - 1, -1, -1))
     assert case.number in client.get("/ledger/").content.decode()
+
+
+def test_every_kind_that_is_written_can_be_listed(client: Client, auditor: User) -> None:
+    found = set(re.findall(r'action=\(?"([a-z_]+)\.', "".join(p.read_text() for p in Path("governance").rglob("*.py"))))
+    assert len(found) > 30 and found | {name.partition(".")[0] for name in WORDS} <= set(KINDS)
+    case = file_case()
+    page = client.get("/ledger/", {"case": case.number}).content.decode()
+    assert f'name="case" value="{case.number}"' in page and '<option value="policy"' in page
+    unknown = client.get("/ledger/", {"kind": "nonsense"})
+    assert unknown.context["rows"] == [] and "No entry answers to this filter" in unknown.content.decode()
 
 
 def test_the_proofs_of_an_entry_are_drawn_and_can_be_worked_out_from_the_page(
