@@ -1,8 +1,9 @@
-"""Reads on papers of the house. Those of a case are its claimant's and are shown on the claimant's page alone."""
+"""Reads on papers of the house, and of a case: its certificate and copies. The closing letter names the claimant, and
+is shown on the claimant's page alone."""
 
 from __future__ import annotations
 
-from governance.models import Job, Paper, Report
+from governance.models import Case, Job, Paper, Report
 from governance.policies import Actor, Permission, demand
 
 SHOWN = 100
@@ -24,6 +25,19 @@ def house_paper(actor: Actor, number: str) -> Paper:
     return Paper.objects.get(number=number, case=None)
 
 
+def certificates(actor: Actor, case: Case) -> list[Paper]:
+    """The claimant's certificate, which like the report says nothing of who asks."""
+    demand(actor, Permission.SEE_REPORTS)
+    return list(Paper.objects.filter(case=case, kind=Paper.Kind.CERTIFICATE).order_by("id"))
+
+
+def copies_ordered(actor: Actor, report: Report) -> list[Job]:
+    """Orders of copies that are not sealed: they wait, run or came to nothing."""
+    demand(actor, Permission.SEE_REPORTS)
+    rows = Job.objects.filter(kind="paper", case=report.case_id, key__startswith=f"paper:{Paper.Kind.COPY.value}:")
+    return list(rows.exclude(state=Job.State.SUCCEEDED).order_by("key"))
+
+
 def copies(actor: Actor, report: Report) -> list[Paper]:
     """Copies of a report and of its certificate in other languages."""
     demand(actor, Permission.SEE_REPORTS)
@@ -31,13 +45,14 @@ def copies(actor: Actor, report: Report) -> list[Paper]:
 
 
 def copy_get(actor: Actor, number: str) -> Paper:
-    """One of them.
+    """A copy, or a certificate.
 
     Raises:
-        Paper.DoesNotExist: no such number, or a claimant's paper.
+        Paper.DoesNotExist: no such number, or a claimant's letter.
     """
-    demand(actor, Permission.COPY_REPORT)
-    return Paper.objects.select_related("case__claimant").get(number=number, kind=Paper.Kind.COPY)
+    demand(actor, Permission.SEE_REPORTS)
+    kinds = (Paper.Kind.COPY, Paper.Kind.CERTIFICATE)
+    return Paper.objects.select_related("case__claimant").get(number=number, kind__in=kinds)
 
 
 def papers_waiting(actor: Actor) -> int:

@@ -191,13 +191,19 @@ def job_retry(*, job: Job, actor: Actor) -> None:
     demand(actor, Permission.CANCEL_JOB)
     siblings = Job.objects.filter(plan=job.plan_id, kind=job.kind, state=Job.State.CANCELLED).exclude(pk=job.pk)
     for one in (job, *(siblings if job.shard is not None else ())):
-        again = Job.objects.filter(pk=one.pk, state__in=[Job.State.FAILED, Job.State.CANCELLED])
-        if again.update(state=Job.State.QUEUED, attempt=one.attempt + 1, finished_at=None, **_lease()):
-            one.refresh_from_db()
-            dispatch.uncancel(one)
-            body = {"kind": one.kind, "job": str(one.pk)}
-            ledger.append(action="job.retried", actor=actor, case=one.case, body=body)
-            transaction.on_commit(partial(dispatch.publish, one))
+        run_again(one, actor)
+
+
+@transaction.atomic
+def run_again(job: Job, actor: Actor) -> None:
+    """Queue a failed or cancelled job once more, for whoever may order what it makes (the caller asks the policy)."""
+    again = Job.objects.filter(pk=job.pk, state__in=[Job.State.FAILED, Job.State.CANCELLED])
+    if again.update(state=Job.State.QUEUED, attempt=job.attempt + 1, finished_at=None, **_lease()):
+        job.refresh_from_db()
+        dispatch.uncancel(job)
+        body = {"kind": job.kind, "job": str(job.pk)}
+        ledger.append(action="job.retried", actor=actor, case=job.case, body=body)
+        transaction.on_commit(partial(dispatch.publish, job))
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from governance.evidence import leaf, ledger, schema
 from governance.models import Case, Job, Paper, Report
 from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, demand, demand_impartial
-from governance.services import dossier, letters
+from governance.services import dossier, jobs, letters
 
 KIND = Paper.Kind.COPY.value
 
@@ -34,7 +34,7 @@ def copy_order(*, report: Report, of: str, language: str, actor: Actor) -> Job:
 
     Raises:
         NotAllowed: the policy refuses the actor, or they are party to the case.
-        Unfit: no such record, or no language that it can be copied into. Conflict: it was ordered before.
+        Unfit: no such record, or no language that it can be copied into. Conflict: it was ordered and did not fail.
     """
     demand(actor, Permission.COPY_REPORT)
     demand_impartial(report.case, actor)
@@ -49,8 +49,11 @@ def copy_order(*, report: Report, of: str, language: str, actor: Actor) -> Job:
         raise Unfit(f"“{language[:20]}” is no language for a copy of this one; choose one of {known}.")
     number = f"{record.number}-{language.upper()}"
     key = f"paper:{KIND}:{number}"
-    if Job.objects.filter(key=key).exists():
-        raise Conflict("This copy was ordered before; the signing worker makes it.")
+    if before := Job.objects.filter(key=key).first():
+        if before.state not in (Job.State.FAILED, Job.State.CANCELLED):
+            raise Conflict("This copy was ordered before; the signing worker makes it.")
+        jobs.run_again(before, actor)
+        return before
     order = {"kind": KIND, "of": record.number, "number": number, "language": language, "size": told.get("size", "A4")}
     with transaction.atomic():
         spec = dispatch.put_bytes(dispatch.canonical_text(order).encode())

@@ -38,6 +38,7 @@ from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
 from governance.web.propose_form import ProposeForm
+from governance.web.report_copies import certificate_facts
 from governance.web.shard_map import cost_facts, shard_map
 
 S = Status
@@ -327,6 +328,7 @@ def _report(look: Look) -> Context:
         if report.proofs:
             link = reverse("report_bundle", args=[report.number])
             facts.append({"label": _("Download"), "value": _("Bundle to check offline, ZIP"), "url": link})
+        facts += certificate_facts(look.case, look.actor)
     return {
         **context,
         "tab_title": _("Report %(number)s") % {"number": report.number},

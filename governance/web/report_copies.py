@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -12,15 +15,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance import dispatch
 from governance.errors import KeyDestroyed, Unfit
-from governance.models import Paper, Report
+from governance.models import Case, Job, Paper, Report
 from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
 from governance.selectors import papers as select_papers
 from governance.services import report_copies, retention
+from governance.web import job_failures
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, when
 from governance.web.guards import staff
+from governance.web.job_view import STATES
 
 P = Permission
 
@@ -46,6 +51,7 @@ def part(report: Report, actor: Actor) -> Context:
         "title": _("In other languages"),
         "note": _("Copies for who does not read the first one's language. They are drawn from the same evidence and "
                   "name it; the record is the first copy."),
+        "facts": certificate_facts(report.case, actor),
         "columns": [_("Number"), _("Language"), _("Made"), _("PDF")],
         "rows": [
             [
@@ -55,7 +61,8 @@ def part(report: Report, actor: Actor) -> Context:
                 {"digest": one.pdf},
             ]
             for one in found
-        ],
+        ]
+        + [_ordered(job) for job in select_papers.copies_ordered(actor, report)],
         "empty": _("None was made."),
         "forms": [
             {"title": _("Have a copy made"), "form": CopyForm(report), "submit": _("Order the copy"),
@@ -63,6 +70,23 @@ def part(report: Report, actor: Actor) -> Context:
              "note": _("The signing worker seals it within moments. Who ordered it stands in the ledger.")}
         ] if may(actor, P.COPY_REPORT) else [],
     }  # fmt: skip
+
+
+def certificate_facts(case: Case, actor: Actor) -> list[Any]:
+    """The claimant's certificate, beside the report."""
+    found = select_papers.certificates(actor, case) if may(actor, P.SEE_REPORTS) else []
+    label = _("The claimant’s certificate")
+    return [{"label": label, "value": one.number, "url": reverse("report_copy", args=[one.number])} for one in found]
+
+
+def _ordered(job: Job) -> list[Any]:
+    """A copy that is not there yet; one that failed says why, and is made by ordering it again."""
+    number = job.key.rpartition(":")[2]
+    language = LANGUAGES.get(number.rpartition("-")[2].lower())
+    over = job.state in (Job.State.FAILED, Job.State.CANCELLED)
+    note = " ".join(filter(None, [job_failures.said(job), _("Order it again once that is mended.") if over else ""]))
+    state = {"state": STATES[job.state], "text": job.get_state_display(), "note": note}
+    return [{"text": number, "mono": True}, language.name if language else "", when(job.created_at), state]
 
 
 def report_of(actor: Actor, number: str) -> Report:
@@ -86,11 +110,12 @@ def order(request: HttpRequest, number: str) -> HttpResponseBase:
     if not form.is_valid():
         raise Unfit(_("Choose what is copied, and a language."))
     report_copies.copy_order(report=report, actor=actor, **form.cleaned_data)
+    messages.success(request, _("The copy is ordered. It stands here, sealed, within moments; until then its state."))
     return redirect(f"{reverse('report_proof', args=[number])}#copies")
 
 
 @require_safe
-@staff(P.COPY_REPORT)
+@staff(P.SEE_REPORTS)
 def copy(request: HttpRequest, number: str) -> HttpResponseBase:
     """The sealed PDF; its evidence is attached to it."""
     try:

@@ -155,7 +155,7 @@ DOORS: dict[str, Door] = {
     "report": Door(to=(P.SEE_REPORTS,), args="report"),
     "report_bundle": Door(to=(P.SEE_REPORTS,), args="report"),
     "report_proof": Door(to=(P.SEE_REPORTS,), args="report"),
-    "report_copy": Door(to=(P.COPY_REPORT,), args="copy"),
+    "report_copy": Door(to=(P.SEE_REPORTS,), args="copy"),
     "report_copy_order": Door(to=(P.COPY_REPORT,), args="report", post=True),
     "audit": Door(to=(P.AUDIT,)),
     "sample_state": Door(to=(P.AUDIT,), post=True, decide=True),

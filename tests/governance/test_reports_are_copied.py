@@ -93,7 +93,11 @@ def test_who_may_and_of_what(record: Case, people: dict[Role, Actor]) -> None:
     report_copies.copy_order(report=record.report, of=number, language="de", actor=auditor)
     with pytest.raises(Conflict):
         report_copies.copy_order(report=record.report, of=number, language="de", actor=auditor)
-    assert Job.objects.filter(key=f"paper:copy:{number}-DE").count() == 1
+    job = Job.objects.get(key=f"paper:copy:{number}-DE")
+    Job.objects.filter(pk=job.pk).update(state=Job.State.FAILED, error={"messages": ["the certificate is over"]})
+    report_copies.copy_order(report=record.report, of=number, language="de", actor=auditor)
+    job.refresh_from_db()
+    assert (job.state, job.attempt) == ("queued", 1)
 
 
 def test_it_is_ordered_and_taken_on_the_reports_page_and_is_no_claimants_paper(record: Case, client: Client) -> None:
@@ -104,12 +108,21 @@ def test_it_is_ordered_and_taken_on_the_reports_page_and_is_no_claimants_paper(r
     assert order in client.get(page).content.decode()
     answer = client.post(order, {"of": number, "language": "fr"})
     assert answer.status_code == 302 and answer["Location"] == f"{page}#copies"
+    assert "Waiting" in (told := client.get(page).content.decode()) and "The copy is ordered." in told
     assert client.post(order, {"of": number, "language": "en"}).status_code == 422
-    papers.paper_write(job=Job.objects.get(key=f"paper:copy:{number}-FR"))
+    papers.paper_write(job=(job := Job.objects.get(key=f"paper:copy:{number}-FR")))
+    Job.objects.filter(pk=job.pk).update(state=Job.State.SUCCEEDED)
     address = reverse("report_copy", args=[f"{number}-FR"])
     assert address in client.get(page).content.decode() and client.get(address).content.startswith(b"%PDF-")
     client.force_login(member("release@copies.example", role=Role.RELEASE))
-    assert client.get(address).status_code == 403 and order not in client.get(page).content.decode()
+    assert client.get(address).status_code == 200 and order not in client.get(page).content.decode()
+    certificate = record.papers.get(kind="certificate")
+    link = reverse("report_copy", args=[certificate.number])
+    assert link in client.get(page).content.decode() and client.get(link).content.startswith(b"%PDF-")
+    tab = client.get(reverse("case", args=[record.public_id]), {"tab": "report"})
+    assert link in tab.content.decode()
+    letter = record.papers.filter(kind="letter").first()
+    assert not letter or client.get(reverse("report_copy", args=[letter.number])).status_code == 404
     client.logout()
     token = link_token(record.public_id, "status")
     assert f"{number}-FR" not in client.get(reverse("status", args=[token])).content.decode()
