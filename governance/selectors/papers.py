@@ -55,7 +55,8 @@ def copy_get(actor: Actor, number: str) -> Paper:
     return Paper.objects.select_related("case__claimant").get(number=number, kind__in=kinds)
 
 
-def papers_waiting(actor: Actor) -> int:
-    """Orders that the signing worker has not finished."""
+def papers_ordered(actor: Actor) -> list[Job]:
+    """Orders of papers of the house that are not sealed, newest first: they wait, run or came to nothing."""
     demand(actor, Permission.SEE_REPORTS)
-    return Job.objects.filter(kind="paper", case=None, state__in=[Job.State.QUEUED, Job.State.RUNNING]).count()
+    rows = Job.objects.filter(kind="paper", case=None).exclude(state=Job.State.SUCCEEDED)
+    return list(rows.order_by("-created_at", "-id")[:SHOWN])

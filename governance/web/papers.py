@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,15 +16,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance import dispatch
 from governance.evidence.report_kinds import SIZES
-from governance.models import Paper
+from governance.models import Job, Paper
 from governance.models.case import house_language
 from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, may
 from governance.selectors import papers as select
 from governance.selectors.statement import period_of
 from governance.services import papers as service
+from governance.web import job_failures
 from governance.web.containment import attachment
 from governance.web.guards import staff
+from governance.web.job_view import STATES
 
 P = Permission
 #: Periods that are offered: a whole quarter first, as authorities ask for it.
@@ -50,9 +53,23 @@ def papers(request: HttpRequest) -> HttpResponseBase:
         "languages": [
             {"code": one.code, "name": one.name, "chosen": one.code == house_language()} for one in LANGUAGES.values()
         ],
-        "waiting": select.papers_waiting(actor),
+        "ordered_columns": [_("What"), _("Ordered"), _("State")],
+        "ordered_rows": [_ordered(job) for job in select.papers_ordered(actor)],
     }
     return render(request, "auditor/papers.html", context)
+
+
+def _ordered(job: Job) -> list[Any]:
+    """An order that is not sealed: where it stands, and why where it waits or came to nothing."""
+    kind = job.key.split(":")[1]
+    over = job.state in (Job.State.FAILED, Job.State.CANCELLED)
+    then = _("An engineer lets it run again, or order it anew.") if over else ""
+    note = " ".join(filter(None, [job_failures.said(job), then]))
+    return [
+        dict(Paper.Kind.choices).get(kind, kind),
+        date_format(timezone.localtime(job.created_at), "j M Y, H:i"),
+        {"state": STATES[job.state], "text": job.get_state_display(), "note": note},
+    ]
 
 
 def _days(period: Any) -> str:
@@ -81,6 +98,7 @@ def order(request: HttpRequest) -> HttpResponseBase:
     days = {"start": period.start, "end": period.end} if kind == "statement" else {}
     size, language = request.POST.get("size", ""), request.POST.get("language", "")
     service.paper_order(kind=kind, size=size, language=language, actor=Actor.of(request.user), **days)
+    messages.success(request, _("The paper is ordered. It stands here, sealed, within moments; until then its state."))
     return redirect("papers")
 
 

@@ -79,7 +79,13 @@ def test_executives_order_a_statement_of_the_quarter_and_the_register(client: Cl
         {"kind": "register", "size": "A4", "language": "ar"},
     ):
         assert client.post(reverse("paper_order"), order).status_code == 302
-    assert "2 papers are being sealed" in client.get(reverse("papers")).content.decode()
+    shown = client.get(reverse("papers"))
+    assert len(shown.context["ordered_rows"]) == 2 and "The paper is ordered." in shown.content.decode()
+    one = Job.objects.filter(kind="paper")[0]
+    Job.objects.filter(pk=one.pk).update(state=Job.State.FAILED, error={"messages": ["the certificate is over"]})
+    told = client.get(reverse("papers")).content.decode()
+    assert "The certificate is over." in told and "An engineer lets it run again" in told
+    Job.objects.filter(pk=one.pk).update(state=Job.State.QUEUED, error={})
     statement, register = (genuine(one, house) for one in sealed_all())
     assert (statement["report"]["language"], register["report"]["language"]) == ("de", "ar")
     assert statement["report"]["size"] == "Letter" and statement["content"]["end"] < statement["report"]["issued_at"]
