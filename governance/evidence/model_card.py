@@ -101,7 +101,7 @@ def _tested(number: int, test: Test) -> Iterator[str]:
     yield f"- Thresholds: policy `{test.policy_digest}`, recorded before the run, {recorded}"
     yield f"- Compared with: {test.comparison}"
     yield ""
-    yield "| Probe | Family | Model | 95% interval | n | Limit | Outcome |"
+    yield "| Probe | Family | Model | Interval or bounds | n | Limit | Outcome |"
     yield "|---|---|---|---|---|---|---|"
     yield from (_row(probe) for probe in test.probes)
     if test.findings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,10 @@ def test_a_report_tells_what_an_attack_did_and_to_whom(name: str) -> None:
     assert attack["name"] == name
     assert attack["description"].endswith(", then asked: candidate (180 facts), reference (180 facts).")
     assert "{" not in attack["description"]
+
+
+def test_one_sided_bounds_are_not_called_a_two_sided_interval() -> None:
+    page = (Path(__file__).parents[2] / "templates/report/report.html").read_text()
+    assert "below each difference, and below each share of what must stay, stand two one-sided bounds" in page
+    assert "of what must stay, one-sided bounds" in page
+    assert "Below each estimate stands its two-sided" not in page
