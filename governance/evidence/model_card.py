@@ -18,7 +18,7 @@ LIMITS: Final = (
     "are right.",
 )
 _VERDICTS: Final = {
-    Verdict.PASS: "Pass: on every probe of the policy the model stayed within the margin that was fixed before.",
+    Verdict.PASS: "Pass: on every probe that was run the model stayed within the margin that was fixed before.",
     Verdict.INCONCLUSIVE: "Inconclusive: too little could be measured to say whether the model stayed within the "
     "margins. This is no pass.",
     Verdict.FAIL: "Fail: at least one probe found more of the records than the policy allows.",
@@ -99,7 +99,12 @@ def _tested(number: int, test: Test) -> Iterator[str]:
     yield f"- Guarantee of the method: {_GUARANTEES.get(test.guarantee, test.guarantee)}"
     recorded = f"{test.recorded_at} (ledger entry {test.recorded_index})"
     yield f"- Thresholds: policy `{test.policy_digest}`, recorded before the run, {recorded}"
-    yield f"- Compared with: {test.comparison}"
+    unproven = test.comparison == "retrained" and not test.proven
+    told = "a reference whose training is the issuer's word; nothing proves it" if unproven else test.comparison
+    yield f"- Compared with: {told}"
+    yield f"- Confidence: {100 * test.confidence:.4g}%"
+    if test.left_out:
+        yield f"- Attacks of the policy that could not be made: {', '.join(test.left_out)}"
     yield ""
     yield "| Probe | Family | Model | Interval or bounds | n | Limit | Outcome |"
     yield "|---|---|---|---|---|---|---|"

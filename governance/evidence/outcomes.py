@@ -99,7 +99,7 @@ def _passed_after(found: Found) -> str:
             "The changed model treats what was to be unlearned like never-seen material of the same kind, within "
             "the margins of all %(n)d tested probes, with %(confidence)s confidence, after these attacks: %(names)s."
         )
-    if lineage_of(found) == "unproven":
+    if lineage_of(found) != "proven":
         return _(
             "The changed model differs from the reference by less than the margins of all %(n)d tested probes, with "
             "%(confidence)s confidence, after these attacks: %(names)s. How the reference was trained is the issuer's "
@@ -118,7 +118,7 @@ def _passed_unattacked(found: Found) -> str:
             "the margins of all %(n)d tested probes, with %(confidence)s confidence, without any attack having been "
             "tried."
         )
-    if lineage_of(found) == "unproven":
+    if lineage_of(found) != "proven":
         return _(
             "The changed model differs from the reference by less than the margins of all %(n)d tested probes, with "
             "%(confidence)s confidence, without any attack having been tried. How the reference was trained is the "
@@ -167,8 +167,11 @@ def comparison_words(found: Found) -> list[str]:
                 "good as their likeness to the material of the request."
             ),
         ]
+    proven = lineage_of(found) == "proven"
     told = [
-        _("Compared with a reference: a model of the same kind that was trained without the records."),
+        _("Compared with a reference: a model of the same kind that was trained without the records.")
+        if proven
+        else _("Compared with a reference: a model that the issuer says was trained without the records."),
         _("It shows what such a model answers to the same probes all the same, also when it is attacked."),
     ]
     return [*told, _lineage_words(lineage_of(found))]
@@ -180,12 +183,10 @@ def _lineage_words(lineage: str) -> str:
             "That the records are not in the reference follows from the issuer's own record of its training, its "
             "lineage."
         )
-    if lineage == "unproven":
-        return _(
-            "Nothing proves how the reference was trained; that it never saw the records is the issuer's word. So it "
-            "cannot show more than how far the two models lie apart."
-        )
-    return _("It cannot show anything about models that were made otherwise, nor about questions that were not asked.")
+    return _(
+        "Nothing proves how the reference was trained; that it never saw the records is the issuer's word. So it "
+        "cannot show more than how far the two models lie apart."
+    )
 
 
 def attacks_left_out(found: Found) -> list[tuple[str, str]]:

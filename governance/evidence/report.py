@@ -188,6 +188,7 @@ def _found(final: Mapping[str, Any] | None, confidence: float) -> dict[str, Any]
         "passed": outcomes["pass"],
         "tested": outcomes.total(),
         "retrained": verification["comparison"] == "retrained",
+        "proven": outcomes_said.lineage_of(verification) == "proven",
         "sentence": outcomes_said.verdict_sentence(verification, confidence=confidence),
         "compared": outcomes_said.comparison_words(verification),
         "deciding": outcomes_said.deciding(verification),

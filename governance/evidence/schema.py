@@ -135,7 +135,7 @@ def facts(document: Document) -> Facts:
         probes=len(tested),
         confidence=confidence(document),
         comparison=Comparison(verification["comparison"]) if verification else Comparison.RETRAINED,
-        unproven_reference=(verification or {}).get("reference_lineage") == "unproven",
+        unproven_reference=(verification or {}).get("reference_lineage") != "proven",
         attacks=len(attacks_made(verification)) if verification else 0,
         deployments=len(document["deployments"]),
         still=_still(document, name),

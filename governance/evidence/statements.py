@@ -33,7 +33,10 @@ FORGET_DOMAIN: Final = b"lethe/forget-set/1"
 
 @dataclass(frozen=True, kw_only=True)
 class Test:
-    """One verification: verdict, guarantee of the method, policy as recorded before the run, probes as measured."""
+    """One verification: verdict, guarantee of the method, policy as recorded before the run, probes as measured.
+
+    `proven` tells whether the lineage of a reference is; `left_out` names attacks of the policy that were not possible.
+    """
 
     verdict: Verdict
     guarantee: str
@@ -44,6 +47,15 @@ class Test:
     comparison: str
     probes: tuple[Mapping[str, Any], ...]
     findings: tuple[Mapping[str, Any], ...] = ()
+    proven: bool = False
+    left_out: tuple[str, ...] = ()
+    confidence: float = 0.95
+
+    @property
+    def compared(self) -> str:
+        """What the probes were compared with, as a property of a statement: a reference of no record says so."""
+        unproven = self.comparison == "retrained" and not self.proven
+        return "REFERENCE_OF_UNPROVEN_LINEAGE" if unproven else self.comparison.upper()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +199,8 @@ def simple_verification(thing: Thing, test: Test) -> dict[str, Any]:
         "properties": [
             f"UNLEARNING_VERDICT_{test.verdict.value.upper()}",
             f"UNLEARNING_GUARANTEE_{test.guarantee.upper()}",
-            f"UNLEARNING_COMPARED_WITH_{test.comparison.upper()}",
+            f"UNLEARNING_COMPARED_WITH_{test.compared}",
+            *(f"UNLEARNING_ATTACK_LEFT_OUT_{name.upper()}" for name in test.left_out),
             "UNLEARNING_THRESHOLDS_RECORDED_BEFORE",
         ],
     }

@@ -271,6 +271,9 @@ def _tests(plans: list[Plan]) -> Iterator[Test]:
             recorded_at=timestamp(entry.entry.at),
             finished_at=timestamp(found.created_at),
             comparison=str(told["comparison"]),
+            proven=told.get("reference_lineage") == "proven",
+            left_out=tuple(sorted(told.get("attacks_not_applicable") or ())),
+            confidence=float(found.document["policy"].get("confidence", 0.95)),
             probes=tuple(told["probes"]),
             findings=tuple(told["findings"]),
         )

@@ -38,7 +38,7 @@ from governance.models.vault import commitment_key
 from governance.notifications.languages import nearest
 from governance.secrets import BASE_DIR
 from governance.selectors import organisation
-from governance.services import dossier_parts, dossier_policy, learned, recipients
+from governance.services import dossier_parts, dossier_policy, learned, origins, recipients
 
 FONTS = BASE_DIR / "static" / "fonts"
 SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc8785", "torch", "transformers", "scipy")
@@ -305,6 +305,9 @@ def _construction(plan: Plan, job: Job) -> dict[str, Any] | None:
     lists them, or it would not have been handed over.
     """
     made = dispatch.read_json(job.result)["metrics"].get("construction") if job.result else None
+    if made and made["tokenizer_independent"] and not origins.tokenizer_made_here(plan.base.artifact):
+        # Its base was handed in: the file that says from what its tokenizer was made is its maker's word.
+        made = {**made, "tokenizer_independent": False}
     if made and plan.leader_id:
         return {**made, "records_left_out": plan.forget_count}
     return dict(made) if made else None
@@ -314,7 +317,8 @@ def _models(case: Case, plan: Plan | None) -> dict[str, Any] | None:
     if plan is None:
         return None
     after = case.release.version if hasattr(case, "release") else None
-    made = "retrained in the laboratory from its own seed without the records; it is never released"
+    verified = getattr(plan, "verification", None)
+    made = dossier_parts.reference_made(verified.document if verified else {})
     return {
         "name": plan.base.model.name,
         "before": {"revision": plan.base.revision, "digest": plan.base.artifact},

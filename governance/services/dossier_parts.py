@@ -88,6 +88,13 @@ def data_sets(case: Case) -> dict[str, Any]:
     return {**told, "later": rows_[False]} if searched and rows_[False] else told
 
 
+def reference_made(found: dict[str, Any]) -> str:
+    """How the laboratory's reference came to be: told as known only where its lineage is proven."""
+    if found.get("reference_lineage") == "proven":
+        return "retrained in the laboratory from its own seed without the records; it is never released"
+    return "registered as trained without the records, which is the issuer's word; it is never released"
+
+
 def downstream(case: Case) -> dict[str, Any]:
     """Whoever runs the version before elsewhere: which patch was published, and what each subscriber stated, with the
     signed statement itself; an empty part where nothing was released, or nobody subscribes and nothing was published.

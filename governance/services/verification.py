@@ -13,7 +13,7 @@ from governance.lifecycle import advance
 from governance.models import Forecast, Job, ModelVersion, Plan, Status, Verification
 from governance.policies import Actor
 from governance.selectors.catalogue import controls_of
-from governance.services import forecasts
+from governance.services import forecasts, origins
 
 SYSTEM = Actor.system("verification")
 STATE = {
@@ -71,6 +71,10 @@ def verification_finish(*, job: Job) -> Verification:
         raise Unfit(
             "The probes were judged by another policy than the one recorded before the run; nothing is claimed."
         )
+    if document.get("reference_lineage") == "proven" and not _trained_here(plan):
+        # The recipe lies in a folder that somebody handed in, and no job of this house wrote it.
+        document["reference_lineage"] = "unproven"
+        document["reference_lineage_reason"] = "no training by this engine on record made it"
     verdict = dispatch.Outcome(document["verdict"])
     verification = Verification.objects.create(
         plan=plan,
@@ -102,6 +106,10 @@ def verification_finish(*, job: Job) -> Verification:
         _reject(plan)
         advance(case=plan.case, to=Status.PLANNING, actor=SYSTEM, reason=f"Plan {plan.attempt}: {verdict.value}")
     return verification
+
+
+def _trained_here(plan: Plan) -> bool:
+    return plan.reference is not None and origins.trained_here(plan.reference.artifact)
 
 
 def _reject(plan: Plan) -> None:

@@ -245,10 +245,9 @@ def _text(verification: Verification) -> str:
 def _compared(document: Values) -> str:
     if comparison_of(document) is Comparison.CONTROLS:
         return _("never-seen controls")
-    return {
-        "proven": _("a retrained reference of proven lineage"),
-        "unproven": _("a reference whose training is not proven"),
-    }.get(lineage_of(document), _("a retrained reference"))
+    if lineage_of(document) == "proven":
+        return _("a retrained reference of proven lineage")
+    return _("a reference whose training is not proven")
 
 
 def cards(verifications: list[Verification]) -> list[dict[str, Any]]:

@@ -73,6 +73,14 @@ def people() -> dict[Role, Actor]:
     return {role: Actor.of(user) for role, user in everybody().items()}
 
 
+def trained_by_engine(artifact: str) -> Job:
+    """A training of this house's engine that left these weights."""
+    made = {"outputs": {"model": artifact}}
+    return Job.objects.create(
+        key=f"trained:{artifact}", kind="engine.train", queue="gpu", state="succeeded", summary=made
+    )
+
+
 @pytest.fixture
 def catalogue() -> dict[str, Any]:
     """A dataset of three records about one artist, its controls, a released version and a reference."""
@@ -91,6 +99,8 @@ def catalogue() -> dict[str, Any]:
         )
         for n, state in ((1, "released"), (2, "reference"))
     )
+    for version in (released, reference):
+        trained_by_engine(version.artifact)
     ModelVersion.objects.filter(pk=reference.pk).update(excluded=dispatch.put_lines(["r1", "r2"]))
     for version in (released, reference):
         version.datasets.add(data)
@@ -121,7 +131,7 @@ def finish(job: Job, made: dict[str, Any] | None = None, **outputs: bytes) -> No
         metrics = {"construction": {**whole, **(made or {})}}
     result = dispatch.put_bytes(json.dumps({"outputs": refs, "metrics": metrics, "verb": job.kind}).encode())
     assert jobs.job_start(job_id=str(job.pk), attempt=job.attempt)
-    jobs.job_succeed(job_id=str(job.pk), attempt=job.attempt, result=result, summary={}, then=DONE)
+    jobs.job_succeed(job_id=str(job.pk), attempt=job.attempt, result=result, summary={"outputs": refs}, then=DONE)
 
 
 def run_house_jobs(case: Case) -> None:

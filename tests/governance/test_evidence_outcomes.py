@@ -97,7 +97,7 @@ def test_attacks_that_were_not_made_are_told_with_why() -> None:
 @pytest.mark.parametrize(("more", "words"), [({"reference_kind": "controls"}, "cannot show what a model without"),
                                              ({"reference_lineage": "proven"}, "the issuer's own record"),
                                              ({"reference_lineage": {"proven": False}}, "issuer's word"),
-                                             ({}, "cannot show anything about models")])  # fmt: skip
+                                             ({}, "issuer's word")])  # fmt: skip
 def test_the_comparison_says_what_it_cannot_show(more: dict[str, Any], words: str) -> None:
     assert words in " ".join(outcomes.comparison_words(found("pass", **more)))
 

@@ -161,7 +161,7 @@ def test_a_case_that_is_judged_goes_on_and_its_version_may_replace_what_was_with
         release.release_sign(case=Case.objects.get(pk=case.pk), actor=people[role])
     release.release_finish(case=Case.objects.get(pk=case.pk), actor=people[Role.RELEASE])
     assert ModelVersion.objects.get(pk=catalogue["released"].pk).state == "withdrawn"
-    assert learned.place_states(Plan.objects.get()) == []
+    assert learned.place_states(Plan.objects.get(candidate=case.release.version)) == []
 
 
 def test_a_case_that_comes_to_planning_later_finds_nothing_to_unlearn(
