@@ -137,6 +137,8 @@ def _tested(document: Document, facts: Facts) -> list[str]:
             )
             % {"passed": passed, "tested": facts.probes, "n": facts.attacks}
         )
+        if facts.texts:
+            lines.append(facts.texts)
         if told := thresholds_said.eased(document):
             lines.append(told)
     if places := document["deployments"]:

@@ -55,6 +55,13 @@ def lineage_of(found: Found) -> str:
     return str(told) if told in ("proven", "unproven") else ""
 
 
+def texts_unattacked(found: Found) -> str:
+    """That running texts went through none of the attacks that were made; empty where there were no texts."""
+    if not found["attacks"] or all(one["name"] != "verbatim_text" for one in found["probes"]):
+        return ""
+    return _("Running texts were only asked for; no attack was tried on them.")
+
+
 def attack_words(name: str) -> str:
     """An attack as people call it within a sentence."""
     return str(ATTACKS.get(name, name.replace("_", " ")))
@@ -90,7 +97,8 @@ def _passed(found: Found, confidence: float) -> str:
     made = listed(map(attack_words, attacks_made(found))) if attacks_made(found) else ""
     text = _passed_after(found) if made else _passed_unattacked(found)
     told = text % {"n": tested, "confidence": level(confidence), "names": made}
-    return f"{told} {_('That is a measurement, not a proof of absence.')}"
+    said_of_all = (told, texts_unattacked(found), _("That is a measurement, not a proof of absence."))
+    return " ".join(filter(None, said_of_all))
 
 
 def _passed_after(found: Found) -> str:

@@ -25,7 +25,7 @@ from governance.evidence.errors import ContradictionError, DocumentError, ProofE
 from governance.evidence.leaf import canonical, open_leaf, parse_leaf
 from governance.evidence.merkle import leaf_hash, verify_inclusion
 from governance.evidence.numerals import apart
-from governance.evidence.outcomes import attacks_made
+from governance.evidence.outcomes import attacks_made, texts_unattacked
 from governance.evidence.sentences import Construction, Deletion, Facts, statement
 from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Verdict, service_of
 
@@ -137,6 +137,7 @@ def facts(document: Document) -> Facts:
         comparison=Comparison(verification["comparison"]) if verification else Comparison.RETRAINED,
         unproven_reference=(verification or {}).get("reference_lineage") != "proven",
         attacks=len(attacks_made(verification)) if verification else 0,
+        texts=texts_unattacked(verification) if verification else "",
         deployments=len(document["deployments"]),
         still=_still(document, name),
         construction=Construction(**made) if made else None,

@@ -60,6 +60,7 @@ WHOLE_CLAIM = "exact"
 class Facts:
     """All that a statement depends on. `records` counts the records that were to be unlearned, `kept_records` those
     that matched too and were not accepted for it, `unmet_items` what is named of which no record was accepted.
+    `texts` says that running texts went through no attack, where that is so.
     """
 
     verdict: Verdict
@@ -79,6 +80,7 @@ class Facts:
     comparison: Comparison = Comparison.RETRAINED
     unproven_reference: bool = False
     attacks: int = 0
+    texts: str = ""
     deployments: int = 0
     #: The version of the place that is worst off, where that is not the version before but an older one.
     still: str = ""
@@ -248,7 +250,7 @@ def _measurement(facts: Facts) -> tuple[str, ...]:
             facts.probes,
         )
     else:
-        text = _measured(facts)
+        return tuple(filter(None, (fill(facts, _measured(facts)), facts.texts)))
     return (fill(facts, text),)
 
 

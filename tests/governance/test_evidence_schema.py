@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from governance.evidence import schema
+from governance.evidence import certificate, outcomes, schema
 from governance.evidence.engine_results import verification
 from governance.evidence.errors import DocumentError, ProofError
 from governance.evidence.sentences import statement
@@ -151,3 +151,16 @@ def test_kinds_of_attack_are_counted_not_their_rounds() -> None:
         {"name": name, "description": f"round {n}"} for n, name in enumerate(("relearning", "relearning", "pruning"))
     ]
     assert schema.facts(document).attacks == 2
+
+
+def test_that_running_texts_went_through_no_attack_is_told_beside_the_attacks() -> None:
+    document = make.approximate()
+    told = "Running texts were only asked for; no attack was tried on them."
+    assert told not in statement(schema.facts(document)).claims
+    found = document["attempts"][0]["verification"]
+    found["probes"].append(make.probe("verbatim_text", "memorisation", 0.02, 0.02, 0.1, "pass"))
+    assert told in statement(schema.facts(document)).claims
+    assert told in outcomes.verdict_sentence(found, confidence=0.95)
+    assert told in certificate.context(document, make.sha("evidence"))["done"]
+    found["attacks"] = []
+    assert told not in statement(schema.facts(document)).claims
