@@ -67,6 +67,12 @@ def old_places() -> QuerySet[Deployment]:
     return rows.order_by("changed_at", "id")
 
 
+def old_files(today: date) -> QuerySet[Disposal]:
+    """Old weights and what belongs to them that should be deleted by now, the longest first."""
+    rows = Disposal.objects.filter(deleted_at=None, due_on__lt=today).select_related("version__model", "case")
+    return rows.order_by("due_on", "id")
+
+
 def places(found: Sequence[Model], day: date, figure: Callable[..., T]) -> Iterable[T]:
     """The two figures of old weights, from those of the models; files also as they were at the end of `day`."""
     total = sum(model.places for model in found)

@@ -44,6 +44,8 @@ FRESH, STALE = 15, 25
 PATIENCE = 3
 #: Seconds after which an open page asks for what has changed.
 REFRESH = 30
+#: So many places and files with old weights are listed.
+OLD = 100
 WRONG = gettext_lazy(
     "These days make no period, so %(instead)s are shown. Give both: the first not after the last, "
     "none after today, ten years at most."
@@ -120,7 +122,7 @@ def _drawn(actor: Actor, period: Period, today: date) -> dict[str, Any]:
         "calendar": case_words.calendar(rows, today), "today": today, "deadlines": deadlines,
         "late_url": figures.cases_url("late", period), "open_url": figures.cases_url("open", period),
         "tables": [figures.table(st, code) for code in ("kinds", "regions", "stages")],
-        "old_places": [_place(place) for place in running.old_places()[:10]],
+        **_old(today),
         "flow": figures.flow_chart(st), "kept": figures.deadlines_chart(st), "forecast": figures.forecast_words(st),
         "endings": figures.endings(st), "laws": figures.laws(st), "quality": quality,
         "models": [_model(*found) for found in _models(st)], "models_csv": figures.csv_url("models", period),
@@ -199,6 +201,25 @@ def _counted(st: Statement, size: str) -> str:
     if st.asked:
         said.append(_("A new one is under way."))
     return " ".join(said)
+
+
+def _old(today: date) -> dict[str, Any]:
+    """Places and files behind the two figures of old weights; a longer list says how long it is."""
+    context: dict[str, Any] = {}
+    lists = (("old_places", running.old_places(), _place), ("old_files", running.old_files(today), _file))
+    for name, rows, told in lists:
+        first = list(rows[: OLD + 1])
+        count = rows.count() if len(first) > OLD else 0
+        cut = _("The first %(shown)d of %(count)d.") % {"shown": OLD, "count": count} if count else ""
+        context |= {name: [told(one) for one in first[:OLD]], f"{name}_cut": cut}
+    return context
+
+
+def _file(one: Any) -> dict[str, Any]:
+    return {
+        "version": str(one.version), "what": one.get_what_display(), "case": one.case.number if one.case else "",
+        "due": date_format(one.due_on, "j M Y"), "url": reverse("model", args=[one.version.model.public_id]),
+    }  # fmt: skip
 
 
 def _place(place: Any) -> dict[str, Any]:

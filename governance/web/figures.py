@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,6 +47,16 @@ def query(period: Period, **more: str) -> str:
     return urlencode({"period": period.code, **(days if period.code == "dates" else {}), **more})
 
 
+#: Figures of costs are sums over the cases whose runs are listed; those of places and files have lists on the page.
+COSTS = frozenset(f"{name}{each}" for name in ("hours", "energy", "money") for each in ("", "_case"))
+ON_PAGE: Mapping[str, str] = MappingProxyType({"old_places": "#old", "old_weights": "#past"})
+
+
+def list_url(code: str, period: Period) -> str:
+    """Where a figure leads: the list of its cases, of what it sums up, or of its places and files on the page."""
+    return ON_PAGE.get(code) or cases_url("runs" if code in COSTS else code, period)
+
+
 def cases_url(code: str, period: Period, **narrowed: str) -> str:
     """The list of the cases behind a figure; empty where it has none of its own."""
     if code not in drill.CODES:
@@ -75,7 +86,8 @@ def told(figure: Figure, period: Period, **more: Any) -> dict[str, Any]:
         "of": words.of(figure),
         "estimate": figure.estimate and figure.value is not None,
         "before": change(figure),
-        "url": cases_url(figure.code, period) if figure.value else "",
+        "url": list_url(figure.code, period) if figure.value else "",
+        "way": _("List") if figure.code in ON_PAGE else "",
         **more,
     }
 
@@ -131,7 +143,7 @@ def everything(st: Statement) -> list[dict[str, Any]]:
     return [
         {"code": f.code, "name": words.FIGURES[f.code].name, "how": words.FIGURES[f.code].how, "shown": words.shown(f),
          "before": words.shown_before(f), "estimate": f.estimate,
-         "url": cases_url(f.code, st.period) if f.value else ""}
+         "url": list_url(f.code, st.period) if f.value else ""}
         for f in st.figures.values()
     ]  # fmt: skip
 

@@ -23,13 +23,14 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import NotAllowed
 from governance.evidence import figure_words as words
-from governance.models import Case, Kind, Role, Status, User
+from governance.models import Case, Deployment, Disposal, Kind, Role, Status, User
 from governance.policies import Actor
 from governance.selectors import drill
 from governance.selectors import figures as select
 from governance.selectors import statement as statements
 from governance.services import papers, release, tallies
 from governance.web import executive as executive_page
+from governance.web import figures
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
@@ -329,6 +330,24 @@ def test_every_chart_has_sentence_table_and_link(client: Client, executive: User
     page = text(client)
     assert page.count("data-chart=") == page.count("as a table</summary>") == 2
     assert page.count("Requests per week as CSV") == 1
+
+
+def test_old_places_and_files_are_figures_with_their_lists(
+    client: Client, executive: User, catalogue: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, version = open_case(4), catalogue["released"]
+    for n in range(2):
+        Deployment.objects.create(version=version, place=f"edge-{n}", state="pending")
+        fields = {"artifact": f"sha256:{n}", "due_on": TODAY - timedelta(days=n + 1)}
+        Disposal.objects.create(version=version, case=case, what="weights", **fields)
+    page = text(client)
+    for code, link in (("old_places", "#old"), ("old_weights", "#past")):
+        part = re.search(rf'data-figure="{code}".*?How it is', page, re.S)
+        assert part and f'href="{link}">List<' in part[0] and f'id="{link[1:]}"' in page
+    assert case.number in page and page.index("edge-0") < page.index("edge-1") and "The first" not in page
+    monkeypatch.setattr(executive_page, "OLD", 1)
+    assert text(client).count("The first 1 of 2.") == 2
+    assert "/runs/" in figures.list_url("energy", statements.period_of("90d", TODAY))
 
 
 def test_more_cases_ask_no_more_queries(client: Client, executive: User) -> None:
