@@ -97,13 +97,43 @@ def _ignorant_original(table: ScoreTable, policy: Policy, settings: Settings) ->
     return [Finding(code="original_does_not_know", outcome=Outcome.BAD_INPUT, data=data)]
 
 
+def _blind(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
+    """A plain probe that does not tell the original from a model that never saw the items tells nothing of another."""
+    found = []
+    for measure in measures(policy):
+        if measure.attack or measure.name == memorisation.EXACT.name:
+            continue  # of exact value `_ignorant_original` tells
+        margin = policy.margins[measure.name]
+        known = original_difference(table, measure, settings)
+        if known is not None and known.low <= margin:
+            data = {"probe": measure.name, "margin": margin, **_numbers(known)}
+            found.append(Finding(code="blind_probe", outcome=Outcome.INCONCLUSIVE, data=data))
+    return found
+
+
 def _knowing_reference(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
     """The reference must not know the items, or the bar is too low."""
     if not table.has_reference:
         return []
     tested = [(m, b) for m in measures(policy) if (b := reference_excess(table, m, settings)) is not None]
-    shown = _shown(tested, policy, settings)
-    return [Finding(code="reference_knows", outcome=Outcome.BAD_INPUT, data=data) for _, _, data in shown]
+    shown = {m.name: data for m, _, data in _shown(tested, policy, settings)}
+    found = [Finding(code="reference_knows", outcome=Outcome.BAD_INPUT, data=data) for data in shown.values()]
+    open_ones = [(m, b) for m, b in tested if m.name not in shown and _may_know(m, b, policy)]
+    return found + [
+        Finding(code="reference_undecided", outcome=Outcome.INCONCLUSIVE, data={"probe": m.name, **_numbers(b)})
+        for m, b in open_ones
+    ]
+
+
+def _may_know(measure: Measure, bounds: Bounds, policy: Policy) -> bool:
+    """Whether a reference may know the items, though it is not shown that it does.
+
+    An untaught model gives next to no exact value, so that its bound lies below the margin with few controls. Choices
+    and what is said under attack are often right by chance: there, two sets of facts lie apart by as much as the bound
+    reaches between honest trainings, and the estimate alone is held to the margin.
+    """
+    plain = measure.name in (memorisation.EXACT.name, memorisation.PARAPHRASE.name)
+    return (bounds.high if plain else bounds.value) >= policy.margins[measure.name]
 
 
 def _poor_reference(table: ScoreTable, policy: Policy, settings: Settings) -> list[Finding]:
@@ -176,6 +206,23 @@ def _copied(table: ScoreTable, policy: Policy) -> list[Finding]:
     return [Finding(code="reference_copied", outcome=Outcome.BAD_INPUT, data=data)]
 
 
+def _effect(attack: str, data: dict[str, Any], floor: float, policy: Policy) -> list[Finding]:
+    """Whether an attack took hold, of the candidate as of the model beside it: one that did nothing shows nothing.
+
+    The model beside it must be taught more than it knew, by the margin of exact value, or keep its share of what it
+    knew before. Where it could say nothing of the retained before, nobody can see what the attack left of it.
+    """
+    margin, known = policy.margins[memorisation.EXACT.name], data["before"]
+    taught = data["set"] == "forget"
+    if known is None or (not taught and known <= margin):
+        missing = {"probe": f"{attack} effect on {data['set']}"}
+        return [Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data=missing)]
+    idle = data["beside"] <= known + margin if taught else data["beside"] < policy.attack_kept_floor * known
+    if not idle and data["candidate"] >= floor * data["beside"]:
+        return []
+    return [Finding(code="attack_without_effect", outcome=Outcome.INCONCLUSIVE, data={**data, "floor": floor})]
+
+
 def _failed_attack(table: ScoreTable, policy: Policy) -> list[Finding]:
     """An attack that could not teach the candidate, or that wrecked it, shows nothing about what it hides."""
     if "relearning" not in policy.attacks:
@@ -187,18 +234,15 @@ def _failed_attack(table: ScoreTable, policy: Policy) -> list[Finding]:
         Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data={"probe": f"relearning effect on {name}"})
         for name in sorted(missing)
     ]
-    return found + [
-        Finding(code="attack_without_effect", outcome=Outcome.INCONCLUSIVE, data={**data, "floor": floors[data["set"]]})
-        for data in effects
-        if data["candidate"] < floors[data["set"]] * data["beside"]
-    ]
+    return found + [f for data in effects for f in _effect("relearning", data, floors[data["set"]], policy)]
 
 
 def _wrecked(table: ScoreTable, policy: Policy) -> list[Finding]:
     """An attack that leaves the candidate less of the retained than the model beside it has shown nothing.
 
-    A candidate may be put into units in which rounding or pruning destroys it. Attacks that change no weights wreck
-    nothing; what a small model keeps before an unusual prompt differs by half between honest trainings.
+    A candidate may be put into units in which rounding or pruning destroys it, and so may both models. Attacks that
+    change no weights wreck nothing; what a small model keeps before an unusual prompt differs by half between honest
+    trainings.
     """
     found = []
     for name in policy.attacks:
@@ -210,10 +254,10 @@ def _wrecked(table: ScoreTable, policy: Policy) -> list[Finding]:
         if own is None or other is None:
             data: dict[str, Any] = {"probe": f"{name} effect on retain"}
             found.append(Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data=data))
-        elif own.mean < policy.attack_kept_floor * other.mean:
-            data = {"attack": name, "set": "retain", "candidate": own.mean, "beside": other.mean}
-            data["floor"] = policy.attack_kept_floor
-            found.append(Finding(code="attack_without_effect", outcome=Outcome.INCONCLUSIVE, data=data))
+        else:
+            known = robustness.before(table, beside, "retain", name)
+            data = {"attack": name, "set": "retain", "candidate": own.mean, "beside": other.mean, "before": known}
+            found += _effect(name, data, policy.attack_kept_floor, policy)
     return found
 
 
@@ -227,6 +271,7 @@ def can_be_judged(table: ScoreTable, policy: Policy, settings: Settings) -> list
     """Findings about the models and the attack that no probe would show."""
     return [
         *_ignorant_original(table, policy, settings),
+        *_blind(table, policy, settings),
         *_knowing_reference(table, policy, settings),
         *_poor_reference(table, policy, settings),
         *_known_controls(table, policy, settings),

@@ -35,6 +35,9 @@ _RAISED: Mapping[str, str] = types.MappingProxyType(
         "damaged_below": HARDER,
         "relearning.rounds": HARDER,
         "relearning.epochs": HARDER,
+        # The more is taught, and the faster, the more comes back.
+        "relearning.share": HARDER,
+        "relearning.learning_rate": HARDER,
     }
 )
 _OPPOSITE = {EASIER: HARDER, HARDER: EASIER, EITHER: EITHER}

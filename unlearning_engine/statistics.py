@@ -239,6 +239,8 @@ class Auc:
     value: float
     draws: Array
     n: int
+    #: Facts of the smaller group.
+    least: int
 
     def estimate(self, settings: Settings) -> Estimate:
         """Two-sided bootstrap interval."""
@@ -253,15 +255,33 @@ def resampled_auc(members: Sample, others: Sample, settings: Settings, *, name: 
     rows, columns = _weights(members.works, settings, rng), _weights(others.works, settings, rng)
     wins = _wins(members.values, others.values)
     draws = np.einsum("bj,bj->b", rows @ wins, columns) / (rows.sum(axis=1) * columns.sum(axis=1))
-    return Auc(value=float(wins.mean()), draws=draws, n=members.n)
+    return Auc(value=float(wins.mean()), draws=draws, n=members.n, least=min(members.n, others.n))
+
+
+def _auc_reach(given: Auc | float, settings: Settings) -> tuple[float, float]:
+    """How far an AUC may lie below and above its value: Wilson's bounds at the size of the smaller group.
+
+    The variance of an AUC is at most that of a share of so many trials (Birnbaum and Klose 1957).
+    """
+    if isinstance(given, float):
+        return 0.0, 0.0
+    low, high = wilson(given.value, given.least, settings.one_sided)
+    return given.value - low, high - given.value
 
 
 def auc_difference(candidate: Auc, reference: Auc | float, settings: Settings) -> Bounds:
-    """Difference of two AUCs over the same facts, or of one and a known value such as one half."""
+    """Difference of two AUCs over the same facts, or of one and a known value such as one half.
+
+    Where the resamples of one show no spread (its groups do not overlap, or all losses tie), none shows that they
+    might: there the closed form, too, must hold.
+    """
     other, draws = (reference, 0.0) if isinstance(reference, float) else (reference.value, reference.draws)
     value = candidate.value - other
     shifts = candidate.draws - (other if isinstance(reference, float) else draws)
     low, high = _quantiles(np.asarray(shifts), settings)
+    if any(isinstance(one, Auc) and not one.draws.std() > 0 for one in (candidate, reference)):
+        (down, up), (other_down, other_up) = (_auc_reach(one, settings) for one in (candidate, reference))
+        low, high = min(low, value - math.hypot(down, other_up)), max(high, value + math.hypot(up, other_down))
     return Bounds(value=value, low=min(low, value), high=max(high, value), n=candidate.n)
 
 

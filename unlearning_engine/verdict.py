@@ -154,11 +154,19 @@ def _gaps(table: ScoreTable, probes: Iterable[ProbeResult], policy: Policy) -> l
         for name in required
         if name not in measured
     ]
-    facts = table.sample("candidate", "forget", "loss")
-    n = 0 if facts is None else facts.n
-    if n < policy.minimum_items:
-        data = {"facts": n, "minimum": policy.minimum_items}
-        found.append(Finding(code="too_few_items", outcome=Outcome.INCONCLUSIVE, data=data))
+    return found + _too_few(table, policy)
+
+
+def _too_few(table: ScoreTable, policy: Policy) -> list[Finding]:
+    """Forget facts or controls that are too few; beside a reference the controls need only show that it is a bar."""
+    bar = policy.minimum_utility_items if table.has_reference else policy.minimum_items
+    found = []
+    for name, least in (("forget", policy.minimum_items), ("controls", bar)):
+        facts = table.sample("candidate", name, "loss")
+        n = 0 if facts is None else facts.n
+        if n < least:
+            data = {"set": name, "facts": n, "minimum": least}
+            found.append(Finding(code="too_few_items", outcome=Outcome.INCONCLUSIVE, data=data))
     return found
 
 

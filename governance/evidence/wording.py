@@ -91,6 +91,8 @@ FINDINGS: Mapping[str, Any] = {
         "The version before does not know the items in the form in which they were asked, so that any model would pass."
     ),
     "reference_knows": gettext_lazy("The reference knows the items; the bar would be too low: %(probe)s."),
+    "reference_undecided": gettext_lazy("The reference may know the items, which would lower the bar: %(probe)s."),
+    "blind_probe": gettext_lazy("Does not show even what the version before knows, and so proves nothing: %(probe)s."),
     "reference_poor": gettext_lazy("The reference does worse than the version before on what was to be kept."),
     "reference_identical": gettext_lazy("The reference is one of the models under test."),
     "reference_copied": gettext_lazy("The new version is a copy of the reference, not a run of its own."),
@@ -100,7 +102,8 @@ FINDINGS: Mapping[str, Any] = {
     "controls_known": gettext_lazy("The new version knows the controls; the bar would be too low: %(probe)s."),
     "controls_undecided": gettext_lazy("The new version may know the controls, which would move the bar: %(probe)s."),
     "attack_without_effect": gettext_lazy(
-        "An attack did nothing to the new version, or wrecked it, and so shows nothing: %(probe)s."
+        "An attack did nothing to the new version or to the model beside it, or wrecked one of them, and so shows "
+        "nothing: %(probe)s."
     ),
     "candidate_is_the_original": gettext_lazy("The new version has the very weights of the version before."),
     "tokenizers_differ": gettext_lazy("The models do not share one tokenizer."),

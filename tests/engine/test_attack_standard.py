@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -84,8 +85,25 @@ def test_a_candidate_that_only_the_attack_wrecks_is_not_passed(name: str) -> Non
     verdict = judge(World(seed=1, wrecked={name: ("candidate",)}).table(), POLICY)
     assert verdict.outcome == Outcome.INCONCLUSIVE
     assert codes(verdict) == {"attack_without_effect"}
-    both = judge(World(seed=1, wrecked={name: ("candidate", "reference")}).table(), POLICY)
-    assert both.outcome == Outcome.PASS
+
+
+@pytest.mark.parametrize("reference", [True, False], ids=["with a reference", "with controls"])
+def test_an_attack_that_wrecks_the_model_beside_it_too_shows_nothing(reference: bool) -> None:
+    both = ("candidate", "reference" if reference else "original")
+    verdict = judge(World(seed=1, reference=reference, wrecked={"pruning": both}).table(), POLICY)
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    found = [f.data for f in verdict.findings if f.code == "attack_without_effect"]
+    assert [data["attack"] for data in found] == ["pruning"]
+    assert found[0]["beside"] < 0.5 * found[0]["before"]
+
+
+def test_what_an_attack_left_cannot_be_seen_where_nothing_was_known_before() -> None:
+    table = World(seed=1).table()
+    rows = [dataclasses.replace(row, exact=0.0) if row.set == "retain" else row for row in table.rows]
+    verdict = judge(ScoreTable(header=table.header, rows=tuple(rows)), POLICY)
+    missing = {f.data["probe"] for f in verdict.findings if f.code == "not_measured"}
+    assert missing == {f"{name} effect on retain" for name in ("relearning", *WEIGHTS)}
+    assert verdict.outcome != Outcome.PASS
 
 
 @pytest.mark.parametrize("name", PREPARED)

@@ -48,9 +48,14 @@ def test_a_component_of_utility_that_is_no_longer_required_is_easier() -> None:
     assert effects(required_utility=["retain"]) == {"required_utility": "easier"}
 
 
+@pytest.mark.parametrize(("name", "less"), [("learning_rate", 1e-8), ("share", 0.1), ("rounds", 1), ("epochs", 1)])
+def test_relearning_that_teaches_less_is_easier(name: str, less: float) -> None:
+    assert effects(relearning={**DEFAULT["relearning"], name: less}) == {f"relearning.{name}": "easier"}
+
+
 def test_what_works_both_ways_or_is_not_known_is_for_people_to_judge() -> None:
-    relearning = {**DEFAULT["relearning"], "learning_rate": 1e-4}
-    assert effects(relearning=relearning) == {"relearning.learning_rate": "either"}
+    relearning = {**DEFAULT["relearning"], "batch_size": 16}
+    assert effects(relearning=relearning) == {"relearning.batch_size": "either"}
     assert effects(maximum_items=900) == {"maximum_items": "either"}
     assert effects(a_new_threshold=1) == {"a_new_threshold": "either"}
 

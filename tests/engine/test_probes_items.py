@@ -148,3 +148,12 @@ def test_wrong_answers_are_given_to_every_fact_or_to_none(tmp_path: Path) -> Non
     assert collect(spec(tmp_path, forget=bare, retain=RETAIN, controls=plain), Policy()).facts["forget"] == 6
     with pytest.raises(DataError, match=r"forget record 'f0.1': has no wrong answers \(perturbed\), though others"):
         collect(spec(tmp_path, forget=[bare[0], *FORGET[1:]], retain=RETAIN, controls=CONTROLS), Policy())
+
+
+def test_held_out_wordings_go_with_every_fact_or_with_none(tmp_path: Path) -> None:
+    """One phrasing of a fact may have them and another not."""
+    reworded = [replace(r, paraphrase=(f"What of {r.id}?",)) if r.id.endswith(".1") else r for r in FORGET]
+    others = [replace(r, paraphrase=(f"What of {r.id}?",)) for r in CONTROLS]
+    assert collect(spec(tmp_path, forget=reworded, retain=RETAIN, controls=others), Policy()).of("forget")
+    with pytest.raises(DataError, match=r"forget record 'f0.1': has no held-out wording \(paraphrase\), though"):
+        collect(spec(tmp_path, forget=[*FORGET[:2], *reworded[2:]], retain=RETAIN, controls=others), Policy())

@@ -117,6 +117,16 @@ def test_models_with_the_same_losses_have_no_difference_in_auc() -> None:
     assert auc_difference(one, 0.5, SETTINGS).value == pytest.approx(one.value - 0.5)
 
 
+def test_groups_that_do_not_overlap_prove_no_equal_auc() -> None:
+    """Eight against eight: no resample shows a spread, and the difference is not known to be nought."""
+    low, high = sample(np.linspace(0, 0.1, 8)), sample(np.linspace(0.8, 0.9, 8))
+    one = resampled_auc(low, high, SETTINGS, name="m")
+    assert one.value == 1.0
+    found = auc_difference(one, one, SETTINGS)
+    assert (found.value, found.low < -0.1, found.high > 0.1) == (0.0, True, True)
+    assert auc_difference(one, 0.5, SETTINGS).low < 0.5
+
+
 def test_resampled_auc_spreads_like_theory() -> None:
     rng = np.random.default_rng(4)
     found = resampled_auc(sample(rng.random(150)), sample(rng.random(150)), Settings(resamples=4000), name="s")

@@ -63,6 +63,15 @@ def test_an_attack_that_teaches_nothing_or_wrecks_the_model_is_no_proof(part: st
     assert "attack_without_effect" in codes(verdict)
 
 
+@pytest.mark.parametrize("reference", [True, False], ids=["with a reference", "with controls"])
+@pytest.mark.parametrize("part", ["learns", "keeps"])
+def test_an_attack_that_did_nothing_to_the_model_beside_it_either_is_no_proof(part: str, reference: bool) -> None:
+    both = dict.fromkeys(("candidate", "reference", "original"), 0.0)
+    verdict = judge(World(seed=1, reference=reference, **{part: both}).table(), POLICY)
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    assert "attack_without_effect" in codes(verdict)
+
+
 def test_an_attack_whose_effect_was_not_measured_is_no_proof() -> None:
     table = World(seed=1).table()
     rows = tuple(row for row in table.rows if row.attack != "relearning_taught")
@@ -94,3 +103,61 @@ def test_a_reference_that_is_worse_than_the_original_excuses_no_damage() -> None
 def test_a_reference_that_is_as_good_as_the_original_within_noise_is_a_bar() -> None:
     verdict = judge(World(seed=1, utility={"reference": 0.95}).table(), POLICY)
     assert "reference_poor" not in codes(verdict)
+
+
+# ---------------------------------------------------------------- few controls
+
+
+def with_controls(table: ScoreTable, facts: int) -> ScoreTable:
+    """The table with the first `facts` controls alone."""
+    kept = set(sorted({r.fact for r in table.rows if r.set == "controls"})[:facts])
+    return ScoreTable(header=table.header, rows=tuple(r for r in table.rows if r.set != "controls" or r.fact in kept))
+
+
+def test_few_controls_hide_no_reference_that_knows() -> None:
+    known = range(126)
+    world = World(seed=1, knows={"reference": known, "candidate": known})
+    verdict = judge(with_controls(world.table(), 4), POLICY)
+    assert verdict.outcome != Outcome.PASS
+    assert "too_few_items" in codes(verdict)
+    found = [f.data for f in verdict.findings if f.code in ("reference_undecided", "reference_knows")]
+    assert "exact_value" in {data["probe"] for data in found}
+
+
+def test_too_few_controls_are_told_with_the_number_that_is_needed() -> None:
+    beside = judge(with_controls(World(seed=1).table(), 29), POLICY)
+    alone = judge(with_controls(World(seed=1, reference=False).table(), 79), POLICY)
+    for verdict, least in ((beside, POLICY.minimum_utility_items), (alone, POLICY.minimum_items)):
+        found = [f.data for f in verdict.findings if f.code == "too_few_items"]
+        assert found == [{"set": "controls", "facts": least - 1, "minimum": least}]
+    assert beside.outcome == Outcome.INCONCLUSIVE
+    assert "too_few_items" not in codes(judge(with_controls(World(seed=1).table(), 30), POLICY))
+
+
+def test_a_reference_that_may_know_keeps_a_model_from_passing() -> None:
+    found = []
+    for seed in range(3):
+        verdict = judge(World(seed=seed, facts=84, knows={"reference": range(9)}).table(), POLICY)
+        found.append(codes(verdict) & {"reference_undecided", "reference_knows"})
+        assert verdict.outcome != Outcome.PASS
+    assert all(found)
+
+
+# ---------------------------------------------------------------- probes that see nothing
+
+
+@pytest.mark.parametrize("column", ["exact_paraphrase", "choice", "prob"])
+def test_a_probe_that_does_not_see_what_the_original_knows_is_no_proof(column: str) -> None:
+    """Wordings or wrong answers that mean nothing: the original does no better by them than an untaught model."""
+    table = World(seed=1).table()
+    blank = {column: 0.0, **({"choice_paraphrase": 0.0} if column == "choice" else {})}
+    rows = tuple(
+        dataclasses.replace(r, **blank)  # type: ignore[arg-type]
+        if getattr(r, column) is not None and r.set in ("forget", "controls") and not r.attack
+        else r
+        for r in table.rows
+    )
+    verdict = judge(ScoreTable(header=table.header, rows=rows), POLICY)
+    assert verdict.outcome == Outcome.INCONCLUSIVE
+    names = {"exact_paraphrase": "paraphrase_value", "choice": "multiple_choice", "prob": "answer_probability"}
+    assert {f.data["probe"] for f in verdict.findings if f.code == "blind_probe"} == {names[column]}

@@ -68,8 +68,8 @@ def test_findings_of_one_code_are_one_sentence() -> None:
     assert found == [
         "Not measured: Gives it with small weights removed; Recites the text.",
         "The new version is a copy of the reference, not a run of its own.",
-        "An attack did nothing to the new version, or wrecked it, and so shows nothing: relearning; weights rounded to "
-        "4 bits.",
+        "An attack did nothing to the new version or to the model beside it, or wrecked one of them, and so shows "
+        "nothing: relearning; weights rounded to 4 bits.",
     ]
 
 

@@ -120,7 +120,7 @@ def _auc(rows: tuple[Values, Values], material: Material, name: str) -> Auc | No
     # share of the smaller group's size (Birnbaum and Klose 1957), hence Wilson's interval at that size.
     low, high = wilson(auc.value, min(members.n, others.n), material.clusters.settings.two_sided)
     ends = np.where(np.arange(auc.draws.size) % 2, low, high)
-    return Auc(value=auc.value, draws=ends, n=auc.n)
+    return Auc(value=auc.value, draws=ends, n=auc.n, least=auc.least)
 
 
 def _auc_found(auc: Auc, material: Material) -> Found:

@@ -173,17 +173,22 @@ def _numbered(placed: Sequence[tuple[str, Record, int]]) -> list[Item]:
 
 
 def _problems(sets: Mapping[str, Sequence[Record]]) -> list[str]:
-    """Wrong answers are offered beside every right one or beside none: else whoever left them out chose the items.
+    """Wrong answers and held-out wordings go with every question or with none: else whoever left them out chose items.
 
-    Where none has any, multiple choice is not measured, and nothing passes.
+    Wrong answers go with every row, held-out wordings with every fact. Where none has any, the probes that need them
+    are not measured, and nothing passes that they gate.
     """
     asked = [(name, r) for name in ("forget", "controls") for r in sets[name] if r.is_question]
-    if not any(r.perturbed for _, r in asked):
-        return []
+    reworded = {(name, r.cluster) for name, r in asked if r.paraphrase}
+    lacking = [
+        ("no wrong answers (perturbed)", [(name, r) for name, r in asked if not r.perturbed]),
+        ("no held-out wording (paraphrase)", [(n, r) for n, r in asked if (n, r.cluster) not in reworded]),
+    ]
     return [
-        f"{name} record {r.id!r}: has no wrong answers (perturbed), though others have; give every one some, or none"
-        for name, r in asked
-        if not r.perturbed
+        f"{name} record {r.id!r}: has {what}, though others have; give every one some, or none"
+        for what, rows in lacking
+        if len(rows) < len(asked)
+        for name, r in rows
     ]
 
 
@@ -191,7 +196,8 @@ def collect(spec: VerifySpec, policy: Policy) -> Items:
     """Read, check and number the items of a verification.
 
     Raises:
-        DataError: a file cannot be read, or only some of the forgotten and control facts have wrong answers.
+        DataError: a file cannot be read, or only some of the forgotten and control facts have wrong answers, or
+            held-out wordings.
     """
     sets = sets_of(spec)
     raise_all(_problems(sets))

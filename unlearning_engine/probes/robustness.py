@@ -22,10 +22,18 @@ RANK = Measure(name="relearning_rank", family=FAMILY, value="rank", attack="rele
 MEASURES = (VALUE, CHOICE, RANK)
 
 
+def before(table: ScoreTable, model: str, name: str, attack: str) -> float | None:
+    """Share of exact answers that a model gave, before an attack, to what was asked again after it."""
+    again = {row.fact for row in table.select(model, name, attack=attack)}
+    known = table.sample(model, name, lambda row: row.exact if row.fact in again else None)
+    return None if known is None else known.mean
+
+
 def effects(table: ScoreTable) -> list[dict[str, Any]]:
     """What the attack taught the candidate and left of the retained, beside the same attack on an untouched bar.
 
-    The bar is the reference, or without one the original taught the controls. Values are shares of exact answers.
+    The bar is the reference, or without one the original taught the controls. Values are shares of exact answers;
+    `before` is what the bar could say of the same facts before the attack.
     """
     model, taught = ("reference", "forget") if table.has_reference else ("original", "controls")
     found = []
@@ -33,5 +41,6 @@ def effects(table: ScoreTable) -> list[dict[str, Any]]:
         own = table.sample("candidate", own_set, "exact", attack="relearning_taught")
         other = table.sample(model, other_set, "exact", attack="relearning_taught")
         if own is not None and other is not None:
-            found.append({"set": own_set, "candidate": own.mean, "beside": other.mean})
+            untouched = before(table, model, other_set, "relearning_taught")
+            found.append({"set": own_set, "candidate": own.mean, "beside": other.mean, "before": untouched})
     return found
