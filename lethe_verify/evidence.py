@@ -33,6 +33,8 @@ _LEAF: Final = {
     "body": HEX64,
 }
 MAX_ENTRIES: Final = 500
+#: The action of the entry by which the second of two people signs a plan, before its run.
+CONFIRMED: Final = "plan.confirmed"
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,21 @@ def read(data: bytes) -> dict[str, Any]:
             times = [one["thresholds_recorded"]["at"], one["started_at"], one["finished_at"]]
             if times != sorted(times) or not all(TIME.fullmatch(each) for each in times):
                 raise Refused("evidence", "The evidence names thresholds that were recorded after the run began.")
+            _coherent(one["verification"])
         str(document["report"]["number"]), document["ledger"]
     except (KeyError, TypeError, AttributeError) as error:
         raise Refused("evidence", "The evidence document lacks something that each of ours has.") from error
     return document
+
+
+def _coherent(verification: Any) -> None:
+    """A pass is one of every probe that counts, without a finding that forbids it."""
+    if not verification or verification["verdict"] != "pass":
+        return
+    outcomes = {probe["outcome"] for probe in verification["probes"]} - {"reported"}
+    found = {one["outcome"] for one in verification["findings"]} - {"pass", "reported"}
+    if outcomes != {"pass"} or found:
+        raise Refused("evidence", "The evidence calls a verification a pass whose own outcomes are none.")
 
 
 def _judged(document: dict[str, Any]) -> tuple[Any, Any]:
@@ -140,17 +153,34 @@ def check_ledger(document: dict[str, Any]) -> Proved:
     if not any(one.action == "evidence.recorded" and one.body.get("evidence") == core for one in proved.entries):
         raise Refused("ledger", "No entry of the ledger commits to this evidence.")
     policy, attempts = _judged(document)
-    points = [(one["thresholds_recorded"], one["policy_digest"]) for one in attempts]
-    points += [(policy["recorded"], policy["digest"])] if policy else []
     known = {one.index: one for one in proved.entries}
-    for point, digest_of in points:
+    for point, digest_of, attempt in _points(policy, attempts):
         found = known.get(point["index"]) if type(point["index"]) is int else None
-        if found is None or digest_of not in found.body.values():
+        if found is None or not _fixes(found, digest_of, attempt):
             raise Refused("ledger", "The ledger does not hold the thresholds that the evidence says were fixed before.")
         if found.at != point["at"]:
             raise Refused("ledger", f"The evidence says that thresholds were recorded at {point['at']}; the ledger "
                                     f"says {found.at}.")  # fmt: skip
     return proved
+
+
+def _points(policy: Any, attempts: Any) -> list[tuple[dict[str, Any], str, int | None]]:
+    """Where thresholds are said to be recorded, the policy's digest, and of which attempt; None: of any."""
+    points = [(one["thresholds_recorded"], one["policy_digest"], one["number"]) for one in attempts]
+    return [*points, *([(policy["recorded"], policy["digest"], None)] if policy else [])]
+
+
+def _fixes(entry: Entry, policy: str, attempt: int | None) -> bool:
+    """Whether an entry commits to these thresholds; the signing of a plan only to those of its own attempt."""
+    if entry.action != CONFIRMED:
+        return policy in entry.body.values()
+    return entry.body.get("policy") == policy and attempt in (None, entry.body.get("attempt"))
+
+
+def confirmed(document: dict[str, Any], proved: Proved) -> bool:
+    """Whether every threshold was fixed by the signing of the very plan that it judged."""
+    signed = {one.index for one in proved.entries if one.action == CONFIRMED}
+    return all(point["index"] in signed for point, _policy, _attempt in _points(*_judged(document)))
 
 
 def check_entries(ledger: dict[str, Any]) -> Proved:

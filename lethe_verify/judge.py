@@ -119,6 +119,9 @@ def _pdf(
     verdict.proved("ledger", f"The evidence and its thresholds are entries of a ledger of {size} entries.")
     moment = when.judge(verdict, sealed, trust, at)
     verdict.open("truth", "The measurements are the issuer's own: a seal proves who states them.")
+    verdict.open("pages", "That the pages say what the evidence says: the two are not compared here.")
+    if not evidence.confirmed(document, proved):
+        verdict.open("thresholds", "That the thresholds were fixed by signing the very plans: other entries hold them.")
     return proved, sealed, moment
 
 
