@@ -17,6 +17,8 @@ from typing import Any
 from django.urls import reverse
 
 Args = list[Any]
+#: Pages that a closed case does not have.
+OPEN = ("case_works",)
 #: What a copy needs none of: queues and logs of processes that do not run there, and databases, which are copied whole.
 LEFT = shutil.ignore_patterns("broker", "log", "*.sqlite3*", "*.pid")
 
@@ -184,6 +186,8 @@ def pages() -> list[tuple[str, str]]:
         kind = DOORS[name].args
         if kind and name not in NO_PAGES:
             seen = found[kind] if name in (kind, f"{kind}_cases", f"help_{kind}") else found[kind][:1]
+            if name in OPEN:
+                seen = found[kind][1:2]
             rows += [(role_for(name).value, reverse(name, args=args)) for args in seen]
     return [*rows, *_parts(found), *_compared(), *_private(found)]
 
