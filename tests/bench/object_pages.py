@@ -187,7 +187,7 @@ def pages() -> list[tuple[str, str]]:
         if kind and name not in NO_PAGES:
             seen = found[kind] if name in (kind, f"{kind}_cases", f"help_{kind}") else found[kind][:1]
             if name in OPEN:
-                seen = found[kind][1:2]
+                seen = found[kind][1:2] or seen
             rows += [(role_for(name).value, reverse(name, args=args)) for args in seen]
     return [*rows, *_parts(found), *_compared(), *_private(found)]
 
