@@ -64,6 +64,7 @@ def words(rates: Mapping[str, Any], policy_digest: str) -> list[str]:
             "%(confidence)s confidence, and hold for these recipes."
         )
         % {"n": rates["corpora"], "confidence": level(rates["confidence"])},
+        _("They were run before this case, by the program as it was then: later changes to it are not counted in."),
     ]  # fmt: skip
     if rates["policy_digest"] == policy_digest:
         return [*told, _("They were judged under the very policy of this case.")]
