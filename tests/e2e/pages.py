@@ -117,7 +117,7 @@ class Claimant(Visitor):
         """Upload a file to the public check; returns its conclusion."""
         self.visit("/verify/")
         self.look("check of a report")
-        field = self.page.get_by_label("The report")
+        field = self.page.get_by_label("The report", exact=True)
         field.set_input_files({"name": name, "mimeType": "application/pdf", "buffer": data})
         self.press("Check it")
         expect(self.page.locator(".checks")).to_be_visible()
