@@ -209,15 +209,17 @@ def _copied(table: ScoreTable, policy: Policy) -> list[Finding]:
 def _effect(attack: str, data: dict[str, Any], floor: float, policy: Policy) -> list[Finding]:
     """Whether an attack took hold, of the candidate as of the model beside it: one that did nothing shows nothing.
 
-    The model beside it must be taught more than it knew, by the margin of exact value, or keep its share of what it
-    knew before. Where it could say nothing of the retained before, nobody can see what the attack left of it.
+    The model beside it must be taught more than it knew, by the margin of exact value, or keep a share of what it knew
+    before: the square of `attack_kept_floor`, since relearning leaves honest small models about half (.48 to .55 were
+    seen), which is to be told from what leaves nothing. Where it could say nothing of the retained before, nobody can
+    see what the attack left of it.
     """
     margin, known = policy.margins[memorisation.EXACT.name], data["before"]
     taught = data["set"] == "forget"
     if known is None or (not taught and known <= margin):
         missing = {"probe": f"{attack} effect on {data['set']}"}
         return [Finding(code="not_measured", outcome=Outcome.INCONCLUSIVE, data=missing)]
-    idle = data["beside"] <= known + margin if taught else data["beside"] < policy.attack_kept_floor * known
+    idle = data["beside"] <= known + margin if taught else data["beside"] < policy.attack_kept_floor**2 * known
     if not idle and data["candidate"] >= floor * data["beside"]:
         return []
     return [Finding(code="attack_without_effect", outcome=Outcome.INCONCLUSIVE, data={**data, "floor": floor})]
