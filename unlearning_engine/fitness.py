@@ -210,9 +210,9 @@ def _effect(attack: str, data: dict[str, Any], floor: float, policy: Policy) -> 
     """Whether an attack took hold, of the candidate as of the model beside it: one that did nothing shows nothing.
 
     The model beside it must be taught more than it knew, by the margin of exact value, or keep a share of what it knew
-    before: the square of `attack_kept_floor`, since relearning leaves honest small models about half (.48 to .55 were
-    seen), which is to be told from what leaves nothing. Where it could say nothing of the retained before, nobody can
-    see what the attack left of it.
+    before: the square of `attack_kept_floor`, since relearning at times leaves honest small models half of it (.49 to
+    .91 in eight runs), which is to be told from what leaves nothing. Where it could say nothing of the retained before,
+    nobody can see what the attack left of it.
     """
     margin, known = policy.margins[memorisation.EXACT.name], data["before"]
     taught = data["set"] == "forget"

@@ -212,12 +212,14 @@ def _compared() -> list[tuple[str, str]]:
 
 
 def _private(found: dict[str, list[Args]]) -> list[tuple[str, str]]:
-    """What the person of the richest case sees, and how far a batch is."""
+    """What the person of the richest case sees, and how far a batch is.
+
+    Works and proof of an open case are measured among the public pages.
+    """
     from governance.models import Batch
     from governance.services import links
     from governance.tokens import link_token
 
-    rows = [("", reverse(name, args=[link_token(args[0], "status")])) for args in found["case"][:1]
-            for name in ("status", "status_works", "proof")]  # fmt: skip
+    rows = [("", reverse("status", args=[link_token(args[0], "status")])) for args in found["case"][:1]]
     batches = Batch.objects.order_by("-pk")[:1]
     return [*rows, *(("", reverse("batch_progress", args=[links.batch_token(b), b.public_id])) for b in batches)]

@@ -57,20 +57,20 @@ def test_what_nobody_sees_asks_nothing_and_asks_at_once_when_it_is_seen_again(pa
     page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.away, configurable: true })")
     page.evaluate("window.away = true")
     asked: list[str] = []
-    # A font may still be on its way; what asks how things stand is the page's script.
-    page.on("request", lambda request: asked.append(request.url) if request.resource_type in {"fetch", "xhr"} else None)
+    # A font of the page itself may still be on its way.
+    page.on("request", lambda request: None if request.resource_type == "font" else asked.append(request.url))
     page.wait_for_timeout(2500)
     assert not asked
     at(running, 230)
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
-    page.get_by_text("230 of 300").first.wait_for()
+    page.get_by_text("230 of 300").first.wait_for(timeout=5000)
 
 
 def test_answers_that_stay_away_are_admitted_on_the_page(page: Page) -> None:
     stale: Any = page.locator("#live-stale")
     assert stale.is_hidden()
     page.route("**/jobs/**", lambda route: route.abort())
-    stale.wait_for(state="visible")
+    stale.wait_for(state="visible", timeout=10_000)
     assert "Shown is how things stood at" in stale.inner_text()
     page.unroute("**/jobs/**")
-    stale.wait_for(state="hidden")
+    stale.wait_for(state="hidden", timeout=10_000)

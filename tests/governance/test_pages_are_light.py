@@ -53,3 +53,9 @@ def test_no_page_of_the_staff_is_heavy(client: Client, world: World) -> None:
                 heavy[name] = max(heavy.get(name, 0), weight(answer))
     assert len(heavy) > 50
     assert not {name: found for name, found in heavy.items() if found > BYTES}
+
+
+def test_no_script_fetches_the_heavy_cut_of_the_serif() -> None:
+    """A chart's picture once did: 122 kB with each page that has a chart, and late, when nobody waited for it."""
+    scripts = list((ROOT / "static/js").glob("*.js"))
+    assert scripts and not [one.name for one in scripts if "'Source Serif 4'" in one.read_text()]

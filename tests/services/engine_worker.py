@@ -118,7 +118,7 @@ class House:
                 found.append(int(place.name))
         return found
 
-    def wait_for_engines(self, count: int, seconds: float = 60) -> list[int]:
+    def wait_for_engines(self, count: int, seconds: float = 20) -> list[int]:
         """Wait until exactly so many engines work here."""
         deadline = time.monotonic() + seconds
         while len(found := self.engines()) != count:

@@ -136,7 +136,7 @@ def clamd(signatures: dict[str, bytes]) -> tuple[str, str]:
 
 def _clamd_answers(port: int) -> bool:
     try:
-        with socket.create_connection((HOST, port), timeout=10) as line:
+        with socket.create_connection((HOST, port), timeout=3) as line:
             line.sendall(b"zPING\0")
             return line.recv(16).startswith(b"PONG")
     except OSError:
@@ -166,7 +166,7 @@ def drop_database(server: str, name: str) -> None:
 
 def _postgresql_answers(address: str) -> bool:
     try:
-        with psycopg.connect(f"{address}/postgres", connect_timeout=10) as connection:
+        with psycopg.connect(f"{address}/postgres", connect_timeout=3) as connection:
             row = connection.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user").fetchone()
             return bool(row and row[0])
     except psycopg.OperationalError:
@@ -174,7 +174,7 @@ def _postgresql_answers(address: str) -> bool:
 
 
 def _redis_answers(address: str) -> bool:
-    client = redis.Redis.from_url(address, socket_connect_timeout=10)
+    client = redis.Redis.from_url(address, socket_connect_timeout=3)
     try:
         return bool(client.ping())
     except redis.RedisError:
@@ -185,7 +185,7 @@ def _redis_answers(address: str) -> bool:
 
 def _rabbitmq_answers(address: str) -> bool:
     try:
-        with Connection(address, connect_timeout=10) as connection:
+        with Connection(address, connect_timeout=3) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0)
             return True
     except (OperationalError, OSError):

@@ -28,7 +28,7 @@ def test_redis_gives_each_test_a_database_of_its_own(redis_url: str) -> None:
 def test_rabbitmq_carries_a_message(rabbitmq_url: str) -> None:
     with Connection(rabbitmq_url) as connection, connection.SimpleQueue("lethe-test-carries") as queue:
         queue.put({"id": 7})
-        message = queue.get(timeout=60)
+        message = queue.get(timeout=10)
         message.ack()
         assert message.payload == {"id": 7}
         queue.consumer.cancel()
