@@ -354,5 +354,6 @@ LOGGING = {
     "filters": {"mask links": {"()": "governance.logs.MaskLinks"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["mask links"]}},
     "root": {"handlers": ["console"], "level": env.text("LETHE_LOG_LEVEL", "INFO")},
-    "loggers": {"pikepdf": {"level": "WARNING"}},
+    # A line for each step and each font of a PDF would drown what an operator looks for.
+    "loggers": {"pikepdf": {"level": "WARNING"}, "fontTools": {"level": "WARNING"}, "weasyprint": {"level": "ERROR"}},
 }

@@ -16,15 +16,20 @@ tests() {
     [ $code = 5 ] || [ $code -le $worst ] || worst=$code
 }
 
+# A process for each processor; six at most, for the memory of those that train models.
+workers=$(nproc)
+[ "$workers" -ge 2 ] || workers=2
+[ "$workers" -le 6 ] || workers=6
+
 # By files in the order of their names, which has the browser's long ones early: the plugin's own order, files of few tests
-# last, left one of the two processes idle at the end.
-two=(--ignore=tests/bench -n 2 --dist loadfile --no-loadscope-reorder)
+# last, left processes idle at the end.
+all=(--ignore=tests/bench -n "$workers" --dist loadfile --no-loadscope-reorder)
 
 if [ $# = 0 ]; then
     say "Tests of the database itself, on PostgreSQL:"
-    LETHE_TEST_DATABASE=postgresql tests -m database "${two[@]}"
+    LETHE_TEST_DATABASE=postgresql tests -m database "${all[@]}"
     say "All tests, on SQLite:"
-    set -- "${two[@]}"
+    set -- "${all[@]}"
 fi
 tests "$@"
 exit $worst

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import resource
 import time
@@ -59,7 +58,6 @@ def resident() -> float:
 @pytest.mark.bench
 def test_a_thousand_certificates_are_set_and_sealed_in_flat_memory() -> None:
     """Each from its facts to the sealed file, in the seven languages by turns; what comes first in a process counts."""
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # pytest keeps every line, a hundred for each certificate
     key, asked = sealed().key, authority().asked()
     documents = [report_examples.of_case("certificate", language) for language in LANGUAGES]
     spent, held = [0.0, 0.0, 0.0], 0.0
