@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as lazy
 from governance.clocks import LAWS
 from governance.evidence import numerals
 from governance.evidence.printing import day, short_day
+from governance.evidence.said import printed
 from governance.statement_figures import Figure, Period
 
 
@@ -265,7 +266,7 @@ def region(code: str) -> str:
 
 def law(code: str, title: str = "") -> str:
     """The law, short; `title` is the one that an older statement gave it."""
-    return (title or (str(LAWS[code].title) if code in LAWS else code)).split(",")[0]
+    return printed((title or (str(LAWS[code].title) if code in LAWS else code)).split(",")[0])
 
 
 def ending(code: str) -> str:

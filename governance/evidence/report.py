@@ -105,7 +105,7 @@ def _clock(one: Mapping[str, Any], document: Document) -> dict[str, Any]:
         moved.append(_("ended: %(why)s") % {"why": one["ended_because"]})
     inside = document["report"]["issued_at"][:10] <= last
     return {
-        "law": one["law"],
+        "law": said.printed(one["law"]),
         "received": day(one["received_on"]),
         "due": day(last),
         "moved": "; ".join(moved),

@@ -47,6 +47,7 @@ TEXTS = (
     _("retrained"), _("exact deletion (SISA)"), _("generation filter"), _("refusal tuning"), _("wrong-answer tuning"),
     _("preference (NPO)"), _("steering (RMU)"), _("undone by rounding"), _("one layer patched"),
     _("over-fitted to probes"), _("all works but one"), _("gradient difference"),
+    _("The company's policy"), _("AI Act, code of practice on copyright"), _("AI Act"),
     _("No plan could be made."),
     _("The records of several requests were taken out in one run (one pass), which a plan of another request started; "
       "the times here are those of this request's own verification."),
