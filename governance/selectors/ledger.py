@@ -9,9 +9,10 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from governance.models import LedgerCosignature, LedgerEntry, LedgerOpening, LedgerWitness, Report
+from governance.models import LedgerCosignature, LedgerEntry, LedgerOpening, LedgerWitness, Paper, Report
+from governance.models.ledger import ActionKind
 from governance.policies import Actor, Permission, demand
-from governance.selectors.paging import Page, page
+from governance.selectors.paging import Page, newest, of_days
 
 SIZE = 50
 
@@ -26,23 +27,43 @@ def entries(actor: Actor) -> QuerySet[LedgerEntry]:
     return LedgerEntry.objects.select_related("opening__case", "opening__actor")
 
 
-def entries_page(
-    actor: Actor, *, action: str = "", case: str = "", before: int | None = None, since: int | None = None
-) -> Page[LedgerEntry]:
-    """Newest first, the entries from the index `since` on and below `before`; by action (or its first part) and by case
-    number."""
+@dataclass(frozen=True)
+class Leaves:
+    """Entries, the newest first, and whether newer and older ones answer to the same question."""
+
+    rows: list[LedgerEntry]
+    newer: bool
+    older: bool
+
+
+def entries_rows(
+    actor: Actor, *, kind: str = "", case: str = "", since: int | None = None, until: int | None = None
+) -> QuerySet[LedgerEntry]:
+    """Entries from the index `since` on and below `until`, by the first part of their action and by case number."""
     rows = entries(actor)
-    if "\0" in action + case:  # no name of ours has one, and PostgreSQL refuses the question
+    if "\0" in kind + case:  # no name of ours has one, and PostgreSQL refuses the question
         rows = rows.none()
-    if action:
-        rows = rows.filter(action__startswith=action)
+    if kind:
+        rows = rows.alias(kind=ActionKind("action")).filter(kind=kind)
     if case:
         rows = rows.filter(opening__case__number=case.strip().upper())
-    if before is not None:
-        rows = rows.filter(index__lt=before)
+    if until is not None:
+        rows = rows.filter(index__lt=until)
     if since is not None:
         rows = rows.filter(index__gte=since)
-    return page(rows.order_by("-index"), SIZE)
+    return rows
+
+
+def entries_page(rows: QuerySet[LedgerEntry], *, before: int | None = None, after: int | None = None) -> Leaves:
+    """Of these entries the last ones, those next `before` an index, or those next `after` one."""
+    if after is not None:
+        found = list(reversed(rows.filter(index__gt=after).order_by("index")[:SIZE]))
+    else:
+        found = list((rows if before is None else rows.filter(index__lt=before)).order_by("-index")[:SIZE])
+    if not found:
+        return Leaves(found, newer=False, older=False)
+    first, last = found[0].index, found[-1].index
+    return Leaves(found, newer=rows.filter(index__gt=first).exists(), older=rows.filter(index__lt=last).exists())
 
 
 def first_since(moment: datetime) -> int:
@@ -102,14 +123,33 @@ def witnesses(actor: Actor, keys: Sequence[str]) -> list[Standing]:
     return [Standing(key.split("+", 1)[0], last[key], tried.get(key)) for key in keys]
 
 
-def reports_page(actor: Actor, *, after: str = "") -> Page[Report]:
-    """Newest first, those after the report with the number `after`."""
+def reports(
+    actor: Actor, *, words: str = "", kind: str = "", outcome: str = "", erased: bool | None = None,
+    first: date | None = None, last: date | None = None,
+) -> QuerySet[Report]:  # fmt: skip
+    """Reports by their number, that of their case or of another sheet of it (`words`: how it begins), by kind of
+    request, outcome, days of signing, and whether the person's data was destroyed.
+    """
     demand(actor, Permission.SEE_REPORTS)
-    rows = Report.objects.select_related("case").order_by("-created_at", "-id")
-    mark = Report.objects.filter(number=after).first() if after else None
-    if mark:
-        rows = rows.filter(Q(created_at__lt=mark.created_at) | Q(created_at=mark.created_at, id__lt=mark.pk))
-    return page(rows, SIZE)
+    rows = of_days(Report.objects.select_related("case"), "created_at", first, last)
+    if "\0" in words:
+        return rows.none()
+    if words:
+        sheets = Paper.objects.filter(number__startswith=words.upper()).exclude(case=None)
+        named = Q(number__startswith=words.upper()) | Q(case__number__startswith=words.upper())
+        rows = rows.filter(named | Q(case__in=sheets.values("case")))
+    if kind:
+        rows = rows.filter(case__kind=kind)
+    if outcome:
+        rows = rows.filter(case__disposition=outcome)
+    if erased is not None:
+        rows = rows.filter(case__claimant__erasure__done_at__isnull=not erased)
+    return rows
+
+
+def reports_page(rows: QuerySet[Report], *, after: str = "") -> Page[Report]:
+    """Of these reports those after the one with the number `after`, newest first."""
+    return newest(rows, Report.objects.filter(number=after).first() if after else None, SIZE)
 
 
 def report_get(actor: Actor, number: str) -> Report:

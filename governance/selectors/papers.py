@@ -3,16 +3,32 @@ is shown on the claimant's page alone."""
 
 from __future__ import annotations
 
+from datetime import date
+
+from django.db.models import QuerySet
+
 from governance.models import Case, Job, Paper, Report
 from governance.policies import Actor, Permission, demand
+from governance.selectors.paging import Page, newest, of_days
 
-SHOWN = 100
+SIZE, SHOWN = 50, 100
 
 
-def house_papers(actor: Actor) -> list[Paper]:
-    """Statements and registers, newest first."""
+def house_papers(
+    actor: Actor, *, words: str = "", kind: str = "", first: date | None = None, last: date | None = None
+) -> QuerySet[Paper]:
+    """Statements and registers, by how their number begins, kind and days of signing."""
     demand(actor, Permission.SEE_REPORTS)
-    return list(Paper.objects.filter(case=None)[:SHOWN])
+    rows = of_days(Paper.objects.filter(case=None), "created_at", first, last)
+    if "\0" in words:
+        return rows.none()
+    rows = rows.filter(number__startswith=words.upper()) if words else rows
+    return rows.filter(kind=kind) if kind else rows
+
+
+def house_papers_page(rows: QuerySet[Paper], *, after: str = "") -> Page[Paper]:
+    """Of these papers those after the one with the number `after`, newest first."""
+    return newest(rows, Paper.objects.filter(number=after).first() if after else None, SIZE)
 
 
 def house_paper(actor: Actor, number: str) -> Paper:

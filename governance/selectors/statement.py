@@ -61,10 +61,17 @@ class Statement:
     forecast: backlog.Forecast | None = None
 
 
-def period_of(code: str, today: date, *, start: date | None = None, end: date | None = None) -> Period:
-    """The period of this name, or of these days; an unknown name, or days that are none, is the last 90 days."""
+def own_days(start: date | None, end: date | None, today: date) -> Period | None:
+    """The period from one day to another; None where they make none: both, in their order, none to come."""
     if start and end and start <= end <= today and end - start <= LONGEST:
         return Period(code="dates", start=start, end=end)
+    return None
+
+
+def period_of(code: str, today: date, *, start: date | None = None, end: date | None = None) -> Period:
+    """The period of this name, or of these days; an unknown name, or days that are none, is the last 90 days."""
+    if own := own_days(start, end, today):
+        return own
     if code in CALENDAR:
         first = today.replace(month=3 * ((today.month - 1) // 3) + 1, day=1)
         if code == "last_quarter":

@@ -15,7 +15,7 @@ from typing import Any
 import rfc8785
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import Max
 from django.utils import timezone
 
 from governance import dispatch
@@ -23,11 +23,14 @@ from governance.errors import Conflict, Unfit
 from governance.evidence import ledger, sampling
 from governance.models import AuditSample, Case, LedgerCheckpoint, SigningKey, Status
 from governance.policies import Actor, Permission, demand
+from governance.selectors.paging import Page, page
 from governance.services import checkpoints, known_keys
 
 #: Cases drawn of each stratum, and cases in a list, at most.
 MOST, LARGEST = 500, 500_000
 SHORTEST_TEXT = 8
+#: Statements on a page.
+SIZE = 50
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 DATES = ("received_on", "closed_at")
 
@@ -186,6 +189,12 @@ def check_file(sample: AuditSample) -> bytes:
     return rfc8785.dumps(content)
 
 
-def samples() -> list[AuditSample]:
-    """The newest statements."""
-    return list(AuditSample.objects.select_related("by").order_by(F("number").desc())[:100])
+def samples_page(before: int | None = None) -> Page[AuditSample]:
+    """The newest statements, those below the number `before`."""
+    rows = AuditSample.objects.select_related("by").order_by("-number")
+    return page(rows if before is None else rows.filter(number__lt=before), SIZE)
+
+
+def drawn_count() -> int:
+    """How many samples are drawn."""
+    return AuditSample.objects.exclude(drawn_at=None).count()

@@ -137,7 +137,8 @@ def figure(item: Values) -> Values:
 
 @register.inclusion_tag("components/timeline.html")
 def timeline(entries: Sequence[Any]) -> Values:
-    """`{% timeline entries %}`: `actor`, `text`, `when`, `ledger`, `kind` (person, machine, open); newest first."""
+    """`{% timeline entries %}`: `actor`, `text`, `when`, `ledger` (list of {text, url}), `kind` (person, machine,
+    open); newest first."""
     return {"entries": entries}
 
 

@@ -111,8 +111,9 @@ def audit(request: HttpRequest) -> HttpResponseBase:
 def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpResponse:
     sample = form if isinstance(form, SampleForm) else SampleForm()
     export = form if isinstance(form, ExportForm) else ExportForm(auto_id="export_%s")
-    found = service.samples()
-    drawn = sum(one.drawn_at is not None for one in found)
+    before = request.GET.get("before", "")
+    found = service.samples_page(int(before) if before.isdecimal() and len(before) < 10 else None)
+    drawn = service.drawn_count()
     context = {
         "conclusion": ngettext("%(n)d sample of cases is drawn", "%(n)d samples of cases are drawn", drawn)
         % {"n": drawn} if drawn else _("No sample of cases is drawn yet"),
@@ -122,11 +123,12 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
              "note": _("The ledger up to your statement decides which cases: you do not choose them, nor does this "
                        "house while it does not know your text."),
              "columns": [_("Sample"), _("Cases"), _("Of"), _("Stated"), _("Drawn"), _("By")],
-             "rows": [_row(one) for one in found],
+             "rows": [_row(one) for one in found.rows],
+             "next_page_url": f"?before={found.last.number}" if found.last else "",
              "empty": _("Nothing was stated yet."),
              "next": _("State the first one below; the ledger up to your statement then decides."),
              "forms": [{"title": _("State a new sample"), "form": sample, "action": reverse("sample_state"),
-                        "submit": _("State it"), "open": form is sample or not found,
+                        "submit": _("State it"), "open": form is sample or not (drawn or found.rows),
                         "note": _("Fixed by this and entered in the ledger: the list of cases, how many, and the "
                                   "digest of your text.")}]},
             {"id": "exports", "title": _("Exports"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
@@ -19,14 +19,16 @@ from governance import dispatch
 from governance.errors import KeyDestroyed
 from governance.evidence import ledger as proofs
 from governance.evidence.signatures import audit
-from governance.models import LedgerEntry, Report
+from governance.models import Disposition, Kind, LedgerEntry, Report
 from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
+from governance.selectors.paging import counting
 from governance.services import bundles, checkpoints, retention, witnesses
-from governance.web import case_history
+from governance.web import case_history, papers
 from governance.web.containment import attachment
 from governance.web.duty_pages import iso_day
 from governance.web.guards import staff
+from governance.web.narrowed import Choices, Narrowed
 
 P = Permission
 #: First parts of the names of all that is written (`test_ledger_page` compares them with the code).
@@ -40,32 +42,41 @@ KINDS = (
 )  # fmt: skip
 
 
+#: By what reports are narrowed, beside words and days.
+CHOICES: Choices = {
+    "kind": (gettext_lazy("Kind"), Kind.choices),
+    "outcome": (gettext_lazy("Outcome"), Disposition.choices),
+    "file": (gettext_lazy("File"), (("there", gettext_lazy("there")),
+                                    ("erased", gettext_lazy("destroyed with the person's data")))),
+}  # fmt: skip
+
+
+@gzip_page
 @require_safe
 @staff(P.SEE_REPORTS)
 def reports(request: HttpRequest) -> HttpResponseBase:
-    """Every signed report, newest first."""
-    actor = Actor.of(request.user)
-    page = select.reports_page(actor, after=request.GET.get("after", ""))
-    linked = may(actor, P.SEE_CASES)
-    shown = f"{len(page.rows)}+" if page.more else str(len(page.rows))
+    """Every signed report, newest first; by case or sheet, kind, outcome, days."""
+    actor, asked = Actor.of(request.user), Narrowed.of(request.GET, CHOICES)
+    if asked.words.upper().startswith(papers.PREFIXES):  # a paper of the house is in their list
+        return redirect(f"{reverse('papers')}?{urlencode({'q': asked.words})}")
+    erased = {"there": False, "erased": True}.get(asked.chosen["file"])
+    rows = select.reports(
+        actor, words=asked.words, kind=asked.chosen["kind"], outcome=asked.chosen["outcome"], erased=erased,
+        first=asked.first, last=asked.last,
+    )  # fmt: skip
+    page = select.reports_page(rows, after=request.GET.get("after", ""))
+    linked, replay = may(actor, P.SEE_CASES), may(actor, P.REPLAY_CASE)
+    number, shown = counting(rows)
+    said = ngettext("%(n)s signed report", "%(n)s signed reports", number) % {"n": shown}
     context = {
-        "conclusion": ngettext("%(n)s signed report", "%(n)s signed reports", len(page.rows)) % {"n": shown}
-        if page.rows
-        else _("No report was signed yet"),
-        "columns": [
-            _("Report"),
-            _("Case"),
-            _("Says"),
-            _("Signed"),
-            _("PDF"),
-            _("Download"),
-            _("To check offline"),
-            _("Proof"),
-            *([_("To replay")] if may(actor, P.REPLAY_CASE) else []),
-        ],
-        "rows": [_report(report, linked, may(actor, P.REPLAY_CASE)) for report in page.rows],
-        "next_page_url": f"?{urlencode({'after': page.last.number})}" if page.last else "",
-    }
+        "conclusion": said if page.rows else _("No signed report answers to this")
+        if asked.query else _("No report was signed yet"),
+        "columns": [_("Report"), _("Case"), _("Says"), _("Signed"), _("PDF"), _("Download"), _("To check offline"),
+                    _("Proof"), *([_("To replay")] if replay else [])],
+        "rows": [_report(report, linked, replay) for report in page.rows],
+        "next_page_url": asked.next_url(page.last.number if page.last else ""),
+        **asked.context(CHOICES, words=_("Case or sheet"), clear_url=reverse("reports")),
+    }  # fmt: skip
     return render(request, "auditor/reports.html", context)
 
 
@@ -130,16 +141,15 @@ def report_evidence(request: HttpRequest, number: str) -> HttpResponseBase:
 @require_safe
 @staff(P.SEE_LEDGER)
 def ledger(request: HttpRequest) -> HttpResponseBase:
-    """The leaves, newest first; by kind of action and by case."""
-    actor = Actor.of(request.user)
-    kind, case, before = request.GET.get("kind", ""), request.GET.get("case", ""), request.GET.get("before", "")
-    days = {name: iso_day(request.GET.get(name, "")) for name in ("from", "to")}
+    """The leaves, newest first; by kind of action, by case, by days, and from any entry on."""
+    actor, asked = Actor.of(request.user), request.GET
+    kind, case, wanted = (asked.get(name, "").strip() for name in ("kind", "case", "entry"))
+    days = {name: iso_day(asked.get(name, "")) for name in ("from", "to")}
     since, until = select.day_range(days["from"], days["to"])
-    bounds = [int(before) if before.isdecimal() and len(before) < 16 else None, until]
-    page = select.entries_page(
-        actor, action=f"{kind}." if kind else "", case=case, since=since,
-        before=min((one for one in bounds if one is not None), default=None),
-    )  # fmt: skip
+    entry, before, after = _index(wanted), _index(asked.get("before", "")), _index(asked.get("after", ""))
+    before = entry + 1 if entry is not None else before
+    rows = select.entries_rows(actor, kind=kind, case=case, since=since, until=until)
+    page = select.entries_page(rows, before=before, after=after)
     size = proofs.size()
     kept = (("kind", kind), ("case", case), *((name, day.isoformat() if day else "") for name, day in days.items()))
     query: dict[str, str | int] = {name: value for name, value in kept if value}
@@ -158,16 +168,33 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         ],
         "ranges": [{"name": "from", "label": _("From"), "value": days["from"].isoformat() if days["from"] else ""},
                    {"name": "to", "label": _("To"), "value": days["to"].isoformat() if days["to"] else ""}],
-        "ranges_open": any(days.values()), "chosen": bool(query), "clear_url": reverse("ledger"),
+        "ranges_open": any(days.values()), "chosen": bool(query or wanted), "clear_url": reverse("ledger"),
         "witnesses": _witnesses(actor),
-        "signatures": _signatures() if request.GET.get("check") == "signatures" else None,
+        "signatures": _signatures() if asked.get("check") == "signatures" else None,
+        "no_entry": _no_entry(wanted, entry, size),
         "case_number": case,
-        "fields": [{"name": "case", "label": _("Case"), "value": case}],
+        "fields": [{"name": "case", "label": _("Case"), "value": case},
+                   {"name": "entry", "label": _("From entry"), "value": wanted}],
         "columns": [{"label": _("Entry"), "num": False}, _("When"), _("Case"), _("Who"), _("What"), _("Leaf hash")],
         "rows": [_entry(entry) for entry in page.rows],
-        "next_page_url": f"?{urlencode({**query, 'before': page.last.index})}" if page.last else "",
+        "newer_url": f"?{urlencode({**query, 'after': page.rows[0].index})}" if page.newer else "",
+        "next_page_url": f"?{urlencode({**query, 'before': page.rows[-1].index})}" if page.older else "",
     }  # fmt: skip
     return render(request, "auditor/ledger.html", context)
+
+
+def _index(text: str) -> int | None:
+    """The number of an entry as it is written, `4,120` too; None where it is none."""
+    digits = text.replace(",", "").replace(" ", "")
+    return int(digits) if digits.isdecimal() and len(digits) < 16 else None
+
+
+def _no_entry(wanted: str, entry: int | None, size: int) -> str:
+    """Why the entry that was asked for is not there; empty where it is, or none was asked for."""
+    if not wanted or not size or (entry is not None and entry < size):
+        return ""
+    return _("There is no entry %(wanted)s. The last one is number %(last)s.") % {
+        "wanted": wanted[:20], "last": number_format(size - 1, force_grouping=True)}  # fmt: skip
 
 
 def _witnesses(actor: Actor) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -13,7 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from governance import dispatch
 from governance.clocks import law_get
-from governance.models import Channel, Decision, Disposition, LedgerOpening, Recheck, Role, Status
+from governance.models import Case, Channel, Decision, Disposition, LedgerOpening, Recheck, Role, Status
+from governance.policies import Actor, Permission, may
 from governance.web import duty_words
 
 Body = Mapping[str, Any]
@@ -268,12 +270,17 @@ def actor_words(opening: LedgerOpening) -> str:
     return opening.actor_label.removeprefix("system:").capitalize()
 
 
-def timeline(openings: list[LedgerOpening], waiting: str = "") -> list[dict[str, str]]:
-    """Entries for the `timeline` tag, newest first; `waiting` is what is open now.
+def ledger_url(case: Case, actor: Actor) -> str:
+    """The entries of this case in the ledger; empty for whoever may not see the ledger."""
+    return f"{reverse('ledger')}?case={case.number}" if may(actor, Permission.SEE_LEDGER) else ""
+
+
+def timeline(openings: list[LedgerOpening], waiting: str = "", *, linked: bool = False) -> list[dict[str, Any]]:
+    """Entries for the `timeline` tag, newest first; `waiting` is what is open now. `linked`: each leads to its proof.
 
     A step that followed at once from what the same person did stands in one line with it, with both ledger indexes.
     """
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Any]] = []
     if waiting:
         found.append({"kind": "open", "actor": "", "text": waiting, "when": ""})
     rows = list(openings)
@@ -282,7 +289,7 @@ def timeline(openings: list[LedgerOpening], waiting: str = "") -> list[dict[str,
         step = opening
         if rows and _followed(opening, rows[0]):
             opening = rows.pop(0)
-        found.append(_line(opening, step if step is not opening else None))
+        found.append(_line(opening, step if step is not opening else None, linked))
     return found
 
 
@@ -293,7 +300,7 @@ def _followed(step: LedgerOpening, before: LedgerOpening) -> bool:
     return together and same and step.entry.action == "case.advanced" != before.entry.action
 
 
-def _line(opening: LedgerOpening, step: LedgerOpening | None) -> dict[str, str]:
+def _line(opening: LedgerOpening, step: LedgerOpening | None, linked: bool) -> dict[str, Any]:
     text, indexes = words(opening.entry.action, opening.body), [opening.entry_id]
     if step:
         text = _("%(done)s; the case is at %(stage)s") % {
@@ -306,5 +313,9 @@ def _line(opening: LedgerOpening, step: LedgerOpening | None) -> dict[str, str]:
         "actor": actor_words(opening),
         "text": text,
         "when": date_format(timezone.localtime(opening.entry.at), "j M Y, H:i"),
-        "ledger": ", ".join(number_format(index, force_grouping=True) for index in indexes),
-    }
+        "ledger": [
+            {"text": number_format(index, force_grouping=True),
+             "url": reverse("ledger_proof", args=[index]) if linked else ""}
+            for index in indexes
+        ],
+    }  # fmt: skip

@@ -89,7 +89,8 @@ def case(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     """One case; of one whose person's data was destroyed, what is left."""
     found = fetch(request, public_id)
     if gone := retention.erased(found):
-        return render(request, "casework/erased.html", erased_case.context(found, gone), status=410)
+        context = erased_case.context(found, gone, Actor.of(request.user))
+        return render(request, "casework/erased.html", context, status=410)
     return case_page(request, found)
 
 
@@ -133,7 +134,8 @@ def case_page(
         "refresh_seconds": REFRESH if job and status == 200 and request.method == "GET" else 0,
         "steps": case_steps.steps(found),
         "relatives": follow_up.relatives(found),
-        "history": case_history.timeline(openings, case_panel.waiting_words(found)),
+        "history": case_history.timeline(openings, case_panel.waiting_words(found), linked=may(actor, P.SEE_LEDGER)),
+        "ledger_url": case_history.ledger_url(found, actor),
         **case_tabs.TABS[tab][1](look),
     }
     return render(request, "casework/case.html", context, status=status)

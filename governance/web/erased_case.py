@@ -9,11 +9,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from governance.models import Case, Report
+from governance.policies import Actor, Permission, may
 from governance.selectors import cases as select
 from governance.web import case_history
 
 
-def context(case: Case, gone: str) -> dict[str, Any]:
+def context(case: Case, gone: str, actor: Actor) -> dict[str, Any]:
     """Numbers, dates and codes; the history without what was sealed."""
     report = Report.objects.filter(case=case).first()
     facts: list[Any] = [
@@ -33,5 +34,6 @@ def context(case: Case, gone: str) -> dict[str, Any]:
         "number": case.number,
         "gone": gone,
         "facts": facts,
-        "history": case_history.timeline(select.history(case)),
+        "history": case_history.timeline(select.history(case), linked=may(actor, Permission.SEE_LEDGER)),
+        "ledger_url": case_history.ledger_url(case, actor),
     }

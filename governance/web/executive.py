@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.http import urlencode
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.gzip import gzip_page
@@ -28,6 +29,7 @@ from governance.selectors import drill, running
 from governance.selectors import figures as select
 from governance.selectors import ledger as select_ledger
 from governance.selectors import statement as statements
+from governance.selectors.paging import counting
 from governance.selectors.statement import Statement
 from governance.services import figure_mails, tallies
 from governance.statement_figures import Period
@@ -64,18 +66,19 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     sees = f"{may(actor, P.SEE_CASES):d}{may(actor, P.SEE_LEDGER):d}"
     key = f"dashboard:{today}:{period.code}:{period.start}:{period.end}:{get_language()}:{sees}"
     drawn = _fresh(key, lambda: _drawn(actor, period, today))
-    context = {**drawn, **_periods(period, request.GET), **_mail(actor), "refresh_seconds": REFRESH}
+    context = {**drawn, **_periods(period, request.GET), **_mail(actor, period), "refresh_seconds": REFRESH}
     return render(request, "executive/dashboard.html", context)
 
 
-def _mail(actor: Actor) -> dict[str, Any]:
+def _mail(actor: Actor, period: Period) -> dict[str, Any]:
     """What of the page is the reader's own: how often the figures come by e-mail, and the way to signed statements."""
+    days = urlencode({"first": period.start.isoformat(), "last": period.end.isoformat()})
     wish = StatementMail.objects.filter(person=actor.user).values_list("every", flat=True).first() or ""
     choices = [("", _("never")), *StatementMail.Every.choices]
     return {
         "mail": [{"value": value, "label": label, "selected": value == wish} for value, label in choices],
-        "papers_url": reverse("papers"),
-    }
+        "papers_url": reverse("papers"), "statement_url": f"{reverse('papers')}?{days}#order",
+    }  # fmt: skip
 
 
 def _fresh(key: str, draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -279,10 +282,9 @@ def _model(model: AiModel, counts: dict[str, int], version: Any, last: Any) -> d
 
 
 def _evidence(actor: Actor, size: str) -> list[dict[str, str]]:
-    reports = select_ledger.reports_page(actor)
-    shown = f"{len(reports.rows)}+" if reports.more else str(len(reports.rows))
+    number, shown = counting(select_ledger.reports(actor))
     return [
-        {"title": ngettext("%(n)s report is signed", "%(n)s reports are signed", len(reports.rows)) % {"n": shown},
+        {"title": ngettext("%(n)s report is signed", "%(n)s reports are signed", number) % {"n": shown},
          "text": _("Each carries its evidence and verifies without this house."),
          "url": reverse("reports"), "link": _("To the reports")},
         {"title": _("%(n)s ledger entries") % {"n": size},

@@ -54,8 +54,18 @@ def ledger_proof(request: HttpRequest, index: int) -> HttpResponseBase:
         "commands": [f"python manage.py ledger prove {index}"],
         "json_url": reverse("ledger_entry", args=[index]),
         "signed": signed,
+        **_around(index),
     }
     return render(request, "auditor/proof.html", context)
+
+
+def _around(index: int) -> Context:
+    """The ways to the entries beside this one."""
+    return {
+        "before_url": reverse("ledger_proof", args=[index - 1]) if index else "",
+        "after_url": reverse("ledger_proof", args=[index + 1]) if index + 1 < ledger.size() else "",
+        "list_url": f"{reverse('ledger')}?entry={index}",
+    }
 
 
 def _facts(entry: LedgerEntry, signed: LedgerCheckpoint | None) -> list[Context]:

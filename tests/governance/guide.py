@@ -184,14 +184,14 @@ CONTEXT: dict[str, Any] = {
             "actor": "H. Okafor-Lind",
             "text": "proposed to erase three items and refuse one",
             "when": "20 Nov, 16:12",
-            "ledger": "182 344",
+            "ledger": [{"text": "182 344"}],
         },
         {
             "kind": "machine",
             "actor": "Matching",
             "text": "found four records",
             "when": "18 Nov, 02:40",
-            "ledger": "181 907",
+            "ledger": [{"text": "181 907"}],
         },
     ],
     "steps": [

@@ -23,12 +23,13 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import NotAllowed
 from governance.evidence import figure_words as words
-from governance.models import Case, Deployment, Disposal, Kind, Role, Status, User
+from governance.models import Case, Deployment, Disposal, Job, Kind, Role, Status, User
 from governance.policies import Actor
 from governance.selectors import drill
 from governance.selectors import figures as select
 from governance.selectors import statement as statements
 from governance.services import papers, release, tallies
+from governance.statement_figures import Period
 from governance.web import executive as executive_page
 from governance.web import figures
 from governance.web.figures import NAMES
@@ -131,23 +132,32 @@ def busy() -> None:
     open_case(-2), open_case(-5), open_case(1), open_case(20)
 
 
-def printed(executive: User, tmp_path: Path) -> str:
-    """The text of a sealed statement of the last 90 days."""
-    period = statements.period_of("90d", TODAY)
-    order = {"kind": "statement", "size": "A4", "language": "en", "start": period.start, "end": period.end}
-    paper = papers.paper_write(job=papers.paper_order(**order, actor=Actor.of(executive)))
+def printed(client: Client, page: str, tmp_path: Path) -> str:
+    """The text of the sealed statement to which the page leads."""
+    asked = re.search(r'href="[^"]*/papers/\?first=([\d-]+)&amp;last=([\d-]+)#order"', page)
+    assert asked
+    order = {"kind": "statement", "size": "A4", "language": "en", "first": asked[1], "last": asked[2]}
+    assert client.post(reverse("paper_order"), order).status_code == 302
+    paper = papers.paper_write(job=Job.objects.get(kind="paper"))
     return text_of(dispatch.read_bytes(paper.pdf), tmp_path)
 
 
+#: The last 90 days, and days of one's own: the cases of the period before, without those of this one.
+NINETY = ("90d", TODAY - timedelta(days=89), TODAY)
+OWN = ("dates", TODAY - timedelta(days=130), TODAY - timedelta(days=90))
+
+
+@pytest.mark.parametrize(("code", "start", "end"), [NINETY, OWN])
 def test_a_figure_is_the_same_on_the_page_in_its_table_in_the_csv_and_in_the_pdf(
-    client: Client, executive: User, house: Path, tmp_path: Path
+    client: Client, executive: User, house: Path, tmp_path: Path, code: str, start: date, end: date
 ) -> None:
     busy()
-    page = text(client)
-    told = statements.statement(Actor.of(executive), statements.period_of("90d", TODAY)).figures
-    rows = csv.DictReader(io.StringIO(client.get(reverse("figures_csv", args=["figures"])).content.decode()))
+    query = "" if code == "90d" else f"?from={start}&to={end}"
+    page = str(look(client, query).content.decode())
+    told = statements.statement(Actor.of(executive), Period(code=code, start=start, end=end)).figures
+    rows = csv.DictReader(io.StringIO(client.get(reverse("figures_csv", args=["figures"]) + query).content.decode()))
     sheet = {line["code"]: line for line in rows}
-    paper = printed(executive, tmp_path)
+    paper = printed(client, page, tmp_path)
     on_page = set(re.findall(r'data-figure="(\w+)"', page))
     assert {"open", "kept", "answer_median", "late", "at_risk", "hours_case"} <= on_page <= set(told)
     assert list(sheet) == list(told) == re.findall(r'data-row="(\w+)"', page)
@@ -166,8 +176,11 @@ def test_a_figure_is_the_same_on_the_page_in_its_table_in_the_csv_and_in_the_pdf
         # Between the two columns the paper says what share it is and how sure.
         between = r"(?:nothing to measure|an estimate|[\d.]+%|, | )*"
         assert re.search(re.escape(f"{words.name(code)} {words.shown(f)} ") + between + re.escape(was), paper), code
-    assert (told["kept"].value, told["kept"].of, told["answer_median"].value) == (3, 4, 8)
-    assert (told["kept"].before, told["kept"].before_of) == (1, 2)
+    own, ninety = ((1, 2, 26.5), (0, 0)), ((3, 4, 8), (1, 2))
+    kept = told["kept"]
+    assert ((kept.value, kept.of, told["answer_median"].value), (kept.before, kept.before_of)) == (
+        ninety if end == TODAY else own
+    )
 
 
 def test_whether_it_gets_better_is_told_against_the_period_before(client: Client, executive: User) -> None:

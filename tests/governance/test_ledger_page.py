@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from governance import dispatch
 from governance.evidence import leaf, merkle, proof_steps
 from governance.evidence.errors import ProofError
-from governance.models import Case, LedgerEntry, Report, Role, Status, User
+from governance.models import Case, Job, Kind, LedgerEntry, Paper, Report, Role, Status, User
 from governance.models.triggers import drop
 from governance.models.vault import subject_destroy
+from governance.policies import Actor
+from governance.selectors import ledger as select
 from governance.services import checkpoints
 from governance.web.auditor import KINDS
 from governance.web.case_history import WORDS
@@ -138,8 +142,87 @@ def test_every_proof_is_drawn_as_it_is_defined() -> None:
         proof_steps.of_inclusion(leaf=leaves[0], index=0, size=21, proof=[])
 
 
+def test_any_entry_is_reached_by_its_number_and_pages_lead_both_ways(
+    client: Client, auditor: User, walk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk(file_case(), Status.DECISION)
+    last = LedgerEntry.objects.count() - 1
+    monkeypatch.setattr("governance.selectors.ledger.SIZE", 3)
+    first = client.get("/ledger/", {"entry": "5"})
+    assert indexes(first) == [5, 4, 3] and 'name="entry" value="5"' in first.content.decode()
+    older = client.get("/ledger/" + first.context["next_page_url"])
+    assert indexes(older) == [2, 1, 0] and older.context["next_page_url"] == ""
+    assert indexes(client.get("/ledger/" + older.context["newer_url"])) == [5, 4, 3]
+    newest = client.get("/ledger/", {"entry": f"{last:,}"})
+    assert indexes(newest)[0] == last and newest.context["newer_url"] == ""
+    for wanted in (str(last + 1), "nonsense", "9" * 30):
+        page = client.get("/ledger/", {"entry": wanted})
+        assert indexes(page)[0] == last and f"There is no entry {wanted[:20]}." in page.content.decode()
+    proof = client.get(reverse("ledger_proof", args=[5])).content.decode()
+    for url in (reverse("ledger_proof", args=[4]), reverse("ledger_proof", args=[6]), "/ledger/?entry=5"):
+        assert f'href="{url}"' in proof
+    ends = [client.get(reverse("ledger_proof", args=[n])).context for n in (0, last)]
+    assert ends[0]["before_url"] == "" == ends[1]["after_url"]
+
+
+def test_a_filter_of_kind_and_case_holds_on_every_page(
+    client: Client, auditor: User, walk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = walk(file_case(), Status.DECISION)
+    walk(file_case(), Status.DECISION)
+    monkeypatch.setattr("governance.selectors.ledger.SIZE", 1)
+    mine = LedgerEntry.objects.filter(opening__case=case, action__startswith="case.").order_by("-index")
+    seen, address = [], f"/ledger/?kind=case&case={case.number}"
+    while address:
+        answer = client.get(address)
+        seen += indexes(answer)
+        older = answer.context["next_page_url"]
+        address = f"/ledger/{older}" if older else ""
+    assert len(seen) > 2 and seen == list(mine.values_list("index", flat=True))
+    back = client.get("/ledger/" + answer.context["newer_url"])
+    assert indexes(back) == [seen[-2]]
+
+
+def test_a_long_ledger_is_read_by_its_indexes(auditor: User) -> None:
+    rows = select.entries_rows(Actor.of(auditor), kind="policy").order_by("-index")[:50]
+    with connection.cursor() as cursor, transaction.atomic():
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+        assert "entry_kind" in rows.explain()
+    if connection.vendor == "sqlite":
+        assert "TEMP B-TREE" not in rows.explain(), "it is read in its order, and no further than the page"
+
+
+def test_a_case_leads_to_its_entries_for_those_who_may_see_the_ledger(
+    client: Client, auditor: User, walk: Any, people: dict[Role, Actor]
+) -> None:
+    case = walk(file_case(), Status.DECISION)
+    url, page = reverse("case", args=[case.public_id]), f'href="/ledger/?case={case.number}"'
+    entry = LedgerEntry.objects.filter(opening__case=case).latest("index")
+    shown = client.get(url).content.decode()
+    assert page in shown and f'href="{reverse("ledger_proof", args=[entry.index])}"' in shown
+    release = people[Role.RELEASE].user
+    assert release
+    client.force_login(release)
+    shown = client.get(url).content.decode()
+    assert "/ledger/" not in shown and f"{entry.index:,}" in shown
+
+
 @pytest.mark.parametrize(
-    "query", ["before=x", "before=-1", "before=99999999999999999999", "kind=nonsense", "kind=%00", "case=%00"]
+    "query",
+    [
+        "before=x",
+        "after=x",
+        "entry=%00",
+        "entry=-1",
+        "after=99999999999",
+        "before=-1",
+        "before=99999999999999999999",
+        "kind=nonsense",
+        "kind=%00",
+        "case=%00",
+    ],
 )
 def test_nonsense_in_the_address_filters_nothing_or_finds_nothing(client: Client, auditor: User, query: str) -> None:
     file_case()
@@ -166,6 +249,37 @@ def test_a_report_comes_as_it_was_stored(client: Client, auditor: User, case: Ca
     assert answer["Content-Disposition"] == 'attachment; filename="LR-1.pdf"'
     assert "sha256:" + hashlib.sha256(answer.content).hexdigest() == pdf
     assert client.get(reverse("report_evidence", args=[report.number])).json() == {"schema": "x"}
+
+
+def test_reports_are_found_by_case_sheet_kind_outcome_and_days(
+    client: Client, auditor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [file_case(kind=kind) for kind in (Kind.COPYRIGHT, Kind.PRIVACY, Kind.PRIVACY)]
+    pdf = dispatch.put_bytes(b"%PDF")
+    for n, (case, ended) in enumerate(zip(cases, ("refused", "fulfilled", "refused"), strict=True)):
+        Case.objects.filter(pk=case.pk).update(status=Status.CLOSED, disposition=ended, closed_at=timezone.now())
+        made = timezone.now() - timedelta(days=n)
+        Report.objects.create(case=case, number=f"LR-{n}", pdf=pdf, evidence=pdf, headline="x", created_at=made)
+    job = Job.objects.create(key="paper:certificate:1", kind="paper", queue="signing", case=cases[1])
+    Paper.objects.create(job=job, case=cases[1], kind="certificate", number="LC-77", language="en", size="A4",
+                         pdf=pdf, evidence=pdf)  # fmt: skip
+
+    def found(**asked: Any) -> list[str]:
+        return [row[0]["text"] for row in client.get("/reports/", asked).context["rows"]]
+
+    today = timezone.localdate()
+    assert found() == ["LR-0", "LR-1", "LR-2"]
+    assert found(q=cases[2].number.lower()) == ["LR-2"] and found(q="lr-1") == ["LR-1"] == found(q="LC-7")
+    assert found(kind="privacy") == ["LR-1", "LR-2"] and found(outcome="refused", kind="privacy") == ["LR-2"]
+    assert found(**{"from": today - timedelta(days=1), "to": today - timedelta(days=1)}) == ["LR-1"]
+    assert found(file="there") == found(kind="nonsense") == found() and found(file="erased") == found(q="\0") == []
+    assert "No report answers to this." in client.get("/reports/", {"q": "LR-9"}).content.decode()
+    assert client.get("/reports/", {"q": "LS-2026"})["Location"] == "/reports/papers/?q=LS-2026"
+    monkeypatch.setattr("governance.selectors.ledger.SIZE", 1)
+    first = client.get("/reports/", {"kind": "privacy"})
+    assert "2 signed reports" in first.content.decode()
+    second = client.get("/reports/" + first.context["next_page_url"])
+    assert [row[0]["text"] for row in second.context["rows"]] == ["LR-2"] and not second.context["next_page_url"]
 
 
 def test_the_executive_reads_reports_without_links_to_cases(client: Client, case: Case) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from governance import dispatch
 from governance.errors import NotAllowed, Unfit
@@ -94,6 +96,52 @@ def test_executives_order_a_statement_of_the_quarter_and_the_register(client: Cl
     page = client.get(reverse("papers")).content.decode()
     for one in Paper.objects.all():
         assert reverse("paper", args=[one.number]) in page
+
+
+def test_a_statement_of_any_days_is_ordered_where_they_make_a_period(client: Client, house: Path) -> None:
+    client.force_login(member("paper.days@house.example", role=Role.AUDITOR))
+    today = timezone.localdate()
+    order = {"kind": "statement", "period": "last_quarter", "size": "A4", "language": "en"}
+    for first, last in ((today, today + timedelta(days=1)), (today, today - timedelta(days=1)), (today, "")):
+        answer = client.post(reverse("paper_order"), {**order, "first": first, "last": last})
+        page = answer.content.decode()
+        assert answer.status_code == 422 and "none after today" in page and f'value="{today}"' in page
+    assert not Job.objects.filter(kind="paper").exists()
+    first, last = today - timedelta(days=41), today - timedelta(days=3)
+    shown = client.get(reverse("papers"), {"first": first, "last": last}).content.decode()
+    assert f'value="{first}"' in shown and f'value="{last}"' in shown
+    assert client.post(reverse("paper_order"), {**order, "first": first, "last": last}).status_code == 302
+    [made] = sealed_all()
+    assert made.period == f"{first}/{last}" and made.number.startswith(f"LS-{first:%Y%m%d}-{last:%Y%m%d}-")
+    assert client.post(reverse("paper_order"), {**order, "kind": "letter"}).status_code == 422
+
+
+def test_papers_are_found_and_paged(client: Client, house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boss = member("paper.many@house.example", role=Role.EXECUTIVE)
+    client.force_login(boss)
+    for n in range(5):
+        job = Job.objects.create(key=f"paper:statement:{n}", kind="paper", queue="signing", state=Job.State.SUCCEEDED)
+        Paper.objects.create(
+            job=job, kind="register" if n == 4 else "statement", number=f"LS-{n}", size="A4", language="en",
+            created_at=timezone.now() - timedelta(days=n),
+        )  # fmt: skip
+    monkeypatch.setattr("governance.selectors.papers.SIZE", 2)
+    seen, address = [], reverse("papers")
+    while address:
+        answer = client.get(address)
+        seen += [row[0]["text"] for row in answer.context["rows"]]
+        onward = answer.context["next_page_url"]
+        address = reverse("papers") + onward if onward else ""
+    assert seen == [f"LS-{n}" for n in range(5)] and "5 papers of the house" in answer.content.decode()
+
+    def found(**asked: Any) -> list[str]:
+        return [row[0]["text"] for row in client.get(reverse("papers"), asked).context["rows"]]
+
+    today = timezone.localdate()
+    assert found(q="ls-3") == ["LS-3"] and found(kind="register") == ["LS-4"] and found(q="%00") == []
+    assert found(**{"from": today - timedelta(days=1)}) == ["LS-0", "LS-1"]
+    assert found(to=today - timedelta(days=3)) == ["LS-3", "LS-4"]
+    assert "No paper answers to this." in client.get(reverse("papers"), {"q": "LS-9"}).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,20 @@ def test_an_auditor_states_and_draws_on_the_pages(client: Client, auditor: Actor
     )
 
 
+def test_samples_beyond_the_first_page_are_reached(
+    client: Client, auditor: Actor, house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_case()
+    for _n in range(3):
+        stated_sample(auditor)
+    monkeypatch.setattr(samples, "SIZE", 2)
+    first = client.get("/audit/").context["parts"][0]
+    second = client.get("/audit/" + first["next_page_url"]).context["parts"][0]
+    numbers = [int(row[0]["text"].split()[1]) for row in (*first["rows"], *second["rows"])]
+    assert numbers == [3, 2, 1] and not second["next_page_url"]
+    assert client.get("/audit/?before=nonsense").status_code == 200
+
+
 @pytest.mark.parametrize("what", list(exports.KINDS))
 def test_exports_hold_the_days_and_nobodys_name(client: Client, auditor: Actor, decided: Any, what: str) -> None:
     case = decided()
