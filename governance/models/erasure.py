@@ -12,7 +12,8 @@ from governance.models.case import Claimant
 
 
 class Erasure(models.Model):
-    """One person: asked for by one, approved by another, or done by the schedule. What was done is final."""
+    """One person: asked for by one, approved by another, or done by the schedule. What was done is final; what was
+    refused or taken back may be asked for again."""
 
     class Mode(models.TextChoices):
         """On whose word."""
@@ -20,7 +21,7 @@ class Erasure(models.Model):
         PEOPLE = "people", _("Two people")
         SCHEDULE = "schedule", _("The schedule")
 
-    claimant = models.OneToOneField(Claimant, on_delete=models.PROTECT, related_name="erasure")
+    claimant = models.ForeignKey(Claimant, on_delete=models.PROTECT, related_name="erasures")
     mode = models.CharField(max_length=8, choices=Mode.choices)
     #: The day from which the retention policy allows it, and the policy's words at that time.
     due_on = models.DateField()
@@ -29,6 +30,10 @@ class Erasure(models.Model):
     asked_at = models.DateTimeField(default=timezone.now)
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     approved_at = models.DateTimeField(null=True)
+    returned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    returned_at = models.DateTimeField(null=True)
+    #: Why it was refused; empty where whoever asked took it back.
+    returned_why = models.TextField(blank=True)
     done_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -43,7 +48,16 @@ class Erasure(models.Model):
                 | Q(asked_by__isnull=False, approved_by__isnull=False, approved_at__isnull=False),
                 name="erasure_done_by_two",
             ),
+            models.CheckConstraint(
+                condition=Q(returned_at=None) | Q(approved_by=None, done_at=None), name="erasure_answered_once"
+            ),
+            models.UniqueConstraint(fields=["claimant"], condition=Q(returned_at=None), name="erasure_once"),
         ]
 
     def __str__(self) -> str:
         return f"erasure of claimant {self.claimant_id}"
+
+    @classmethod
+    def claimants(cls) -> models.QuerySet[Erasure, dict[str, int]]:
+        """Whose data is asked to be destroyed, or was."""
+        return cls.objects.filter(returned_at=None).values("claimant")

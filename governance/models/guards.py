@@ -175,9 +175,12 @@ GUARDS: tuple[Guard, ...] = (
         f"({set_now('legal_by_id')} AND {filer('NEW.legal_by_id', 'NEW.case_id')})", _ENTERED,
     ),
     Guard(
+        # The first signature may be voided while it stands alone; nobody else's takes its place in the same step.
         "release_final", _RELEASE, "UPDATE",
-        f"(OLD.released_by_id IS NOT NULL AND {moved('released_by_id')}) OR (OLD.legal_by_id IS NOT NULL AND "
-        f"{moved('legal_by_id')}) OR ((OLD.released_by_id IS NOT NULL OR OLD.legal_by_id IS NOT NULL) AND "
+        f"(OLD.released_by_id IS NOT NULL AND {moved('released_by_id')} AND (NEW.released_by_id IS NOT NULL OR "
+        f"OLD.legal_by_id IS NOT NULL OR NEW.legal_by_id IS NOT NULL)) OR (OLD.legal_by_id IS NOT NULL AND "
+        f"{moved('legal_by_id')} AND (NEW.legal_by_id IS NOT NULL OR OLD.released_by_id IS NOT NULL OR "
+        "NEW.released_by_id IS NOT NULL)) OR ((OLD.released_by_id IS NOT NULL OR OLD.legal_by_id IS NOT NULL) AND "
         f"{changed('version_id', 'case_id')})", _FINAL,
     ),
     Guard(
@@ -202,12 +205,14 @@ GUARDS: tuple[Guard, ...] = (
     ),
     # The end of a person's own data
     Guard(
-        "erasure_insert", _ERASURE, "INSERT", "NEW.done_at IS NOT NULL OR NEW.approved_by_id IS NOT NULL", _STEP
+        "erasure_insert", _ERASURE, "INSERT",
+        "NEW.done_at IS NOT NULL OR NEW.approved_by_id IS NOT NULL OR NEW.returned_at IS NOT NULL", _STEP,
     ),
     Guard(
         "erasure_update", _ERASURE, "UPDATE",
-        f"OLD.done_at IS NOT NULL OR {moved('asked_by_id')} OR {changed('claimant_id', 'mode', 'due_on', 'rule')}",
-        "what was asked for or done is never changed",
+        f"OLD.done_at IS NOT NULL OR OLD.returned_at IS NOT NULL OR {moved('asked_by_id')} OR "
+        + changed("claimant_id", "mode", "due_on", "rule"),
+        "what was asked for, answered or done is never changed",
     ),
     Guard("erasure_delete", _ERASURE, "DELETE", "", "erasures are append-only"),
     Guard(
@@ -239,7 +244,8 @@ GUARDS: tuple[Guard, ...] = (
     Guard("return_proposer", _RETURN, "INSERT", f"NOT {signed('NEW.proposed_by_id', 'proposal')}", _ROLE),
     Guard(
         "return_update", _RETURN, "UPDATE",
-        "OLD.approved_at IS NOT NULL OR " + changed("case_id", "proposed_by_id", "proposed_at"), _FINAL,
+        "OLD.approved_at IS NOT NULL OR OLD.returned_at IS NOT NULL OR "
+        + changed("case_id", "proposed_by_id", "proposed_at"), _FINAL,
     ),
     Guard(
         "return_approver", _RETURN, "UPDATE",
@@ -276,18 +282,24 @@ GUARDS: tuple[Guard, ...] = (
     ),
     Guard("policy_delete", _POLICY, "DELETE", "", "policies are append-only"),
     # Patches that everybody may have
-    Guard("publication_insert", _PUBLICATION, "INSERT", "NEW.approved_by_id IS NOT NULL", _STEP),
+    Guard(
+        "publication_insert", _PUBLICATION, "INSERT",
+        "NEW.approved_by_id IS NOT NULL OR NEW.returned_at IS NOT NULL", _STEP,
+    ),
     Guard("publication_proposer", _PUBLICATION, "INSERT", f"NOT {signed('NEW.proposed_by_id', 'publication')}", _ROLE),
     Guard(
         "publication_fixed", _PUBLICATION, "UPDATE",
-        "OLD.approved_by_id IS NOT NULL OR " + changed("patch_id", "base", "result", "proposed_by_id", "proposed_at"),
-        _FINAL,
+        "OLD.approved_by_id IS NOT NULL OR OLD.returned_at IS NOT NULL OR "
+        + changed("patch_id", "base", "result", "proposed_by_id", "proposed_at"), _FINAL,
     ),
     Guard(
         "publication_approver", _PUBLICATION, "UPDATE",
         f"{set_now('approved_by_id')} AND NOT {signed('NEW.approved_by_id', 'release_legal')}", _ROLE,
     ),
-    Guard("publication_delete", _PUBLICATION, "DELETE", "OLD.approved_by_id IS NOT NULL", _FINAL),
+    Guard(
+        "publication_delete", _PUBLICATION, "DELETE",
+        "OLD.approved_by_id IS NOT NULL OR OLD.returned_at IS NOT NULL", _FINAL,
+    ),
     Guard("withdrawal_insert", _WITHDRAWAL, "INSERT", "NEW.approved_by_id IS NOT NULL", _STEP),
     Guard("withdrawal_proposer", _WITHDRAWAL, "INSERT", f"NOT {signed('NEW.proposed_by_id', 'publication')}", _ROLE),
     Guard(

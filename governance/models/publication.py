@@ -4,44 +4,39 @@ from __future__ import annotations
 
 import uuid
 
-from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from governance.models.duties import Patch
 from governance.models.two_people import Proposal, by_two
 
 
-class PatchPublication(models.Model):
-    """Public from `approved_at` on; never about personal data."""
+class PatchPublication(Proposal):
+    """Public from `approved_at` on; never about personal data. One that was given back frees the way for another."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    patch = models.OneToOneField(Patch, on_delete=models.PROTECT, related_name="publication")
+    patch = models.ForeignKey(Patch, on_delete=models.PROTECT, related_name="publications")
     #: The engine's digests of the weights before and after, as the manifest names them.
     base = models.CharField(max_length=71)
     result = models.CharField(max_length=71)
-    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    proposed_at = models.DateTimeField(default=timezone.now)
-    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    approved_at = models.DateTimeField(null=True)
+    #: Why it was refused; empty where whoever proposed took it back.
+    returned_why = models.TextField(blank=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(approved_by=None) | ~Q(approved_by=F("proposed_by")), name="publication_four_eyes"
-            ),
-            models.CheckConstraint(
-                condition=Q(approved_by=None, approved_at=None)
-                | Q(approved_by__isnull=False, approved_at__isnull=False),
-                name="publication_approved_with_time",
-            ),
+            *by_two("publication"),
+            models.UniqueConstraint(fields=["patch"], condition=Q(returned_at=None), name="publication_once"),
         ]
 
     def __str__(self) -> str:
         return f"publication {self.public_id}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for a second person."""
+        return self.approved_at is None and self.returned_at is None
 
     @property
     def withdrawal(self) -> PatchWithdrawal | None:

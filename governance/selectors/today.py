@@ -169,7 +169,7 @@ def _in_cases(actor: Actor, names: list[str]) -> Block:
 def _releases(actor: Actor) -> Iterable[Block]:
     orders = VersionOrder.objects.filter(done_at=None, refused_at=None, legal_by=None)
     yield _proposed("order", orders.exclude(release_by=actor.user), actor)
-    yield _proposed("patch", PatchPublication.objects.filter(approved_at=None), actor)
+    yield _proposed("patch", PatchPublication.objects.filter(approved_at=None, returned_at=None), actor)
     yield _proposed("withdrawal", PatchWithdrawal.objects.filter(approved_at=None, returned_at=None), actor)
 
 
@@ -203,7 +203,7 @@ def _policies(actor: Actor) -> Iterable[Block]:
 
 
 def _erasures(actor: Actor) -> Iterable[Block]:
-    rows = Erasure.objects.filter(done_at=None, approved_at=None, mode=Erasure.Mode.PEOPLE)
+    rows = Erasure.objects.filter(done_at=None, approved_at=None, returned_at=None, mode=Erasure.Mode.PEOPLE)
     rows = rows.exclude(asked_by=actor.user).select_related("asked_by")
     yield Block.of(rows.order_by("asked_at", "pk")).each(
         lambda row: Waits(what="erasure", since=row.asked_at, number=row.pk, by=str(row.asked_by or ""))

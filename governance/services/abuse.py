@@ -58,13 +58,18 @@ def abuse_propose(*, case: Case, ground: str, reasons: str, actor: Actor) -> Abu
     return row
 
 
+def _open(case: Case) -> AbuseFinding:
+    row = finding_of(case)
+    if row is None or row.approved_at is not None:
+        raise Conflict("No finding of abuse waits for a second signature.")
+    return row
+
+
 def _waiting(case: Case, actor: Actor) -> AbuseFinding:
     demand(actor, Permission.APPROVE_ABUSE)
     demand_impartial(case, actor)
     demand_other_than_filer(case, actor)
-    row = finding_of(case)
-    if row is None or row.approved_at is not None:
-        raise Conflict("No finding of abuse waits for a second signature.")
+    row = _open(case)
     if actor.user is None or row.proposed_by_id == actor.user.pk:
         raise NotAllowed("You proposed it; the second signature is another person's.")
     return row
@@ -99,15 +104,19 @@ def abuse_approve(*, case: Case, actor: Actor) -> AbuseFinding:
 
 @transaction.atomic
 def abuse_return(*, case: Case, actor: Actor) -> AbuseFinding:
-    """The second person does not find it: the request goes on like every other.
+    """The second person does not find it, or whoever proposed takes it back: the request goes on like every other.
 
     Raises:
-        NotAllowed: the policy refuses the actor, or they proposed it. Conflict: nothing waits.
+        NotAllowed: the policy refuses the actor. Conflict: nothing waits.
     """
-    row = _waiting(case, actor)
+    row = _open(case)
+    own = actor.user is not None and row.proposed_by == actor.user
+    if not own:
+        _waiting(case, actor)
     open_rows = AbuseFinding.objects.filter(pk=row.pk, approved_at=None, returned_at=None)
     if not open_rows.update(returned_by=actor.user, returned_at=timezone.now()):
         raise Conflict("Somebody else answered in the meantime; load the case again.")
     row.refresh_from_db()
-    ledger.append(action="abuse.returned", actor=actor, case=case, body={"finding": row.pk})
+    action = "abuse.taken_back" if own else "abuse.returned"
+    ledger.append(action=action, actor=actor, case=case, body={"finding": row.pk})
     return row

@@ -18,7 +18,7 @@ from governance.policies import (
     demand_other_than_filer,
     findings_told,
 )
-from governance.services import containment
+from governance.services import answers, containment
 from governance.services.notification import letter_send
 
 #: What each is called in its letter and on its page; the person's reasons are kept as what the claimant adds.
@@ -93,8 +93,9 @@ def return_propose(*, case: Case, actor: Actor) -> Case:
     demand(actor, Permission.PROPOSE)
     demand_impartial(case, actor)
     _at_review(case)
-    unsigned = Case.objects.filter(pk=case.pk, status=Status.REVIEW, proposed_by=None, works_return=None)
-    if actor.user is None or not unsigned.update(proposed_by=actor.user, officer=actor.user):
+    unsigned = Case.objects.filter(pk=case.pk, status=Status.REVIEW, proposed_by=None)
+    waits = WorksReturn.objects.filter(case=case, returned_at=None).exists()
+    if actor.user is None or waits or not unsigned.update(proposed_by=actor.user, officer=actor.user):
         raise Conflict("This is signed already; a second person now answers.")
     WorksReturn.objects.create(case=case, proposed_by=actor.user)
     case.refresh_from_db()
@@ -117,7 +118,7 @@ def return_approve(*, case: Case, actor: Actor) -> Case:
         raise Conflict("Nobody has proposed to give these works back yet.")
     if actor.user is None or actor.user.pk == case.proposed_by_id:
         raise NotAllowed("You proposed this; a second person must approve it.")
-    signed = WorksReturn.objects.filter(case=case, approved_by=None)
+    signed = WorksReturn.objects.filter(case=case, approved_by=None, returned_at=None)
     if not signed.update(approved_by=actor.user, approved_at=timezone.now()):
         raise Conflict("Somebody else signed this in the meantime.")
     released = containment.give_back(_parent(case), actor)
@@ -129,6 +130,27 @@ def return_approve(*, case: Case, actor: Actor) -> Case:
         reason="Given back at the claimant's word",
         disposition=Disposition.WITHDRAWN,
     )
+
+
+@transaction.atomic
+def return_end(*, case: Case, actor: Actor, reason: str = "") -> None:
+    """The proposal is void: an approver refuses it, or whoever proposed takes it back. It may be proposed anew.
+
+    Raises:
+        NotAllowed: neither of them. Unfit: refused without a reason. Conflict: nothing is proposed.
+    """
+    demand_impartial(case, actor)
+    _at_review(case)
+    row = WorksReturn.objects.filter(case=case, approved_at=None, returned_at=None).first()
+    if row is None:
+        raise Conflict("Nobody has proposed to give these works back yet.")
+    own = answers.taken_back(row.proposed_by_id, actor, Permission.APPROVE, reason=reason)
+    waiting = WorksReturn.objects.filter(pk=row.pk, approved_at=None, returned_at=None)
+    if not waiting.update(returned_by=actor.user, returned_at=timezone.now()):
+        raise Conflict("Somebody else answered this in the meantime.")
+    Case.objects.filter(pk=case.pk).update(proposed_by=None)
+    action = f"return.{'taken_back' if own else 'refused'}"
+    ledger.append(action=action, actor=actor, case=case, body=answers.why(own, reason))
 
 
 def _at_review(case: Case) -> None:

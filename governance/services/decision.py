@@ -138,6 +138,23 @@ def decision_return(*, case: Case, actor: Actor, reason: str) -> None:
     Case.objects.filter(pk=case.pk).update(proposed_by=None)
 
 
+@transaction.atomic
+def decision_take_back(*, case: Case, actor: Actor) -> None:
+    """Whoever proposed takes back what they proposed, while nobody has approved it.
+
+    Raises:
+        Conflict: the case is not waiting for a decision, or nothing of theirs waits.
+    """
+    if not Case.objects.select_for_update(no_key=True).filter(pk=case.pk, status=Status.DECISION).exists():
+        raise Conflict(f"Case {case.number} is not waiting for a decision.")
+    before = _counts(case)
+    own = Decision.objects.filter(match__case=case, approved_at__isnull=True, proposed_by=actor.user)
+    if actor.user is None or not own.delete()[0]:
+        raise Conflict("Nothing that you proposed waits here.")
+    Case.objects.filter(pk=case.pk).update(proposed_by=None)
+    ledger.append(action="decision.taken_back", actor=actor, case=case, body=before)
+
+
 def _counts(case: Case) -> dict[str, int]:
     return {
         choice: Decision.objects.filter(match__case=case, choice=choice).count() for choice in Decision.Choice.values

@@ -9,6 +9,7 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.models import Case, Hold
 from governance.policies import Actor, Permission, demand
+from governance.services import answers, notes
 
 REASON = "Write the reason in at least one full sentence."
 
@@ -19,6 +20,7 @@ def hold_of(case: Case) -> Hold | None:
 
 
 def _open(case: Case) -> Hold:
+    Case.objects.select_for_update(no_key=True).get(pk=case.pk)
     found = hold_of(case)
     if found is None:
         raise Conflict(f"Case {case.number} is under no legal hold.")
@@ -68,18 +70,30 @@ def hold_lift_ask(*, case: Case, reason: str, actor: Actor) -> Hold:
     return hold
 
 
-@transaction.atomic
-def hold_lift(*, case: Case, actor: Actor) -> Hold:
-    """Second signature: the hold is lifted.
+def lift_mark(hold: Hold | None) -> str:
+    """What stands for one ask: who answers sends back that of the ask that was shown to them."""
+    return hold.lift_asked_at.isoformat() if hold and hold.lift_asked_at else ""
 
-    Raises:
-        NotAllowed: the policy refuses the actor, or they asked for it themselves.
-        Conflict: none stands, or nobody asked.
-    """
-    demand(actor, Permission.HOLD)
+
+def _asked(case: Case, shown: str) -> Hold:
     hold = _open(case)
     if hold.lift_asked_by is None:
         raise Conflict("First somebody asks that the hold be lifted, and says why.")
+    if lift_mark(hold) != shown:
+        raise Conflict("It was asked anew in the meantime. Read who asks now, and why; then answer.")
+    return hold
+
+
+@transaction.atomic
+def hold_lift(*, case: Case, actor: Actor, shown: str) -> Hold:
+    """Second signature: the hold is lifted, for the reason that was shown (`lift_mark`).
+
+    Raises:
+        NotAllowed: the policy refuses the actor, or they asked for it themselves.
+        Conflict: none stands, nobody asked, or it was asked anew.
+    """
+    demand(actor, Permission.HOLD)
+    hold = _asked(case, shown)
     if actor.user is None or hold.lift_asked_by == actor.user:
         raise NotAllowed("You asked that the hold be lifted; a second person lifts it.")
     hold.lifted_by, hold.lifted_at = actor.user, timezone.now()
@@ -87,6 +101,25 @@ def hold_lift(*, case: Case, actor: Actor) -> Hold:
     _mark(case, None)
     ledger.append(action="hold.lifted", actor=actor, case=case, body={"hold": hold.pk})
     return hold
+
+
+@transaction.atomic
+def hold_lift_end(*, case: Case, actor: Actor, shown: str, reason: str = "") -> None:
+    """The hold stays: a second person refuses to lift it, or whoever asked takes it back. It may be asked again.
+
+    The reason stands in a note, which the person's key seals.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Unfit: refused without a reason. Conflict: as `hold_lift`.
+    """
+    demand(actor, Permission.HOLD)
+    hold = _asked(case, shown)
+    own = answers.taken_back(hold.lift_asked_by_id, actor, Permission.HOLD, reason=reason)
+    said = {} if own else {"note": notes.note_write(case=case, text=reason, actor=actor).pk}
+    hold.lift_reason, hold.lift_asked_by, hold.lift_asked_at = "", None, None
+    hold.save(update_fields=["lift_reason", "lift_asked_by", "lift_asked_at"])
+    action = f"hold.lift_{'taken_back' if own else 'refused'}"
+    ledger.append(action=action, actor=actor, case=case, body={"hold": hold.pk, **said})
 
 
 def _mark(case: Case, hold: Hold | None) -> None:

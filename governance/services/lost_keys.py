@@ -19,7 +19,7 @@ from django.utils import timezone
 from governance import dispatch
 from governance.errors import GovernanceError, Unfit
 from governance.evidence import dsse, ledger
-from governance.models import AttestationSet, LedgerOpening, Report, Seal, SigningKey
+from governance.models import AttestationSet, Erasure, LedgerOpening, Report, Seal, SigningKey
 from governance.policies import Actor
 from governance.services import attestations, known_keys, reporting, unclaimed
 
@@ -114,7 +114,7 @@ def _each(rows: QuerySet[Any]) -> Iterator[Any]:
 
 
 def _bundles(lost: set[str]) -> Iterator[Step]:
-    for report in _each(Report.objects.exclude(proofs="").filter(case__claimant__erasure=None)):
+    for report in _each(Report.objects.exclude(proofs="").exclude(case__claimant__in=Erasure.claimants())):
         yield report, functools.partial(_bundle, report, lost)
 
 

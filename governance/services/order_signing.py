@@ -19,7 +19,7 @@ from governance.models import Case, Disposal, Job, ModelVersion, Plan, Relation,
 from governance.models.vault import subject_readable
 from governance.notifications import mail
 from governance.policies import Actor, Permission, demand, demand_impartial, may
-from governance.services import orders, places, planning, unlearning
+from governance.services import answers, orders, places, planning, unlearning
 from governance.services.notification import letter_send
 
 SYSTEM = Actor.system("orders")
@@ -57,21 +57,22 @@ def order_sign(*, order: VersionOrder, actor: Actor) -> VersionOrder:
 
 
 @transaction.atomic
-def order_refuse(*, order: VersionOrder, actor: Actor, reason: str) -> VersionOrder:
-    """One of those who would sign says no; the order is closed with the reason.
+def order_refuse(*, order: VersionOrder, actor: Actor, reason: str = "") -> VersionOrder:
+    """One of those who would sign says no, or whoever proposed takes it back; the order is closed.
 
     Raises:
-        NotAllowed, Conflict: see `order_sign`. Unfit: without a reason.
+        NotAllowed, Conflict: see `order_sign`. Unfit: refused without a reason.
     """
-    _signable(order, actor)
-    if len(reason.strip()) < 20:
-        raise Unfit(orders.REASON)
-    mine = VersionOrder.objects.filter(pk=order.pk, done_at=None, refused_at=None)
-    now = timezone.now()
-    if not mine.update(refused_by=actor.user, refused_at=now, refused_reason=reason.strip()):
+    own = answers.taken_back(
+        order.proposed_by_id, actor, Permission.RELEASE_MODEL, Permission.RELEASE_LEGAL, reason=reason
+    )
+    if not own:
+        _signable(order, actor)
+    said, mine = answers.why(own, reason), VersionOrder.objects.filter(pk=order.pk, done_at=None, refused_at=None)
+    if not mine.update(refused_by=actor.user, refused_at=timezone.now(), refused_reason=said.get("why", "")):
         raise Conflict("This order was answered already.")
     order.refresh_from_db()
-    orders.record(order, "order.refused", actor, why=order.refused_reason)
+    orders.record(order, f"order.{'taken_back' if own else 'refused'}", actor, **said)
     return order
 
 

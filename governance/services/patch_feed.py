@@ -19,7 +19,7 @@ from governance.kinds import rule
 from governance.models import AttestationSet, Patch, PatchPublication, PatchWithdrawal, SigningKey
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
-from governance.services import attestations, feed_key, known_keys, opt_out_feed, orders, patches
+from governance.services import answers, attestations, feed_key, known_keys, opt_out_feed, orders, patches
 
 KIND = "unlearning-patches"
 PAGE = 200
@@ -65,7 +65,7 @@ def publication_propose(*, patch: Patch, actor: Actor) -> PatchPublication:
     demand(actor, Permission.MAKE_PATCH)
     if problems := _problems(patch):
         raise Unfit(problems)
-    if actor.user is None or PatchPublication.objects.filter(patch=patch).exists():
+    if actor.user is None or PatchPublication.objects.filter(patch=patch, returned_at=None).exists():
         raise Conflict("Its publication is proposed already.")
     files = dispatch.store().list_tree(patch.artifact) or {}
     manifest = dispatch.read_json(files["manifest.json"])
@@ -83,24 +83,42 @@ def publication_approve(*, publication: PatchPublication, actor: Actor) -> Patch
     """Approve it, as another person: from now on it stands in the feed.
 
     Raises:
-        NotAllowed: the policy, or whoever proposed. Conflict: approved already. Unfit: what it needs holds no longer.
+        NotAllowed: the policy, or whoever proposed. Conflict: answered already. Unfit: what it needs holds no longer.
     """
     demand(actor, Permission.RELEASE_LEGAL)
     if actor.user is None or actor.user == publication.proposed_by:
         raise NotAllowed("You proposed this; the approval is another person's.")
     if problems := _problems(publication.patch):
         raise Unfit(problems)
-    waiting = PatchPublication.objects.filter(pk=publication.pk, approved_by=None)
-    if not waiting.update(approved_by=actor.user, approved_at=timezone.now()):
-        raise Conflict("This patch is published already.")
-    publication.refresh_from_db()
+    _answer(publication, approved_by=actor.user, approved_at=timezone.now())
     _record(publication, "patch.published", actor)
     return publication
 
 
-def _record(row: PatchPublication, action: str, actor: Actor) -> None:
+@transaction.atomic
+def publication_return(*, publication: PatchPublication, actor: Actor, reason: str = "") -> PatchPublication:
+    """Refuse it, or take one's own proposal back; it may be proposed anew.
+
+    Raises:
+        NotAllowed: the policy, or another's proposal. Unfit: refused without a reason. Conflict: answered already.
+    """
+    own = answers.taken_back(publication.proposed_by_id, actor, Permission.RELEASE_LEGAL, reason=reason)
+    said = answers.why(own, reason)
+    _answer(publication, returned_by=actor.user, returned_at=timezone.now(), returned_why=said.get("why", ""))
+    _record(publication, f"patch.publication_{'taken_back' if own else 'refused'}", actor, **said)
+    return publication
+
+
+def _answer(publication: PatchPublication, **columns: Any) -> None:
+    waiting = PatchPublication.objects.filter(pk=publication.pk, approved_at=None, returned_at=None)
+    if not waiting.update(**columns):
+        raise Conflict("Somebody answered this already.")
+    publication.refresh_from_db()
+
+
+def _record(row: PatchPublication, action: str, actor: Actor, **more: str) -> None:
     body = {"patch": row.patch.digest, "base": row.base, "result": row.result, "publication": str(row.public_id)}
-    ledger.append(action=action, actor=actor, body=body)
+    ledger.append(action=action, actor=actor, body={**body, **more})
 
 
 def feed(*, url: str, after: int = 0) -> dict[str, Any]:

@@ -221,6 +221,21 @@ def plan_return(*, case: Case, actor: Actor, reason: str) -> Plan:
 
 
 @transaction.atomic
+def plan_take_back(*, case: Case, actor: Actor) -> Plan:
+    """Whoever chose the plan takes the signature back, before anybody confirmed it.
+
+    Raises:
+        Conflict: no plan that the actor signed waits.
+    """
+    plan = _waiting(case)
+    if actor.user is None or plan.chosen_by_id != actor.user.pk:
+        raise Conflict("No plan that you signed waits here.")
+    unsign(plan)
+    ledger.append(action="plan.taken_back", actor=actor, case=case, body={"attempt": plan.attempt})
+    return plan
+
+
+@transaction.atomic
 def plan_confirm(*, case: Case, actor: Actor) -> Plan:
     """Second signature: method, records and thresholds go into the ledger, then the run starts.
 

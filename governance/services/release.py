@@ -17,10 +17,12 @@ from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Release, Status
 from governance.policies import Actor, Permission, demand, demand_impartial, demand_other_than_filer, may
-from governance.services import dossier, learned, lineages, places, planning, recipients
+from governance.services import answers, dossier, learned, lineages, places, planning, recipients
 
 log = logging.getLogger(__name__)
 SYSTEM = Actor.system("release")
+#: The two sides that sign, by the columns' names.
+SIDES = {"released": Permission.RELEASE_MODEL, "legal": Permission.RELEASE_LEGAL}
 
 
 @transaction.atomic
@@ -53,6 +55,28 @@ def release_sign(*, case: Case, actor: Actor) -> Release:
     if release.released_at and release.legal_at:
         _replace(case, plan, release)
     return release
+
+
+@transaction.atomic
+def release_return(*, case: Case, actor: Actor, reason: str = "") -> None:
+    """The first signature is void: whoever gave it takes it back, or the other side refuses. Both may sign anew.
+
+    Raises:
+        NotAllowed: neither of them. Unfit: refused without a reason. Conflict: not one signature stands alone.
+    """
+    demand_impartial(case, actor)
+    release = Release.objects.filter(case=case).first()
+    signed = [side for side in SIDES if release and getattr(release, f"{side}_at")]
+    if release is None or case.status != Status.RELEASE or len(signed) != 1:
+        raise Conflict(f"No release of case {case.number} waits for its second signature.")
+    [side], [other] = signed, [one for one in SIDES if one not in signed]
+    own = answers.taken_back(getattr(release, f"{side}_by_id"), actor, SIDES[other], reason=reason)
+    signer = getattr(release, f"{side}_by")
+    alone = Release.objects.filter(pk=release.pk, **{f"{side}_by": signer, f"{other}_by": None})
+    if not alone.update(**{f"{side}_by": None, f"{side}_at": None}):
+        raise Conflict("Somebody else answered this in the meantime.")
+    body = {"side": side, "version": release.version.artifact, **answers.why(own, reason)}
+    ledger.append(action=f"release.{'taken_back' if own else 'refused'}", actor=actor, case=case, body=body)
 
 
 def _replace(case: Case, plan: Plan, release: Release) -> None:

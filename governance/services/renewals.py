@@ -16,7 +16,7 @@ from governance import dispatch
 from governance.errors import GovernanceError
 from governance.evidence import bundle, ledger, renewal
 from governance.evidence.errors import SealUnavailable
-from governance.models import EarlierReport, Paper, Report
+from governance.models import EarlierReport, Erasure, Paper, Report
 from governance.policies import Actor
 from governance.services import reporting, seals, unclaimed
 
@@ -29,9 +29,10 @@ BATCH = 200
 
 def stamps_renew() -> int:
     """Stamp anew what is due; returns how many. What cannot be done now is due again tomorrow."""
-    due = Report.objects.filter(renew_at__lte=timezone.now(), case__claimant__erasure=None).order_by("renew_at", "pk")
+    reports = Report.objects.exclude(case__claimant__in=Erasure.claimants())
+    due = reports.filter(renew_at__lte=timezone.now()).order_by("renew_at", "pk")
     done = 0
-    for report in Report.objects.filter(renew_at__isnull=False, proofs="", case__claimant__erasure=None)[:BATCH]:
+    for report in reports.filter(renew_at__isnull=False, proofs="")[:BATCH]:
         try:
             _prove(report)
         except GovernanceError as error:

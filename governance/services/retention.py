@@ -25,7 +25,7 @@ from governance.models import Case, Claimant, Erasure, Job, Paper, Report
 from governance.models.vault import subject_destroy, subject_readable
 from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.selectors.jobs import ACTIVE
-from governance.services import sharing
+from governance.services import answers, sharing
 
 SYSTEM = Actor.system("retention")
 GONE = (
@@ -133,6 +133,31 @@ def erasure_ask(*, case: Case, actor: Actor) -> Erasure:
     return erasure
 
 
+@transaction.atomic
+def erasure_return(*, erasure: Erasure, actor: Actor, reason: str = "") -> Erasure:
+    """The data stays: whoever may approve refuses, or whoever asked takes it back. It may be asked for again.
+
+    Raises:
+        NotAllowed: neither of them. Unfit: refused without a reason. Conflict: answered or done already.
+    """
+    own = answers.taken_back(erasure.asked_by_id, actor, Permission.ERASE_APPROVE, reason=reason)
+    cases = list(erasure.claimant.cases.select_related("claimant").order_by("id"))
+    said = answers.why(own, reason)
+    if not own:
+        for case in cases:
+            demand_impartial(case, actor)
+    _answer(erasure, returned_by=actor.user, returned_at=timezone.now(), returned_why=said.get("why", ""))
+    for case in cases:
+        ledger.append(action=f"erasure.{'taken_back' if own else 'refused'}", actor=actor, case=case, body=said)
+    return erasure
+
+
+def _answer(erasure: Erasure, **columns: object) -> None:
+    if not Erasure.objects.filter(pk=erasure.pk, done_at=None, returned_at=None).update(**columns):
+        raise Conflict("This was answered already, or the person's data was destroyed.")
+    erasure.refresh_from_db()
+
+
 def _row(claimant: Claimant, mode: Erasure.Mode, **columns: object) -> Erasure:
     due = due_of(claimant)
     if due is None:
@@ -167,9 +192,7 @@ def claimant_lock(pk: int) -> bool:
 def _carry_out(erasure: Erasure, actor: Actor, **columns: object) -> None:
     now = timezone.now()
     claimant_lock(erasure.claimant_id)
-    if not Erasure.objects.filter(pk=erasure.pk, done_at=None).update(done_at=now, **columns):
-        raise Conflict("This person's data was destroyed already.")
-    erasure.refresh_from_db()
+    _answer(erasure, done_at=now, **columns)
     body = {"mode": str(erasure.mode), "due_on": erasure.due_on.isoformat(), "rule": erasure.rule}
     for case in erasure.claimant.cases.select_related("claimant").order_by("id"):
         # The last entry that can be committed under the person's own key.
@@ -200,7 +223,8 @@ def retention_run() -> int:
     if settings.RETENTION != "schedule":
         return 0
     done = 0
-    waiting = Claimant.objects.filter(erasure=None, cases__closed_at__isnull=False).distinct().order_by("id")
+    others = Claimant.objects.exclude(pk__in=Erasure.claimants())
+    waiting = others.filter(cases__closed_at__isnull=False).distinct().order_by("id")
     for claimant in waiting.iterator():
         if problems(claimant, by_people=False):
             continue

@@ -56,11 +56,19 @@ def answer(case: Case, form: AbuseSecondForm, actor: Actor) -> str:
     return _("Found by two. The claimant is being told, and how to object.")
 
 
+def take_back(case: Case, form: CaseForm, actor: Actor) -> str:
+    """The proposal is void, at the word of whoever made it."""
+    service.abuse_return(case=case, actor=actor)
+    return _("Taken back. The request goes on like every other.")
+
+
 def offers(case: Case, row: AbuseFinding | None, actor: Actor) -> list[tuple[str, str, str]]:
     """Name, title and button of the step that this person may make now."""
     if row is None and case.is_open and may(actor, Permission.PROPOSE_ABUSE):
         return [("abuse", _("Propose to find abuse"), _("Sign first"))]
-    waits = row is not None and row.approved_at is None and row.proposed_by != actor.user
+    waits = row is not None and row.approved_at is None
+    if waits and row is not None and row.proposed_by == actor.user:
+        return [("abuse_end", _("Take back the proposal to find abuse"), _("Take it back"))]
     if waits and may(actor, Permission.APPROVE_ABUSE):
         return [("abuse_second", _("Answer the proposal to find abuse"), _("Sign second"))]
     return []

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from governance.clocks import LAWS
 from governance.models import Case, Deployment, Status
 from governance.policies import Actor, Permission
-from governance.services import clocks, decision, intake, planning, proof, recipients, release, review
+from governance.services import children, clocks, decision, intake, planning, proof, recipients, release, review
 from governance.web import abuse_actions, clock_forms, desk_forms, follow_up, proof_actions, recipient_forms
 from governance.web import desk_actions as desk
 from governance.web import staff_forms as forms
@@ -105,6 +105,21 @@ def _place(case: Case, form: forms.PlaceForm, actor: Actor) -> str:
     return _("%(place)s is recorded as %(state)s.") % {"place": place.place, "state": state.label.lower()}
 
 
+def _take_back(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
+    {
+        Status.DECISION: decision.decision_take_back,
+        Status.PLANNING: planning.plan_take_back,
+        Status.RELEASE: release.release_return,
+    }.get(Status(case.status), children.return_end)(case=case, actor=actor)
+    return _("Taken back. It may be proposed anew.")
+
+
+def _refuse(case: Case, form: forms.RefuseForm, actor: Actor) -> str:
+    end = release.release_return if case.status == Status.RELEASE else children.return_end
+    end(case=case, actor=actor, reason=form.cleaned_data["reason"])
+    return _("Refused. The history keeps why; it may be proposed anew.")
+
+
 def _recipients(case: Case, form: recipient_forms.RecipientNoticeForm, actor: Actor) -> str:
     data, to = form.cleaned_data, form.cleaned_data["recipient"]
     if data["how"] == "send":
@@ -180,6 +195,10 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "give_back_second": Action(
             permissions=(P.APPROVE,), form=forms.ConfirmForm, perform=follow_up.give_back_second
         ),
+        "take_back": Action(
+            permissions=(P.PROPOSE, P.CHOOSE_PLAN, *_RELEASERS), form=forms.ConfirmForm, perform=_take_back
+        ),
+        "refuse": Action(permissions=(P.APPROVE, *_RELEASERS), form=forms.RefuseForm, perform=_refuse),
         "withdraw": Action(permissions=(P.WITHDRAW,), form=forms.WithdrawForm, perform=_withdraw),
         "take": Action(permissions=(P.ASSIGN,), form=forms.ConfirmForm, perform=desk.take, decide=False),
         "assign": Action(permissions=(P.ASSIGN,), form=desk_forms.AssignForm, perform=desk.assign, decide=False),
@@ -189,10 +208,12 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "seen": Action(permissions=(P.REVIEW,), form=desk_forms.SeenForm, perform=desk.seen, decide=False),
         "hold": Action(permissions=(P.HOLD,), form=desk_forms.HoldForm, perform=desk.hold),
         "lift_ask": Action(permissions=(P.HOLD,), form=desk_forms.LiftForm, perform=desk.lift_ask),
-        "lift": Action(permissions=(P.HOLD,), form=forms.ConfirmForm, perform=desk.lift),
+        "lift": Action(permissions=(P.HOLD,), form=desk_forms.LiftSecondForm, perform=desk.lift),
+        "lift_end": Action(permissions=(P.HOLD,), form=desk_forms.LiftEndForm, perform=desk.lift_end),
         "abuse": Action(permissions=(P.PROPOSE_ABUSE,), form=abuse_actions.AbuseForm, perform=abuse_actions.propose),
         "abuse_second": Action(
             permissions=(P.APPROVE_ABUSE,), form=abuse_actions.AbuseSecondForm, perform=abuse_actions.answer
         ),
+        "abuse_end": Action(permissions=(P.PROPOSE_ABUSE,), form=forms.ConfirmForm, perform=abuse_actions.take_back),
     }
 )

@@ -31,8 +31,9 @@ def extras(desk: Desk, finding: AbuseFinding | None) -> list[Panel]:
     """Steps beside the one that is due: each a form that opens below the panel."""
     found: list[Panel] = []
 
-    def offer(name: str, title: str, submit: str) -> None:
+    def offer(name: str, title: str, submit: str) -> Panel:
         found.append({"title": title, "open": name in desk.bound, **desk.ask(name, submit)})
+        return found[-1]
 
     case, actor = desk.case, desk.actor
     if case.news_at and may(actor, Permission.REVIEW):
@@ -58,6 +59,10 @@ def _hold(desk: Desk, hold: Hold | None, offer: Any) -> None:
         offer("lift_ask", _("Ask to lift the legal hold"), _("Sign first"))
     elif hold.lift_asked_by != desk.actor.user:
         offer("lift", _("Lift the legal hold"), _("Sign second and lift it"))
+        offer("lift_end", _("Leave the legal hold as it is"), _("Refuse to lift it"))
+    else:
+        own = offer("lift_end", _("Take back that you asked to lift the legal hold"), _("Take it back"))
+        own["form"].fields.pop("reason", None)
 
 
 def notices(case: Case, finding: AbuseFinding | None, actor: Actor, partial: str) -> list[dict[str, str]]:

@@ -119,6 +119,8 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "case.reopened": lambda b: str(_REOPENED[b.get("relation", "regression")]) % {"number": b.get("follows", "")},
     "case.linked": lambda b: _("linked case %(number)s") % {"number": b.get("other", "")},
     "return.proposed": lambda b: _("proposed to give back what case %(number)s holds") % {"number": b["follows"]},
+    "return.refused": lambda b: _("refused to give the works back: %(why)s") % {"why": b["why"]},
+    "return.taken_back": lambda b: _("took back the proposal to give the works back"),
     "return.approved": lambda b: _("gave back %(records)s") % {"records": _records(b["records"])},
     "recheck.planned": _plan("wants the probes of plan %(n)s run again on a later version"),
     "recheck.finished": lambda b: _recheck(b),
@@ -142,6 +144,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "decision.proposed": lambda b: _("proposed: %(what)s") % {"what": counts_words(b)},
     "decision.approved": lambda b: _("approved: %(what)s") % {"what": counts_words(b)},
     "decision.returned": lambda b: _("returned the proposal: %(why)s") % {"why": b.get("why", "")},
+    "decision.taken_back": lambda b: _("took back the proposal"),
     "plan.proposed": _plan("proposed plan %(n)s, %(method)s, for %(records)s"),
     "plan.extended": _plan("worked out plan %(n)s anew, since other cases wait for the same version"),
     "plan.chosen": lambda b: (
@@ -156,6 +159,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "model.withdrawal_proposed": lambda b: _("proposed to withdraw %(model)s: nothing is left to try") % b,
     "plan.signed": _plan("chose plan %(n)s, %(method)s, for %(records)s"),
     "plan.returned": lambda b: _("sent plan %(n)s back: %(why)s") % {"n": b["attempt"], "why": b["why"]},
+    "plan.taken_back": _plan("took back the signature under plan %(n)s"),
     "plan.confirmed": _plan("confirmed plan %(n)s with its thresholds"),
     "unlearning.finished": _plan("finished the run of plan %(n)s"),
     "verification.finished": _plan("judged plan %(n)s: %(verdict)s"),
@@ -163,6 +167,8 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "release.signed": lambda b: (
         _("signed the release for legal") if b.get("side") == "legal" else _("signed the release")
     ),
+    "release.refused": lambda b: _("refused the release that was signed first: %(why)s") % {"why": b["why"]},
+    "release.taken_back": lambda b: _("took back the signature under the release"),
     "release.joined": lambda b: _("found the version in service already, by another case of the same deletion"),
     "version.released": lambda b: (
         _("released the new version; the old one goes by %(day)s") % {"day": _day(b["dispose_by"])}
@@ -214,10 +220,13 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "abuse.proposed": lambda b: _("proposed to find abuse"),
     "abuse.found": lambda b: _("found abuse, as second person; the claimant is told"),
     "abuse.returned": lambda b: _("found no abuse"),
+    "abuse.taken_back": lambda b: _("took back the proposal to find abuse"),
     "upload.received": lambda b: _("sent a file"),
     "upload.settled": lambda b: _("settled a file: %(state)s") % {"state": b["state"]},
     "hold.set": lambda b: _("set a legal hold"),
     "hold.lift_asked": lambda b: _("asked that the legal hold be lifted"),
+    "hold.lift_refused": lambda b: _("refused to lift the legal hold"),
+    "hold.lift_taken_back": lambda b: _("took back the request to lift the legal hold"),
     "hold.lifted": lambda b: _("lifted the legal hold"),
     "person.revealed": lambda b: _("looked at the claimant's name and address"),
     "organisation.proposed": lambda b: _("proposed another description of the organisation"),

@@ -29,7 +29,7 @@ S = Status
 Bound = Mapping[str, CaseForm]
 Panel = dict[str, Any]
 #: Actions by which a person decides, so that whoever is party to the case finds no button.
-DECIDING = frozenset({"review", "propose", "approve", "plan", "confirm", "release"})
+DECIDING = frozenset({"review", "propose", "approve", "plan", "confirm", "release", "refuse"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +89,11 @@ def _give_back(desk: Desk) -> Panel:
     }
     if case.proposed_by_id is None:
         return {**panel, **desk.ask("give_back", _("Sign as first reviewer"))}
-    if getattr(desk.actor.user, "pk", None) == case.proposed_by_id or entered(case, desk.actor):
-        return {**panel, "why_not": _("You signed or entered this; the second signature is another person's.")}
-    return {**panel, **desk.ask("give_back_second", _("Sign as second reviewer"))}
+    own = getattr(desk.actor.user, "pk", None) == case.proposed_by_id
+    if own or entered(case, desk.actor):
+        why = _("You signed or entered this; the second signature is another person's.")
+        return {**panel, "why_not": why, "ends": "take_back" if own else ""}
+    return {**panel, **desk.ask("give_back_second", _("Sign as second reviewer")), "ends": "refuse"}
 
 
 def _review(desk: Desk) -> Panel:
@@ -155,6 +157,7 @@ def _decision(desk: Desk) -> Panel:
         panel["exceptions"] = "form" in panel
     elif mine:
         panel["why_not"] = _("You signed the proposal, so the second signature has to be another person's.")
+        panel["ends"] = "take_back"
     elif case_entered_by(desk):
         panel["why_not"] = _("You entered this request for somebody; the second signature is another person's.")
     else:
@@ -193,7 +196,8 @@ def _planning(desk: Desk) -> Panel:
     if plan.chosen_by_id is None:
         return {**panel, **desk.ask("plan", _("Sign the plan"))}
     if mine:
-        return {**panel, "why_not": _("You signed the plan or entered the request; another person confirms it.")}
+        why = _("You signed the plan or entered the request; another person confirms it.")
+        return {**panel, "why_not": why, "ends": "take_back" if chosen else ""}
     return {**panel, **desk.ask("confirm", _("Sign as second person"))}
 
 
@@ -233,6 +237,7 @@ def _release(desk: Desk) -> Panel:
         "signatures": lines,
     }
     if not all(moment for _who, moment, _side, _permission in sides):
+        panel["ends"] = _release_ends(desk, signed)
         if filed and any(may(desk.actor, p) for *_rest, p in sides):
             return {
                 **panel,
@@ -252,6 +257,17 @@ def _release(desk: Desk) -> Panel:
         return {**panel, "why_not": text % {"n": len(waiting)}}
     panel["note"] = _("Every place of the old version is accounted for.")
     return {**panel, **desk.ask("finish", _("Have the report written"))}
+
+
+def _release_ends(desk: Desk, signed: Release) -> str:
+    """By which step a first signature that stands alone ends without the second."""
+    first = signed.released_by or signed.legal_by
+    if first is None:
+        return ""
+    if first == desk.actor.user:
+        return "take_back"
+    other = Permission.RELEASE_LEGAL if signed.released_by else Permission.RELEASE_MODEL
+    return "refuse" if may(desk.actor, other) else ""
 
 
 def _machine(title: str, note: str) -> Callable[[Desk], Panel]:
@@ -293,7 +309,18 @@ def panel(desk: Desk) -> Panel:
     said = _BY_STATUS[S(desk.case.status)](desk)
     if S(desk.case.status) in select_jobs.WORK and (job := select_jobs.stopped(desk.case)):
         said |= job_failures.held_up(job, desk.actor)
-    return {**said, "extras": _extras(desk)}
+    return {**said, "extras": [*_ends(desk, said.pop("ends", "")), *_extras(desk)]}
+
+
+def _ends(desk: Desk, name: str) -> list[Panel]:
+    """How what waits for a second signature ends without one, at this reader's word."""
+    if not name:
+        return []
+    title, submit = {
+        "take_back": (_("Take back what you signed"), _("Take it back")),
+        "refuse": (_("Refuse what was signed first"), _("Refuse, with reasons")),
+    }[name]
+    return [{"title": title, "open": name in desk.bound, **desk.ask(name, submit)}]
 
 
 def _extras(desk: Desk) -> list[Panel]:

@@ -61,7 +61,13 @@ def lift_ask(case: Case, form: forms.LiftForm, actor: Actor) -> str:
     return _("Signed. A second person now lifts the hold.")
 
 
-def lift(case: Case, form: ConfirmForm, actor: Actor) -> str:
+def lift(case: Case, form: forms.LiftSecondForm, actor: Actor) -> str:
     """Second signature under lifting the hold."""
-    holds.hold_lift(case=case, actor=actor)
+    holds.hold_lift(case=case, actor=actor, shown=form.cleaned_data["shown"])
     return _("The hold is lifted.")
+
+
+def lift_end(case: Case, form: forms.LiftEndForm, actor: Actor) -> str:
+    """What was asked is refused, or taken back."""
+    holds.hold_lift_end(case=case, actor=actor, **form.cleaned_data)
+    return _("The hold stays.")

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from governance.errors import GovernanceError
@@ -38,6 +39,39 @@ TABS: list[tuple[str, Permission, Any]] = [
 
 class Nothing(forms.Form):
     """Nothing to fill in: the button says it all."""
+
+
+class RefuseForm(forms.Form):
+    """Why one of several rows that wait is refused."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Why not"), help_text=gettext_lazy("Stands in the ledger: name nobody."), max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )  # fmt: skip
+
+    def __init__(self, about: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.about, self.auto_id = about, f"refuse_{about}_%s"
+
+
+def take_back(action: str, words: str) -> Context:
+    """The button by which somebody takes back what they proposed."""
+    return {"plain": True, "form": Nothing(), "action": action, "submit": words}
+
+
+def refusal(about: int, sent: forms.Form | None, action: str, title: str) -> Context:
+    """The form by which whoever may sign a row refuses it; `sent` is what the page shows again."""
+    mine = sent if isinstance(sent, RefuseForm) and sent.about == about else None
+    return {"title": title, "form": mine or RefuseForm(about), "action": action, "submit": _("Refuse"),
+            "open": mine is not None}  # fmt: skip
+
+
+def ending(request: HttpRequest, about: int, proposer: int | None) -> tuple[forms.Form, Callable[[], str]]:
+    """The form that was sent to end what waits, and its reason: none of whoever proposed it."""
+    if proposer == request.user.pk:
+        return Nothing(request.POST), str
+    form = RefuseForm(about, request.POST)
+    return form, lambda: str(form.cleaned_data["reason"])
 
 
 def sheet(request: HttpRequest, view: str, context: Context, status: int = 200) -> HttpResponse:

@@ -56,6 +56,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         else _order(_("signed the %(what)s of %(model)s"), b)
     ),
     "order.refused": lambda b: _order(_("refused the %(what)s of %(model)s: %(why)s"), b),
+    "order.taken_back": lambda b: _order(_("took back the proposed %(what)s of %(model)s"), b),
     "version.withdrawn": lambda b: (
         _("took %(model)s out of service; its weights go by %(day)s")
         % {"model": b["model"], "day": date_format(date.fromisoformat(b["dispose_by"]), "j F Y")}
@@ -71,6 +72,8 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "recipient.told": lambda b: _("delivered the notice to a recipient"),
     "recipient.acknowledged": lambda b: _("recorded a recipient's answer"),
     "erasure.asked": lambda b: _("asked to destroy the person's data"),
+    "erasure.refused": lambda b: _("refused to destroy the person's data: %(why)s") % {"why": b["why"]},
+    "erasure.taken_back": lambda b: _("took back the request to destroy the person's data"),
     "person.erased": lambda b: _("destroyed the person's data (%(why)s)") % {"why": b["rule"]},
     "case.exported": lambda b: _("exported the whole case"),
     "patch.asked": lambda b: _("asked the engine for the patch of the release"),
@@ -78,6 +81,8 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
         _("made the patch of the release; it goes with the old weights by %(day)s")
         % {"day": date_format(date.fromisoformat(b["dispose_by"]), "j F Y")}
     ),
+    "patch.publication_refused": lambda b: _("refused to publish a patch: %(why)s") % {"why": b["why"]},
+    "patch.publication_taken_back": lambda b: _("took back the proposal to publish a patch"),
     "patch.fetched": lambda b: _("fetched the patch of the release"),
     "dataset.exported": lambda b: (
         (

@@ -18,7 +18,18 @@ from governance.policies import Actor, Permission, may
 from governance.services import patch_feed, patch_withdrawals
 from governance.services import patches as service
 from governance.web.containment import attachment
-from governance.web.duty_pages import Context, Nothing, case_cell, day, perform, sheet, when
+from governance.web.duty_pages import (
+    Context,
+    Nothing,
+    case_cell,
+    day,
+    ending,
+    perform,
+    refusal,
+    sheet,
+    take_back,
+    when,
+)
 from governance.web.guards import staff
 
 P = Permission
@@ -99,8 +110,9 @@ class WithdrawForm(forms.Form):
 
 
 def _publications(patches: list[Patch]) -> dict[int, PatchPublication]:
-    rows = PatchPublication.objects.filter(patch__in=patches).select_related("proposed_by")
-    return {row.patch_id: row for row in rows.prefetch_related("withdrawals")}
+    """The newest of each patch: what was given back stands until it is proposed anew."""
+    rows = PatchPublication.objects.filter(patch__in=patches).select_related("proposed_by", "returned_by")
+    return {row.patch_id: row for row in rows.order_by("id").prefetch_related("withdrawals")}
 
 
 def _publishing(
@@ -111,14 +123,12 @@ def _publishing(
     for one in found:
         row, number = known.get(one.pk), {"number": one.release.case.number}
         waiting = _waiting(row)
-        if row is None and one.public and service.patch_state(one) == "there" and may(actor, P.MAKE_PATCH):
-            offered.append(_button(_("Propose to publish the patch of case %(number)s") % number, "patch_propose", one))
-        elif row and not row.approved_at and row.proposed_by != actor.user and may(actor, P.RELEASE_LEGAL):
-            if service.patch_state(one) != "there":
-                continue
-            offered.append(
-                _button(_("Publish the patch of case %(number)s to everybody") % number, "patch_publish", one)
-            )
+        if row is None or row.returned_at:
+            if one.public and service.patch_state(one) == "there" and may(actor, P.MAKE_PATCH):
+                words = _("Propose to publish the patch of case %(number)s") % number
+                offered.append(_button(words, "patch_propose", one))
+        elif row.is_open:
+            offered += _publishable(one, row, actor, form)
         elif waiting and waiting.proposed_by_id == getattr(actor.user, "pk", None):
             words = _("Take back the proposal to withdraw the patch of case %(number)s") % number
             offered.append(_button(words, "patch_withdraw_return", one))
@@ -136,6 +146,18 @@ def _publishing(
                 "action": reverse("patch_withdraw", args=[one.pk]),
             })  # fmt: skip
     return offered
+
+
+def _publishable(patch: Patch, row: PatchPublication, actor: Actor, form: forms.Form | None) -> list[Context]:
+    """What this person may say to a publication that waits: yes, no, or that they take it back."""
+    number, no = {"number": patch.release.case.number}, reverse("patch_publish_return", args=[patch.pk])
+    if row.proposed_by == actor.user:
+        return [take_back(no, _("Take back the proposal to publish the patch of case %(number)s") % number)]
+    if not may(actor, P.RELEASE_LEGAL):
+        return []
+    yes = _button(_("Publish the patch of case %(number)s to everybody") % number, "patch_publish", patch)
+    refuse = refusal(patch.pk, form, no, _("Refuse to publish the patch of case %(number)s") % number)
+    return [yes, refuse] if service.patch_state(patch) == "there" else [refuse]
 
 
 def _button(words: str, name: str, patch: Patch) -> Context:
@@ -157,6 +179,9 @@ def _audience(patch: Patch, row: PatchPublication | None) -> Context | str:
         return {"state": "fail", "text": _("withdrawn"), "note": gone.get_reason_display()}
     if _waiting(row):
         return {"text": _("anyone"), "note": _("withdrawal proposed")}
+    if row.returned_at:
+        no = _("publication refused by %(who)s: %(why)s") if row.returned_why else _("proposal taken back by %(who)s")
+        return {"text": _("anyone"), "note": no % {"who": row.returned_by, "why": row.returned_why}}
     return {"text": _("anyone"), "note": _("published") if row.approved_at else _("publication proposed")}
 
 
@@ -222,6 +247,21 @@ def publish(request: HttpRequest, pk: int) -> HttpResponseBase:
         return _("Published: it stands in the feed.")
 
     return perform(request, Nothing(request.POST), do, _page, "patches")
+
+
+@require_POST
+@staff(P.RELEASE_LEGAL, P.MAKE_PATCH, decide=True)
+def publish_return(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """A publication that waits is refused with a reason, or taken back by whoever proposed it."""
+    found = _fetch(pk)
+    row = _publications([found]).get(found.pk)
+    form, reason = ending(request, pk, row.proposed_by_id if row else None)
+
+    def do() -> str:
+        patch_feed.publication_return(publication=_published(found), actor=Actor.of(request.user), reason=reason())
+        return _("It is not published. It may be proposed anew.")
+
+    return perform(request, form, do, _page, "patches")
 
 
 def _published(found: Patch) -> PatchPublication:

@@ -7,6 +7,7 @@ import uuid
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,7 +20,18 @@ from governance.services import case_export, processing
 from governance.services import retention as service
 from governance.web.casework import fetch
 from governance.web.containment import attachment
-from governance.web.duty_pages import Context, Nothing, case_cell, day, perform, sheet, when
+from governance.web.duty_pages import (
+    Context,
+    Nothing,
+    case_cell,
+    day,
+    ending,
+    perform,
+    refusal,
+    sheet,
+    take_back,
+    when,
+)
 from governance.web.guards import staff
 from governance.web.sheets import csv_response
 
@@ -46,7 +58,7 @@ class EraseForm(forms.Form):
 
 def closed() -> Any:
     """Closed cases whose person's data was not asked to be destroyed yet, the oldest first: they moved last then."""
-    rows = Case.objects.filter(status="closed", claimant__erasure=None, parent=None)
+    rows = Case.objects.filter(status="closed", parent=None).exclude(claimant__in=Erasure.claimants())
     return rows.select_related("claimant").order_by("changed_at", "id")
 
 
@@ -65,20 +77,15 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
             "The data of %(n)d person was destroyed", "The data of %(n)d people was destroyed", gone) % {"n": gone}
         if gone else _("No person's data was destroyed yet"),
         "sentence": _("When a case has ended and its time is over, its person's key is destroyed. A hold stops it."),
-        "parts": [_asked(actor), _due(actor, form), _policy(), _gone(actor)],
+        "parts": [_asked(actor, form), _returned(), _due(actor, form), _policy(), _gone(actor)],
     }  # fmt: skip
     return sheet(request, "retention", context, status)
 
 
-def _asked(actor: Actor) -> Context:
-    waiting = list(Erasure.objects.filter(done_at=None).select_related("claimant", "asked_by").order_by("id")[:SHOWN])
-    offered = [
-        {"plain": True, "form": Nothing(), "action": reverse("erasure_approve", args=[one.pk]),
-         "submit": _("Approve: destroy the data of case %(number)s") % {"number": _number(one)},
-         "note": _("It cannot be taken back.")}
-        for one in waiting
-        if may(actor, P.ERASE_APPROVE)
-    ]  # fmt: skip
+def _asked(actor: Actor, form: forms.Form | None) -> Context:
+    rows = Erasure.objects.filter(done_at=None, returned_at=None).select_related("claimant", "asked_by")
+    waiting = list(rows.order_by("id")[:SHOWN])
+    offered = [one for erasure in waiting for one in _answers(erasure, actor, form)]
     return {
         "id": "asked", "title": _("Asked for"), "note": _("Waits for a second person."),
         "columns": [_("Case"), _("Rule"), _("Allowed since"), _("Asked by")],
@@ -87,6 +94,38 @@ def _asked(actor: Actor) -> Context:
             for one in waiting
         ],
         "empty": _("Nothing waits."), "next": _("It begins with a closed case below."), "forms": offered,
+    }  # fmt: skip
+
+
+def _answers(erasure: Erasure, actor: Actor, form: forms.Form | None) -> list[Context]:
+    """What this person may say to what was asked: yes, no, or that they take it back."""
+    case, no = {"number": _number(erasure)}, reverse("erasure_return", args=[erasure.pk])
+    if erasure.asked_by is not None and erasure.asked_by == actor.user:
+        return [take_back(no, _("Take back that you asked for the end of case %(number)s") % case)]
+    if not may(actor, P.ERASE_APPROVE):
+        return []
+    yes = {
+        "plain": True, "form": Nothing(), "action": reverse("erasure_approve", args=[erasure.pk]),
+        "submit": _("Approve: destroy the data of case %(number)s") % case, "note": _("It cannot be taken back."),
+    }  # fmt: skip
+    refuse = refusal(erasure.pk, form, no, _("Refuse: keep the data of case %(number)s") % case)
+    if settings.RETENTION == "schedule":
+        refuse["note"] = _("The schedule destroys it all the same when its time is over; a legal hold stops that.")
+    return [yes, refuse]
+
+
+def _returned() -> Context:
+    rows = Erasure.objects.exclude(returned_at=None).select_related("claimant", "asked_by", "returned_by")
+    return {
+        "id": "returned", "title": _("Refused or taken back"), "note": _("The data stays; it may be asked for again."),
+        "columns": [_("Case"), _("Asked by"), _("Answer"), _("Why")],
+        "rows": [
+            [_number(one), {"text": str(one.asked_by or ""), "note": when(one.asked_at)},
+             {"text": (_("taken back by %(who)s") if one.returned_by == one.asked_by else _("refused by %(who)s"))
+              % {"who": one.returned_by}, "note": when(one.returned_at)}, one.returned_why]
+            for one in rows.order_by("-returned_at")[:SHOWN]
+        ],
+        "empty": _("Nothing was refused."), "next": _("What is refused or taken back is named here."),
     }  # fmt: skip
 
 
@@ -154,13 +193,32 @@ def erasure_ask(request: HttpRequest) -> HttpResponseBase:
     return perform(request, form, do, _page, "retention")
 
 
+def _fetch(pk: int) -> Erasure:
+    erasure = Erasure.objects.select_related("claimant", "asked_by").filter(pk=pk).first()
+    if erasure is None:
+        raise Http404
+    return erasure
+
+
+@require_POST
+@staff(P.ERASE_ASK, P.ERASE_APPROVE, decide=True)
+def erasure_return(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The data stays: refused with a reason, or taken back by whoever asked."""
+    erasure = _fetch(pk)
+    form, reason = ending(request, pk, erasure.asked_by_id)
+
+    def do() -> str:
+        service.erasure_return(erasure=erasure, actor=Actor.of(request.user), reason=reason())
+        return _("The data stays.")
+
+    return perform(request, form, do, _page, "retention")
+
+
 @require_POST
 @staff(P.ERASE_APPROVE, decide=True)
 def erasure_approve(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The second signature destroys the key."""
-    erasure = Erasure.objects.select_related("claimant", "asked_by").filter(pk=pk).first()
-    if erasure is None:
-        raise Http404
+    erasure = _fetch(pk)
 
     def do() -> str:
         service.erasure_approve(erasure=erasure, actor=Actor.of(request.user))

@@ -56,6 +56,12 @@ class ConfirmForm(CaseForm):
     """Nothing to fill in: the button says it all."""
 
 
+class RefuseForm(CaseForm):
+    """Why what somebody else signed first is refused."""
+
+    reason = reason_field(gettext_lazy("Why not"), gettext_lazy("Stands in the ledger: name nobody."), rows=3)
+
+
 class ProofForm(CaseForm):
     """What was shown, at which level, and whether that is enough."""
 

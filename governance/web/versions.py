@@ -16,7 +16,18 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import versions as select
 from governance.services import order_signing, orders, places
 from governance.web.case_tabs import PLACE_STATES
-from governance.web.duty_pages import Context, Nothing, case_cell, day, perform, sheet, when
+from governance.web.duty_pages import (
+    Context,
+    Nothing,
+    case_cell,
+    day,
+    ending,
+    perform,
+    refusal,
+    sheet,
+    take_back,
+    when,
+)
 from governance.web.guards import staff
 
 P = Permission
@@ -67,12 +78,6 @@ class PlaceForm(forms.Form):
         field.label_from_instance = lambda d: f"{d.place}, {d.version}: {d.get_state_display()}"
 
 
-class RefuseForm(forms.Form):
-    """Why an order is refused."""
-
-    reason = _reason(gettext_lazy("Why not"))
-
-
 @require_safe
 @staff(P.SEE_DUTIES)
 def versions(request: HttpRequest) -> HttpResponseBase:
@@ -80,7 +85,7 @@ def versions(request: HttpRequest) -> HttpResponseBase:
     return _page(request, None, 200)
 
 
-def _page(request: HttpRequest, form: forms.Form | None, status: int, refused: int = 0) -> HttpResponse:
+def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpResponse:
     actor = Actor.of(request.user)
     found = list(select.orders(actor)[: select.SHOWN])
     waiting = [order for order in found if order.is_open]
@@ -91,7 +96,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int, refused: i
         else _("No order waits"),
         "sentence": _("A version leaves service, or the one before comes back, by a proposal and two signatures."),
         "parts": [
-            *[_order(order, actor, form if order.pk == refused else None) for order in waiting],
+            *[_order(order, actor, form) for order in waiting],
             _propose(actor, form),
             _places(actor, form),
             _answered([order for order in found if not order.is_open], actor),
@@ -133,14 +138,13 @@ def _order(order: VersionOrder, actor: Actor, form: forms.Form | None) -> Contex
 
 
 def _answers(order: VersionOrder, actor: Actor, form: forms.Form | None) -> list[Context]:
+    no = reverse("order_refuse", args=[order.pk])
+    if order.proposed_by == actor.user:
+        return [take_back(no, _("Take the order back"))]
     if not (may(actor, P.RELEASE_MODEL) or may(actor, P.RELEASE_LEGAL)):
         return []
     sign = {"plain": True, "form": Nothing(), "action": reverse("order_sign", args=[order.pk]), "submit": _("Sign")}
-    refuse = {
-        "title": _("Refuse"), "form": form or RefuseForm(auto_id=f"refuse_{order.pk}_%s"),
-        "action": reverse("order_refuse", args=[order.pk]), "submit": _("Refuse"), "open": form is not None,
-    }  # fmt: skip
-    return [sign, refuse]
+    return [sign, refusal(order.pk, form, no, _("Refuse"))]
 
 
 def _propose(actor: Actor, form: forms.Form | None) -> Context:
@@ -208,7 +212,8 @@ def _answered(rows: list[VersionOrder], actor: Actor) -> Context:
              case_cell(o.case, actor) if o.case else "",
              ", ".join(str(p) for p in (o.legal_by, o.release_by) if p),
              {"text": _("done %(when)s") % {"when": when(o.done_at)}, "note": str(o.result or "")} if o.done_at
-             else {"text": _("refused by %(who)s") % {"who": o.refused_by}, "note": o.refused_reason}]
+             else {"text": (_("taken back by %(who)s") if o.refused_by == o.proposed_by else _("refused by %(who)s"))
+                   % {"who": o.refused_by}, "note": o.refused_reason}]
             for o in rows
         ],
         "empty": _("No order was answered yet."),
@@ -293,17 +298,14 @@ def sign(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 @require_POST
-@staff(P.RELEASE_MODEL, P.RELEASE_LEGAL, decide=True)
+@staff(P.RELEASE_MODEL, P.RELEASE_LEGAL, P.PROPOSE_ORDER, decide=True)
 def refuse(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Refuse an order with a reason."""
-    order, form = _fetch(request, pk), RefuseForm(request.POST, auto_id=f"refuse_{pk}_%s")
+    """Refuse an order with a reason, or take back one's own."""
+    order = _fetch(request, pk)
+    form, reason = ending(request, pk, order.proposed_by_id)
 
     def do() -> str:
-        actor = Actor.of(request.user)
-        order_signing.order_refuse(order=order, actor=actor, reason=form.cleaned_data["reason"])
-        return _("Refused.")
+        order_signing.order_refuse(order=order, actor=Actor.of(request.user), reason=reason())
+        return _("The order is closed.")
 
-    def show(again: HttpRequest, bound: forms.Form | None, status: int) -> HttpResponse:
-        return _page(again, bound, status, refused=pk)
-
-    return perform(request, form, do, show, "versions")
+    return perform(request, form, do, _page, "versions")

@@ -47,12 +47,14 @@ DUTIES: dict[str, dict[str, object]] = {
     "retention": {"to": (P.SEE_DUTIES,)},
     "erasure_ask": {"to": (P.ERASE_ASK,), "post": True, "decide": True},
     "erasure_approve": {"to": (P.ERASE_APPROVE,), "args": "erasure", "post": True, "decide": True},
+    "erasure_return": {"to": (P.ERASE_ASK, P.ERASE_APPROVE), "args": "erasure", "post": True, "decide": True},
     "register_of_processing": {"to": (P.SEE_DUTIES,)},
     "case_zip": {"to": (P.EXPORT_CASE,), "args": "case", "post": True, "decide": True},
     "patches": {"to": (P.SEE_DUTIES,)},
     "patch_make": {"to": (P.MAKE_PATCH,), "post": True, "decide": True},
     "patch_propose": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True, "decide": True},
     "patch_publish": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
+    "patch_publish_return": {"to": (P.RELEASE_LEGAL, P.MAKE_PATCH), "args": "patch", "post": True, "decide": True},
     "patch_withdraw": {"to": (P.MAKE_PATCH,), "args": "patch", "post": True, "decide": True},
     "patch_withdraw_approve": {"to": (P.RELEASE_LEGAL,), "args": "patch", "post": True, "decide": True},
     "patch_withdraw_return": {"to": (P.RELEASE_LEGAL, P.MAKE_PATCH), "args": "patch", "post": True, "decide": True},
@@ -65,7 +67,12 @@ DUTIES: dict[str, dict[str, object]] = {
     "version_rollback": {"to": (P.PROPOSE_ORDER,), "post": True, "decide": True},
     "version_place": {"to": (P.UPDATE_DEPLOYMENT,), "post": True},
     "order_sign": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
-    "order_refuse": {"to": (P.RELEASE_MODEL, P.RELEASE_LEGAL), "args": "order", "post": True, "decide": True},
+    "order_refuse": {
+        "to": (P.RELEASE_MODEL, P.RELEASE_LEGAL, P.PROPOSE_ORDER),
+        "args": "order",
+        "post": True,
+        "decide": True,
+    },
 }
 
 

@@ -115,6 +115,12 @@ DOORS: dict[str, Door] = {
     "case_abuse": Door(to=(P.PROPOSE_ABUSE,), args="case", post=True, decide=True),
     "case_abuse_second": Door(to=(P.APPROVE_ABUSE,), args="case", post=True, decide=True),
     "case_lift_ask": Door(to=(P.HOLD,), args="case", post=True, decide=True),
+    "case_lift_end": Door(to=(P.HOLD,), args="case", post=True, decide=True),
+    "case_abuse_end": Door(to=(P.PROPOSE_ABUSE,), args="case", post=True, decide=True),
+    "case_take_back": Door(
+        to=(P.PROPOSE, P.CHOOSE_PLAN, P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True
+    ),
+    "case_refuse": Door(to=(P.APPROVE, P.RELEASE_MODEL, P.RELEASE_LEGAL), args="case", post=True, decide=True),
     "case_lift": Door(to=(P.HOLD,), args="case", post=True, decide=True),
     "models": Door(to=(P.SEE_MODELS,)),
     "register_guide": Door(to=(P.REGISTER_MODELS,)),

@@ -124,7 +124,7 @@ def test_orders_and_holds_are_compared_as_well(house: People, catalogue: Any) ->
     legal = Actor.of(people.role_approve(person=second, actor=Actor.of(other)))
     holds.hold_set(case=case, reason="A court asked for the file of this case.", actor=house[Role.LEGAL])
     holds.hold_lift_ask(case=case, reason="The court has given the file back.", actor=house[Role.LEGAL])
-    holds.hold_lift(case=case, actor=legal)
+    holds.hold_lift(case=case, actor=legal, shown=holds.lift_mark(holds.hold_of(case)))
     order = orders.withdrawal_propose(
         version=catalogue["released"], reason="It answers with what nobody agreed to.", actor=house[Role.ENGINEER]
     )
