@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from governance.models import LedgerCosignature, LedgerEntry, LedgerOpening, LedgerWitness, Paper, Report
+from governance.models import Erasure, LedgerCosignature, LedgerEntry, LedgerOpening, LedgerWitness, Paper, Report
 from governance.models.ledger import ActionKind
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, newest, of_days
@@ -143,7 +143,8 @@ def reports(
     if outcome:
         rows = rows.filter(case__disposition=outcome)
     if erased is not None:
-        rows = rows.filter(case__claimant__erasure__done_at__isnull=not erased)
+        gone = Q(case__claimant__in=Erasure.objects.exclude(done_at=None).values("claimant"))
+        rows = rows.filter(gone if erased else ~gone)
     return rows
 
 
