@@ -24,8 +24,8 @@ _WEB = ("about", "batch_progress", "claimant", "claimant_files", "claimant_works
         "kind_forms", "languages", "ledger_picture", "limits", "link_pages", "media_words", "proof_pages", "standing",
         "steps", "uploads", "verify", "verify_child", "verify_sheet", "way", "work_forms", "work_lists")  # fmt: skip
 _EVIDENCE = ("certificate", "check", "check_time", "downstream", "error_rates", "figure_words", "figures", "headlines",
-             "lost_key", "matching_rates", "numerals", "outcomes", "pdf", "printing", "register_paper", "report",
-             "revoked", "said", "schema", "search_scope", "seal_class", "sentences", "statement_paper",
+             "lost_key", "matching_rates", "numerals", "outcomes", "pdf", "policy_words", "printing", "register_paper",
+             "report", "revoked", "said", "schema", "search_scope", "seal_class", "sentences", "statement_paper",
              "thresholds_said", "wording")  # fmt: skip
 #: Python files whose texts stand on everybody's pages, and in reports.
 PUBLIC = (

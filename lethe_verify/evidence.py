@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from lethe_verify import ed25519, jcs, merkle, note
+from lethe_verify import ed25519, jcs, merkle, note, opened
 from lethe_verify.errors import Refused
+from lethe_verify.opened import CONFIRMED, Entry
 
 SCHEMA: Final = "lethe-evidence/1"
 #: Letters, statements and registers: they rest on no run.
@@ -32,19 +33,7 @@ _LEAF: Final = {
     "actor": re.compile(r"[0-9a-f]{64}|system:[a-z][a-z0-9_-]*"),
     "body": HEX64,
 }
-MAX_ENTRIES: Final = 500
-#: The action of the entry by which the second of two people signs a plan, before its run.
-CONFIRMED: Final = "plan.confirmed"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An entry of the ledger that was opened: where it stands, what happened, and what it commits to."""
-
-    index: int
-    at: str
-    action: str
-    body: dict[str, Any]
+MAX_ENTRIES: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -150,7 +139,8 @@ def check_ledger(document: dict[str, Any]) -> Proved:
         raise Refused("ledger", "The evidence carries no proof from the ledger.")
     proved = check_entries(document["ledger"])
     core = digest(jcs.dump({name: value for name, value in document.items() if name != "ledger"}))
-    if not any(one.action == "evidence.recorded" and one.body.get("evidence") == core for one in proved.entries):
+    own = [one for one in proved.entries if one.action == "evidence.recorded" and one.body.get("evidence") == core]
+    if not own:
         raise Refused("ledger", "No entry of the ledger commits to this evidence.")
     policy, attempts = _judged(document)
     known = {one.index: one for one in proved.entries}
@@ -161,6 +151,7 @@ def check_ledger(document: dict[str, Any]) -> Proved:
         if found.at != point["at"]:
             raise Refused("ledger", f"The evidence says that thresholds were recorded at {point['at']}; the ledger "
                                     f"says {found.at}.")  # fmt: skip
+    opened.hold(document, proved.entries, own[0].case)
     return proved
 
 
@@ -217,4 +208,4 @@ def _entry(given: dict[str, Any], checkpoint: note.Checkpoint) -> Entry:
     opened = hashlib.sha256(bytes.fromhex(salt) + jcs.dump(body)).hexdigest()
     if not hmac.compare_digest(opened, leaf["body"]):
         raise Refused("ledger", f"Entry {index} of the ledger does not commit to what is given for it.")
-    return Entry(index, leaf["at"], leaf["action"], body)
+    return Entry(index, leaf["at"], leaf["action"], body, leaf["case"])

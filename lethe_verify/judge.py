@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
 
-from lethe_verify import bundle, evidence, jcs, merkle, note, seal, when
+from lethe_verify import bundle, evidence, jcs, merkle, note, opened, seal, when
 from lethe_verify.errors import Refused
 from lethe_verify.trust import Trust
 from lethe_verify.verdict import Finding, Outcome, Verdict
@@ -122,7 +122,25 @@ def _pdf(
     verdict.open("pages", "That the pages say what the evidence says: the two are not compared here.")
     if not evidence.confirmed(document, proved):
         verdict.open("thresholds", "That the thresholds were fixed by signing the very plans: other entries hold them.")
+    _opened(verdict, document, proved)
     return proved, sealed, moment
+
+
+def _opened(verdict: Verdict, document: dict[str, Any], proved: evidence.Proved) -> None:
+    """What the opened entries show of plans and searches, beside their thresholds."""
+    silent, searched = opened.told(document, proved.entries)
+    if silent:
+        verdict.open("plan", f"That reference, controls and configuration of plan {', '.join(map(str, silent))} were "
+                             f"signed before its run: evidence or ledger do not say.")  # fmt: skip
+    elif document.get("attempts"):
+        verdict.proved("plan", "Method, configuration, reference and controls of each plan are those that were signed "
+                               "before its run.")  # fmt: skip
+    if searched:
+        verdict.proved("search", "What was searched, when, and how much was found, is what the ledger was told as each "
+                                 "search ended.")  # fmt: skip
+        verdict.open("search", "That no other search was made, and that those made found what there was.")
+    elif (document.get("matching") or {}).get("searched"):
+        verdict.open("search", "When and how the search was made: the evidence opens no entry written at its end.")
 
 
 def _thresholds(verdict: Verdict, document: dict[str, Any]) -> None:

@@ -205,7 +205,7 @@ class _Session:
 
     def _prepared(self, model: PreTrainedModel, name: str, attack: Attack, prepare: Prepare) -> None:
         """Attack over the forgotten, and the controls where they show whether a bar is honest."""
-        from unlearning_engine.attacks.base import Given, best
+        from unlearning_engine.attacks.base import Given, best, fact_counts
         from unlearning_engine.attacks.sampling import sampled
 
         sets = ("forget",) if self.spec.reference and name != "reference" else ("forget", "controls")
@@ -221,6 +221,7 @@ class _Session:
             original=lambda: self.load("original"),
         )
         asked: set[int] = set()
+        counts: dict[str, int] = {}
         try:
             for step in prepare(given):
                 if step.tries:
@@ -228,10 +229,11 @@ class _Session:
                 else:
                     self.rows += best(self._scored(model, step.items, name, attack.name, bare=step.bare))
                 asked |= {item.fact for item in step.items}
+                counts = counts if step.plain is None else fact_counts(step.items, step.plain)
         except DivergenceError:
             self.rows += [_unmeasured(item, name, attack.name) for item in items]
         facts = len(asked & {item.fact for item in items})
-        self.attacks.append({"attack": attack.name, "model": name, "asked_facts": facts, **attack.describe})
+        self.attacks.append({"attack": attack.name, "model": name, "asked_facts": facts, **counts, **attack.describe})
 
     def targets(self, name: str) -> tuple[str, ...]:
         """Sets that a model is taught again: those of the candidate, and those that show whether its bar is honest.

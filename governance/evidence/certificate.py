@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.evidence import figures, said, schema, thresholds_said
+from governance.evidence.headlines import of_one_model
 from governance.evidence.numerals import apart, number
 from governance.evidence.printing import common, day, grouped
 from governance.evidence.report import under_policy
-from governance.evidence.sentences import Facts, not_accepted
+from governance.evidence.sentences import Facts, not_accepted, not_looked_at
 from governance.evidence.vocabulary import Disposition, Guarantee, Kind, Service, Verdict
 from governance.evidence.words_used import words_used
 
@@ -24,6 +25,8 @@ Document = Mapping[str, Any]
 #: Titles that are named, and characters of one: the rest are counted, so that the certificate stays on two pages.
 NAMED, TITLE = 6, 90
 REASON = 1200
+#: Outcomes in which a model was changed.
+_OF_A_MODEL = ("exact", "certified", "suppressed", "unsettled", "not_replaced")
 
 
 def context(document: Document, evidence_digest: str) -> dict[str, Any]:
@@ -82,7 +85,8 @@ def headline(facts: Facts, outcome: str) -> str:
         "refused": _("Your request was refused"),
         "withdrawn": _("Your request was withdrawn and is closed"),
     }[outcome]
-    return text % {"model": apart(facts.model)}
+    told = text % {"model": apart(facts.model)}
+    return of_one_model(facts, told) if outcome in _OF_A_MODEL else told
 
 
 def _asked(kind: Kind) -> str:
@@ -118,7 +122,7 @@ def _done(document: Document, facts: Facts, outcome: str) -> list[str]:
             _("We searched %(searched)s records; %(found)s matched, and %(erase)s of these were accepted for removal.")
             % {"searched": number(searched), "found": number(counts["found"]), "erase": number(counts["erase"])}
         )
-    if outcome in ("exact", "certified", "suppressed", "unsettled", "not_replaced"):
+    if outcome in _OF_A_MODEL:
         lines += not_accepted(facts)
         lines += _tested(document, facts)
         lines += _told(document)
@@ -137,8 +141,8 @@ def _tested(document: Document, facts: Facts) -> list[str]:
             )
             % {"passed": passed, "tested": facts.probes, "n": facts.attacks}
         )
-        if facts.texts:
-            lines.append(facts.texts)
+        if facts.unattacked:
+            lines.append(facts.unattacked)
         if told := thresholds_said.eased(document):
             lines.append(told)
     if places := document["deployments"]:
@@ -206,6 +210,7 @@ def _limits(facts: Facts) -> list[str]:
     limits = [
         _("Copies of models and data that others hold are outside of our reach."),
         _("Data sets and models that the full report does not list were not examined."),
+        *not_looked_at(facts),
     ]
     if facts.verdict is not Verdict.NONE:
         limits.append(_("Another question, language or attack than those tested may give another answer."))

@@ -12,6 +12,8 @@ _PROBE = ("name", "family", "candidate", "reference", "original", "difference", 
 #: Members that an engine before them did not write, and that say nothing where they are empty.
 _OPTIONAL = ("reference_lineage", "attacks_not_named", "attacks_not_applicable")
 _ESTIMATE = ("value", "low", "high", "n")
+#: Of an attack that rewords: facts to be forgotten, and those of them that the candidate was asked plainly.
+_PLAIN = ("forget_facts", "plain_facts")
 
 
 def verification(found: Mapping[str, Any], *, document_digest: str) -> dict[str, Any]:
@@ -41,16 +43,18 @@ def _probe(one: Mapping[str, Any]) -> dict[str, Any]:
     return probe
 
 
-def _attacks(attacks: list[Mapping[str, Any]]) -> list[dict[str, str]]:
+def _attacks(attacks: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One sentence per attack, for relearning one per round and model, with the counts that the engine gave."""
-    found: list[dict[str, str]] = []
+    found: list[dict[str, Any]] = []
     for name in dict.fromkeys(str(one["attack"]) for one in attacks):
         runs = [one for one in attacks if one["attack"] == name]
         if name == "relearning":
             found += ({"name": name, "description": _relearning(one)} for one in runs)
         else:
             asked = ", ".join(f"{one['model']} ({one['asked_facts']} facts)" for one in runs)
-            found.append({"name": name, "description": f"{_WORDS[name].format(**runs[0])}, then asked: {asked}."})
+            told = f"{_WORDS[name].format(**runs[0])}, then asked: {asked}."
+            plain = next((one for one in runs if one["model"] == "candidate" and "plain_facts" in one), {})
+            found.append({"name": name, "description": told, **{part: plain[part] for part in _PLAIN if part in plain}})
     return found
 
 
@@ -67,7 +71,7 @@ _WORDS = {
     "quantisation_int8": "Weights rounded to {bits} bits in groups of {group}",
     "quantisation_4bit": "Weights rounded to {bits} bits in groups of {group}",
     "pruning": "The smallest weights set to zero, a share of {share} of all",
-    "prompts": "Questions put behind {prefixes} prefixes and {roles} roles, any answer counting",
+    "prompts": "Questions put behind as many of {prefixes} prefixes and {roles} roles as fit, any answer counting",
     "few_shot": "Up to {examples} retained questions with answers put in front",
     "sampling": "{tries} answers sampled to each question at temperature {temperature}, any of them counting",
     "finetuning": "Trained on retained questions for {epochs} passes",

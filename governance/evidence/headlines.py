@@ -49,10 +49,18 @@ def fill(facts: Facts, text: str) -> str:
 def headline(facts: Facts) -> str:
     """What the report says first."""
     if facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY):
-        return fill(facts, _HEADLINES_CHANGED[facts.service](facts))
+        return of_one_model(facts, fill(facts, _HEADLINES_CHANGED[facts.service](facts)))
     if facts.disposition is Disposition.NOT_FULFILLED:
         return fill(facts, _headline_not_fulfilled(facts))
     return fill(facts, _HEADLINES_UNCHANGED[facts.disposition]())
+
+
+def of_one_model(facts: Facts, told: str) -> str:
+    """A headline about one model, with how many others it is not about, so that nobody reads it as one about all."""
+    if not facts.other_versions:
+        return told
+    text = _("%(headline)s; other versions that learned these records, not looked at: %(n)d")
+    return text % {"headline": told, "n": facts.other_versions}
 
 
 def _headline_replaced(facts: Facts) -> str:

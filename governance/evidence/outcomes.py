@@ -55,11 +55,41 @@ def lineage_of(found: Found) -> str:
     return str(told) if told in ("proven", "unproven") else ""
 
 
-def texts_unattacked(found: Found) -> str:
+def unattacked(found: Found) -> str:
+    """What none of the attacks that were made, or not each of them, reached; empty where they reached everything."""
+    return " ".join(filter(None, (_texts_unattacked(found), plainly(found))))
+
+
+def _texts_unattacked(found: Found) -> str:
     """That running texts went through none of the attacks that were made; empty where there were no texts."""
     if not found["attacks"] or all(one["name"] != "verbatim_text" for one in found["probes"]):
         return ""
     return _("Running texts were only asked for; no attack was tried on them.")
+
+
+def plainly(found: Found) -> str:
+    """Of how many facts the wording of an attack did not fit around the question; empty where it fitted always."""
+    told = [
+        _("%(attack)s: %(plain)s of %(facts)s")
+        % {"attack": attack_words(name), "plain": number(plain), "facts": number(facts)}
+        for name, (plain, facts) in _plain(found).items()
+        if 0 < plain < facts
+    ]
+    if not told:
+        return ""
+    text = _("Facts that were asked plainly within an attack, since its wording does not fit beside them: %(told)s.")
+    return text % {"told": "; ".join(told)}
+
+
+def _plain(found: Found) -> dict[str, tuple[int, int]]:
+    """Attack -> how many facts it did not reword for the candidate, of how many; only where this was counted."""
+    runs = [one for one in found["attacks"] if "plain_facts" in one and one.get("model", "candidate") == "candidate"]
+    return {str(one.get("attack") or one["name"]): (one["plain_facts"], one["forget_facts"]) for one in runs}
+
+
+def _unmade(found: Found) -> list[str]:
+    """Attacks of which the wording fitted around none of the facts: nothing was asked under them."""
+    return [name for name, (plain, facts) in _plain(found).items() if plain >= facts]
 
 
 def attack_words(name: str) -> str:
@@ -69,7 +99,8 @@ def attack_words(name: str) -> str:
 
 def attacks_made(found: Found) -> list[str]:
     """Names of the attacks that were made, each once, in the order of the policy."""
-    return list(dict.fromkeys(str(one.get("attack") or one["name"]) for one in found["attacks"]))
+    named = dict.fromkeys(str(one.get("attack") or one["name"]) for one in found["attacks"])
+    return [name for name in named if name not in _unmade(found)]
 
 
 def listed(names: Iterable[str]) -> str:
@@ -97,7 +128,7 @@ def _passed(found: Found, confidence: float) -> str:
     made = listed(map(attack_words, attacks_made(found))) if attacks_made(found) else ""
     text = _passed_after(found) if made else _passed_unattacked(found)
     told = text % {"n": tested, "confidence": level(confidence), "names": made}
-    said_of_all = (told, texts_unattacked(found), _("That is a measurement, not a proof of absence."))
+    said_of_all = (told, unattacked(found), _("That is a measurement, not a proof of absence."))
     return " ".join(filter(None, said_of_all))
 
 
@@ -201,6 +232,7 @@ def attacks_left_out(found: Found) -> list[tuple[str, str]]:
     """Attacks that were not made, each with why: not named by the policy, or not possible on these models."""
     impossible = dict(found.get("attacks_not_applicable") or {})
     left = [(attack_words(name), said.printed(str(reason))) for name, reason in impossible.items()]
+    left += [(attack_words(name), _("its wording fits beside none of the facts")) for name in _unmade(found)]
     left += [(attack_words(name), _("not named by the policy")) for name in found.get("attacks_not_named") or ()]
     return left
 

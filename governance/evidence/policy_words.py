@@ -1,63 +1,67 @@
-"""Thresholds of a verification policy, and what changes between two policies, in words for page and report."""
+"""Thresholds of a verification policy, and what changes between two policies, in words for page and report.
+
+What is marked `desk` stands on pages of staff alone and is not translated.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as desk
 
+from governance.evidence.numerals import number, percent
 from governance.evidence.wording import ATTACKS, probe_title
 
 Change = Mapping[str, Any]
 #: Threshold -> (title, what it means in a sentence). Shares are printed in per cent.
 THRESHOLDS: Mapping[str, tuple[Any, Any]] = {
-    "confidence": (gettext_lazy("Confidence"), gettext_lazy("Of the one-sided bounds that decide.")),
-    "resamples": (gettext_lazy("Resamples"), gettext_lazy("How often facts are drawn again for an interval.")),
+    "confidence": (gettext_lazy("Confidence"), desk("Of the one-sided bounds that decide.")),
+    "resamples": (gettext_lazy("Resamples"), desk("How often facts are drawn again for an interval.")),
     "minimum_items": (
-        gettext_lazy("Least facts"), gettext_lazy("With fewer independent forgotten facts nothing passes.")),
+        gettext_lazy("Least facts"), desk("With fewer independent forgotten facts nothing passes.")),
     "minimum_utility_items": (
-        gettext_lazy("Least items of utility"), gettext_lazy("The same for each component of what must stay.")),
+        gettext_lazy("Least items of utility"), desk("The same for each component of what must stay.")),
     "minimum_works": (
-        gettext_lazy("Least works"), gettext_lazy("With fewer works, facts are resampled instead of works.")),
-    "maximum_items": (gettext_lazy("Most facts"), gettext_lazy("Of a larger set so many are drawn.")),
+        gettext_lazy("Least works"), desk("With fewer works, facts are resampled instead of works.")),
+    "maximum_items": (gettext_lazy("Most facts"), desk("Of a larger set so many are drawn.")),
     "maximum_utility_items": (
-        gettext_lazy("Most items of utility"), gettext_lazy("The same for each component of what must stay.")),
-    "paraphrases": (gettext_lazy("Held-out wordings"), gettext_lazy("How many of each question are tried.")),
+        gettext_lazy("Most items of utility"), desk("The same for each component of what must stay.")),
+    "paraphrases": (gettext_lazy("Held-out wordings"), desk("How many of each question are tried.")),
     "answer_slack": (
-        gettext_lazy("Slack of an answer"), gettext_lazy("Tokens that an answer may be longer than the true one.")),
+        gettext_lazy("Slack of an answer"), desk("Tokens that an answer may be longer than the true one.")),
     "forget_quality_alpha": (
-        gettext_lazy("Level of the truth ratio test"), gettext_lazy("Below this p the answers as a whole differ.")),
+        gettext_lazy("Level of the truth ratio test"), desk("Below this p the answers as a whole differ.")),
     "survivor_alpha": (
         gettext_lazy("Level for single survivors"),
-        gettext_lazy("Below this p one work or fact that stayed keeps a model from passing.")),
+        desk("Below this p one work or fact that stayed keeps a model from passing.")),
     "copy_below": (
         gettext_lazy("Distance of a copy"),
-        gettext_lazy("Below it the new version is taken for a copy of the reference.")),
+        desk("Below it the new version is taken for a copy of the reference.")),
     "kinship_limit": (
         gettext_lazy("Kinship of a reference"),
-        gettext_lazy("Correlation of weights from which on a reference is no training of its own.")),
+        desk("Correlation of weights from which on a reference is no training of its own.")),
     "balance_limit": (
         gettext_lazy("Balance of the controls"),
-        gettext_lazy("How unlike the controls may be to the items in length, rarity or difficulty.")),
+        desk("How unlike the controls may be to the items in length, rarity or difficulty.")),
     "attack_floor": (
-        gettext_lazy("Least effect of an attack"), gettext_lazy("Below it the attack failed, and shows nothing.")),
+        gettext_lazy("Least effect of an attack"), desk("Below it the attack failed, and shows nothing.")),
     "attack_kept_floor": (
         gettext_lazy("Least left by an attack"),
-        gettext_lazy("Below it the attack wrecked the model, and shows nothing.")),
-    "utility_floor": (gettext_lazy("Floor of utility"), gettext_lazy("What each component must keep.")),
+        desk("Below it the attack wrecked the model, and shows nothing.")),
+    "utility_floor": (gettext_lazy("Floor of utility"), desk("What each component must keep.")),
     "pooled_utility_floor": (
-        gettext_lazy("Floor of utility, all together"), gettext_lazy("What all items together must keep.")),
-    "damaged_below": (gettext_lazy("Damaged below"), gettext_lazy("A component below it makes the model damaged.")),
-    "relearning.share": (gettext_lazy("Relearning: share taught"), gettext_lazy("Of the works, in each round.")),
-    "relearning.rounds": (gettext_lazy("Relearning: rounds"), gettext_lazy("How often other works are taught.")),
-    "relearning.epochs": (gettext_lazy("Relearning: passes"), gettext_lazy("Over the works that are taught.")),
-    "relearning.learning_rate": (gettext_lazy("Relearning: learning rate"), gettext_lazy("Of these passes.")),
-    "relearning.batch_size": (gettext_lazy("Relearning: batch"), gettext_lazy("Items in a step of these passes.")),
-    "attacks": (gettext_lazy("Attack"), gettext_lazy("Attacks that a model must withstand.")),
-    "required_utility": (gettext_lazy("Required part of utility"), gettext_lazy("What must be measured to pass.")),
+        gettext_lazy("Floor of utility, all together"), desk("What all items together must keep.")),
+    "damaged_below": (gettext_lazy("Damaged below"), desk("A component below it makes the model damaged.")),
+    "relearning.share": (gettext_lazy("Relearning: share taught"), desk("Of the works, in each round.")),
+    "relearning.rounds": (gettext_lazy("Relearning: rounds"), desk("How often other works are taught.")),
+    "relearning.epochs": (gettext_lazy("Relearning: passes"), desk("Over the works that are taught.")),
+    "relearning.learning_rate": (gettext_lazy("Relearning: learning rate"), desk("Of these passes.")),
+    "relearning.batch_size": (gettext_lazy("Relearning: batch"), desk("Items in a step of these passes.")),
+    "attacks": (gettext_lazy("Attack"), desk("Attacks that a model must withstand.")),
+    "required_utility": (gettext_lazy("Required part of utility"), desk("What must be measured to pass.")),
 }  # fmt: skip
 COMPONENTS: Mapping[str, Any] = {
     "retain": gettext_lazy("what had to stay"),
@@ -70,9 +74,9 @@ SHARES = frozenset(
      "relearning.share", "copy_below"}
 )  # fmt: skip
 EFFECTS: Mapping[str, Any] = {
-    "easier": gettext_lazy("easier to pass"),
-    "harder": gettext_lazy("harder to pass"),
-    "either": gettext_lazy("works both ways"),
+    "easier": desk("easier to pass"),
+    "harder": desk("harder to pass"),
+    "either": desk("works both ways"),
 }
 
 
@@ -88,15 +92,19 @@ def value_words(name: str, value: Any) -> str:
     if name.startswith("margins."):
         return _("%(n)s points") % {"n": _number(value * 100)}
     if name in SHARES:
-        return f"{_number(value * 100)}%"
+        return percent(value, _decimals(value * 100))
     if isinstance(value, str):
         return str(ATTACKS.get(value) or COMPONENTS.get(value) or value)
     return _number(value)
 
 
 def _number(value: float) -> str:
-    text = f"{round(value, 6):.6f}".rstrip("0").rstrip(".")
-    return str(number_format(text if "." in text else int(text), force_grouping=True))
+    return number(value, _decimals(value))
+
+
+def _decimals(value: float) -> int:
+    """As many as the number has, six at most."""
+    return len(f"{value:.6f}".rstrip("0").partition(".")[2])
 
 
 def change_words(change: Change) -> str:

@@ -59,13 +59,15 @@ def context(document: Document, evidence_digest: str) -> dict[str, Any]:
         "failed_before": _failed_before(document, final),
         "eased": thresholds_said.eased(document),
         "not_covered": _not_covered(document),
-        "unsearched": unsearched(document, UNSEARCHED),
+        "unsearched": search_scope.unsearched(document, UNSEARCHED),
         "later": search_scope.later(document),
         "identity": _identity(document, evidence_digest),
         "signatures": [_signature(one) for one in document["signatures"]],
-        "matching": _matching(document),
+        "matching": search_scope.matching(document),
         "deployments": [{**one, "words": wording.state_words(one["state"]), "when": moment(one["since"])}
                         for one in document["deployments"]],
+        "others": [{**one, "words": wording.version_words(one["state"]), "digest": apart(short(one["digest"]))}
+                   for one in document.get("others", ())],
         "disposals": [_disposal(one) for one in document["disposals"]],
         "recipients": [{**one, "told": moment(one["told_at"]) if one["told_at"] else "", "got": day(one["received_on"])}
                        for one in document["recipients"]],
@@ -192,11 +194,18 @@ def _found(final: Mapping[str, Any] | None, confidence: float) -> dict[str, Any]
         "sentence": outcomes_said.verdict_sentence(verification, confidence=confidence),
         "compared": outcomes_said.comparison_words(verification),
         "deciding": outcomes_said.deciding(verification),
-        "attacks": [said.printed(one["description"]) for one in verification["attacks"]],
+        "attacks": _attacks(verification),
         "left_out": [f"{words} ({why})" for words, why in outcomes_said.attacks_left_out(verification)],
         "findings": [wording.finding_sentence(one) for one in verification["findings"]],
         "digest": verification["document_digest"],
     }
+
+
+def _attacks(verification: Mapping[str, Any]) -> list[str]:
+    """What each attack that was made did, and of which facts the questions were asked plainly within one."""
+    made = outcomes_said.attacks_made(verification)
+    told = [said.printed(one["description"]) for one in verification["attacks"] if one["name"] in made]
+    return [*told, *filter(None, [outcomes_said.plainly(verification)])]
 
 
 def _cell(estimate: Mapping[str, Any] | None) -> dict[str, str] | None:
@@ -280,7 +289,7 @@ def _deleted(deletion: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _not_covered(document: Document) -> list[str]:
-    lines = [line for line in (unsearched(document, NAMED), search_scope.later(document)) if line]
+    lines = [line for line in (search_scope.unsearched(document, NAMED), search_scope.later(document)) if line]
     recipients = document["recipients"]
     if recipients:
         told = sum(1 for one in recipients if one["told_at"])
@@ -300,20 +309,6 @@ def _not_covered(document: Document) -> list[str]:
     return lines
 
 
-def unsearched(document: Document, limit: int) -> str:
-    """Which works were named without a text, so that no search can find them; empty where nothing was searched."""
-    named = [one for one in document["case"]["items"] if one.get("without_text")]
-    if not named or not document["matching"]["searched"]:
-        return ""
-    told = "; ".join(
-        _("“%(title)s” (%(what)s)") % {"title": apart(one["title"]), "what": wording.form_words(one["without_text"])}
-        for one in named[:limit]
-    )
-    if (left := len(named) - limit) > 0:
-        told += " " + ngettext("and %(n)d more", "and %(n)d more", left) % {"n": left}
-    return _("Named without a text, so not looked for: %(titles)s.") % {"titles": told}
-
-
 def _identity(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
     models = document["models"] or {}
     rows = []
@@ -329,39 +324,6 @@ def _identity(document: Document, evidence_digest: str) -> list[tuple[str, str]]
         ledger = ledger_of(document)
         rows.append((_("Ledger"), _("entry %(index)d of %(size)d") % ledger if ledger else ""))
     return rows
-
-
-def _matching(document: Document) -> dict[str, Any]:
-    counts = document["matching"]["counts"]
-    methods = Counter(record["method"] for record in document["matching"]["records"])
-    grounds = Counter(record["ground"] for record in document["matching"]["records"] if record["ground"])
-    return {
-        **{name: number(count) for name, count in counts.items()},
-        "searched": number(document["matching"]["searched"]),
-        "was_searched": bool(document["matching"]["searched"]),
-        "undecided": number(counts["undecided"]) if counts["undecided"] else "",
-        "data_sets": [
-            {**one, "records": number(one["records"]), "digest": apart(short(one["digest"]))}
-            for one in document["matching"].get("data_sets", ())
-        ],
-        "near": counts_near(document),
-        "methods": "; ".join(_counted(wording.match_words(m), n) for m, n in sorted(methods.items())),
-        "grounds": "; ".join(_counted(apart(ground), n) for ground, n in sorted(grounds.items())),
-    }
-
-
-def _counted(what: str, count: int) -> str:
-    return _("%(what)s: %(n)s") % {"what": what, "n": number(count)}
-
-
-def counts_near(document: Document) -> str:
-    """The lowest and highest similarity of what was matched without being a copy; empty where nothing was."""
-    scores = [one["score"] for one in document["matching"]["records"] if one["score"] not in (None, 1.0)]
-    return (
-        _("similarity %(low)s to %(high)s") % {"low": number(min(scores), 2), "high": number(max(scores), 2)}
-        if scores
-        else ""
-    )
 
 
 def _disposal(one: Mapping[str, Any]) -> dict[str, str]:

@@ -118,6 +118,9 @@ PATTERNS = (
       "it. Its weights are deleted by %(until)s. The records are left out of future training."),
     _("Weights rounded to %(bits)s bits in groups of %(group)s, then asked: %(asked)s."),
     _("The smallest weights set to zero, a share of %(share)s of all, then asked: %(asked)s."),
+    _("Questions put behind as many of %(prefixes)s prefixes and %(roles)s roles as fit, any answer counting, then "
+      "asked: %(asked)s."),
+    # As reports from before name it; that some may not fit stood nowhere.
     _("Questions put behind %(prefixes)s prefixes and %(roles)s roles, any answer counting, then asked: %(asked)s."),
     _("Up to %(examples)s retained questions with answers put in front, then asked: %(asked)s."),
     _("%(tries)s answers sampled to each question at temperature %(temperature)s, any of them counting, then asked: "

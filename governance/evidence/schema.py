@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,19 +19,21 @@ import jsonschema
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import acknowledged, paper_schema, said
+from governance.evidence import acknowledged, opened, paper_schema, said, wording
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import ContradictionError, DocumentError, ProofError
-from governance.evidence.leaf import canonical, open_leaf, parse_leaf
+from governance.evidence.leaf import Leaf, canonical, open_leaf, parse_leaf
 from governance.evidence.merkle import leaf_hash, verify_inclusion
 from governance.evidence.numerals import apart
-from governance.evidence.outcomes import attacks_made, texts_unattacked
+from governance.evidence.outcomes import attacks_made, unattacked
 from governance.evidence.sentences import Construction, Deletion, Facts, statement
 from governance.evidence.vocabulary import Comparison, Disposition, Guarantee, Kind, Verdict, service_of
 
 SCHEMA: Final = "lethe-evidence/1"
 #: Stages of a deletion that a sentence names; the report's table has all.
 NAMED_STAGES: Final = 6
+#: Versions not looked at that a sentence names; the report's table has all.
+NAMED_VERSIONS: Final = 4
 EVIDENCE_ACTION: Final = "evidence.recorded"
 MAX_BYTES: Final = 8 * 1024 * 1024
 LOGO_PIXELS: Final = 480
@@ -137,9 +139,11 @@ def facts(document: Document) -> Facts:
         comparison=Comparison(verification["comparison"]) if verification else Comparison.RETRAINED,
         unproven_reference=(verification or {}).get("reference_lineage") != "proven",
         attacks=len(attacks_made(verification)) if verification else 0,
-        texts=texts_unattacked(verification) if verification else "",
+        unattacked=unattacked(verification) if verification else "",
         deployments=len(document["deployments"]),
         still=_still(document, name),
+        other_versions=len(document.get("others", ())),
+        others=_others(document.get("others", ())),
         construction=Construction(**made) if made else None,
         deletion=_deletion((attempt or {}).get("deletion")),
     )
@@ -157,6 +161,14 @@ def _still(document: Document, name: str) -> str:
     """The version that still answers, or may, at the place that is worst off; empty where all were replaced."""
     left = [one for one in document["deployments"] if one["state"] != "replaced"]
     return _revision(name, max(left, key=lambda one: service_of([one["state"]]))) if left else ""
+
+
+def _others(versions: Sequence[Mapping[str, Any]]) -> str:
+    """Versions that learned the records and were not looked at, by name and state."""
+    told = [f"{_revision(one['model'], one)} ({wording.version_words(one['state'])})" for one in versions]
+    left = len(told) - NAMED_VERSIONS
+    more = [ngettext("and %(n)d more", "and %(n)d more", left) % {"n": left}] if left > 0 else []
+    return "; ".join([*told[:NAMED_VERSIONS], *more])
 
 
 def _revision(name: str, version: Mapping[str, Any]) -> str:
@@ -296,6 +308,9 @@ def _incoherent_verification(here: str, verification: Mapping[str, Any]) -> Iter
         yield f"{here}.verdict: a verification cannot have the verdict none"
     if verification["verdict"] == "pass" and outcomes != {"pass"}:
         yield f"{here}.verdict: pass, but the probes' outcomes are {sorted(outcomes) or 'none at all'}"
+    for place, one in enumerate(verification["attacks"]):
+        if one.get("plain_facts", 0) > one.get("forget_facts", 0):
+            yield f"{here}.attacks.{place}.plain_facts: {one['plain_facts']} of {one['forget_facts']} facts"
     for place, probe in enumerate(verification["probes"]):
         for name in ("candidate", "reference", "original", "difference"):
             estimate = probe[name]
@@ -353,7 +368,8 @@ def verify_ledger(document: Document, trusted: Collection[str] = ()) -> int:
     if trusted and ledger["verifier_key"] not in trusted:
         raise ProofError("the checkpoint is signed by another key than the ledger's that is trusted")
     checkpoint = verify_checkpoint(ledger["checkpoint"], ledger["verifier_key"])
-    committed, recorded, seen = False, _recorded(document), set()
+    own: Leaf | None = None
+    entries: dict[int, opened.Opened] = {}
     for entry in ledger["entries"]:
         leaf = parse_leaf(entry["leaf"])
         proof = [bytes.fromhex(text) for text in entry["proof"]]
@@ -362,23 +378,11 @@ def verify_ledger(document: Document, trusted: Collection[str] = ()) -> int:
         )
         if not open_leaf(leaf, entry["body"], bytes.fromhex(entry["salt"])):
             raise ProofError(f"entry {leaf.index} does not commit to the body given for it")
-        for at, policy in recorded.get(leaf.index, ()):
-            if policy not in entry["body"].values() or at != leaf.at:
-                raise ProofError(f"entry {leaf.index} did not record the thresholds that the document says it did")
-        seen.add(leaf.index)
-        committed |= leaf.action == EVIDENCE_ACTION and entry["body"].get("evidence") == core_digest(document)
-    if not committed:
+        entries[leaf.index] = opened.Opened(leaf, entry["body"])
+        if leaf.action == EVIDENCE_ACTION and entry["body"].get("evidence") == core_digest(document):
+            own = leaf
+    if own is None:
         raise ProofError(f"no entry {EVIDENCE_ACTION} commits to this document")
-    if missing := sorted(set(recorded) - seen):
-        raise ProofError(f"entry {missing[0]}, by which thresholds were recorded, is not proved")
+    final = final_attempt(document) if document.get("attempts") else None
+    opened.hold(document, entries, case=own.case, final=final)
     return checkpoint.size
-
-
-def _recorded(document: Document) -> dict[int, list[tuple[str, str]]]:
-    """Index of each entry that recorded thresholds -> when it says so, and digests of policies that it must hold."""
-    found: dict[int, list[tuple[str, str]]] = {}
-    points = [(one["thresholds_recorded"], one["policy_digest"]) for one in document.get("attempts", ())]
-    policy = document.get("policy")
-    for point, digest_of in (*points, *([(policy["recorded"], policy["digest"])] if policy else ())):
-        found.setdefault(point["index"], []).append((point["at"], digest_of))
-    return found

@@ -60,7 +60,8 @@ WHOLE_CLAIM = "exact"
 class Facts:
     """All that a statement depends on. `records` counts the records that were to be unlearned, `kept_records` those
     that matched too and were not accepted for it, `unmet_items` what is named of which no record was accepted.
-    `texts` says that running texts went through no attack, where that is so.
+    `unattacked` says what no attack, or not each, reached, where that is so; `others` names versions that learned the
+    records and that the report does not look at, `other_versions` counts them.
     """
 
     verdict: Verdict
@@ -80,10 +81,12 @@ class Facts:
     comparison: Comparison = Comparison.RETRAINED
     unproven_reference: bool = False
     attacks: int = 0
-    texts: str = ""
+    unattacked: str = ""
     deployments: int = 0
     #: The version of the place that is worst off, where that is not the version before but an older one.
     still: str = ""
+    other_versions: int = 0
+    others: str = ""
     construction: Construction | None = None
     deletion: Deletion | None = None
 
@@ -146,9 +149,9 @@ def statement(facts: Facts) -> Statement:
         )
     changed = facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY)
     claims = (
-        (*_construction(facts), *_measurement(facts), *_deployment(facts), *not_accepted(facts))
+        (*_construction(facts), *_measurement(facts), *_deployment(facts), *not_accepted(facts), *not_looked_at(facts))
         if changed
-        else _unchanged(facts)
+        else (*_unchanged(facts), *not_looked_at(facts))
     )
     return Statement(headline=headline(facts), verdict=_verdict(facts), claims=claims, limits=_limits(facts, changed))
 
@@ -250,7 +253,7 @@ def _measurement(facts: Facts) -> tuple[str, ...]:
             facts.probes,
         )
     else:
-        return tuple(filter(None, (fill(facts, _measured(facts)), facts.texts)))
+        return tuple(filter(None, (fill(facts, _measured(facts)), facts.unattacked)))
     return (fill(facts, text),)
 
 
@@ -327,6 +330,17 @@ def not_accepted(facts: Facts) -> tuple[str, ...]:
             % {"unmet": facts.unmet_items, "works": facts.items}
         )
     return tuple(told)
+
+
+def not_looked_at(facts: Facts) -> tuple[str, ...]:
+    """Which other versions learned the records too, by the issuer's own books."""
+    if not facts.others:
+        return ()
+    text = _(
+        "Other versions on record that learned records of this case, and that nobody looked at for it: %(names)s. "
+        "They may know them as before."
+    )
+    return (text % {"names": facts.others},)
 
 
 def _unchanged(facts: Facts) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import said
+from governance.evidence import policy_words, said
 from governance.evidence.numerals import apart
 from governance.evidence.printing import moment
 
@@ -21,14 +21,14 @@ REASON = 400
 def eased(document: Document) -> str:
     """In which points the policy is easier to pass than the program's own, who signed it, and why; empty otherwise."""
     found: Mapping[str, Any] = (document["policy"] or {}).get("eased") or {"changes": ()}
-    points = [_point(one) for one in found["changes"]]
+    points = policy_words.eased(found["changes"])
     if not points:
         return ""
     text = ngettext(
-        "The thresholds are the issuer's own. In %(n)d point they are easier to pass than those of the program: "
-        "%(points)s.",
-        "The thresholds are the issuer's own. In %(n)d points they are easier to pass than those of the program: "
-        "%(points)s.",
+        "The thresholds are the issuer's own. In %(n)d point they are easier to pass than those of the program, whose "
+        "values come first: %(points)s.",
+        "The thresholds are the issuer's own. In %(n)d points they are easier to pass than those of the program, whose "
+        "values come first: %(points)s.",
         len(points),
     )
     told = [text % {"n": len(points), "points": "; ".join(points)}]
@@ -46,12 +46,6 @@ def eased(document: Document) -> str:
         short = reason if len(reason) <= REASON else f"{reason[: REASON - 1].rstrip()}…"
         told.append(_("Reason: %(reason)s") % {"reason": apart(short)})
     return " ".join(told)
-
-
-def _point(change: Mapping[str, Any]) -> str:
-    """`margins.exact_value 0.1 → 0.2`: by the name in the evidence, which every language reads alike."""
-    before, after = ("–" if change[side] is None else change[side] for side in ("before", "after"))
-    return apart(f"{change['name']} {before} → {after}")
 
 
 def changed_before(document: Document, place: int) -> str:

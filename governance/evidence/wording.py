@@ -168,6 +168,18 @@ def state_words(state: str) -> str:
     }.get(state, state)
 
 
+def version_words(state: str) -> str:
+    """Where a version of a model stands."""
+    return {
+        "candidate": _("not released"),
+        "released": _("released"),
+        "retired": _("replaced"),
+        "reference": _("reference of the laboratory"),
+        "rejected": _("rejected"),
+        "withdrawn": _("withdrawn from service"),
+    }.get(state, state)
+
+
 def disposal_words(what: str) -> str:
     """What is to be destroyed."""
     return {"weights": _("Weights"), "checkpoints": _("Checkpoints"), "cache": _("Cache"), "patch": _("Patch")}.get(

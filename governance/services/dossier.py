@@ -68,6 +68,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
         "policy": _policy(final),
         "attempts": [_attempt(plan) for plan in plans if plan.confirmed_at],
         "models": _models(case, final),
+        **dossier_parts.others(case, final),
         "deployments": _deployments(final),
         "disposals": [_disposal(d) for d in _disposals(case, final)],
         "recipients": _recipients(case),

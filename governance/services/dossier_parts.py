@@ -11,8 +11,21 @@ from django.utils import timezone
 from governance.clocks import LAWS, rows
 from governance.errors import KeyDestroyed
 from governance.evidence import error_rates, leaf, matching_rates
-from governance.models import Case, CaseClock, ClaimedItem, Dataset, Decision, Job, Kind, PatchPublication, Record
+from governance.models import (
+    Case,
+    CaseClock,
+    ClaimedItem,
+    Dataset,
+    Decision,
+    Job,
+    Kind,
+    LedgerOpening,
+    PatchPublication,
+    Plan,
+    Record,
+)
 from governance.selectors import downstream as select
+from governance.services import learned
 from governance.services.fingerprints import WITHOUT_TEXT
 
 #: Laws of places where paper is US Letter.
@@ -77,15 +90,34 @@ def data_sets(case: Case) -> dict[str, Any]:
     """The training data sets that were searched for this case, and those registered since, in which nobody looked.
 
     What counts is that the engine ended a search: each asks for every named text in every set that is there by then.
+    How many records it looked through is the engine's count where the ledger has it.
     """
+    found = searches(case)
+    counted = {one["dataset"]: one["records"] for one in found if "records" in one}
     done = case.jobs.filter(kind="engine.match", state=Job.State.SUCCEEDED).values_list("key", flat=True)
     searched = {int(key.rpartition(":")[2]) for key in done}
     rows_: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for one in Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING).order_by("id"):
-        row = {"name": one.name, "digest": one.artifact, "records": Record.objects.filter(dataset=one).count()}
-        rows_[one.pk in searched].append(row)
+        there = counted.get(one.artifact)
+        records = Record.objects.filter(dataset=one).count() if there is None else there
+        rows_[one.pk in searched].append({"name": one.name, "digest": one.artifact, "records": records})
     told = {"searched": sum(row["records"] for row in rows_[True]), "data_sets": rows_[True]}
-    return {**told, "later": rows_[False]} if searched and rows_[False] else told
+    more = {"searches": found, "later": rows_[False] if searched else []}
+    return {**told, **{name: rows for name, rows in more.items() if rows}}
+
+
+def searches(case: Case) -> list[dict[str, Any]]:
+    """The entries that were written when searches of this case ended, opened: none of them can follow a decision."""
+    rows_ = LedgerOpening.objects.filter(case=case, entry__action="matching.finished").select_related("entry")
+    return [
+        {"index": one.entry_id, "at": leaf.timestamp(one.entry.at), **one.body} for one in rows_.order_by("entry_id")
+    ]
+
+
+def others(case: Case, plan: Plan | None) -> dict[str, Any]:
+    """Versions that learned the records and that the report does not look at; nothing where there are none."""
+    found = learned.others(case, plan)
+    return {"others": found} if found else {}
 
 
 def reference_made(found: dict[str, Any]) -> str:

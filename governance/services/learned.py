@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.db.models import Q, QuerySet
 
 from governance import dispatch
-from governance.models import Case, Deployment, ModelVersion, Plan
+from governance.models import Case, Decision, Deployment, Disposal, Disposition, ModelVersion, Plan, Record
 from governance.services.planning import records_to_forget
 
 S = Deployment.State
@@ -15,12 +18,48 @@ LEFT = (S.SERVING, S.PENDING, S.UNREACHABLE, S.WITHDRAWING)
 
 def versions(case: Case) -> list[int]:
     """Keys of every version that learned records which the case erases; the one that was made for it did not."""
-    records = records_to_forget(case)
-    datasets = {record.dataset_id for record in records}
-    names = {record.record_id for record in records}
     made = {case.release.version_id} if hasattr(case, "release") else set()
-    found = ModelVersion.objects.filter(datasets__in=datasets).exclude(pk__in=made).distinct()
-    return [v.pk for v in found if not (v.excluded and names <= set(dispatch.read_lines(v.excluded)))]
+    return [version.pk for version in _that_learned(records_to_forget(case)) if version.pk not in made]
+
+
+def _that_learned(records: Iterable[Record]) -> list[ModelVersion]:
+    """Versions of whatever model that were trained on one of the records at least, in the order of registering."""
+    names: dict[int, set[str]] = {}
+    for record in records:
+        names.setdefault(record.dataset_id, set()).add(record.record_id)
+    found = ModelVersion.objects.filter(datasets__in=names).distinct().order_by("pk")
+    return [
+        version
+        for version in found.select_related("model").prefetch_related("datasets")
+        if not _left_out(version, {name for one in version.datasets.all() for name in names.get(one.pk, ())})
+    ]
+
+
+def _left_out(version: ModelVersion, names: set[str]) -> bool:
+    return bool(version.excluded) and names <= set(dispatch.read_lines(version.excluded))
+
+
+#: Ends of a case after which a report claims something about records that were accepted.
+_ACCEPTED = (Disposition.FULFILLED, Disposition.PARTLY, Disposition.EXCLUDED, Disposition.NOT_FULFILLED)
+
+
+def others(case: Case, plan: Plan | None) -> list[dict[str, Any]]:
+    """Versions on record, of whatever model, that learned records which were accepted and that the report of the case
+    does not look at: neither the one to be changed nor any that was made for it, and their weights are still there."""
+    if case.disposition not in _ACCEPTED:
+        return []
+    choices = (Decision.Choice.ERASE, Decision.Choice.EXCLUDE)
+    accepted = Record.objects.filter(
+        matches__case=case, matches__decision__choice__in=choices, matches__decision__approved_at__isnull=False
+    )
+    looked_at = {plan.base_id, *case.plans.values_list("candidate", flat=True)} if plan else set()
+    gone = Disposal.objects.filter(what=Disposal.What.WEIGHTS, deleted_at__isnull=False)
+    looked_at |= set(gone.values_list("version", flat=True))
+    return [
+        {"model": one.model.name, "revision": one.revision, "digest": one.artifact, "state": one.state}
+        for one in _that_learned(accepted.distinct())
+        if one.pk not in looked_at
+    ]
 
 
 def _of_the_model(plan: Plan) -> QuerySet[ModelVersion]:

@@ -65,9 +65,8 @@ def matching_finish(*, job: Job) -> None:
     }
     for hit in hits:
         _match_create(case, items[hit["item"]], records[hit["record"]], hit)
-    ledger.append(
-        action="matching.finished", actor=SYSTEM, case=case, body={"dataset": dataset.artifact, "hits": len(hits)}
-    )
+    body = {"dataset": dataset.artifact, "hits": len(hits), **_searched(job)}
+    ledger.append(action="matching.finished", actor=SYSTEM, case=case, body=body)
     containment.contain(case)
     waiting = case.jobs.filter(kind="engine.match").exclude(state=Job.State.SUCCEEDED).exclude(pk=job.pk)
     if not waiting.filter(key__startswith=job.key.rpartition(":")[0] + ":").exists():
@@ -75,6 +74,12 @@ def matching_finish(*, job: Job) -> None:
     if waiting.exists() or _search_ahead(case) or case.status == Status.DECISION:
         return
     advance(case=case, to=Status.DECISION, actor=SYSTEM, reason=f"{case.matches.count()} records found")
+
+
+def _searched(job: Job) -> dict[str, Any]:
+    """How much the engine looked through, from which likeness on it counts, and how it compares."""
+    metrics = dispatch.read_json(job.result)["metrics"]
+    return {name: metrics[name] for name in ("records", "near_threshold", "scheme") if name in metrics}
 
 
 def _search_ahead(case: Case) -> bool:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from governance import dispatch
 from governance.clocks import LAWS
 from governance.errors import GovernanceError, KeyDestroyed, NotAllowed, Unfit
-from governance.evidence import leaf, ledger, pdf, schema, seal
+from governance.evidence import leaf, ledger, opened, pdf, schema, seal
 from governance.evidence.report_kinds import KINDS, SIZES
 from governance.logs import without_secrets
 from governance.models import Case, Job, Paper, SigningKey, User
@@ -149,8 +149,8 @@ def proved(document: dict[str, Any], case: Case | None) -> bytes:
         entry = ledger.append(
             action=schema.EVIDENCE_ACTION, actor=SYSTEM, case=case, body={"evidence": schema.core_digest(document)}
         )
-    rests_on = [attempt["thresholds_recorded"]["index"] for attempt in document.get("attempts", ())]
-    document["ledger"] = reporting.proofs_of([*rests_on, entry.index], checkpoints.checkpoint_make())
+    rests_on = [*opened.rests_on(document), entry.index]
+    document["ledger"] = reporting.proofs_of(rests_on, checkpoints.checkpoint_make())
     return schema.build(document)
 
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import translation
 
 from governance import dispatch
-from governance.evidence import bundle, ledger, pdf, renewal, schema, seal, sentences
+from governance.evidence import bundle, ledger, opened, pdf, renewal, schema, seal, sentences
 from governance.evidence.errors import ProofError, SealUnavailable
 from governance.lifecycle import advance
 from governance.models import Case, Job, LedgerCheckpoint, LedgerOpening, Report, SigningKey, Status
@@ -117,8 +117,7 @@ def _evidence(case: Case, sealed_by: dict[str, Any]) -> bytes:
         entry = ledger.append(
             action=schema.EVIDENCE_ACTION, actor=SYSTEM, case=case, body={"evidence": schema.core_digest(document)}
         )
-    rests_on = [attempt["thresholds_recorded"]["index"] for attempt in document["attempts"]]
-    document["ledger"] = proofs_of([*rests_on, entry.index], checkpoints.checkpoint_make())
+    document["ledger"] = proofs_of([*opened.rests_on(document), entry.index], checkpoints.checkpoint_make())
     return schema.build(document)
 
 

@@ -20,6 +20,7 @@ from governance.errors import KeyDestroyed
 from governance.evidence import ledger as proofs
 from governance.evidence.signatures import audit
 from governance.models import Disposition, Kind, LedgerEntry, Report
+from governance.notifications.languages import SOURCE
 from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
 from governance.selectors.paging import counting
@@ -86,7 +87,7 @@ def _report(report: Report, linked: bool, replay: bool) -> list[Any]:
         {"text": report.number, "url": reverse("report", args=[report.number]), "mono": True},
         {"text": case.number, "mono": True, "url": reverse("case", args=[case.public_id]) if linked else "",
          "note": case.get_disposition_display()},
-        report.headline,
+        report.headline_in(SOURCE),
         date_format(timezone.localtime(report.created_at), "j M Y, H:i"),
         {"digest": report.pdf},
         {"text": _("Evidence, JSON"), "url": reverse("report_evidence", args=[report.number])},

@@ -29,6 +29,7 @@ from governance.models import (
     Report,
     Status,
 )
+from governance.notifications.languages import SOURCE
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
 from governance.services import learned
@@ -316,7 +317,7 @@ def _report(look: Look) -> Context:
     }
     if report is None:
         return context
-    facts: list[Any] = [(_("Says"), report.headline), (_("Signed"), when(report.created_at)),
+    facts: list[Any] = [(_("Says"), report.headline_in(SOURCE)), (_("Signed"), when(report.created_at)),
              {"label": _("PDF"), "value": report.pdf, "digest": True},
              {"label": _("Evidence"), "value": report.evidence, "digest": True}]  # fmt: skip
     if may(look.actor, Permission.SEE_REPORTS):

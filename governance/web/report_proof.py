@@ -20,6 +20,7 @@ from governance.evidence.identity import certificate_fingerprint
 from governance.evidence.leaf import canonical
 from governance.evidence.schema import EVIDENCE_ACTION
 from governance.models import Report
+from governance.notifications.languages import SOURCE
 from governance.policies import Actor, Permission, may
 from governance.web import report_copies, trust_pages
 from governance.web.duty_pages import Context, when
@@ -81,7 +82,7 @@ def _case(report: Report, actor: Actor) -> Context:
         "facts": [
             {"label": _("Case"), "value": case.number, **link},
             (_("How it ended"), case.get_disposition_display() or case.get_status_display()),
-            (_("The report says"), report.headline),
+            (_("The report says"), report.headline_in(SOURCE)),
         ],
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -172,10 +173,11 @@ def refused() -> dict[str, Any]:
 
 
 Kept = tuple[Leaf, bytes, dict[str, Any]]
+Told = tuple[str, dict[str, Any]]
 
 
-def ledger_of(document: dict[str, Any]) -> tuple[Tree, list[Kept]]:
-    """A ledger of 8 entries that recorded the thresholds and the document."""
+def ledger_of(document: dict[str, Any], other: Mapping[int, Told] = {}) -> tuple[Tree, list[Kept]]:
+    """A ledger of 8 entries that recorded the thresholds and the document; `other` entries stand in their places."""
     tree, kept = Tree(), []
     for index in range(8):
         action, body = "case.advanced", {"to": f"state {index}"}
@@ -183,6 +185,7 @@ def ledger_of(document: dict[str, Any]) -> tuple[Tree, list[Kept]]:
             action, body = "policy.recorded", {"policy": POLICY_DIGEST}
         elif index == 6:
             action, body = schema.EVIDENCE_ACTION, {"evidence": schema.core_digest(document)}
+        action, body = other.get(index, (action, body))
         salt = hashlib.sha256(b"salt %d" % index).digest()
         leaf = Leaf(index=index, at="2026-11-18T09:00:00.000Z", action=action,
                     case=case_commitment(COMMITMENT_KEY, "case"), actor="system:test",
@@ -192,14 +195,14 @@ def ledger_of(document: dict[str, Any]) -> tuple[Tree, list[Kept]]:
     return tree, kept
 
 
-def with_ledger(document: dict[str, Any]) -> dict[str, Any]:
-    """The same document with the proofs of its ledger."""
+def with_ledger(document: dict[str, Any], other: Mapping[int, Told] = {}) -> dict[str, Any]:
+    """The same document with the proofs of its ledger, and of the `other` entries in it."""
     document = copy.deepcopy(document)
-    tree, kept = ledger_of(document)
+    tree, kept = ledger_of(document, other)
     document["ledger"] = {
         "verifier_key": VERIFIER,
         "checkpoint": make_checkpoint(origin=ORIGIN, size=len(tree), root=tree.root(), key=LEDGER_KEY),
-        "entries": [opened(kept[i], tree) for i in (3, 6)],
+        "entries": [opened(kept[i], tree) for i in sorted({3, 6, *other})],
     }
     return document
 

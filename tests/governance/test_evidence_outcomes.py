@@ -94,6 +94,26 @@ def test_attacks_that_were_not_made_are_told_with_why() -> None:
     ]  # fmt: skip
 
 
+def reworded(plain: int, facts: int = 180, attack: str = "prompts") -> list[dict[str, Any]]:
+    runs = {"candidate": plain, "reference": 0}
+    return [{"attack": attack, "model": model, "forget_facts": facts, "plain_facts": n} for model, n in runs.items()]
+
+
+def test_facts_that_an_attack_did_not_fit_around_are_no_part_of_what_it_reached() -> None:
+    told = "Facts that were asked plainly within an attack, since its wording does not fit beside them: prefixes and "
+    assert f"{told}roles: 12 of 180." in said("pass", probe("exact_value"), attacks=reworded(12))
+    assert "asked plainly" not in said("pass", probe("exact_value"), attacks=reworded(0))
+    assert "asked plainly" not in said("pass", probe("exact_value"), attacks=[{"attack": "prompts"}])
+
+
+def test_an_attack_that_fitted_around_no_fact_is_not_called_made() -> None:
+    document = found("pass", probe("exact_value"), attacks=[{"attack": "pruning"}, *reworded(180)])
+    assert outcomes.attacks_made(document) == ["pruning"]
+    assert ("prefixes and roles", "its wording fits beside none of the facts") in outcomes.attacks_left_out(document)
+    alone = found("pass", probe("exact_value"), attacks=reworded(180))
+    assert "without any attack" in outcomes.verdict_sentence(alone, confidence=0.95)
+
+
 @pytest.mark.parametrize(("more", "words"), [({"reference_kind": "controls"}, "cannot show what a model without"),
                                              ({"reference_lineage": "proven"}, "the issuer's own record"),
                                              ({"reference_lineage": {"proven": False}}, "issuer's word"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from governance.evidence import certificate, outcomes, schema
+from governance.evidence import certificate, outcomes, report, schema
 from governance.evidence.engine_results import verification
 from governance.evidence.errors import DocumentError, ProofError
 from governance.evidence.sentences import statement
@@ -151,6 +151,29 @@ def test_kinds_of_attack_are_counted_not_their_rounds() -> None:
         {"name": name, "description": f"round {n}"} for n, name in enumerate(("relearning", "relearning", "pruning"))
     ]
     assert schema.facts(document).attacks == 2
+
+
+def test_what_was_asked_plainly_within_an_attack_goes_from_the_engine_into_report_and_certificate() -> None:
+    engine = {
+        "verdict": "pass", "reference_kind": "controls", "findings": [],
+        "probes": make.verification("pass", (0.01, 0.02, 0.01, 0.18, 0.51, 0.22, 0.25))["probes"],
+        "attacks": [{"attack": name, "model": model, "asked_facts": 150, "forget_facts": 150, "plain_facts": plain,
+                     "prefixes": 4, "roles": 4, "examples": 3}
+                    for name, plain in (("prompts", 30), ("few_shot", 150)) for model in ("original", "candidate")],
+    }  # fmt: skip
+    document = make.approximate()
+    document["attempts"][0]["verification"] = verification(engine, document_digest=make.sha("file"))
+    schema.validate(document)
+    told = "since its wording does not fit beside them: prefixes and roles: 30 of 150."
+    facts = schema.facts(document)
+    assert facts.attacks == 1 and told in " ".join(statement(facts).claims)
+    assert told in " ".join(certificate.context(document, make.sha("evidence"))["done"])
+    found = report.context(document, make.sha("evidence"))["found"]
+    assert len(found["attacks"]) == 2 and told in found["attacks"][1]
+    assert "retained examples in front (its wording fits beside none of the facts)" in found["left_out"]
+    document["attempts"][0]["verification"]["attacks"][0]["plain_facts"] = 151
+    with pytest.raises(DocumentError, match="151 of 150 facts"):
+        schema.validate(document)
 
 
 def test_that_running_texts_went_through_no_attack_is_told_beside_the_attacks() -> None:

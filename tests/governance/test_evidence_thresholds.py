@@ -32,7 +32,8 @@ def test_an_eased_policy_is_printed_in_report_and_certificate() -> None:
     schema.validate(document)
     told = report.context(document, make.sha("evidence"))["eased"]
     assert "In 2 points they are easier to pass" in told
-    assert "margins.exact_value 0.1 → 0.2" in told and "attacks sampling → –" in told
+    assert "Margin of “Gives the right value”: 10 points, then 20 points" in told
+    assert "Attack left out: many sampled answers" in told and "exact_value" not in told
     assert "Approved: Engineer" in told and EASED["reason"] in told
     assert told in certificate.context(document, make.sha("evidence"))["done"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from governance.evidence import certificate, pdf, report, schema
+from governance.evidence import certificate, pdf, report, schema, search_scope
 from governance.models import ClaimedItem, Dataset, Job, Record
 from governance.services import dossier_parts
 from governance.services.intake import Item
@@ -56,7 +56,7 @@ def test_so_do_full_report_and_certificate_where_a_search_was_made(searched: int
 
 def test_more_than_fit_are_counted() -> None:
     document = named("no_data", items=[{"title": f"w{n}", "without_text": "url"} for n in range(23)], items_count=23)
-    assert report.unsearched(document, 20).endswith("“w19” (address) and 3 more.")
+    assert search_scope.unsearched(document, 20).endswith("“w19” (address) and 3 more.")
 
 
 @pytest.mark.parametrize("kind", ["no_data", "compliance"])

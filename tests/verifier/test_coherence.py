@@ -10,8 +10,9 @@ import pytest
 from governance.evidence.leaf import canonical
 from lethe_verify import evidence
 from lethe_verify.errors import Refused
-from lethe_verify.evidence import Entry, Proved
+from lethe_verify.evidence import Proved
 from lethe_verify.judge import judge
+from lethe_verify.opened import CONFIRMED, Entry
 from lethe_verify.trust import Trust
 from lethe_verify.verdict import Outcome
 from tests.governance import evidence_example as make
@@ -52,13 +53,13 @@ def test_a_pass_that_its_own_outcomes_contradict_is_refused(change: Change) -> N
     ],
 )
 def test_the_signing_of_a_plan_fixes_the_thresholds_of_its_own_attempt(body: dict[str, Any], fits: bool) -> None:
-    assert evidence._fixes(Entry(3, "", evidence.CONFIRMED, body), "p", 2) is fits
+    assert evidence._fixes(Entry(3, "", CONFIRMED, body), "p", 2) is fits
 
 
 def test_thresholds_held_by_other_entries_are_told() -> None:
     document = make.example()
     checkpoint: Any = None
-    signed = Proved("key", checkpoint, (Entry(3, "", evidence.CONFIRMED, {}),))
+    signed = Proved("key", checkpoint, (Entry(3, "", CONFIRMED, {}),))
     assert evidence.confirmed(document, signed)
     assert not evidence.confirmed(document, Proved("key", checkpoint, (Entry(3, "", "policy.recorded", {}),)))
 

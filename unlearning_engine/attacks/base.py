@@ -50,10 +50,12 @@ class Prepared:
     """What to ask next: an item may come in several wordings, each an `Item` under the same id.
 
     `bare` leaves out held-out wordings and wrong answers. `tries` above 0 samples that often at `temperature`
-    instead of asking greedily.
+    instead of asking greedily. Of an attack that rewords, `plain` are those of `items` that it fits around in no
+    wording, so that they are asked as they stand; None of one that asks everything as it stands.
     """
 
     items: tuple[Item, ...]
+    plain: tuple[Item, ...] | None = None
     bare: bool = False
     tries: int = 0
     temperature: float = 1.0
@@ -138,6 +140,15 @@ def fits(given: Given, items: Sequence[Item]) -> list[bool]:
         return [True] * len(items)
     rows = given.tokenizer([item.record.full_text for item in items])["input_ids"]
     return [len(row) + 1 + given.slack <= context for row in rows]
+
+
+def fact_counts(items: Sequence[Item], plain: Sequence[Item]) -> dict[str, int]:
+    """How many facts to be forgotten were asked, and how many of them in none but their plain wording."""
+    left = {(item.set, item.record.id) for item in plain}
+    forget = [item for item in items if item.set == "forget"]
+    reworded = {item.fact for item in forget if (item.set, item.record.id) not in left}
+    asked = {item.fact for item in forget}
+    return {"forget_facts": len(asked), "plain_facts": len(asked - reworded)}
 
 
 def best(rows: Sequence[Row]) -> list[Row]:

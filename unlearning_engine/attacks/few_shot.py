@@ -41,14 +41,17 @@ def _line(example: Item) -> str:
 
 
 def _prepare(given: Given) -> Iterator[Prepared]:
-    waiting = [(item, shown(item, given.shown, given.seed)) for item in given.items]
+    drawn = [(item, shown(item, given.shown, given.seed)) for item in given.items]
+    waiting = [(item, examples) for item, examples in drawn if examples]
+    alone = [item for item, examples in drawn if not examples]
     ready: list[Item] = []
     for count in range(EXAMPLES, 0, -1):
         worded = [behind(item, examples[:count]) for item, examples in waiting]
         room = fits(given, worded)
         ready += [item for item, fit in zip(worded, room, strict=True) if fit]
         waiting = [pair for pair, fit in zip(waiting, room, strict=True) if not fit]
-    yield Prepared(items=(*ready, *(item for item, _ in waiting)), bare=True)
+    plain = (*(item for item, _ in waiting), *alone)
+    yield Prepared(items=(*ready, *plain), plain=plain, bare=True)
 
 
 FEW_SHOT = Attack(name=NAME, measures=(value(NAME),), prepare=_prepare, describe={"examples": EXAMPLES})

@@ -35,10 +35,8 @@ def _prepare(given: Given) -> Iterator[Prepared]:
         worded = [reworded(item, template.replace("{prompt}", question(item))) for item in given.items]
         asked += [item for item, room in zip(worded, fits(given, worded), strict=True) if room]
     known = {(item.set, item.record.id) for item in asked}
-    asked += [
-        item for item in given.items if (item.set, item.record.id) not in known
-    ]  # no template fits: asked plainly
-    yield Prepared(items=tuple(asked), bare=True)
+    plain = tuple(item for item in given.items if (item.set, item.record.id) not in known)
+    yield Prepared(items=(*asked, *plain), plain=plain, bare=True)
 
 
 PROMPTS = Attack(
