@@ -22,10 +22,12 @@ from governance.typography import letter_set_right, set_right
 LOCALES = BASE_DIR / "locale"
 _WEB = ("about", "batch_progress", "claimant", "claimant_files", "claimant_works", "filing", "filing_words", "forms",
         "kind_forms", "languages", "ledger_picture", "limits", "link_pages", "media_words", "proof_pages", "standing",
-        "steps", "uploads", "verify", "verify_child", "verify_sheet", "way", "work_forms", "work_lists")  # fmt: skip
+        "steps", "uploads", "verify", "verify_child", "verify_sample", "verify_sheet", "way",
+        "work_forms", "work_lists")  # fmt: skip
 _EVIDENCE = ("certificate", "check", "check_time", "downstream", "error_rates", "figure_words", "figures", "headlines",
              "lost_key", "matching_rates", "numerals", "outcomes", "pdf", "policy_words", "printing", "register_paper",
-             "report", "revoked", "said", "schema", "search_scope", "seal_class", "sentences", "statement_paper",
+             "report", "revoked", "said", "sample_check", "schema", "search_scope", "seal_class", "sentences",
+             "statement_paper",
              "thresholds_said", "wording")  # fmt: skip
 #: Python files whose texts stand on everybody's pages, and in reports.
 PUBLIC = (

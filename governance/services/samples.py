@@ -15,7 +15,7 @@ from typing import Any
 import rfc8785
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from governance import dispatch
@@ -193,6 +193,16 @@ def samples_page(before: int | None = None) -> Page[AuditSample]:
     """The newest statements, those below the number `before`."""
     rows = AuditSample.objects.select_related("by").order_by("-number")
     return page(rows if before is None else rows.filter(number__lt=before), SIZE)
+
+
+def drawn_at(number: int, seed: str) -> datetime | None:
+    """When the sample of this number was drawn by a seed that begins so, or has these first and last eight digits, as
+    pages shorten it; None where none was."""
+    named = Q(seed__startswith=seed)
+    if len(seed) == 16:
+        named |= Q(seed__startswith=seed[:8], seed__endswith=seed[8:])
+    found = AuditSample.objects.filter(named, number=number).exclude(drawn_at=None).first() if seed else None
+    return found.drawn_at if found else None
 
 
 def drawn_count() -> int:

@@ -25,6 +25,7 @@ from governance.policies import Actor, Permission
 from governance.services import exports
 from governance.services import samples as service
 from governance.validators import one_line
+from governance.web import report_proof, trust_pages
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, perform, when
 from governance.web.guards import staff
@@ -138,7 +139,8 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
             {"id": "proofs", "title": _("One report, proven"),
              "note": _("From the case to the seal, the time, the ledger and the command that checks it offline."),
              "links": [{"label": _("Choose a report"), "url": reverse("reports")},
-                       {"label": _("Verify a file that you were given"), "url": reverse("verify")},
+                       {"label": _("Verify a file that you were given: a report, a bundle, a sample"),
+                        "url": reverse("verify")},
                        {"label": _("The ledger, entry by entry"), "url": reverse("ledger")}]},
         ],
     }  # fmt: skip
@@ -197,7 +199,7 @@ def _sample(request: HttpRequest, one: AuditSample, form: forms.Form | None = No
         % {"k": f"{len(one.drawn):,}", "all": f"{one.size:,}"}
         if one.drawn_at else _("Stated over %(all)s cases, not drawn yet") % {"all": f"{one.size:,}"},
         "sentence": "" if one.drawn_at else service.waits_for(one) or _("It can be drawn."),
-        "parts": [_stated(one), _drawing(one, form), *([_again(one)] if one.drawn_at else [])],
+        "parts": [_stated(one), _drawing(one, form), *(_proofs(one, request) if one.drawn_at else [])],
     }  # fmt: skip
     return render(request, "duties/sheet.html", context, status=status)
 
@@ -257,6 +259,12 @@ def _drawn_row(number: str, stratum: str, case: Case | None) -> list[Any]:
     return [{"text": number, "mono": True, "url": url}, stratum, case.get_status_display() if case else ""]
 
 
+def _proofs(one: AuditSample, request: HttpRequest) -> list[Context]:
+    """How anybody draws it again; and, asked for, what this house finds of the file."""
+    checked = report_proof.checked_here(lambda: service.check_file(one), request.GET.get("check") == "now")
+    return [_again(one), {**checked, "note": _("This house judges its own file: no proof to anybody else.")}]
+
+
 def _again(one: AuditSample) -> Context:
     file = f"sample-{one.number}.json"
     return {
@@ -267,9 +275,16 @@ def _again(one: AuditSample) -> Context:
             (_("Checkpoint"), _("of %(n)s entries") % {"n": f"{one.checkpoint:,}"}),
             (_("Your text"), one.text),
             {"label": _("File"), "value": file, "url": reverse("sample_json", args=[one.public_id])},
-            {"label": _("Command"), "value": f"python -m lethe_verify {file} --trust lethe-trust.json", "mono": True},
+            {"label": _("Without us"), "value": f"python3 lethe-verify.pyz {file} --trust lethe-trust.json",
+             "command": True},
         ],
-        "links": [{"label": _("The trust file, as everybody gets it"), "url": reverse("trust")}],
+        "links": [
+            {"label": _("Have the file checked as anybody can: upload it, or type the number and the seed"),
+             "url": reverse("verify")},
+            {"label": _("The trust file, as everybody gets it"), "url": reverse("trust")},
+            *([{"label": _("The program that checks, one file for Python 3.11"), "url": reverse("verifier")}]
+              if trust_pages.verifier_told() else []),
+        ],
     }  # fmt: skip
 
 

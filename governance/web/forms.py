@@ -117,12 +117,16 @@ LAW_NAMES = {
 
 
 class ReportForm(forms.Form):
-    """A PDF or bundle to check."""
+    """A PDF, bundle or sample to check."""
 
     file = forms.FileField(
         label=gettext_lazy("The report"),
-        help_text=gettext_lazy("The PDF, or the ZIP with all that belongs to it; at most 25 MB."),
-        widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.zip,application/pdf,application/zip"}),
+        help_text=gettext_lazy(
+            "The PDF, the ZIP with all that belongs to it, or the file of a sample for an audit (JSON); at most 25 MB."
+        ),
+        widget=forms.ClearableFileInput(
+            attrs={"accept": ".pdf,.zip,.json,application/pdf,application/zip,application/json"}
+        ),
         error_messages={
             "required": gettext_lazy("Choose the PDF file of the report."),
             "empty": gettext_lazy("The file is empty. Choose the PDF as you received it."),

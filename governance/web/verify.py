@@ -1,4 +1,4 @@
-"""Is this report genuine? Anyone may ask. The file is judged by a child process with bounds, and not kept."""
+"""Is this report or sample genuine? Anyone may ask. The file is judged by a child process with bounds, and not kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from governance.evidence.report_kinds import has_bundle
 from governance.models import SigningKey
 from governance.secrets import BASE_DIR
 from governance.services import known_keys, renewals, seal_ends, witnesses
-from governance.web import ledger_picture, trust_pages, verify_sheet
+from governance.web import ledger_picture, trust_pages, verify_sample, verify_sheet
 from governance.web.forms import ReportForm
 from governance.web.limits import limited
 from governance.web.verify_sheet import SheetForm
@@ -67,6 +67,8 @@ def judged(data: bytes) -> dict[str, Any]:
         _turns.release()
     if checked is None:
         return _words("unreadable", {})
+    if "sample" in checked:
+        return _words(verify_sample.outcome(checked), checked)
     outcome = str(checked["outcome"])
     if outcome in {"ledger_lost", "ledger_late"} and not has_bundle(checked.get("report") or {}):
         outcome = f"{outcome}_alone"
@@ -217,8 +219,8 @@ _OUTCOMES["too_large"] = _OUTCOMES["unreadable"]
 
 
 def _words(outcome: str, checked: dict[str, Any]) -> dict[str, Any]:
-    kind, conclusion, sentence = _OUTCOMES[outcome]()
-    findings = list(checked.get("findings", []))
+    kind, conclusion, sentence = (verify_sample.OUTCOMES.get(outcome) or _OUTCOMES[outcome])()
+    findings, sample = list(checked.get("findings", [])), checked.get("sample")
     if outcome in {"genuine", "unregistered"}:
         known = outcome == "genuine"
         text = _("Our register knows this very file.") if known else _("Our register does not know this file.")
@@ -228,10 +230,10 @@ def _words(outcome: str, checked: dict[str, Any]) -> dict[str, Any]:
         "conclusion": conclusion,
         "sentence": sentence,
         "checks": [{"state": _state(one), "title": _said(one), "detail": one.get("detail", "")} for one in findings],
-        "facts": _facts(checked),
+        "facts": _facts(checked) if sample is None else verify_sample.facts(sample),
         "picture": _picture(checked.get("proof")),
         "entries": _entries(checked.get("proof"), checked.get("sha256", "")),
-        "cannot": [*_copied(checked), *_cannot(outcome)],
+        "cannot": verify_sample.cannot() if sample else [*_copied(checked), *_cannot(outcome)],
     }
 
 

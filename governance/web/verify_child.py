@@ -1,4 +1,4 @@
-"""The process that reads a stranger's PDF or bundle: `-m governance.web.verify_child TRUST < FILE`.
+"""The process that reads a stranger's PDF, bundle or sample: `-m governance.web.verify_child TRUST < FILE`.
 
 No settings, no database, no secret; bounds on memory and processor time, since a small file may unpack to a huge one.
 """
@@ -19,6 +19,7 @@ from governance.evidence.findings import Finding, _
 from governance.evidence.leaf import parse_leaf
 from governance.evidence.lost_key import LostKeyError
 from governance.evidence.merkle import leaf_hash
+from governance.evidence.sample_check import check_sample, is_sample
 from governance.evidence.schema import EVIDENCE_ACTION
 from governance.evidence.standalone import prepare
 from governance.evidence.trust_file import Believed, believed
@@ -31,6 +32,8 @@ def judge(data: bytes, trusted: Believed) -> dict[str, Any]:
     """The result of the check as plain values."""
     from governance.evidence.check import check
 
+    if is_sample(data):
+        return asdict(check_sample(data, trusted))
     files: dict[str, bytes] = {}
     if data.startswith(MAGIC):
         try:

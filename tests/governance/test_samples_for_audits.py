@@ -246,7 +246,9 @@ def test_an_auditor_states_and_draws_on_the_pages(client: Client, auditor: Actor
     checkpoints.checkpoint_make()
     assert client.post(f"{link}draw/").status_code == 302
     page = client.get(link).content.decode()
-    assert case.number in page and f"python -m lethe_verify sample-{sample.number}.json" in page
+    command = f"python3 lethe-verify.pyz sample-{sample.number}.json --trust lethe-trust.json"
+    assert case.number in page and command in re.sub("</?span>", "", page) and reverse("verify") in page
+    assert "This sample was drawn as it was stated." in client.get(link, {"check": "now"}).content.decode()
     assert (
         client.get(reverse("sample_csv", args=[sample.public_id])).content.decode().splitlines()[1]
         == f"1,{case.number},"
