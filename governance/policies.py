@@ -76,7 +76,7 @@ class Permission(enum.Enum):
     ERASE_ASK = "ask to destroy a person's data"
     ERASE_APPROVE = "approve that a person's data is destroyed"
     EXPORT_CASE = "export a whole case"
-    AUDIT = "draw samples and take exports for an audit"
+    AUDIT = "draw samples, take exports and read who is here and how the house is set up, for an audit"
     COPY_REPORT = "have a report copied into another language"
     REPLAY_CASE = "take what a replay of a case needs"
     MAKE_PATCH = "make and fetch the patch of a release"

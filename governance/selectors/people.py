@@ -26,7 +26,8 @@ class Person:
     grant: RoleGrant | None = None
 
 
-def _guarded(**of: int) -> set[int]:
+def guarded(**of: int) -> set[int]:
+    """Accounts that an authenticator or a passkey guards."""
     return set(Authenticator.objects.filter(type__in=SECOND_FACTORS, **of).values_list("user_id", flat=True))
 
 
@@ -37,10 +38,10 @@ def people(actor: Actor) -> list[Person]:
         NotAllowed: the policy refuses the actor.
     """
     demand(actor, Permission.MANAGE_USERS)
-    guarded = _guarded()
+    factors = guarded()
     rows = User.objects.order_by("-is_active", "last_name", "first_name", "email")
     grants = {grant.person_id: grant for grant in _open_grants()}
-    return [Person(user, user.pk in guarded, grants.get(user.pk)) for user in rows]
+    return [Person(user, user.pk in factors, grants.get(user.pk)) for user in rows]
 
 
 def person_get(actor: Actor, pk: int) -> Person:
@@ -52,7 +53,7 @@ def person_get(actor: Actor, pk: int) -> Person:
     """
     demand(actor, Permission.MANAGE_USERS)
     user = User.objects.get(pk=pk)
-    return Person(user, bool(_guarded(user_id=user.pk)), _open_grants().filter(person=user).first())
+    return Person(user, bool(guarded(user_id=user.pk)), _open_grants().filter(person=user).first())
 
 
 def _open_grants() -> QuerySet[RoleGrant]:

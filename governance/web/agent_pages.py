@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -142,24 +143,33 @@ def _revoke(title: str, name: str, row: Mandate | ApiKey) -> dict[str, Any]:
     return {"title": title, "form": Nothing(), "action": action, "submit": _("Revoke")}
 
 
+def mandate_state(row: Mandate, today: date) -> dict[str, str]:
+    """A cell: whether it files today."""
+    if row.revoked_at:
+        return {"state": "refused", "text": _("revoked")}
+    ended = row.valid_until < today
+    return {"state": "late", "text": _("ended")} if ended else {"state": "pass", "text": _("valid")}
+
+
+def key_state(row: ApiKey, today: date) -> dict[str, str]:
+    """A cell: whether it opens today."""
+    if row.revoked_at:
+        return {"state": "refused", "text": _("revoked")}
+    ended = row.expires_on < today
+    return {"state": "late", "text": _("expired")} if ended else {"state": "pass", "text": _("valid")}
+
+
 def _mandates(agent: Agent, form: forms.Form | None) -> dict[str, Any]:
     rows = list(agent.mandates.select_related("agent"))
     new = reverse("mandate_new", args=[agent.public_id])
     today = timezone.localdate()
-
-    def state(row: Mandate) -> dict[str, str]:
-        if row.revoked_at:
-            return {"state": "refused", "text": _("revoked")}
-        ended = row.valid_until < today
-        return {"state": "late", "text": _("ended")} if ended else {"state": "pass", "text": _("valid")}
-
     open_rows = [row for row in rows if not row.revoked_at]
     title = _("Revoke the mandate of %(who)s")
     return {
         "id": "mandates", "title": _("Mandates"),
         "columns": [_("For whom"), _("Kinds"), _("Until"), _("State")],
-        "rows": [[{"text": row.principal, "note": row.evidence}, ", ".join(row.kinds), day(row.valid_until), state(row)]
-                 for row in rows],
+        "rows": [[{"text": row.principal, "note": row.evidence}, ", ".join(row.kinds), day(row.valid_until),
+                  mandate_state(row, today)] for row in rows],
         "empty": _("No mandate is recorded."),
         "forms": [_form(MandateForm, form, _("Record a mandate"), new, _("Record")),
                   *(_revoke(title % {"who": row.principal}, "mandate_revoke", row) for row in open_rows)],
@@ -168,19 +178,13 @@ def _mandates(agent: Agent, form: forms.Form | None) -> dict[str, Any]:
 
 def _keys(agent: Agent, form: forms.Form | None) -> dict[str, Any]:
     rows = list(agent.keys.select_related("agent", "created_by"))
-    new = reverse("key_new", args=[agent.public_id])
-
-    def state(row: ApiKey) -> dict[str, str]:
-        if row.revoked_at:
-            return {"state": "refused", "text": _("revoked")}
-        ended = row.expires_on < timezone.localdate()
-        return {"state": "late", "text": _("expired")} if ended else {"state": "pass", "text": _("valid")}
-
+    new, today = reverse("key_new", args=[agent.public_id]), timezone.localdate()
     return {
         "id": "keys", "title": _("Keys of the interface"), "note": _("Only a hash of each is kept."),
         "columns": [_("Key"), _("Opens"), _("Until"), _("Last used"), _("State")],
         "rows": [[{"text": f"{row.prefix}…", "mono": True, "note": row.label}, ", ".join(row.scopes),
-                  day(row.expires_on), day(row.used_at) if row.used_at else _("never"), state(row)] for row in rows],
+                  day(row.expires_on), day(row.used_at) if row.used_at else _("never"),
+                  key_state(row, today)] for row in rows],
         "empty": _("No key was issued."),
         "forms": [_form(KeyForm, form, _("Issue a key"), new, _("Issue")),
                   *(_revoke(_("Revoke %(key)s") % {"key": row.label}, "key_revoke", row)

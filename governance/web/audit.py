@@ -25,7 +25,7 @@ from governance.policies import Actor, Permission
 from governance.services import exports
 from governance.services import samples as service
 from governance.validators import one_line
-from governance.web import report_proof, trust_pages
+from governance.web import audit_house, report_proof, trust_pages
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, perform, when
 from governance.web.guards import staff
@@ -144,7 +144,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                        {"label": _("The ledger, entry by entry"), "url": reverse("ledger")}]},
         ],
     }  # fmt: skip
-    return render(request, "duties/sheet.html", context, status=status)
+    return render(request, "duties/sheet.html", {**audit_house.tabs("audit"), **context}, status=status)
 
 
 def _row(one: AuditSample) -> list[Any]:

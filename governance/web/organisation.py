@@ -27,13 +27,9 @@ from governance.services import set_up
 from governance.services.set_up import Point
 from governance.web.guards import staff
 from governance.web.limits import limited
+from governance.web.organisation_words import LABELS, shown
 
 MANAGE = Permission.MANAGE_USERS
-LABELS = {
-    **service.TEXTS,
-    "place": gettext_lazy("Place of the calendar"),
-    "languages": gettext_lazy("Languages of public pages"),
-}
 
 
 def _text(label: Any, hint: Any = "", **more: Any) -> forms.CharField:
@@ -163,7 +159,7 @@ def _page(request: HttpRequest) -> HttpResponse:
         "sentence": _("Each point is looked up as this page opens; none is ticked by hand."),
         "columns": [_("Point"), _("State"), _("What was found")],
         "rows": [_row(one) for one in points],
-        "facts": [(LABELS[field], _shown(getattr(house, field))) for field in select.FIELDS],
+        "facts": [(LABELS[field], shown(getattr(house, field))) for field in select.FIELDS],
         "version": house.version,
         "has_logo": house.has_logo,
         "waiting": _waiting(waiting, house, actor) if waiting else None,
@@ -189,15 +185,9 @@ def _row(point: Point) -> list[Any]:
     return [title, state, point.found]
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(LANGUAGES[code].english for code in value) or _("all seven")
-    return str(value) or _("not named")
-
-
 def _waiting(row: HouseProfile, house: select.House, actor: Actor) -> dict[str, Any]:
     own = row.proposed_by == actor.user
-    pairs = [(field, _shown(getattr(house, field)), _shown(getattr(row, field))) for field in select.FIELDS]
+    pairs = [(field, shown(getattr(house, field)), shown(getattr(row, field))) for field in select.FIELDS]
     changed = [[LABELS[field], before, after] for field, before, after in pairs if before != after]
     newest = select.newest()
     if bytes(row.logo) != bytes(newest.logo if newest else b""):
