@@ -35,6 +35,8 @@
         while (last >= 0 && (set.data[last] === null || set.data[last] === undefined)) last -= 1;
         if (last >= 0) places.push({ set: set, x: points[last].x + 10, y: points[last].y });
       });
+      // All begin where the longest line ends: a line that ends sooner would have its name crossed by the others.
+      const end = Math.max(...places.map((place) => place.x));
       places.sort((a, b) => a.y - b.y);
       for (let i = 1; i < places.length; i += 1) places[i].y = Math.max(places[i].y, places[i - 1].y + letters(15));
       // Where the lowest would stand among the numbers of the axis, they give way upwards.
@@ -49,7 +51,7 @@
       context.textBaseline = "middle";
       places.forEach(function (place) {
         context.fillStyle = place.set.borderColor;
-        context.fillText(place.set.label, place.x, place.y);
+        context.fillText(place.set.label, end, place.y);
       });
       context.restore();
     },
