@@ -57,9 +57,13 @@ def default_for(kind: str) -> str:
 
 def home_of(rule: Rule, house: str) -> Place:
     """The place whose calendar counts when none is named: the house's own where the law allows it, else the law's."""
-    if house and (rule.countries is None or place_of(house).country in rule.countries):
+    if not house:
+        return rule.place(rule.home)
+    place_of(house)  # one that nobody knows is an error, not a place by which the law does not count
+    try:
         return rule.place(house)
-    return rule.place(rule.home)
+    except Unfit:
+        return rule.place(rule.home)
 
 
 def midnight(day: date, place: Place) -> datetime:

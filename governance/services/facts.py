@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance import dispatch
 from governance.clocks import LAWS, home_of
 from governance.models import Case, CaseClock, CaseFact, Disposition, Job, Plan, Status, Tally
+from governance.selectors import organisation
 
 T = Tally.Topic
 #: What is compared to find a fact that has changed.
@@ -51,7 +51,7 @@ def _regions(cases: QuerySet[Case]) -> dict[int, str]:
 
 
 def _home(law: str) -> str:
-    return home_of(LAWS[law].newest, settings.PLACE).country if law in LAWS else ""
+    return home_of(LAWS[law].newest, organisation.current().place).country if law in LAWS else ""
 
 
 def _methods(cases: QuerySet[Case]) -> dict[int, str]:

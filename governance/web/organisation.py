@@ -25,6 +25,7 @@ from governance.selectors import organisation as select
 from governance.services import organisation as service
 from governance.services import set_up
 from governance.services.set_up import Point
+from governance.web import law_words
 from governance.web.guards import staff
 from governance.web.limits import limited
 from governance.web.organisation_words import LABELS, shown
@@ -160,6 +161,7 @@ def _page(request: HttpRequest) -> HttpResponse:
         "columns": [_("Point"), _("State"), _("What was found")],
         "rows": [_row(one) for one in points],
         "facts": [(LABELS[field], shown(getattr(house, field))) for field in select.FIELDS],
+        "laws": law_words.table(house.place, timezone.localdate()),
         "version": house.version,
         "has_logo": house.has_logo,
         "waiting": _waiting(waiting, house, actor) if waiting else None,

@@ -11,14 +11,19 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from PIL import Image
 
+from governance.clocks import LAWS, due_date
+from governance.clocks.rows import place_in
 from governance.errors import Conflict, NotAllowed, Unfit
-from governance.models import HouseProfile, LedgerOpening, Role, User
+from governance.models import HouseProfile, Kind, LedgerOpening, Role, User
 from governance.policies import Actor
 from governance.selectors import organisation as select
 from governance.services import organisation as service
 from governance.services import processing
+from tests.governance.conftest import file_case
 from tests.governance.staff import member, sign_in_to_decide
 
 pytestmark = pytest.mark.database
@@ -152,3 +157,38 @@ def test_two_administrators_describe_the_house_by_its_pages(admins: tuple[Actor,
     assert client.post(reverse("organisation_approve", args=[row.pk])).status_code == 302
     select.forget()
     assert "As two administrators signed it." in client.get(reverse("set_up")).content.decode()
+
+
+def laws_on_page(client: Client) -> dict[str, list[Any]]:
+    return {row[0]["text"]: row for row in client.get(reverse("set_up")).context["laws"]["rows"]}
+
+
+def test_the_set_up_names_every_law_with_its_clock_source_and_calendar(
+    client: Client, admins: tuple[Actor, Actor]
+) -> None:
+    assert admins[0].user
+    client.force_login(admins[0].user)
+    rows, today = laws_on_page(client), timezone.localdate()
+    assert {law.title for law in LAWS.values()} <= set(rows)
+    for law in LAWS.values():
+        rule, row = law.rule_on(today), rows[law.title]
+        assert row[2]["text"] == str(rule.answer) and row[3] == {"text": rule.article, "note": rule.citation}
+        assert str(rule.version) in row[0]["note"] and row[4]["note"] == rule.calendar
+        assert row[5] == date_format(due_date(law.code, today).due, "j M Y")
+    assert "30 days" in rows["UK GDPR, complaint"][2]["text"] and "60 days" in rows["Virginia CDPA, appeal"][2]["text"]
+    assert "no member state" in rows["GDPR"][4]["text"]
+    signed(admins)
+    rows = laws_on_page(client)
+    assert rows["GDPR"][4]["text"] == "yours: DE-BY" and "US-CA" in rows["CCPA"][4]["text"]
+
+
+def test_a_place_by_which_a_law_does_not_count_leaves_it_its_own_calendar(
+    client: Client, admins: tuple[Actor, Actor]
+) -> None:
+    signed(admins, place="US-TX")
+    for law in ("ccpa", "us_va", "us_co"):
+        case = file_case(Kind.PRIVACY, law=law)
+        assert str(place_in(case.clocks.get())) == LAWS[law].newest.home
+    assert admins[0].user
+    client.force_login(admins[0].user)
+    assert "the law's own: US-VA" in laws_on_page(client)["Virginia CDPA"][4]["text"]
