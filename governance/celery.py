@@ -27,6 +27,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"queue": app.conf.lethe_queues["signing"], "expires": 60.0},
     },
+    "sign the feeds": {
+        "task": "governance.sign_feeds",
+        "schedule": 60.0,
+        "options": {"queue": app.conf.lethe_queues["signing"], "expires": 60.0},
+    },
     "renew time stamps": {
         "task": "governance.renew_stamps",
         "schedule": 86_400.0,

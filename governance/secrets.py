@@ -12,9 +12,8 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-#: name -> bytes of randomness; stored as hexadecimal text.
-FILES = {"django.key": 48, "keyring.kek": 32, "ledger.commitments": 32, "tokens.key": 32, "fingerprints.key": 32,
-         "feed.key": 32}  # fmt: skip
+#: name -> bytes of randomness; stored as hexadecimal text. None of them signs for strangers (docs/keys.md).
+FILES = {"django.key": 48, "keyring.kek": 32, "ledger.commitments": 32, "tokens.key": 32, "fingerprints.key": 32}
 
 
 class SecretMissing(RuntimeError):

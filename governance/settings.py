@@ -278,6 +278,8 @@ LEDGER_VERIFIER = Path(env.text("LETHE_LEDGER_VERIFIER", str(HOME / "ledger.vkey
 LEDGER_ENTRIES = env.flag("LETHE_LEDGER_ENTRIES", default=True)
 #: Public key of the statements about models, beside the certificate.
 MODEL_VERIFIER = Path(env.text("LETHE_MODEL_VERIFIER", str(HOME / "models.pub.pem")))
+#: Public key of the feeds, which whoever subscribes compares.
+FEED_VERIFIER = Path(env.text("LETHE_FEED_VERIFIER", str(HOME / "feeds.pub")))
 #: Where the seal's key lies: a file (for development), a token, a key service. PIN and credentials: the signer alone.
 SEAL_KIND = env.choice("LETHE_SEAL", ("file", "pkcs11", "kms"))
 PKCS11_MODULE = env.text("LETHE_PKCS11_MODULE")

@@ -13,6 +13,8 @@ from governance.services import (
     containment,
     deadlines,
     drafts,
+    feed_pages,
+    feed_signing,
     figure_mails,
     file_letters,
     idempotency,
@@ -187,3 +189,9 @@ def discard_bundles() -> int:
 def sign_ledger() -> list[str]:
     """A checkpoint of what was added, its outside time, and the witnesses' signatures; what went wrong."""
     return witnesses.ledger_sign()
+
+
+@shared_task(name=feed_pages.TASK)
+def sign_feeds() -> int:
+    """Pages of the public feeds that changed, and those that are a day old."""
+    return feed_signing.feeds_sign()

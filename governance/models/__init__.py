@@ -38,6 +38,7 @@ from governance.models.duties import FilterList, Patch, Quarantine, WorkFingerpr
 from governance.models.erasure import Erasure
 from governance.models.evidence import AuditorBundle, EarlierReport, Letter, Paper, Report, Seal, SigningKey
 from governance.models.feed import CalendarFeed
+from governance.models.feed_page import Feed, FeedChange, FeedPage
 from governance.models.job import Forecast, Job, JobPoint, Plan, Verification, Worker
 from governance.models.ledger import (
     LedgerCheckpoint,
@@ -68,7 +69,10 @@ from governance.models.works_return import WorksReturn
 
 __all__ = [
     "Medium",
+    "Feed",
+    "FeedChange",
     "FeedConsent",
+    "FeedPage",
     "SharedPrint",
     "Answer",
     "PatchAcknowledgement",

@@ -24,7 +24,6 @@ def addresses(actor: Actor) -> QuerySet[ReservedAddress]:
 
 
 def published() -> QuerySet[ReservedAddress]:
-    """Addresses that may be told to others and are reserved now, oldest reservation first."""
-    rows = ReservedAddress.objects.filter(published=True)
-    rows = rows.annotate(stance=_latest("stance"), since=_latest("since"), read_at=_latest("at"))
-    return rows.filter(stance=ReservationCheck.Stance.RESERVED).order_by("since", "id")
+    """Addresses that may be told to others and are reserved now, each with the id of its last reading, by their ids."""
+    rows = ReservedAddress.objects.filter(published=True).annotate(stance=_latest("stance"), check_id=_latest("pk"))
+    return rows.filter(stance=ReservationCheck.Stance.RESERVED).order_by("id")

@@ -31,7 +31,7 @@ from governance.models import AttestationSet, Disposal, Job, ModelVersion, Patch
 from governance.models.vault import commitment_key
 from governance.policies import Actor
 from governance.secrets import BASE_DIR
-from governance.services import dossier, known_keys, own_keys
+from governance.services import dossier, feed_pages, known_keys, own_keys
 from governance.services.unlearning import run_of
 
 SYSTEM = Actor.system("attestations")
@@ -88,6 +88,8 @@ def attestation_make(*, job: Job) -> AttestationSet:
         digests = {name: dispatch.bytes_digest(data) for name, data in documents.items()}
         body = {"version": row.version.artifact, "set": artifact, "subject": subject, "documents": digests}
         ledger.append(action="attestations.signed", actor=SYSTEM, body=body)
+        if row.patch:
+            feed_pages.patches_changed(patch=row.patch)
     row.refresh_from_db()
     return row
 

@@ -18,15 +18,16 @@ from governance.evidence import dsse, ledger
 from governance.evidence.checkpoint import verifier_key
 from governance.models import SigningKey
 from governance.policies import Actor
-from governance.secrets import new_secret, secrets_folder
-from governance.services import feed_key, handovers, known_keys, own_keys, seals
+from governance.services import feed_pages, handovers, known_keys, own_keys, seals
 
 SYSTEM = Actor.system("seals")
 P = SigningKey.Purpose
-#: Where the next key waits: in the signing worker's folder, and beside the feeds' key.
-NEXT: Final = {P.LEDGER: "next-ledger", P.MODELS: "next-models", P.FEED: f"{feed_key.KEY}.next"}
+#: Where the next key waits, in the signing worker's folder.
+NEXT: Final = {P.LEDGER: "next-ledger", P.MODELS: "next-models", P.FEED: own_keys.NEXT_FEED}
 #: A key lies in a file, or its name in a token or key service does.
-FILES: Final = {P.LEDGER: (own_keys.LEDGER_KEY, own_keys.LEDGER_NAME), P.MODELS: (dsse.KEY_FILE, own_keys.MODELS_NAME)}
+FILES: Final = {P.LEDGER: (own_keys.LEDGER_KEY, own_keys.LEDGER_NAME), P.MODELS: (dsse.KEY_FILE, own_keys.MODELS_NAME),
+                P.FEED: (own_keys.FEED_KEY,)}  # fmt: skip
+_MAKE: Final = {P.LEDGER: own_keys.ledger_make, P.MODELS: own_keys.models_make, P.FEED: own_keys.feed_make}
 
 
 def key_prepare(purpose: str) -> str:
@@ -35,17 +36,15 @@ def key_prepare(purpose: str) -> str:
     Raises:
         Unfit: this process has no folder of the seal. SealError, SealUnavailable: token or service refuse.
     """
-    if purpose == P.FEED:
-        if not (secrets_folder() / NEXT[P.FEED]).exists():
-            new_secret(secrets_folder() / NEXT[P.FEED], 32)
-        return feed_key.public_key(feed_key.opened(NEXT[P.FEED]))
     coming = seals.folder() / NEXT[P(purpose)]
     if not coming.exists() or _is_empty(coming):
         # Only whole: an empty folder of this name is what is left of a rotation that came to its end.
         making = coming.with_name(f"{coming.name}.part")
         making.mkdir(mode=0o700, exist_ok=True)
-        (own_keys.ledger_make if purpose == P.LEDGER else own_keys.models_make)(making)
+        _MAKE[P(purpose)](making)
         making.rename(coming)
+    if purpose == P.FEED:
+        return own_keys.feed_public(own_keys.feed_open(coming))
     if purpose == P.LEDGER:
         return verifier_key(settings.LEDGER_ORIGIN, own_keys.ledger_open(coming).public_key())
     return dsse.pem_fingerprint(dsse.public_pem(own_keys.models_open(coming).public_key))
@@ -57,16 +56,15 @@ def key_rotate(purpose: str) -> str:
     Raises:
         See `key_prepare`; the present key then stays. OSError: its public half was not made yet.
     """
-    if purpose != P.FEED and _is_empty(coming := seals.folder() / NEXT[P(purpose)]):
+    if _is_empty(coming := seals.folder() / NEXT[P(purpose)]):
         coming.rmdir()
         return known_keys.current(purpose)
     old, new = known_keys.current(purpose), key_prepare(purpose)
     if old != new:
         _replace(purpose, old, new)
+    _put_in_place(P(purpose), new)
     if purpose == P.FEED:
-        (secrets_folder() / NEXT[P.FEED]).replace(secrets_folder() / feed_key.KEY)
-    else:
-        _put_in_place(P(purpose), new)
+        feed_pages.sign_soon()
     return new
 
 
@@ -86,7 +84,7 @@ def _handover(purpose: str, old: str, new: str, at: datetime) -> tuple[str, str]
     """The next key, whole, and its signature that it takes the old one's place."""
     said, key = handovers.statement(purpose=purpose, old=old, new=new, at=at), new
     if purpose == P.FEED:
-        signature = feed_key.opened(NEXT[P.FEED]).sign(said)
+        signature = own_keys.feed_open(seals.folder() / NEXT[P.FEED]).sign(said)
     elif purpose == P.LEDGER:
         signature = own_keys.ledger_open(seals.folder() / NEXT[P.LEDGER]).sign(said)
     else:
@@ -102,10 +100,10 @@ def _is_empty(folder: Path) -> bool:
 def _put_in_place(purpose: SigningKey.Purpose, new: str) -> None:
     """The public half first, the private one last: until then another run finishes what this one began."""
     place, coming = seals.folder(), seals.folder() / NEXT[purpose]
-    if purpose == P.LEDGER:
-        _write(settings.LEDGER_VERIFIER, f"{new}\n".encode())
-    else:
+    if purpose == P.MODELS:
         _write(settings.MODEL_VERIFIER, dsse.public_pem(own_keys.models_open(coming).public_key))
+    else:
+        _write(settings.FEED_VERIFIER if purpose == P.FEED else settings.LEDGER_VERIFIER, f"{new}\n".encode())
     # What moves last empties the folder: by that the next run sees that all is done.
     for name in sorted(FILES[purpose], key=lambda name: (coming / name).exists()):
         if (coming / name).exists():

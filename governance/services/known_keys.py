@@ -16,8 +16,7 @@ from governance.evidence import dsse
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import ProofError, SealUnavailable
 from governance.models import LedgerOpening, SigningKey
-from governance.secrets import SecretMissing
-from governance.services import feed_key, handovers
+from governance.services import handovers
 
 P = SigningKey.Purpose
 LOST = "key.lost"
@@ -29,16 +28,16 @@ def current(purpose: str) -> str:
     Raises:
         OSError: its public half was not made yet.
     """
-    if purpose == P.LEDGER:
-        return str(settings.LEDGER_VERIFIER.read_text().strip())
-    return dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes()) if purpose == P.MODELS else feed_key.public_key()
+    if purpose == P.MODELS:
+        return dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())
+    return str((settings.FEED_VERIFIER if purpose == P.FEED else settings.LEDGER_VERIFIER).read_text().strip())
 
 
 def present() -> list[str]:
     """The purposes whose key this process can be told."""
     found: list[str] = []
     for purpose in P.values:
-        with suppress(OSError, SecretMissing):
+        with suppress(OSError):
             current(purpose)
             found.append(purpose)
     return found
@@ -72,6 +71,11 @@ def lost() -> list[dict[str, str]]:
         for purpose, key in rows
         if key in said and key in believed.get(purpose, ())
     ]
+
+
+def is_lost(key: str) -> bool:
+    """Whether a key may be in other hands, as strangers are told."""
+    return any(row["key"] == key for row in lost())
 
 
 def lost_told() -> dict[str, list[dict[str, str]]]:

@@ -21,7 +21,7 @@ from governance.errors import GovernanceError, Unfit
 from governance.evidence import dsse, ledger
 from governance.models import AttestationSet, Erasure, LedgerOpening, Report, Seal, SigningKey
 from governance.policies import Actor
-from governance.services import attestations, known_keys, reporting, unclaimed
+from governance.services import attestations, feed_pages, known_keys, reporting, unclaimed
 
 SYSTEM = Actor.system("seals")
 P = SigningKey.Purpose
@@ -49,6 +49,7 @@ def key_lose(*, key: str, at: datetime) -> SigningKey:
     row.save(update_fields=["lost_at"])
     body = {"purpose": purpose, "key": key, "at": at.astimezone(UTC).isoformat()}
     ledger.append(action=known_keys.LOST, actor=SYSTEM, body=body)
+    transaction.on_commit(feed_pages.sign_soon, robust=True)
     return row
 
 

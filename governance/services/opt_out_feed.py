@@ -7,76 +7,52 @@ follow the addresses, only where their claimants agreed to it (`sharing`), witho
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.urls import reverse
 
-from governance import dispatch
-from governance.models import ReservationCheck, ReservedAddress, SigningKey
+from governance.models import ReservationCheck, ReservedAddress, SharedPrint
 from governance.selectors import organisation
 from governance.selectors.reservations import published
-from governance.services import known_keys, sharing
-from governance.services.feed_key import opened, public_key
+from governance.services import sharing
+
+__all__ = ["PAGE", "VERSION", "WORKS", "addresses", "addresses_url", "frame", "published", "works", "works_url"]
 
 VERSION = "https://jsonfeed.org/version/1.1"
 #: Items on one page of the feed: addresses, and fingerprints of works.
 PAGE, WORKS = 500, 50
 
 
-def feed(*, url: str, after: int = 0, works: int | None = None) -> dict[str, Any]:
-    """One page of the feed with its signature over the canonical JSON (RFC 8785) of everything but the signature.
-
-    The addresses after the mark `after`; with `works` the fingerprints after that mark, whose pages follow the others'.
-
-    Raises:
-        SealUnavailable: the key may be in other hands; the next one signs.
-    """
-    known_keys.check_current(SigningKey.Purpose.FEED)
-    items, more = _addresses(after) if works is None else _works(works)
-    mark = f"?after={after}" if after else "" if works is None else f"?works={works}"
-    key = opened()
-    document: dict[str, Any] = {
+def frame() -> dict[str, Any]:
+    """What all pages have in common."""
+    return {
         "version": VERSION,
         "title": f"Opt-outs read by {organisation.current().name}",
         "home_page_url": settings.BASE_URL,
-        "feed_url": url + mark,
-        "items": items,
-        "_lethe": {"algorithm": "Ed25519", "public_key": public_key(key), **known_keys.lost_told()},
+        "_lethe": {},
     }
-    if more:
-        document["next_url"] = url + more
-    signature = key.sign(dispatch.canonical_text(document).encode())
-    document["_lethe"] = {**document["_lethe"], "signature": base64.b64encode(signature).decode()}
-    return document
 
 
-def _addresses(after: int) -> tuple[list[dict[str, Any]], str]:
-    """Items, and the mark of the next page."""
-    # The id of an address is the mark: unlike a time, it never stands twice.
-    rows = list(published().order_by("id").filter(pk__gt=after)[: PAGE + 1])
-    if len(rows) > PAGE:
-        return [_item(row) for row in rows[:PAGE]], f"?after={rows[PAGE - 1].pk}"
-    return [_item(row) for row in rows], "?works=0" if sharing.prints().exists() else ""
+def addresses_url(after: int) -> str:
+    """Of the page of addresses that begins after a mark. An address's id is the mark: unlike a time, it is unique."""
+    return settings.BASE_URL + reverse("opt_out_feed") + (f"?after={after}" if after else "")
 
 
-def _works(after: int) -> tuple[list[dict[str, Any]], str]:
-    rows = list(sharing.prints().filter(pk__gt=after)[: WORKS + 1])
-    items = [
-        {
-            "id": f"urn:uuid:{row.public_id}",
-            "content_text": "Training on this work is reserved.",
-            "date_published": row.since.isoformat(),
-            "_lethe": {"print": sharing.told(row)},
-        }
-        for row in rows[:WORKS]
-    ]
-    return items, f"?works={rows[WORKS - 1].pk}" if len(rows) > WORKS else ""
+def works_url(after: int) -> str:
+    """Of a page of fingerprints, which follow the addresses."""
+    return f"{settings.BASE_URL}{reverse('opt_out_feed')}?works={after}"
 
 
-def _item(row: ReservedAddress) -> dict[str, Any]:
-    check = ReservationCheck.objects.filter(address=row)[0]
+def addresses(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """An entry of each address that `published` found, by its last reading."""
+    checks = ReservationCheck.objects.in_bulk([row.check_id for row in rows])
+    return [_address(row, checks[row.check_id]) for row in rows]
+
+
+def _address(row: ReservedAddress, check: ReservationCheck) -> dict[str, Any]:
     stated = [one for one in check.findings if one["stance"] == ReservationCheck.Stance.RESERVED]
     return {
         "id": f"urn:uuid:{row.public_id}",
@@ -91,3 +67,16 @@ def _item(row: ReservedAddress) -> dict[str, Any]:
             "bytes": sorted({source["digest"] for source in check.sources if "digest" in source}),
         },
     }
+
+
+def works(rows: Sequence[SharedPrint]) -> list[dict[str, Any]]:
+    """An entry of each fingerprint."""
+    return [
+        {
+            "id": f"urn:uuid:{row.public_id}",
+            "content_text": "Training on this work is reserved.",
+            "date_published": row.since.isoformat(),
+            "_lethe": {"print": sharing.told(row)},
+        }
+        for row in rows
+    ]

@@ -24,6 +24,7 @@ from governance.models import HouseProfile
 from governance.notifications.languages import LANGUAGES, SOURCE
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation as select
+from governance.services import feed_pages
 from governance.validators import one_line
 
 #: The logo as sent, in bytes and pixels a side; and as kept.
@@ -90,6 +91,7 @@ def profile_approve(*, profile: HouseProfile, actor: Actor) -> HouseProfile:
     _answer(profile, approved_by=actor.user, approved_at=timezone.now())
     ledger.append(action="organisation.approved", actor=actor, body=facts(profile))
     transaction.on_commit(select.forget)
+    transaction.on_commit(feed_pages.sign_soon, robust=True)
     return profile
 
 

@@ -1,10 +1,12 @@
-"""The ledger's key and the one of statements about models: in a file, or where they cannot be taken out of.
+"""The keys beside the seal's: of the ledger, of statements about models, of the feeds.
 
-Both are the signing worker's. A key in a token or key service leaves its name in the folder of the seal.
+All are the signing worker's: in files of the folder of the seal, the first two also where they cannot be taken out of.
+A key in a token or key service leaves its name in that folder.
 """
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,9 +25,14 @@ from governance.errors import Unfit
 from governance.evidence import dsse
 from governance.evidence.checkpoint import NoteSigner
 from governance.evidence.errors import SealError
+from governance.secrets import read_secret, secrets_folder
 from governance.services import seals
 
 LEDGER_KEY: Final = "ledger.key.pem"
+FEED_KEY: Final = "feed.key.pem"
+#: Where it lay among the secrets of all processes, and where the next one waits now.
+OLD_FEED_KEY: Final = "feed.key"
+NEXT_FEED: Final = "next-feed"
 LEDGER_NAME, MODELS_NAME = "ledger.key.name", "models.key.name"
 
 
@@ -61,8 +68,7 @@ def ledger_make(folder: Path) -> None:
         token_key.make_ed25519(seals.token(), name)
         seals.write_new(folder / LEDGER_NAME, name.encode())
         return
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    seals.write_new(folder / LEDGER_KEY, pem)
+    _write(folder / LEDGER_KEY, Ed25519PrivateKey.generate())
 
 
 def ledger_open(folder: Path) -> NoteSigner:
@@ -76,10 +82,50 @@ def ledger_open(folder: Path) -> NoteSigner:
         from governance.evidence import token_key
 
         return token_key.TokenNotes(token=seals.token(), key=(folder / LEDGER_NAME).read_text().strip())
-    key = load_pem_private_key((folder / LEDGER_KEY).read_bytes(), password=None)
+    return _read(folder / LEDGER_KEY)
+
+
+def _write(path: Path, key: Ed25519PrivateKey) -> None:
+    seals.write_new(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _read(path: Path) -> Ed25519PrivateKey:
+    key = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise Unfit(f"{LEDGER_KEY} is no Ed25519 key.")
+        raise Unfit(f"{path.name} is no Ed25519 key.")
     return key
+
+
+def feed_make(folder: Path) -> None:
+    """A key for feeds where there is none yet."""
+    if not (folder / FEED_KEY).exists():
+        _write(folder / FEED_KEY, Ed25519PrivateKey.generate())
+
+
+def feed_open(folder: Path) -> Ed25519PrivateKey:
+    """The key that signs the pages of feeds.
+
+    Raises:
+        Unfit: another kind of key. SealError: there is none.
+    """
+    if not (folder / FEED_KEY).exists():
+        raise SealError(f"{folder} holds no {FEED_KEY}. Run `python manage.py bootstrap` as the signing worker.")
+    return _read(folder / FEED_KEY)
+
+
+def feed_public(key: Ed25519PrivateKey) -> str:
+    """The public half, 32 bytes in base64: whoever subscribes keeps it and compares."""
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def feed_take_over(folder: Path) -> None:
+    """The feeds' key was a secret of the web processes once, and so was one that waited: both come here."""
+    for old, place in ((OLD_FEED_KEY, folder), (f"{OLD_FEED_KEY}.next", folder / NEXT_FEED)):
+        secret = secrets_folder() / old
+        if secret.exists() and not (place / FEED_KEY).exists():
+            place.mkdir(mode=0o700, exist_ok=True)
+            _write(place / FEED_KEY, Ed25519PrivateKey.from_private_bytes(read_secret(old)[:32]))
+        secret.unlink(missing_ok=True)
 
 
 def models_make(folder: Path) -> None:

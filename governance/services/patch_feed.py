@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -16,10 +16,10 @@ from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.kinds import rule
-from governance.models import AttestationSet, Patch, PatchPublication, PatchWithdrawal, SigningKey
+from governance.models import AttestationSet, Patch, PatchPublication, PatchWithdrawal
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
-from governance.services import answers, attestations, feed_key, known_keys, opt_out_feed, orders, patches
+from governance.services import answers, attestations, feed_pages, opt_out_feed, orders, patches
 
 KIND = "unlearning-patches"
 PAGE = 200
@@ -92,6 +92,7 @@ def publication_approve(*, publication: PatchPublication, actor: Actor) -> Patch
         raise Unfit(problems)
     _answer(publication, approved_by=actor.user, approved_at=timezone.now())
     _record(publication, "patch.published", actor)
+    feed_pages.patches_changed(pk=publication.pk)
     return publication
 
 
@@ -121,56 +122,42 @@ def _record(row: PatchPublication, action: str, actor: Actor, **more: str) -> No
     ledger.append(action=action, actor=actor, body={**body, **more})
 
 
-def feed(*, url: str, after: int = 0) -> dict[str, Any]:
-    """One page of the JSON feed, newest last, signed like that of opt-outs (RFC 8785, Ed25519).
-
-    Raises:
-        SealUnavailable: the key may be in other hands; the next one signs.
-    """
-    known_keys.check_current(SigningKey.Purpose.FEED)
-    rows = PatchPublication.objects.filter(approved_at__isnull=False, pk__gt=after).order_by("id")
-    found, key = list(_known(rows)[: PAGE + 1]), feed_key.opened()
-    document = _document(url if not after else f"{url}?after={after}", found[:PAGE], feed_key.public_key(key))
-    document["_lethe"] |= known_keys.lost_told()
-    if len(found) > PAGE:
-        document["next_url"] = f"{url}?after={found[PAGE - 1].pk}"
-    signature = key.sign(dispatch.canonical_text(document).encode())
-    document["_lethe"] = {**document["_lethe"], "signature": base64.b64encode(signature).decode()}
-    return document
-
-
-def newest(*, url: str) -> dict[str, Any]:
-    """The newest patches, newest first, for readers that fetch one page and no further; not signed."""
-    rows = PatchPublication.objects.filter(approved_at__isnull=False).order_by("-id")
-    return _document(url, list(_known(rows)[:PAGE]), feed_key.public_key())
-
-
-def _known(rows: QuerySet[PatchPublication]) -> QuerySet[PatchPublication]:
+def approved() -> QuerySet[PatchPublication]:
+    """What was ever published, with what an entry tells of it, by its ids."""
     related = ("patch__release__version__model", "patch__release__version__parent__model", "patch__attestations")
+    rows = PatchPublication.objects.filter(approved_at__isnull=False).order_by("id")
     return rows.select_related(*related).prefetch_related("withdrawals")
 
 
-def _document(url: str, rows: list[PatchPublication], public: str) -> dict[str, Any]:
-    """A feed without its signature.
+def items(rows: Sequence[PatchPublication]) -> list[dict[str, Any]]:
+    """An entry of each patch that is still there, or was withdrawn."""
+    return [_item(row) for row in rows if row.withdrawal or dispatch.exists(row.patch.artifact)]
 
-    Its moment is that of the last change, else the full hour: within it the same feed has the same bytes.
-    """
-    items = [_item(row) for row in rows if row.withdrawal or dispatch.exists(row.patch.artifact)]
-    hour = timezone.now().replace(minute=0, second=0, microsecond=0).isoformat()
+
+def frame() -> dict[str, Any]:
+    """What all pages of the feed have in common."""
     return {
         "version": opt_out_feed.VERSION,
         "title": f"Unlearning patches published by {organisation.current().name}",
         "home_page_url": settings.BASE_URL,
-        "feed_url": url,
         "authors": [{"name": organisation.current().name, "url": settings.BASE_URL}],
-        "items": items,
-        "_lethe": {
-            "algorithm": "Ed25519",
-            "public_key": public,
-            "kind": KIND,
-            "issued_at": max([hour, *(item["date_modified"] for item in items)]),
-        },
+        "_lethe": {"kind": KIND},
     }
+
+
+def page_url(after: int) -> str:
+    """Of the page that begins after a mark, the id of a publication."""
+    return settings.BASE_URL + reverse("patch_feed") + (f"?after={after}" if after else "")
+
+
+def newest() -> dict[str, Any]:
+    """The newest patches, newest first, for readers that fetch one page and no further; not signed.
+
+    Its moment is that of the last change, else the full hour: within it the same feed has the same bytes.
+    """
+    found = items(list(approved().order_by("-id")[:PAGE]))
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0).isoformat()
+    return {**frame(), "items": found, "issued_at": max([hour, *(item["date_modified"] for item in found)])}
 
 
 def _item(row: PatchPublication) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.models import PatchPublication, PatchWithdrawal
 from governance.policies import Actor, Permission, demand
+from governance.services import feed_pages
 
 
 def withdrawal_propose(*, publication: PatchPublication, reason: str, actor: Actor) -> PatchWithdrawal:
@@ -49,6 +50,7 @@ def withdrawal_approve(*, withdrawal: PatchWithdrawal, actor: Actor) -> PatchWit
         raise NotAllowed("You proposed this; the approval is another person's.")
     _answer(withdrawal, approved_by=actor.user, approved_at=timezone.now())
     _record(withdrawal, "patch.withdrawn", actor)
+    feed_pages.patches_changed(pk=withdrawal.publication_id)
     return withdrawal
 
 

@@ -17,7 +17,7 @@ from governance.evidence import ledger, sentences, vocabulary
 from governance.lifecycle import advance
 from governance.models import Case, Deployment, Disposal, Disposition, ModelVersion, Plan, Release, Status
 from governance.policies import Actor, Permission, demand, demand_impartial, demand_other_than_filer, may
-from governance.services import answers, dossier, learned, lineages, places, planning, recipients
+from governance.services import answers, dossier, feed_pages, learned, lineages, places, planning, recipients
 
 log = logging.getLogger(__name__)
 SYSTEM = Actor.system("release")
@@ -201,6 +201,7 @@ def dispose_due() -> int:
             continue
         with transaction.atomic():
             Disposal.objects.filter(pk=disposal.pk, deleted_at=None).update(deleted_at=timezone.now())
+            feed_pages.patches_changed(patch__artifact=disposal.artifact)
             ledger.append(
                 action="weights.disposed",
                 actor=SYSTEM,

@@ -19,10 +19,11 @@ from django.utils import timezone
 from governance import dispatch, outbound
 from governance.errors import Unfit
 from governance.evidence import ledger
-from governance.models import ReservationCheck, ReservedAddress
+from governance.models import Feed, ReservationCheck, ReservedAddress
 from governance.outbound import Answer, CallFailed
 from governance.policies import Actor, Permission, demand
 from governance.reservations import FILES, Site, Use, overall, read
+from governance.services import feed_pages
 from governance.validators import ADDRESS_LENGTH, web_address
 
 SYSTEM = Actor.system("reservations")
@@ -109,6 +110,8 @@ def reservation_check(
         if every_days is not None:
             address.every_days = every_days
         if published is not None:
+            if address.published and not published:
+                feed_pages.changed(Feed.OPT_OUTS, [address.pk])
             address.published = published
         address.next_at = timezone.now() + timedelta(days=address.every_days) if address.every_days else None
         address.save()
@@ -135,6 +138,8 @@ def _record(
     if last and last.stance != stance:
         body["before"] = last.stance
     ledger.append(action="reservation.read", actor=actor, body=body)
+    if address.published:
+        feed_pages.changed(Feed.OPT_OUTS, [address.pk])
     return row
 
 
@@ -148,6 +153,7 @@ def watch_change(*, address: ReservedAddress, every_days: int, published: bool, 
     demand(actor, Permission.CHECK_RESERVATION)
     due = timezone.now() + timedelta(days=every_days) if every_days else None
     ReservedAddress.objects.filter(pk=address.pk).update(every_days=every_days, published=published, next_at=due)
+    feed_pages.changed(Feed.OPT_OUTS, [address.pk])
     body = {"address": str(address.public_id), "every_days": every_days, "published": published}
     ledger.append(action="reservation.watch_changed", actor=actor, body=body)
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from governance import dispatch, screening
 from governance.errors import Conflict
 from governance.evidence import ledger
-from governance.models import Case, ClaimedItem, Decision, FeedConsent, Kind, SharedPrint
+from governance.models import Case, ClaimedItem, Decision, Feed, FeedConsent, Kind, SharedPrint
 from governance.policies import Actor, Permission, demand, proof_unlocks_containment
-from governance.services import fingerprints
+from governance.services import feed_pages, fingerprints
 
 #: Published on purpose: with it everybody computes the same hashes.
 PUBLIC_KEY = b"lethe public opt-out feed, key 1"
@@ -72,8 +72,9 @@ def publish(case: Case) -> int:
     ]
     for row in rows:
         row.consent = consent
-    SharedPrint.objects.bulk_create(rows)
-    return len(rows)
+    made = SharedPrint.objects.bulk_create(rows)
+    feed_pages.changed(Feed.WORKS, [row.pk for row in made])
+    return len(made)
 
 
 def prints() -> QuerySet[SharedPrint]:
@@ -81,9 +82,12 @@ def prints() -> QuerySet[SharedPrint]:
     return SharedPrint.objects.filter(consent__ended_at=None)
 
 
+@transaction.atomic
 def drop(case: Case) -> int:
-    """Nothing of the case is told any more; how many fingerprints were."""
-    return SharedPrint.objects.filter(consent__case=case).delete()[0]
+    """Nothing of the case is told any more, from this moment on; how many fingerprints were."""
+    told = SharedPrint.objects.filter(consent__case=case)
+    feed_pages.taken_back(Feed.WORKS, told.values_list("pk", flat=True))
+    return told.delete()[0]
 
 
 def _of_text(item: ClaimedItem) -> SharedPrint | None:

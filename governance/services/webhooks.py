@@ -24,16 +24,19 @@ from django.utils.translation import gettext_lazy as _
 from governance import outbound
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
-from governance.models import LedgerEntry, LedgerOpening, Message, Role, Status, Subscription, User
+from governance.models import Feed, LedgerEntry, LedgerOpening, Message, Role, Status, Subscription, User
 from governance.models.vault import subject_create, subject_destroy
 from governance.notifications import mail, signature
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand
+from governance.services import feed_pages
 
 SYSTEM = Actor.system("webhooks")
 #: How long the old secret signs beside the new one.
 OVERLAP = timedelta(hours=24)
 BATCH = 500
+#: What the feed is to tell first waits for its page to be signed, but no longer than this: the rest waits behind it.
+HELD = timedelta(minutes=10)
 PING = "ping"
 
 #: Event -> what it tells, for people.
@@ -188,8 +191,11 @@ def webhooks_publish() -> int:
 
 @transaction.atomic
 def _publish(subscription: Subscription) -> int:
-    indexes = LedgerEntry.objects.filter(index__gt=subscription.seen).order_by("index").values_list("index", flat=True)
-    new = list(indexes[:BATCH])
+    entries = LedgerEntry.objects.filter(index__gt=subscription.seen).order_by("index")
+    if feed_pages.waits(Feed.PATCHES):
+        held = entries.filter(action__in=_PUBLIC, at__gt=timezone.now() - HELD).first()
+        entries = entries.filter(index__lt=held.index) if held else entries
+    new = list(entries.values_list("index", flat=True)[:BATCH])
     mine = Subscription.objects.filter(pk=subscription.pk, seen=subscription.seen)
     if not new or not mine.update(seen=new[-1]):
         return 0

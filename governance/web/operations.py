@@ -21,7 +21,7 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import catalogue as select
 from governance.selectors import jobs as select_jobs
 from governance.selectors import queue_forecast
-from governance.services import downloads
+from governance.services import downloads, feed_pages
 from governance.services import jobs as job_service
 from governance.web import (
     containment,
@@ -238,7 +238,9 @@ def jobs(request: HttpRequest) -> HttpResponseBase:
     )
     running = select_jobs.jobs(actor).filter(state=Job.State.RUNNING)
     context = job_view.listing(page, state, queue, select_jobs.active_counts(actor, queue=queue))
-    context |= worker_view.section(select_jobs.workers(actor), list(running), queue_forecast.whole())
+    context |= worker_view.section(
+        select_jobs.workers(actor), list(running), queue_forecast.whole(), feed_pages.waits_since()
+    )
     return render(request, "operations/jobs.html", context)
 
 

@@ -33,7 +33,7 @@ def trust(request: HttpRequest) -> HttpResponseBase:
     except (SealError, OSError) as error:
         raise Http404 from error
     told["models"] = known_keys.known(SigningKey.Purpose.MODELS) if settings.MODEL_VERIFIER.exists() else []
-    told["feeds"] = known_keys.usable(SigningKey.Purpose.FEED)
+    told["feeds"] = known_keys.usable(SigningKey.Purpose.FEED) if settings.FEED_VERIFIER.exists() else []
     told["witnesses"] = [one.key for one in witnesses.configured()]
     return _answer(bundle.trust_file(told), "application/json")
 

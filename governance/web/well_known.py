@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -16,10 +15,9 @@ from django.utils.feedgenerator import Atom1Feed
 from django.utils.http import http_date
 from django.views.decorators.http import conditional_page, require_safe
 
-from governance.evidence.errors import SealUnavailable
-from governance.models import PatchPublication
+from governance.models import Feed, PatchPublication
 from governance.selectors import organisation
-from governance.services import opt_out_feed, patch_feed
+from governance.services import feed_pages, known_keys, patch_feed
 from governance.web.limits import limited
 from governance.web.reserving import reserved
 
@@ -35,9 +33,24 @@ def _text(text: str, status: int = 200) -> HttpResponse:
     return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
 
 
-def _waits() -> HttpResponse:
-    """No feed is signed by a key that may be in other hands."""
-    return _text("The key of this feed was withdrawn, and the next one is not in use yet. Try again later.\n", 503)
+def _page(feed: Feed, mark: int) -> HttpResponse:
+    """A page of a feed, the very bytes that the signing worker signed: no process that serves it has the key."""
+    page = feed_pages.page_at(feed, mark)
+    if page is None or known_keys.is_lost(page.key):
+        why = "The key of this feed was withdrawn, and the next one is not in use yet." if page else (
+            "This page of the feed is not signed yet.")  # fmt: skip
+        response = _text(f"{why} Try again later.\n", 503)
+        response["Retry-After"] = "60"
+        return response
+    response = HttpResponse(bytes(page.body), content_type="application/feed+json; charset=utf-8")
+    return _kept(response, cast(datetime, page.issued_at))
+
+
+def _kept(response: HttpResponse, issued: datetime) -> HttpResponse:
+    """What readers ask by when they come again; the decorator answers 304 to it."""
+    response["Cache-Control"] = "public, max-age=300"
+    response["Last-Modified"] = http_date(issued.timestamp())
+    return response
 
 
 def _mark(request: HttpRequest, name: str) -> int:
@@ -98,16 +111,9 @@ def robots(request: HttpRequest) -> HttpResponseBase:
 @conditional_page
 def feed(request: HttpRequest) -> HttpResponseBase:
     """The signed feed; `after` is the mark of the page before, `works` that among fingerprints, which come last."""
-    works = _mark(request, "works") if "works" in request.GET else None
-    url = settings.BASE_URL + reverse("opt_out_feed")
-    try:
-        document = opt_out_feed.feed(url=url, after=_mark(request, "after"), works=works)
-    except SealUnavailable:
-        return _waits()
-    text = json.dumps(document, ensure_ascii=False, indent=1)
-    response = HttpResponse(text, content_type="application/feed+json; charset=utf-8")
-    response["Cache-Control"] = "public, max-age=300"
-    return response
+    if "works" in request.GET:
+        return _page(Feed.WORKS, _mark(request, "works"))
+    return _page(Feed.OPT_OUTS, _mark(request, "after"))
 
 
 @require_safe
@@ -115,19 +121,7 @@ def feed(request: HttpRequest) -> HttpResponseBase:
 @conditional_page
 def patches(request: HttpRequest) -> HttpResponseBase:
     """The signed feed of published patches."""
-    try:
-        document = patch_feed.feed(url=settings.BASE_URL + reverse("patch_feed"), after=_mark(request, "after"))
-    except SealUnavailable:
-        return _waits()
-    response = HttpResponse(json.dumps(document, indent=1), content_type="application/feed+json; charset=utf-8")
-    return _kept(response, document)
-
-
-def _kept(response: HttpResponse, document: dict[str, Any]) -> HttpResponse:
-    """What readers ask by when they come again; the decorator answers 304 to it."""
-    response["Cache-Control"] = "public, max-age=300"
-    response["Last-Modified"] = http_date(datetime.fromisoformat(document["_lethe"]["issued_at"]).timestamp())
-    return response
+    return _page(Feed.PATCHES, _mark(request, "after"))
 
 
 @require_safe
@@ -135,11 +129,12 @@ def _kept(response: HttpResponse, document: dict[str, Any]) -> HttpResponse:
 @conditional_page
 def patches_atom(request: HttpRequest) -> HttpResponseBase:
     """The same for feed readers. It is not signed: whoever applies a patch reads the JSON feed."""
-    document = patch_feed.newest(url=settings.BASE_URL + reverse("patch_feed"))
+    document = patch_feed.newest()
+    issued = datetime.fromisoformat(document["issued_at"])
     feed = _Atom(
         document["title"], settings.BASE_URL, "Signed: /feeds/patches.json", author_name=document["authors"][0]["name"],
-        feed_url=settings.BASE_URL + reverse("patch_feed_atom"), feed_guid=document["feed_url"],
-        issued=datetime.fromisoformat(document["_lethe"]["issued_at"]),
+        feed_url=settings.BASE_URL + reverse("patch_feed_atom"), feed_guid=patch_feed.page_url(0),
+        issued=issued,
     )  # fmt: skip
     for item in document["items"]:
         feed.add_item(
@@ -149,7 +144,7 @@ def patches_atom(request: HttpRequest) -> HttpResponseBase:
             updateddate=datetime.fromisoformat(item["date_modified"]),
         )  # fmt: skip
     response = HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
-    return _kept(response, document)
+    return _kept(response, issued)
 
 
 class _Atom(Atom1Feed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -17,17 +18,19 @@ from governance.selectors.queue_forecast import WholeQueue
 
 Context = dict[str, Any]
 GIB = 1024
+#: A change of a feed is signed within a minute, a full house's within a few.
+LATE = timedelta(minutes=15)
 
 
-def section(workers: Sequence[Worker], running: Sequence[Job], queue: WholeQueue) -> Context:
-    """Values of the part on workers."""
+def section(workers: Sequence[Worker], running: Sequence[Job], queue: WholeQueue, feeds: datetime | None) -> Context:
+    """Values of the part on workers; `feeds`: since when the public feeds wait to be signed."""
     by_worker: dict[str, list[Job]] = {}
     for job in running:
         by_worker.setdefault(job.worker, []).append(job)
     return {
         "worker_columns": [_("Worker"), _("State"), _("Queue"), _("Machine"), _("Runs now")],
         "worker_rows": [_row(one, by_worker.get(one.name, [])) for one in workers],
-        "worker_warning": _warning(workers, queue),
+        "worker_warning": " ".join(filter(None, [_warning(workers, queue), _feeds_words(feeds)])),
         "queue_words": _queue_words(queue),
     }
 
@@ -44,6 +47,14 @@ def _warning(workers: Sequence[Worker], queue: WholeQueue) -> str:
         words += " " + ngettext("%(n)d job of the engine waits.", "%(n)d jobs of the engine wait.", queue.jobs) % {
             "n": queue.jobs}  # fmt: skip
     return words + " " + _("Start one as docs/operations.md says; nothing is lost meanwhile.")
+
+
+def _feeds_words(since: datetime | None) -> str:
+    if since is None or since > timezone.now() - LATE:
+        return ""
+    words = _("The public feeds wait for the signing worker since %(when)s. What it signed last is served meanwhile; "
+              "readers refuse a feed that was signed more than seven days ago.")  # fmt: skip
+    return words % {"when": date_format(timezone.localtime(since), "j M, H:i")}
 
 
 def _queue_words(queue: WholeQueue) -> str:

@@ -1,7 +1,8 @@
-"""The Procfile: the engine gets no database, and no process but the signer gets the seal."""
+"""The Procfile: the engine gets no database, and no process but the signer gets the seal and the keys beside it."""
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import ROOT
+from governance.secrets import FILES
+from tests.architecture.tree import ROOT, python_files
 
 GIVEN = {
     "LETHE_DATABASE_URL": "postgres://secret",
@@ -23,6 +25,9 @@ GIVEN = {
     "LETHE_ARTIFACTS": "s3://artefacts",
 }
 PROCESSES = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line.strip())
+
+#: Modules that open private keys.
+OPEN_KEYS = {"own_keys", "seals", "feed_signing", "key_rotation", "token_key", "kms_key"}
 
 EnvironmentOf = Callable[[str], dict[str, str]]
 
@@ -60,3 +65,18 @@ def test_the_engine_gets_broker_and_store_but_no_database_and_no_secret(environm
     assert given["LETHE_ARTIFACTS"] == "s3://artefacts"
     hidden = {"LETHE_DATABASE_URL", "LETHE_KEYRING_URL", "LETHE_SECRETS", "LETHE_SMTP_PASSWORD_FILE"}
     assert not hidden & set(given)
+
+
+def test_what_answers_strangers_opens_no_private_key() -> None:
+    """Keys that sign for strangers lie in the seal's folder alone: none is a secret, and no page opens one."""
+    assert sorted(FILES) == ["django.key", "fingerprints.key", "keyring.kek", "ledger.commitments", "tokens.key"]
+    rooms = [path for path in python_files() if path.parts[:2] in {("governance", "web"), ("governance", "api")}]
+    assert len(rooms) > 50
+    assert [str(path) for path in rooms if OPEN_KEYS & named(path)] == []
+
+
+def named(path: Path) -> set[str]:
+    """What a file imports, by its last name and the module that it is taken from."""
+    taken = [node for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.ImportFrom)]
+    parts = {part for node in taken for part in (node.module or "").split(".")}
+    return parts | {alias.name for node in taken for alias in node.names}

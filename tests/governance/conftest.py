@@ -14,7 +14,7 @@ from django.core.cache import cache
 
 from governance import dispatch
 from governance.kinds import rule
-from governance.management.commands.bootstrap import make_seal
+from governance.management.commands.bootstrap import make_feed_key, make_seal
 from governance.models import (
     AiModel,
     Case,
@@ -30,7 +30,18 @@ from governance.models import (
 )
 from governance.policies import Actor
 from governance.selectors import organisation
-from governance.services import decision, intake, jobs, matching, planning, proof, review, unlearning, verification
+from governance.services import (
+    decision,
+    feed_signing,
+    intake,
+    jobs,
+    matching,
+    planning,
+    proof,
+    review,
+    unlearning,
+    verification,
+)
 from governance.services.intake import Item
 from governance.tokens import link_token
 from tests.governance.staff import everybody
@@ -268,8 +279,18 @@ def house(settings: Any, tmp_path: Path) -> Path:
     """An installation with a seal and a ledger key of its own."""
     settings.ORGANISATION, settings.SEAL_FOLDER = "House of Lumen", str(tmp_path)
     settings.SEAL_CERTIFICATE, settings.LEDGER_VERIFIER = tmp_path / "seal.crt.pem", tmp_path / "ledger.vkey"
+    settings.FEED_VERIFIER = tmp_path / "feeds.pub"
     make_seal(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def feeds(settings: Any, tmp_path: Path) -> Callable[[], int]:
+    """What the signing worker does with the feeds, with a key of its own."""
+    settings.SEAL_FOLDER, settings.FEED_VERIFIER = str(tmp_path / "seal"), tmp_path / "feeds.pub"
+    (tmp_path / "seal").mkdir()
+    make_feed_key(tmp_path / "seal")
+    return feed_signing.feeds_sign
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from governance.management.commands.bootstrap import make_seal
 from governance.models import Case, Job, Patch, PatchPublication, Role, Status
 from governance.policies import Actor
 from governance.secrets import BASE_DIR
-from governance.services import attestations, jobs, opt_out_feed, patch_feed, patches, release
+from governance.services import attestations, feed_signing, jobs, known_keys, patch_feed, patches, release
 from unlearning_engine.patches import cli
 from unlearning_engine.patches.making import make
 
@@ -50,6 +50,7 @@ def made(walk: Callable[..., Case], case: Case, people: People, settings: Any, t
     """A public patch of a release, from `tmp_path/base` to `tmp_path/after`, with its statements signed."""
     settings.SEAL_FOLDER, settings.MODEL_VERIFIER = str(tmp_path / "seal"), tmp_path / "models.pub.pem"
     settings.SEAL_CERTIFICATE, settings.LEDGER_VERIFIER = tmp_path / "seal.crt.pem", tmp_path / "ledger.vkey"
+    settings.FEED_VERIFIER = tmp_path / "feeds.pub"
     make_seal(tmp_path / "seal")
     walk(case, Status.RELEASE)
     for role in (Role.RELEASE, Role.LEGAL):
@@ -125,8 +126,9 @@ def downstream(
         server.timeout = 0.1
         settings.BASE_URL = f"http://127.0.0.1:{server.server_port}"
         settings.ALLOWED_HOSTS = ["127.0.0.1", "testserver"]
+        feed_signing.feeds_sign()
         url = settings.BASE_URL + reverse("patch_feed")
-        right = ("--trust", opt_out_feed.public_key(), "--signer", signer(settings), "--model", str(tmp_path / "base"))
+        right = ("--trust", known_keys.current("feed"), "--signer", signer(settings), "--model", str(tmp_path / "base"))
         command = ["patch", action, url, "--json", *(more or right)]
         command += ["--out", str(empty / out)] if action == "fetch-apply" else []
         with ThreadPoolExecutor(1) as pool:

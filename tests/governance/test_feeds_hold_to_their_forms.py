@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.governance.test_patch_acknowledgements import publish
 from tests.governance.test_what_we_tell_machines import reading
 
 People = dict[Role, Actor]
+Feeds = Callable[[], int]
 HERE = Path(__file__).parent / "schemas"
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 #: What a name of a model may hold, and XML has to bear.
@@ -83,18 +85,22 @@ def test_the_grammar_knows_what_is_wrong(client: Client) -> None:
         assert not grammar.validate(etree.fromstring(wrong.encode())), new
 
 
-def test_empty_feeds(client: Client) -> None:
+def test_empty_feeds(client: Client, feeds: Feeds) -> None:
+    feeds()
     json_feed(client, reverse("opt_out_feed"))
     json_feed(client, reverse("patch_feed"))
     assert atom(client, reverse("patch_feed_atom")).entries == []
 
 
-def test_feeds_of_opt_outs_and_of_works(client: Client, walk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_feeds_of_opt_outs_and_of_works(
+    client: Client, walk: Any, monkeypatch: pytest.MonkeyPatch, feeds: Feeds
+) -> None:
     monkeypatch.setattr(opt_out_feed, "PAGE", 2)
     monkeypatch.setattr(opt_out_feed, "WORKS", 1)
     walk(file_case(items=works(), share=True), Status.PLANNING)
     for place in ("https://one.example/a?b=c&d=%20", "https://two.example:8443/", "http://[2001:db8::1]/x"):
         reading(place, "reserved")
+    feeds()
     url, pages, found = reverse("opt_out_feed"), 0, []
     while url and pages < 10:
         page = json_feed(client, url)
@@ -104,13 +110,14 @@ def test_feeds_of_opt_outs_and_of_works(client: Client, walk: Any, monkeypatch: 
 
 
 def test_feeds_of_patches_withdrawn_ones_and_strange_names_too(
-    client: Client, people: People, catalogue: dict[str, Any]
+    client: Client, people: People, catalogue: dict[str, Any], feeds: Feeds
 ) -> None:
     before = catalogue["released"]
     AiModel.objects.filter(pk=before.model_id).update(name=NAME)
     kept, gone = there(people, before, 1), there(people, before, 2)
     row = PatchWithdrawal.objects.create(publication=gone, reason="flawed", proposed_by=people[Role.ENGINEER].user)
     PatchWithdrawal.objects.filter(pk=row.pk).update(approved_by=people[Role.LEGAL].user, approved_at=timezone.now())
+    feeds()
     page = json_feed(client, reverse("patch_feed"))
     assert [item["title"].startswith("Withdrawn") for item in page["items"]] == [False, True]
     told = atom(client, reverse("patch_feed_atom"))
@@ -119,12 +126,13 @@ def test_feeds_of_patches_withdrawn_ones_and_strange_names_too(
 
 
 def test_readers_see_the_newest_patches_however_many_there_are(
-    client: Client, people: People, catalogue: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    client: Client, people: People, catalogue: dict[str, Any], monkeypatch: pytest.MonkeyPatch, feeds: Feeds
 ) -> None:
     monkeypatch.setattr(patch_feed, "PAGE", 2)
     rows = [there(people, catalogue["released"], n) for n in (1, 2, 3)]
     told = atom(client, reverse("patch_feed_atom"))
     assert {one.id for one in told.entries} == {f"urn:uuid:{row.public_id}" for row in rows[1:]}
+    feeds()
     first = json_feed(client, reverse("patch_feed"))
     rest = json_feed(client, first["next_url"].removeprefix("http://127.0.0.1:8000"))
     assert [item["id"] for item in first["items"] + rest["items"]] == [f"urn:uuid:{row.public_id}" for row in rows]

@@ -14,7 +14,7 @@ from django.utils import timezone
 from governance import dispatch
 from governance.models import Case, FeedConsent, LedgerEntry, Role, SharedPrint, Status
 from governance.policies import CLAIMANT, Actor
-from governance.services import containment, decision, intake, retention, sharing
+from governance.services import containment, decision, feed_signing, intake, retention, sharing
 from governance.services.decision import Proposal
 from governance.services.intake import Item
 from tests.governance.conftest import POEM, file_case
@@ -26,6 +26,7 @@ from tests.governance.test_what_we_tell_machines import signed
 LONG = " ".join(f"{POEM} and line {n}" for n in range(9))
 FILE = "sha256:" + "ab" * 32
 Walk = Callable[..., Case]
+pytestmark = pytest.mark.usefixtures("feeds")
 
 
 def works() -> list[Item]:
@@ -45,6 +46,7 @@ def upheld(walk: Walk) -> Case:
 
 def told(client: Client) -> list[dict[str, Any]]:
     """Every fingerprint of the feed, read as a subscriber does; the text of it names nobody."""
+    feed_signing.feeds_sign()
     found, url = [], reverse("opt_out_feed")
     while url:
         answer = client.get(url)

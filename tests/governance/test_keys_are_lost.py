@@ -37,6 +37,7 @@ from governance.models import (
 from governance.services import (
     bundles,
     checkpoints,
+    feed_signing,
     handovers,
     key_rotation,
     known_keys,
@@ -52,7 +53,6 @@ from tests.governance.test_keys_are_replaced import (  # noqa: F401 - fixtures
     FEED,
     LEDGER,
     MODELS,
-    feed_stays,
     rotate,
     whole,
     whole_bundle,
@@ -273,7 +273,9 @@ def test_statements_by_a_lost_key_cannot_be_judged_and_are_signed_anew(
 @pytest.mark.usefixtures("whole")
 def test_feeds_stand_still_until_the_next_key(client: Client, tmp_path: Path) -> None:
     old = known_keys.current(FEED)
+    assert feed_signing.feeds_sign() == 3
     revoke(old)
+    assert feed_signing.feeds_sign() == 0
     for name in ("opt_out_feed", "patch_feed"):
         assert client.get(reverse(name)).status_code == 503
     file = tmp_path / "lethe-trust.json"
@@ -281,6 +283,8 @@ def test_feeds_stand_still_until_the_next_key(client: Client, tmp_path: Path) ->
     with pytest.raises(ConfigError):
         trusted_keys(str(file))
     rotate("feed")
+    assert client.get(reverse("patch_feed")).status_code == 503, "signed by a key in other hands"
+    assert feed_signing.feeds_sign() == 3
     for name in ("opt_out_feed", "patch_feed"):
         told = client.get(reverse(name)).json()["_lethe"]
         assert told["public_key"] == known_keys.current(FEED) and told["lost_keys"][0]["key"] == old

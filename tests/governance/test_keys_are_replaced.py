@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import time
 from collections.abc import Callable
 from io import StringIO
@@ -26,11 +25,10 @@ from governance.evidence.errors import DocumentError
 from governance.management.demo.console import Stages
 from governance.management.demo.stranger import examine
 from governance.models import AttestationSet, Case, LedgerOpening, ModelVersion, Report, SigningKey, triggers
-from governance.secrets import read_secret, secrets_folder
 from governance.services import (
     bundles,
     checkpoints,
-    feed_key,
+    feed_signing,
     key_rotation,
     known_keys,
     own_keys,
@@ -50,16 +48,6 @@ pytestmark = pytest.mark.database
 
 LEDGER, MODELS, FEED = SigningKey.Purpose.LEDGER, SigningKey.Purpose.MODELS, SigningKey.Purpose.FEED
 SAYS_GENUINE = "This report is genuine."
-
-
-@pytest.fixture(autouse=True)
-def feed_stays() -> Any:
-    """Secrets are shared by all tests of a process."""
-    path = secrets_folder() / feed_key.KEY
-    before = path.read_bytes()
-    yield
-    path.write_bytes(before)
-    path.with_name(f"{feed_key.KEY}.next").unlink(missing_ok=True)
 
 
 @pytest.fixture
@@ -176,11 +164,15 @@ def test_statements_from_before_and_after_a_new_key_are_believed(
 
 
 def test_the_feeds_key_is_replaced_and_its_readers_know_both(whole: Path, client: Client, tmp_path: Path) -> None:
-    old, secret = known_keys.current(FEED), read_secret(feed_key.KEY)
+    old, secret = known_keys.current(FEED), (whole / own_keys.FEED_KEY).read_bytes()
+    feed_signing.feeds_sign()
+    assert client.get(reverse("opt_out_feed")).json()["_lethe"]["public_key"] == old
     rotate("feed")
     new = known_keys.current(FEED)
-    assert new != old and read_secret(feed_key.KEY) != secret
+    assert new != old and not any(secret in one.read_bytes() for one in whole.rglob("*") if one.is_file())
     assert published(client).feeds == {old, new}
+    assert client.get(reverse("opt_out_feed")).json()["_lethe"]["public_key"] == old, "a retired key's page is served"
+    feed_signing.feeds_sign()
     page = client.get(reverse("opt_out_feed")).json()
     assert page["_lethe"]["public_key"] == new
     file = tmp_path / "lethe-trust.json"
@@ -225,11 +217,11 @@ def test_a_replacement_that_was_cut_off_is_finished_by_the_next(
         known_keys.signer_of(checkpoints.checkpoint_make().note)
     key_rotation.key_rotate(purpose)
     keys = known_keys.known(purpose)
-    # Moving the feeds' key is one step: of three runs one is cut off; of the others' two are. The last run is one more.
-    assert keys[0] == old and len(keys) == len(set(keys)) == (4 if purpose == FEED else 3)
+    # Two of three runs are cut off. The last run is one more.
+    assert keys[0] == old and len(keys) == len(set(keys)) == 3
     assert SigningKey.objects.filter(purpose=purpose, ended_at=None).get().public == keys[-1]
     assert LedgerOpening.objects.filter(entry__action="key.rotated").count() == len(keys) - 1
-    assert not list(whole.glob("next-*")) and not (secrets_folder() / f"{feed_key.KEY}.next").exists()
+    assert not list(whole.glob("next-*"))
 
 
 @pytest.mark.parametrize("purpose", [LEDGER, MODELS, FEED])
@@ -242,7 +234,7 @@ def test_a_key_is_believed_by_the_signature_of_the_next(purpose: str, whole: Pat
 
 
 @pytest.mark.parametrize("again", ["rotate", "prepare"])
-@pytest.mark.parametrize("purpose", [LEDGER, MODELS])
+@pytest.mark.parametrize("purpose", [LEDGER, MODELS, FEED])
 def test_a_replacement_cut_off_at_its_very_end_is_not_made_twice(
     purpose: str, again: str, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,7 +260,8 @@ def test_a_page_of_a_feed_names_the_key_that_signs_it(
     whole: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though the key is replaced while the page is made."""
-    monkeypatch.setattr(feed_key, "read_secret", lambda _name: secrets.token_bytes(32))
+    monkeypatch.setattr(own_keys, "feed_open", lambda _folder: Ed25519PrivateKey.generate())
+    feed_signing.feeds_sign()
     for name in ("opt_out_feed", "patch_feed"):
         page = client.get(reverse(name)).json()
         told = page["_lethe"]

@@ -32,7 +32,7 @@ def whole(token_house: Path, settings: Any) -> Path:  # noqa: F811
     """An installation all of whose keys lie in the token."""
     settings.LEDGER_KEY = settings.MODELS_KEY = "pkcs11"
     settings.SEAL_CERTIFICATE, settings.LEDGER_VERIFIER = token_house / "seal.crt.pem", token_house / "ledger.vkey"
-    settings.MODEL_VERIFIER = token_house / "models.pub.pem"
+    settings.MODEL_VERIFIER, settings.FEED_VERIFIER = token_house / "models.pub.pem", token_house / "feeds.pub"
     make_seal(token_house / "seal")
     return token_house
 

@@ -40,13 +40,13 @@ from governance.models import (
     Role,
 )
 from governance.policies import Actor
-from governance.secrets import secrets_folder
 from governance.selectors import downstream as select
 from governance.services import (
     acknowledgements,
     dossier_parts,
+    feed_signing,
     key_rotation,
-    opt_out_feed,
+    known_keys,
     processing,
     subscribers,
     webhooks,
@@ -60,7 +60,7 @@ from unlearning_engine.errors import ConfigError, DataError
 from unlearning_engine.patches import acknowledging, feed, fetching
 from unlearning_engine.patches.weights import Weights
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("feeds")]
 
 People = dict[Role, Actor]
 URL = "/api/v1/patches/acknowledgements/"
@@ -88,7 +88,7 @@ class Elsewhere:
 
     def says(self, publication: PatchPublication, **changed: str) -> dict[str, Any]:
         statement = {
-            "kind": "lethe-patch-acknowledgement/1", "feed": opt_out_feed.public_key(),
+            "kind": "lethe-patch-acknowledgement/1", "feed": known_keys.current("feed"),
             "patch": publication.patch.digest, "base": publication.base, "result": publication.result,
             "state": "applied", "at": timezone.now().isoformat(), "public_key": self.public, **changed,
         }  # fmt: skip
@@ -274,15 +274,10 @@ def test_a_report_tells_statements_from_before_and_after_a_new_key_of_the_feeds(
     late, quay = elsewhere.says(publication, state="fetched"), Elsewhere(Ed25519PrivateKey.generate())
     quay.register(catalogue["released"].model, people, name="Quay")
     assert send(client, elsewhere.says(publication))[0] == 201
-    secret = secrets_folder() / "feed.key"
-    before, old = secret.read_bytes(), opt_out_feed.public_key()
-    try:
-        new = key_rotation.key_rotate("feed")
-        assert send(client, quay.says(publication))[0] == 201
-        assert send(client, late)[0] == 201, "signed a moment before the key was replaced"
-        found = dossier_parts.downstream(publication.patch.release.case)
-    finally:
-        secret.write_bytes(before)
+    old, new = known_keys.current("feed"), key_rotation.key_rotate("feed")
+    assert send(client, quay.says(publication))[0] == 201
+    assert send(client, late)[0] == 201, "signed a moment before the key was replaced"
+    found = dossier_parts.downstream(publication.patch.release.case)
     assert found["downstream"]["feeds"] == sorted((old, new))
     schema.validate({**evidence_example.bare(), **found})
     assert evidence.acknowledged(found) == evidence.acknowledged(found, {old, new}) == (2, 2, 0)
@@ -304,15 +299,16 @@ def test_from_publication_to_evidence_and_back(
     told.register(old.model, people, name="Port Archive", subscription=hook)
     Elsewhere(Ed25519PrivateKey.generate()).register(old.model, people, name="Quay")
     published(patch, people)
+    feed_signing.feeds_sign()
     webhooks.webhooks_publish()
     Message.objects.filter(subscription=hook).update(state=Message.State.SENT, sent_at=timezone.now())
 
     key = tmp_path / "subscriber.pem"
     key.write_bytes(elsewhere.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    right = ("--trust", opt_out_feed.public_key(), "--signer", signer(settings), "--model", str(tmp_path / "base"))
+    right = ("--trust", known_keys.current("feed"), "--signer", signer(settings), "--model", str(tmp_path / "base"))
     code, said, new = downstream(settings, tmp_path, *right, "--acknowledge", str(key), apart=True)
     assert code == 0 and [one["statement"]["state"] for one in said["acknowledged"]] == ["fetched", "applied"], said
-    again = ("--trust", opt_out_feed.public_key(), "--model", str(new), "--key", str(key))
+    again = ("--trust", known_keys.current("feed"), "--model", str(new), "--key", str(key))
     assert downstream(settings, tmp_path, *again, action="acknowledge")[0] == 0  # said anew, nothing is changed
     assert PatchAcknowledgement.objects.count() == 2
 
@@ -339,7 +335,7 @@ def test_an_acknowledgement_that_is_not_taken_leaves_the_model_and_says_so(
     published(made(walk, case, people, settings, tmp_path), people)
     key = tmp_path / "subscriber.pem"
     key.write_bytes(elsewhere.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    right = ("--trust", opt_out_feed.public_key(), "--signer", signer(settings), "--model", str(tmp_path / "base"))
+    right = ("--trust", known_keys.current("feed"), "--signer", signer(settings), "--model", str(tmp_path / "base"))
     code, said, new = downstream(settings, tmp_path, *right, "--acknowledge", str(key))  # nobody registered that key
     assert code == 1 and new.exists(), said
     assert (

@@ -22,7 +22,7 @@ from governance import dispatch
 from governance.errors import NotAllowed, Unfit
 from governance.models import AttestationSet, Case, Patch, PatchPublication, Role
 from governance.policies import Actor
-from governance.services import attestations, known_keys, lost_keys, opt_out_feed, patch_feed
+from governance.services import attestations, feed_signing, known_keys, lost_keys, patch_feed
 from lethe_verify import Outcome
 from lethe_verify.statements import judge as stranger
 from lethe_verify.trust import load
@@ -51,15 +51,18 @@ def test_it_is_published_by_two_people_and_only_where_it_may_be(patch: Patch, pe
         patch_feed.publication_propose(patch=patch, actor=people[Role.LEGAL])
     row = patch_feed.publication_propose(patch=patch, actor=people[Role.ENGINEER])
     address = reverse("patch_file", args=[row.public_id, "manifest.json"])
+    feed_signing.feeds_sign()
     assert client.get(address).status_code == 404 and client.get(reverse("patch_feed")).json()["items"] == []
     with pytest.raises(NotAllowed):
         patch_feed.publication_approve(publication=row, actor=people[Role.ENGINEER])
     patch_feed.publication_approve(publication=row, actor=people[Role.LEGAL])
     assert client.get(address).status_code == 200
     assert client.get(reverse("patch_file", args=[row.public_id, "..%2Fx"])).status_code == 404
+    feed_signing.feeds_sign()
     atom = client.get(reverse("patch_feed_atom")).content.decode()
     assert patch.digest in atom and str(row.public_id) in atom
-    assert patch.release.case.number not in atom + client.get(reverse("patch_feed")).content.decode()
+    told = client.get(reverse("patch_feed")).content.decode()
+    assert patch.digest in told and patch.release.case.number not in atom + told
 
 
 def test_nothing_is_published_before_its_statements_are_signed(patch: Patch, people: People) -> None:
@@ -93,7 +96,7 @@ def test_a_signer_whom_nobody_named_is_no_success(
     trust.write_bytes(client.get(reverse("trust")).content)  # stands for another way than the feed
     base = ("--model", str(tmp_path / "base"))
     for more in ((), ("--signer", "0" * 64)):
-        code, told, new = downstream(settings, tmp_path, "--trust", opt_out_feed.public_key(), *base, *more)
+        code, told, new = downstream(settings, tmp_path, "--trust", known_keys.current("feed"), *base, *more)
         assert code == 3 and "intact, signer unknown" in told["error"]["messages"][0] and not new.exists(), told
     code, told, new = downstream(settings, tmp_path, "--trust", str(trust), *base)
     assert code == 0 and new.exists(), told
@@ -115,7 +118,7 @@ def test_statements_by_a_key_in_other_hands_apply_nothing(
         code, told, new = downstream(settings, tmp_path, *base, *more)
         assert code == 3 and "may be in other hands" in told["error"]["messages"][0] and not new.exists(), told
 
-    feed = opt_out_feed.public_key()
+    feed = known_keys.current("feed")
     refused("--trust", feed, "--signer", old)  # the feed alone tells of the loss
     refused("--trust", str(before))
     with monkeypatch.context() as hidden:
@@ -255,7 +258,7 @@ def test_whatever_was_changed_on_the_way_is_refused(
         assert code == 2 and why in told["error"]["messages"][0] and not new.exists(), told
     other = ("--trust", "A" * 43 + "=", "--model", str(tmp_path / "base"))
     assert "does not name" in downstream(settings, tmp_path, *other)[1]["error"]["messages"][0]
-    wrong = ("--trust", opt_out_feed.public_key(), "--model", str(tmp_path / "after"))
+    wrong = ("--trust", known_keys.current("feed"), "--model", str(tmp_path / "after"))
     assert "has no patch for the weights" in downstream(settings, tmp_path, *wrong)[1]["error"]["messages"][0]
 
 

@@ -41,7 +41,7 @@ def house(settings: Any, tmp_path: Path) -> Path:
     folder = tmp_path / "seal"
     settings.SEAL_FOLDER = str(folder)
     settings.SEAL_CERTIFICATE, settings.LEDGER_VERIFIER = tmp_path / "seal.crt.pem", tmp_path / "ledger.vkey"
-    settings.MODEL_VERIFIER = tmp_path / "models.pub.pem"
+    settings.MODEL_VERIFIER, settings.FEED_VERIFIER = tmp_path / "models.pub.pem", tmp_path / "feeds.pub"
     make_seal(folder)
     return tmp_path
 

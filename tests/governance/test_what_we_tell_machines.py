@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from governance.outbound import Answer
 from governance.reservations import Site, Stance, Use, overall, read
 from governance.services import opt_out_feed
 from tests.governance.conftest import file_case
+
+Feeds = Callable[[], int]
 
 
 def reading(url: str, stance: str, *, published: bool = True) -> ReservedAddress:
@@ -39,12 +42,13 @@ def signed(document: dict[str, Any]) -> None:
     key.verify(signature, dispatch.canonical_text({**document, "_lethe": lethe}).encode())
 
 
-def test_the_feed_tells_what_is_reserved_and_public_and_is_signed(client: Client) -> None:
+def test_the_feed_tells_what_is_reserved_and_public_and_is_signed(client: Client, feeds: Feeds) -> None:
     reading("https://artist.example/poems", "reserved")
     reading("https://open.example/", "allowed")
     reading("https://silent.example/", "unknown")
     reading("https://claimant.example/", "reserved", published=False)
     file_case(name="Vel Marun")
+    feeds()
     answer = client.get(reverse("opt_out_feed"))
     document = answer.json()
     assert answer["Content-Type"].startswith("application/feed+json")
@@ -54,25 +58,28 @@ def test_the_feed_tells_what_is_reserved_and_public_and_is_signed(client: Client
     assert "claimant.example" not in answer.content.decode() and "Vel" not in answer.content.decode()
 
 
-def test_a_changed_feed_is_noticed(client: Client) -> None:
+def test_a_changed_feed_is_noticed(client: Client, feeds: Feeds) -> None:
     reading("https://artist.example/poems", "reserved")
+    feeds()
     document = client.get(reverse("opt_out_feed")).json()
     document["items"] = []
     with pytest.raises(InvalidSignature):
         signed(document)
 
 
-def test_a_withdrawn_reservation_leaves_the_feed(client: Client) -> None:
+def test_a_withdrawn_reservation_leaves_the_feed(client: Client, feeds: Feeds) -> None:
     row = reading("https://artist.example/poems", "reserved")
     now = timezone.now()
     ReservationCheck.objects.create(address=row, stance="allowed", since=now, uses={}, findings=[], sources=[])
+    feeds()
     assert client.get(reverse("opt_out_feed")).json()["items"] == []
 
 
-def test_a_long_feed_comes_in_pages_each_signed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_feed_comes_in_pages_each_signed(client: Client, monkeypatch: pytest.MonkeyPatch, feeds: Feeds) -> None:
     monkeypatch.setattr(opt_out_feed, "PAGE", 2)
     for n in range(5):
         reading(f"https://artist.example/{n}", "reserved")
+    feeds()
     seen, url = [], reverse("opt_out_feed")
     while url:
         document = client.get(url).json()

@@ -15,7 +15,7 @@ from governance.evidence import dsse
 from governance.evidence.checkpoint import verifier_key
 from governance.evidence.identity import CERTIFICATE_FILE, certificate_fingerprint
 from governance.secrets import BASE_DIR, home
-from governance.services import own_keys, seals
+from governance.services import feed_signing, own_keys, seals
 
 
 class Command(BaseCommand):
@@ -24,13 +24,15 @@ class Command(BaseCommand):
     help = "Make this installation's secrets and seal where they are missing, and bring its databases up to date."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate both databases, collect static files, pack the verifier for strangers, make the seal."""
+        """Migrate both databases, collect static files, pack the verifier for strangers, make the seal, sign feeds."""
         for alias in ("keyring", "default"):
             call_command("migrate", database=alias, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         packed = [sys.executable, str(BASE_DIR / "scripts" / "verifier.py"), str(settings.VERIFIER.parent)]
         subprocess.run(packed, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - constants
-        make_seal(Path(settings.SEAL_FOLDER or home() / "seal"))
+        settings.SEAL_FOLDER = settings.SEAL_FOLDER or str(home() / "seal")
+        make_seal(Path(settings.SEAL_FOLDER))
+        feed_signing.feeds_sign()
         if options["verbosity"]:
             self.stdout.write("\n".join(told()))
 
@@ -41,12 +43,13 @@ def told() -> list[str]:
         f"Fingerprint of the seal: sha256:{certificate_fingerprint(settings.SEAL_CERTIFICATE)}",
         f"Key of the ledger: {settings.LEDGER_VERIFIER.read_text().strip()}",
         f"Key of statements about models: sha256:{dsse.pem_fingerprint(settings.MODEL_VERIFIER.read_bytes())}",
+        f"Key of the feeds: {settings.FEED_VERIFIER.read_text().strip()}",
         f"Strangers find them at {settings.BASE_URL}/verify/ and {settings.BASE_URL}/.well-known/lethe-trust.json",
     ]
 
 
 def make_seal(folder: Path) -> None:
-    """The issuer's seal and the ledger's key, for the signing worker alone; a copy of the certificate for everybody."""
+    """The issuer's seal and the keys beside it, for the signing worker alone; their public halves for everybody."""
     if not (folder / CERTIFICATE_FILE).exists():
         seals.seal_make(folder)
     own_keys.ledger_make(folder)
@@ -59,3 +62,12 @@ def make_seal(folder: Path) -> None:
     own_keys.models_make(folder)
     if not settings.MODEL_VERIFIER.exists():
         settings.MODEL_VERIFIER.write_bytes(dsse.public_pem(own_keys.models_open(folder).public_key))
+    make_feed_key(folder)
+
+
+def make_feed_key(folder: Path) -> None:
+    """The same of the feeds' key; one that was a secret of the web processes stays the same key."""
+    own_keys.feed_take_over(folder)
+    own_keys.feed_make(folder)
+    if not settings.FEED_VERIFIER.exists():
+        settings.FEED_VERIFIER.write_text(own_keys.feed_public(own_keys.feed_open(folder)) + "\n")
