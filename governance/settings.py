@@ -288,10 +288,12 @@ PKCS11_PIN_FILE = env.text("LETHE_PKCS11_PIN_FILE")
 KMS_REGION = env.text("LETHE_KMS_REGION")
 KMS_CREDENTIALS_FILE = env.text("LETHE_KMS_CREDENTIALS_FILE")
 KMS_ENDPOINT = env.text("LETHE_KMS_ENDPOINT")
-#: Where the ledger's key lies (Ed25519, which the key service does not offer), and the one of statements about models.
+#: Where the keys of ledger and feeds lie (Ed25519, which the key service does not offer), and that of model statements.
 LEDGER_KEY = env.choice("LETHE_LEDGER_KEY", ("file", "pkcs11"))
+FEED_KEY = env.choice("LETHE_FEED_KEY", ("file", "pkcs11"))
 MODELS_KEY = env.choice("LETHE_MODELS_KEY", ("file", "pkcs11", "kms"))
-for _name, _kind in (("LETHE_SEAL", SEAL_KIND), ("LETHE_LEDGER_KEY", LEDGER_KEY), ("LETHE_MODELS_KEY", MODELS_KEY)):
+for _name, _kind in (("LETHE_SEAL", SEAL_KIND), ("LETHE_LEDGER_KEY", LEDGER_KEY), ("LETHE_MODELS_KEY", MODELS_KEY),
+                     ("LETHE_FEED_KEY", FEED_KEY)):  # fmt: skip
     if _kind == "pkcs11" and not (PKCS11_MODULE and PKCS11_TOKEN):
         raise ImproperlyConfigured(f"{_name}=pkcs11 needs LETHE_PKCS11_MODULE and LETHE_PKCS11_TOKEN.")
     if _kind == "kms" and not KMS_REGION:

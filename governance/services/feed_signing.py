@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from governance import dispatch
+from governance.evidence.checkpoint import NoteSigner
 from governance.evidence.errors import SealUnavailable
 from governance.models import Feed, FeedChange, FeedPage, SigningKey
 from governance.services import known_keys, opt_out_feed, own_keys, patch_feed, seals, sharing
@@ -61,7 +61,7 @@ def feeds_sign() -> int:
     """Sign what is due; returns how many pages. What one run leaves is asked for again at once.
 
     Raises:
-        Unfit: this process has no folder of the seal. SealError: the key cannot be read.
+        Unfit: this process has no folder of the seal. SealError, SealUnavailable: the key cannot be had.
     """
     key = own_keys.feed_open(seals.folder())
     try:
@@ -106,7 +106,7 @@ def _due(feed: Feed, frame: str) -> FeedPage | None:
 
 
 @transaction.atomic
-def _make(kind: _Kind, page: FeedPage, common: dict[str, Any], frame: str, key: Ed25519PrivateKey) -> None:
+def _make(kind: _Kind, page: FeedPage, common: dict[str, Any], frame: str, key: NoteSigner) -> None:
     """Sign a page as it is now; where more stands in it than fits, cut it instead, and the rest comes first.
 
     The row is locked before anything is read: of two workers the later one reads what both will have seen.
@@ -137,7 +137,7 @@ def _make(kind: _Kind, page: FeedPage, common: dict[str, Any], frame: str, key: 
         before.filter(after__gte=last, changed_at=None).update(changed_at=moment)
 
 
-def _signed(document: dict[str, Any], next_url: str, issued: datetime, key: Ed25519PrivateKey) -> bytes:
+def _signed(document: dict[str, Any], next_url: str, issued: datetime, key: NoteSigner) -> bytes:
     """The bytes of a page, with its moment and the signature over everything else (RFC 8785, Ed25519)."""
     whole = {**document, "_lethe": {**document["_lethe"], "issued_at": issued.isoformat()}}
     if next_url:

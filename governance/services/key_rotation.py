@@ -26,7 +26,7 @@ P = SigningKey.Purpose
 NEXT: Final = {P.LEDGER: "next-ledger", P.MODELS: "next-models", P.FEED: own_keys.NEXT_FEED}
 #: A key lies in a file, or its name in a token or key service does.
 FILES: Final = {P.LEDGER: (own_keys.LEDGER_KEY, own_keys.LEDGER_NAME), P.MODELS: (dsse.KEY_FILE, own_keys.MODELS_NAME),
-                P.FEED: (own_keys.FEED_KEY,)}  # fmt: skip
+                P.FEED: (own_keys.FEED_KEY, own_keys.FEED_NAME)}  # fmt: skip
 _MAKE: Final = {P.LEDGER: own_keys.ledger_make, P.MODELS: own_keys.models_make, P.FEED: own_keys.feed_make}
 
 

@@ -1,7 +1,7 @@
 """The keys beside the seal's: of the ledger, of statements about models, of the feeds.
 
-All are the signing worker's: in files of the folder of the seal, the first two also where they cannot be taken out of.
-A key in a token or key service leaves its name in that folder.
+All are the signing worker's: in files of the folder of the seal, or where they cannot be taken out of. A key in a token
+or key service leaves its name in that folder.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FEED_KEY: Final = "feed.key.pem"
 #: Where it lay among the secrets of all processes, and where the next one waits now.
 OLD_FEED_KEY: Final = "feed.key"
 NEXT_FEED: Final = "next-feed"
-LEDGER_NAME, MODELS_NAME = "ledger.key.name", "models.key.name"
+LEDGER_NAME, MODELS_NAME, FEED_NAME = "ledger.key.name", "models.key.name", "feed.key.name"
 
 
 @dataclass(frozen=True)
@@ -53,67 +53,79 @@ class Elsewhere:
         return seals.elsewhere(self.kind).sign(self.name, data)
 
 
+@dataclass(frozen=True)
+class _Edwards:
+    """An Ed25519 key: its file, or the file with its name in the token; where it lies by which setting."""
+
+    what: str
+    file: str
+    name: str
+    setting: str
+
+    @property
+    def kind(self) -> str:
+        return str(getattr(settings, self.setting))
+
+    def make(self, folder: Path) -> None:
+        if (folder / self.file).exists() or (folder / self.name).exists():
+            return
+        if self.kind == seals.TOKEN:
+            from governance.evidence import token_key
+
+            name = seals.new_name(self.what)
+            token_key.make_ed25519(seals.token(), name)
+            seals.write_new(folder / self.name, name.encode())
+        else:
+            self.write(folder, Ed25519PrivateKey.generate())
+
+    def write(self, folder: Path, key: Ed25519PrivateKey) -> None:
+        seals.write_new(folder / self.file, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    def open(self, folder: Path) -> NoteSigner:
+        _agree(folder, self.file, self.name, self.kind, f"LETHE_{self.setting}")
+        if self.kind == seals.TOKEN:
+            from governance.evidence import token_key
+
+            return token_key.TokenNotes(token=seals.token(), key=(folder / self.name).read_text().strip())
+        key = load_pem_private_key((folder / self.file).read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise Unfit(f"{self.file} is no Ed25519 key.")
+        return key
+
+
+_LEDGER: Final = _Edwards("ledger", LEDGER_KEY, LEDGER_NAME, "LEDGER_KEY")
+_FEED: Final = _Edwards("feed", FEED_KEY, FEED_NAME, "FEED_KEY")
+
+
 def ledger_make(folder: Path) -> None:
     """A key for checkpoints where there is none yet.
 
     Raises:
         SealError, SealUnavailable: the token is not there, or knows no Ed25519.
     """
-    if (folder / LEDGER_KEY).exists() or (folder / LEDGER_NAME).exists():
-        return
-    if settings.LEDGER_KEY == seals.TOKEN:
-        from governance.evidence import token_key
-
-        name = seals.new_name("ledger")
-        token_key.make_ed25519(seals.token(), name)
-        seals.write_new(folder / LEDGER_NAME, name.encode())
-        return
-    _write(folder / LEDGER_KEY, Ed25519PrivateKey.generate())
+    _LEDGER.make(folder)
 
 
 def ledger_open(folder: Path) -> NoteSigner:
     """The key that signs checkpoints. It is where it was made: another setting does not move it.
 
     Raises:
-        Unfit: the setting and the folder disagree, or the file holds another kind of key.
+        Unfit: the setting and the folder disagree, or the file holds another kind of key. SealError: it is missing.
     """
-    _agree(folder, LEDGER_KEY, LEDGER_NAME, settings.LEDGER_KEY, "LETHE_LEDGER_KEY")
-    if settings.LEDGER_KEY == seals.TOKEN:
-        from governance.evidence import token_key
-
-        return token_key.TokenNotes(token=seals.token(), key=(folder / LEDGER_NAME).read_text().strip())
-    return _read(folder / LEDGER_KEY)
-
-
-def _write(path: Path, key: Ed25519PrivateKey) -> None:
-    seals.write_new(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-
-
-def _read(path: Path) -> Ed25519PrivateKey:
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Unfit(f"{path.name} is no Ed25519 key.")
-    return key
+    return _LEDGER.open(folder)
 
 
 def feed_make(folder: Path) -> None:
-    """A key for feeds where there is none yet."""
-    if not (folder / FEED_KEY).exists():
-        _write(folder / FEED_KEY, Ed25519PrivateKey.generate())
+    """A key for feeds where there is none yet; raises as `ledger_make`."""
+    _FEED.make(folder)
 
 
-def feed_open(folder: Path) -> Ed25519PrivateKey:
-    """The key that signs the pages of feeds.
-
-    Raises:
-        Unfit: another kind of key. SealError: there is none.
-    """
-    if not (folder / FEED_KEY).exists():
-        raise SealError(f"{folder} holds no {FEED_KEY}. Run `python manage.py bootstrap` as the signing worker.")
-    return _read(folder / FEED_KEY)
+def feed_open(folder: Path) -> NoteSigner:
+    """The key that signs the pages of feeds; raises as `ledger_open`."""
+    return _FEED.open(folder)
 
 
-def feed_public(key: Ed25519PrivateKey) -> str:
+def feed_public(key: NoteSigner) -> str:
     """The public half, 32 bytes in base64: whoever subscribes keeps it and compares."""
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
 
@@ -124,7 +136,7 @@ def feed_take_over(folder: Path) -> None:
         secret = secrets_folder() / old
         if secret.exists() and not (place / FEED_KEY).exists():
             place.mkdir(mode=0o700, exist_ok=True)
-            _write(place / FEED_KEY, Ed25519PrivateKey.from_private_bytes(read_secret(old)[:32]))
+            _FEED.write(place, Ed25519PrivateKey.from_private_bytes(read_secret(old)[:32]))
         secret.unlink(missing_ok=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -15,13 +16,14 @@ from governance.errors import Unfit
 from governance.evidence import dsse, token_key
 from governance.evidence.errors import SealError, SealUnavailable
 from governance.management.commands.bootstrap import make_seal
-from governance.models import LedgerCheckpoint
-from governance.services import checkpoints, known_keys, own_keys, witnesses
+from governance.models import Feed, FeedPage, LedgerCheckpoint
+from governance.services import checkpoints, feed_signing, known_keys, own_keys, witnesses
 from lethe_verify import ec, note
 from lethe_verify.statements import read_statement
 from tests.governance import tokens
 from tests.governance.test_ledger_tiles import write
 from tests.governance.test_seal_keys import NEEDS_TOKEN, token_house
+from tests.governance.test_what_we_tell_machines import signed as a_page
 
 __all__ = ["token_house"]
 pytestmark = NEEDS_TOKEN
@@ -30,7 +32,7 @@ pytestmark = NEEDS_TOKEN
 @pytest.fixture
 def whole(token_house: Path, settings: Any) -> Path:  # noqa: F811
     """An installation all of whose keys lie in the token."""
-    settings.LEDGER_KEY = settings.MODELS_KEY = "pkcs11"
+    settings.LEDGER_KEY = settings.MODELS_KEY = settings.FEED_KEY = "pkcs11"
     settings.SEAL_CERTIFICATE, settings.LEDGER_VERIFIER = token_house / "seal.crt.pem", token_house / "ledger.vkey"
     settings.MODEL_VERIFIER, settings.FEED_VERIFIER = token_house / "models.pub.pem", token_house / "feeds.pub"
     make_seal(token_house / "seal")
@@ -39,7 +41,7 @@ def whole(token_house: Path, settings: Any) -> Path:  # noqa: F811
 
 def test_checkpoints_and_statements_are_signed_in_the_token(whole: Path, settings: Any) -> None:
     kept = {file.name: file.read_text() for file in (whole / "seal").iterdir()}
-    assert {"seal.key.name", "ledger.key.name", "models.key.name"} <= set(kept)
+    assert {"seal.key.name", "ledger.key.name", "models.key.name", "feed.key.name"} <= set(kept)
     assert not any("PRIVATE" in text for text in kept.values())
     make_seal(whole / "seal")
     assert kept == {file.name: file.read_text() for file in (whole / "seal").iterdir()}, "a second run makes nothing"
@@ -51,6 +53,11 @@ def test_checkpoints_and_statements_are_signed_in_the_token(whole: Path, setting
     point = signer.public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     assert read_statement(made, ec.point(ec.P256, point), "one")["predicate"] == {"a": 1}
     assert dsse.public_pem(signer.public_key) == settings.MODEL_VERIFIER.read_bytes()
+    assert feed_signing.feeds_sign() == len(Feed)
+    for page in FeedPage.objects.all():
+        told = json.loads(bytes(page.body))
+        a_page(told)
+        assert told["_lethe"]["public_key"] == known_keys.current("feed")
 
 
 def test_what_is_wrong_is_named_and_nothing_is_signed(
@@ -63,8 +70,8 @@ def test_what_is_wrong_is_named_and_nothing_is_signed(
     assert "not tried again" in witnesses.ledger_sign()[0]
     assert not LedgerCheckpoint.objects.exclude(note="").exists()
     (whole / "pin").write_text("7391")
-    settings.LEDGER_KEY = settings.MODELS_KEY = "file"
-    for open_ in (own_keys.ledger_open, own_keys.models_open):
+    settings.LEDGER_KEY = settings.MODELS_KEY = settings.FEED_KEY = "file"
+    for open_ in (own_keys.ledger_open, own_keys.models_open, own_keys.feed_open):
         with pytest.raises(Unfit, match="a key stays where it was made"):
             open_(whole / "seal")
         with pytest.raises(SealError, match="bootstrap"):
