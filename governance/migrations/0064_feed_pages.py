@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0063_files_without_a_row'),
+        ('governance', '0068_what_waits_is_refused_or_taken_back'),
     ]
 
     operations = [
