@@ -143,6 +143,7 @@ staff: list[URLPattern | URLResolver] = [
     *(path(f"cases/<uuid:public_id>/{name}/", casework.act(name), name=f"case_{name}") for name in ACTIONS),
     path("cases/<uuid:public_id>/works/", case_works.works, name="case_works"),
     path("cases/<uuid:public_id>/letter/", case_letter.case_letter, name="case_letter"),
+    path("cases/<uuid:public_id>/letter.pdf", case_letter.case_letter_pdf, name="case_letter_pdf"),
     path("cases/<uuid:public_id>/letter/preview/", case_letter.case_letter_preview, name="case_letter_preview"),
     path("messages/", outbox_pages.outbox, name="outbox"),
     path("messages/letters/", letter_pages.letters, name="letters"),

@@ -1,13 +1,14 @@
-"""Reads on papers of the house, and of a case: its certificate and copies. The closing letter names the claimant, and
-is shown on the claimant's page alone."""
+"""Reads on papers of the house, and of a case: its certificate and copies. The closing letter names the claimant: here
+it is told that it exists; it is opened by `services.privacy.letter_open`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from django.db.models import QuerySet
 
-from governance.models import Case, Job, Paper, Report
+from governance.models import Case, Job, LedgerOpening, Paper, Report, Status, User
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, newest, of_days
 
@@ -19,7 +20,7 @@ def house_papers(
 ) -> QuerySet[Paper]:
     """Statements and registers, by how their number begins, kind and days of signing."""
     demand(actor, Permission.SEE_REPORTS)
-    rows = of_days(Paper.objects.filter(case=None), "created_at", first, last)
+    rows = of_days(Paper.objects.filter(case=None).select_related("job"), "created_at", first, last)
     if "\0" in words:
         return rows.none()
     rows = rows.filter(number__startswith=words.upper()) if words else rows
@@ -69,6 +70,35 @@ def copy_get(actor: Actor, number: str) -> Paper:
     demand(actor, Permission.SEE_REPORTS)
     kinds = (Paper.Kind.COPY, Paper.Kind.CERTIFICATE)
     return Paper.objects.select_related("case__claimant").get(number=number, kind__in=kinds)
+
+
+def orders(actor: Actor, case: Case) -> list[Job]:
+    """The jobs that make the report and the papers of a case, in the order in which they were ordered; of the report
+    the newest."""
+    demand(actor, Permission.SEE_CASES)
+    rows = Job.objects.filter(case=case, kind__in=("report", "paper")).select_related("paper")
+    found = list(rows.order_by("created_at", "key"))
+    reports = [job for job in found if job.kind == "report"]
+    return [job for job in found if job.kind != "report" or job is reports[-1]]
+
+
+def order_entry(case: Case, job: Job) -> LedgerOpening | None:
+    """The entry of the ledger by which somebody had a paper of a case made; none of what follows its closing."""
+    entries = LedgerOpening.objects.filter(case=case).select_related("actor", "entry").order_by("-entry_id")
+    if job.kind == "report":
+        return entries.filter(entry__action="case.advanced", body__to=Status.REPORTING.value).first()
+    kind, number = job.key.split(":")[1:3]
+    if kind != Paper.Kind.COPY:
+        return None
+    of, _dash, language = number.rpartition("-")
+    return entries.filter(entry__action="report.copy_ordered", body__of=of, body__language=language.lower()).first()
+
+
+def ordered_by(keys: Iterable[str]) -> dict[str, User]:
+    """Who ordered papers of the house, by the keys of their jobs, which name the account."""
+    accounts = {key: int(part) for key in keys if (part := key.split(":")[2]).isdecimal()}
+    people = User.objects.in_bulk(set(accounts.values()))
+    return {key: people[pk] for key, pk in accounts.items() if pk in people}
 
 
 def papers_ordered(actor: Actor) -> list[Job]:

@@ -1,4 +1,4 @@
-"""Who asked: shown on demand only, and every look is in the ledger."""
+"""Who asked: shown on demand only, as is the letter that names them, and every look is in the ledger."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from governance import dispatch
+from governance.errors import Conflict, KeyDestroyed
 from governance.evidence import ledger
-from governance.models import Case
+from governance.models import Case, Paper
 from governance.policies import Actor, Permission, demand
+from governance.services import retention
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,22 @@ def person_reveal(*, case: Case, actor: Actor) -> Person:
     person = Person(name=case.claimant.name, email=case.claimant.email, principal=case.claimant.principal)
     ledger.append(action="person.revealed", actor=actor, case=case, body={})
     return person
+
+
+@transaction.atomic
+def letter_open(*, case: Case, actor: Actor) -> tuple[Paper, bytes]:
+    """The sealed letter that closed the case, which names the claimant; `person.revealed` says who opened it.
+
+    Raises:
+        NotAllowed: the policy refuses the actor. Conflict: none was sealed.
+        KeyDestroyed: the claimant's data was erased.
+    """
+    demand(actor, Permission.REVEAL_PERSON)
+    if gone := retention.erased(case):
+        raise KeyDestroyed(gone)
+    paper = case.papers.filter(kind=Paper.Kind.LETTER).order_by("-id").first()
+    if paper is None:
+        raise Conflict(f"No letter of case {case.number} was sealed yet.")
+    data = dispatch.read_bytes(paper.pdf)
+    ledger.append(action="person.revealed", actor=actor, case=case, body={"paper": paper.number})
+    return paper, data

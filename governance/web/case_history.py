@@ -228,7 +228,11 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "hold.lift_refused": lambda b: _("refused to lift the legal hold"),
     "hold.lift_taken_back": lambda b: _("took back the request to lift the legal hold"),
     "hold.lifted": lambda b: _("lifted the legal hold"),
-    "person.revealed": lambda b: _("looked at the claimant's name and address"),
+    "person.revealed": lambda b: (
+        _("opened the closing letter %(number)s") % {"number": b["paper"]}
+        if b.get("paper")
+        else _("looked at the claimant's name and address")
+    ),
     "organisation.proposed": lambda b: _("proposed another description of the organisation"),
     "organisation.approved": lambda b: _("signed, as second person, the description of the organisation"),
     "organisation.returned": lambda b: _("sent back a description of the organisation"),

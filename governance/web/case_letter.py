@@ -19,8 +19,10 @@ from governance.models import Case, Disposition, LetterDraft
 from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, may
 from governance.services import letters as service
+from governance.services import privacy
 from governance.validators import no_nul
 from governance.web.casework import fetch
+from governance.web.containment import attachment
 from governance.web.guards import staff
 
 P = Permission
@@ -52,6 +54,14 @@ class LetterForm(forms.Form):
             (gettext_lazy("How the case ends"), [(n, named[n]) for n in ENDS]),
             (gettext_lazy("Written by a step"), [(n, named[n]) for n in OTHERS]),
         ]
+
+
+@require_POST
+@staff(P.REVEAL_PERSON)
+def case_letter_pdf(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
+    """The sealed letter that closed the case, as its claimant has it; the ledger holds who opened it."""
+    paper, data = privacy.letter_open(case=fetch(request, public_id), actor=Actor.of(request.user))
+    return attachment(data, "application/pdf", f"{paper.number}.pdf")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

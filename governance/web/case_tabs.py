@@ -26,20 +26,26 @@ from governance.models import (
     Match,
     Plan,
     Release,
-    Report,
     Status,
 )
-from governance.notifications.languages import SOURCE
 from governance.policies import Actor, Permission, may
 from governance.selectors.letters import letters_of
 from governance.services import learned
 from governance.services.additions import Where, where
-from governance.web import case_desk, case_files, case_matches, message_tabs, plan_view, proof_actions, recipient_words
+from governance.web import (
+    case_desk,
+    case_files,
+    case_matches,
+    case_papers,
+    message_tabs,
+    plan_view,
+    proof_actions,
+    recipient_words,
+)
 from governance.web.case_history import method_inside, method_title
 from governance.web.case_panel import address, when
 from governance.web.probes import margin_words, state_of_plan
 from governance.web.propose_form import ProposeForm
-from governance.web.report_copies import certificate_facts
 from governance.web.shard_map import cost_facts, shard_map
 
 S = Status
@@ -308,43 +314,13 @@ def _letters(look: Look) -> Context:
     }
 
 
-def _report(look: Look) -> Context:
-    report = Report.objects.filter(case=look.case).first()
-    context: Context = {
-        "tab_template": "casework/_tab_plain.html",
-        "tab_title": _("Report"),
-        "tab_empty": _("No report yet: it is written when the case is decided and, where a model changed, released."),
-    }
-    if report is None:
-        return context
-    facts: list[Any] = [(_("Says"), report.headline_in(SOURCE)), (_("Signed"), when(report.created_at)),
-             {"label": _("PDF"), "value": report.pdf, "digest": True},
-             {"label": _("Evidence"), "value": report.evidence, "digest": True}]  # fmt: skip
-    if may(look.actor, Permission.SEE_REPORTS):
-        facts.append({"label": _("Download"), "value": _("Signed PDF"), "url": reverse("report", args=[report.number])})
-        link = reverse("report_proof", args=[report.number])
-        facts.append({"label": _("Proof"), "value": _("Step by step"), "url": link})
-        link = reverse("report_evidence", args=[report.number])
-        facts.append({"label": _("Download"), "value": _("Evidence, JSON"), "url": link})
-        if report.proofs:
-            link = reverse("report_bundle", args=[report.number])
-            facts.append({"label": _("Download"), "value": _("Bundle to check offline, ZIP"), "url": link})
-        facts += certificate_facts(look.case, look.actor)
-    return {
-        **context,
-        "tab_title": _("Report %(number)s") % {"number": report.number},
-        "tab_facts": facts,
-        "tab_empty": "",
-    }
-
-
 TABS: Mapping[str, tuple[Any, Callable[[Look], Context]]] = {
     "request": (gettext_lazy("Request"), _request),
     "proof": (gettext_lazy("Proof"), _proof),
     "matches": (gettext_lazy("Matches"), _matches),
     "plan": (gettext_lazy("Plan"), _plan),
     "release": (gettext_lazy("Release"), _release),
-    "report": (gettext_lazy("Report"), _report),
+    "report": (gettext_lazy("Report"), lambda look: case_papers.tab(look.case, look.actor)),
     "files": (gettext_lazy("Files"), lambda look: case_files.tab(look.case, look.actor)),
     "letters": (gettext_lazy("Letters"), _letters),
     "notes": (gettext_lazy("Notes"), lambda look: case_desk.notes(look.case, look.actor)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -20,7 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from governance import dispatch
 from governance.errors import Unfit
 from governance.evidence.report_kinds import KINDS, SIZES
-from governance.models import Job, Paper
+from governance.models import Job, Paper, User
 from governance.models.case import house_language
 from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, may
@@ -112,14 +113,17 @@ def _page(request: HttpRequest, bound: forms.Form | None = None, status: int = 2
     page = select.house_papers_page(rows, after=request.GET.get("after", ""))
     number, shown = counting(rows)
     said = ngettext("%(n)s paper of the house", "%(n)s papers of the house", number) % {"n": shown}
+    waiting = select.papers_ordered(actor)
+    people = select.ordered_by([*(one.job.key for one in page.rows), *(job.key for job in waiting)])
     days = {name: iso_day(request.GET.get(name, "")) for name in ("first", "last")}
     statement = bound if isinstance(bound, StatementForm) else StatementForm(auto_id="statement_%s", initial=days)
     register = bound if type(bound) is RegisterForm else RegisterForm(auto_id="register_%s")
     context = {
         "conclusion": said if page.rows else _("No paper of the house answers to this")
         if asked.query else _("No paper of the house was made yet"),
-        "columns": [_("Number"), _("What"), _("Period"), _("Language"), _("Sheet"), _("Signed"), _("PDF")],
-        "rows": [_row(one) for one in page.rows],
+        "columns": [_("Number"), _("What"), _("Period"), _("Language"), _("Sheet"), _("Signed"), _("Ordered by"),
+                    _("PDF")],
+        "rows": [_row(one, people) for one in page.rows],
         "next_page_url": asked.next_url(page.last.number if page.last else ""),
         **asked.context(CHOICES, words=_("Number"), clear_url=reverse("papers")),
         "orders": [
@@ -128,12 +132,12 @@ def _page(request: HttpRequest, bound: forms.Form | None = None, status: int = 2
              "submit": _("Have the register of processing sealed")},
         ] if may(actor, P.SEE_DASHBOARD) else [],
         "ordered_columns": [_("What"), _("Ordered"), _("State")],
-        "ordered_rows": [_ordered(job) for job in select.papers_ordered(actor)],
+        "ordered_rows": [_ordered(job, people) for job in waiting],
     }  # fmt: skip
     return render(request, "auditor/papers.html", context, status=status)
 
 
-def _ordered(job: Job) -> list[Any]:
+def _ordered(job: Job, people: Mapping[str, User]) -> list[Any]:
     """An order that is not sealed: where it stands, and why where it waits or came to nothing."""
     kind = job.key.split(":")[1]
     over = job.state in (Job.State.FAILED, Job.State.CANCELLED)
@@ -141,7 +145,7 @@ def _ordered(job: Job) -> list[Any]:
     note = " ".join(filter(None, [job_failures.said(job), then]))
     return [
         dict(Paper.Kind.choices).get(kind, kind),
-        date_format(timezone.localtime(job.created_at), "j M Y, H:i"),
+        {"text": date_format(timezone.localtime(job.created_at), "j M Y, H:i"), "note": str(people.get(job.key, ""))},
         {"state": STATES[job.state], "text": job.get_state_display(), "note": note},
     ]
 
@@ -150,7 +154,7 @@ def _days(period: Any) -> str:
     return f"{date_format(period.start, 'j M Y')} – {date_format(period.end, 'j M Y')}"
 
 
-def _row(paper: Paper) -> list[Any]:
+def _row(paper: Paper, people: Mapping[str, User]) -> list[Any]:
     start, _slash, end = paper.period.partition("/")
     return [
         {"text": paper.number, "url": reverse("paper", args=[paper.number]), "mono": True},
@@ -159,6 +163,7 @@ def _row(paper: Paper) -> list[Any]:
         LANGUAGES[paper.language].name if paper.language in LANGUAGES else paper.language,
         paper.size,
         date_format(timezone.localtime(paper.created_at), "j M Y, H:i"),
+        str(people.get(paper.job.key, "")),
         {"digest": paper.pdf},
     ]
 

@@ -13,6 +13,7 @@ P = Permission
 _HOOK: dict[str, object] = {"to": (P.MANAGE_WEBHOOKS,), "args": "webhook", "post": True, "decide": True}
 MESSAGES: dict[str, dict[str, object]] = {
     "case_letter": {"to": (P.WRITE_LETTER,), "args": "case"},
+    "case_letter_pdf": {"to": (P.REVEAL_PERSON,), "args": "case", "post": True},
     "case_letter_preview": {"to": (P.WRITE_LETTER,), "args": "case", "post": True},
     "outbox": {"to": (P.SEE_OUTBOX,)},
     "message": {"to": (P.SEE_OUTBOX,), "args": "message"},
