@@ -89,6 +89,14 @@ FIGURES: Mapping[str, Words] = MappingProxyType(
             "there at the end of the period before.")),
     }
 )  # fmt: skip
+#: Lists behind numbers that are no figures of the statement by themselves.
+LISTS: Mapping[str, Words] = MappingProxyType(
+    {
+        "applied": Words(desk("Requests applied"), desk("Cases whose release two people signed.")),
+        "waiting": Words(desk("Requests that wait"), desk("Cases whose plan is proposed or running.")),
+        "places": Words(desk("Places in use"), desk("Places that are neither replaced nor withdrawn.")),
+    }
+)
 #: Title of a table, and the word for its first column.
 TABLES: Mapping[str, tuple[Any, Any]] = MappingProxyType(
     {
@@ -181,6 +189,16 @@ _UNITS: Mapping[str, tuple[int, Any]] = MappingProxyType(
 def name(code: str) -> str:
     """What a figure is called; a code of an older statement that is no longer counted stands as it is."""
     return str(FIGURES[code].name) if code in FIGURES else code.replace("_", " ")
+
+
+def list_title(code: str) -> str:
+    """What the list behind a number is called."""
+    return str((FIGURES.get(code) or LISTS[code]).name)
+
+
+def list_how(code: str) -> str:
+    """How the number of a list is counted."""
+    return str((FIGURES.get(code) or LISTS[code]).how)
 
 
 def title(table: str) -> tuple[str, str]:

@@ -78,15 +78,39 @@ def stood_on(day: date) -> Stood:
     A case stood still when each of its clocks had a pause open. Its last lawful day is the one that is reckoned now: an
     extension that came later has moved it.
     """
-    opened = CaseFact.objects.filter(Q(closed_on=None) | Q(closed_on__gt=day), received_on__lte=day).order_by()
-    still = _still_at(timezone.make_aware(datetime.combine(day + timedelta(days=1), time())))
-    near = opened.filter(due_on__lte=day + WEEK).exclude(case_id__in=still)
-    counts = near.aggregate(
-        late=Count("pk", filter=Q(due_on__lt=day)),
-        at_risk=Count("pk", filter=Q(due_on__gte=day, due_on__lte=day + AT_RISK)),
-        week=Count("pk", filter=Q(due_on__gte=day)),
-    )
-    return Stood(**counts, paused=opened.filter(case_id__in=still).count())
+    near = _running(day).filter(due_on__lte=day + WEEK)
+    counts = near.aggregate(**{code: Count("pk", filter=Q(**which)) for code, which in _left(day).items()})
+    return Stood(**counts, paused=standing("paused", day).count())
+
+
+def standing(code: str, day: date) -> QuerySet[CaseFact]:
+    """The cases behind a number of the end of a day: open, late, at_risk, week or paused then."""
+    if code == "open":
+        return _opened(day)
+    if code == "paused":
+        return _opened(day).filter(case_id__in=_still(day))
+    return _running(day).filter(**_left(day)[code])
+
+
+def _left(day: date) -> dict[str, dict[str, date]]:
+    """How near the last lawful day was."""
+    return {
+        "late": {"due_on__lt": day},
+        "at_risk": {"due_on__gte": day, "due_on__lte": day + AT_RISK},
+        "week": {"due_on__gte": day, "due_on__lte": day + WEEK},
+    }
+
+
+def _opened(day: date) -> QuerySet[CaseFact]:
+    return CaseFact.objects.filter(Q(closed_on=None) | Q(closed_on__gt=day), received_on__lte=day).order_by()
+
+
+def _running(day: date) -> QuerySet[CaseFact]:
+    return _opened(day).exclude(case_id__in=_still(day))
+
+
+def _still(day: date) -> QuerySet[CaseClock, int]:
+    return _still_at(timezone.make_aware(datetime.combine(day + timedelta(days=1), time())))
 
 
 def _still_at(moment: datetime) -> QuerySet[CaseClock, int]:
@@ -128,23 +152,60 @@ def weeks(today: date, count: int = WEEKS) -> list[Week]:
     ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A forecast as it would have been made on a Monday: the change expected with its bounds, and what came."""
+
+    monday: date
+    weeks: int
+    mean: float
+    low: float
+    high: float
+    came: int
+
+    @property
+    def held(self) -> bool:
+        """Whether the bounds held what came."""
+        return self.low <= self.came <= self.high
+
+
+def full(today: date, last: Sequence[Week]) -> list[Week]:
+    """Of these weeks those that are over."""
+    monday = today - timedelta(days=today.weekday())
+    return [week for week in last if week.monday < monday]
+
+
+def trials(weeks: Sequence[Week]) -> list[Trial]:
+    """Every forecast that these full weeks allow and answer."""
+    found = []
+    for n in range(LEAST, len(weeks) - AHEAD + 1):
+        mean, low, high = ahead([week.balance for week in weeks[:n]])
+        came = sum(week.balance for week in weeks[n : n + AHEAD])
+        found.append(Trial(monday=weeks[n].monday, weeks=n, mean=mean, low=low, high=high, came=came))
+    return found
+
+
 def forecast(today: date, last: Sequence[Week]) -> Forecast | None:
     """The backlog in four weeks, from the `last` weeks; None before there are six full ones."""
-    monday = today - timedelta(days=today.weekday())
-    full = [week.balance for week in last if week.monday < monday]
-    if len(full) < LEAST:
+    weeks = full(today, last)
+    if len(weeks) < LEAST:
         return None
-    found = ahead(full)
-    now = open_on(today)
-    tries = [(full[:n], sum(full[n : n + AHEAD])) for n in range(LEAST, len(full) - AHEAD + 1)]
-    held = sum(low <= came <= high for past, came in tries for _mean, low, high in [ahead(past)])
-    mean, low, high = (max(0.0, now + change) for change in found)
-    return Forecast(value=mean, low=low, high=high, ahead=AHEAD, weeks=len(full), held=held, tried=len(tries))
+    now, tried = open_on(today), trials(weeks)
+    mean, low, high = (max(0.0, now + change) for change in ahead([week.balance for week in weeks]))
+    return Forecast(
+        value=mean, low=low, high=high, ahead=AHEAD, weeks=len(weeks), held=sum(one.held for one in tried),
+        tried=len(tried),
+    )  # fmt: skip
+
+
+def student(n: int) -> float:
+    """Student's t, upper tenth, of n - 1 degrees of freedom."""
+    return STUDENT[min(n - 1 - 5, len(STUDENT) - 1)]
 
 
 def ahead(balances: Sequence[int], h: int = AHEAD) -> tuple[float, float, float]:
     """The change that `h` weeks bring: expected, and the bounds of the interval of 80 %; from at least six weeks."""
     n = len(balances)
     mean, spread = statistics.fmean(balances), statistics.stdev(balances)
-    half = STUDENT[min(n - 1 - 5, len(STUDENT) - 1)] * spread * math.sqrt(h + h * h / n)
+    half = student(n) * spread * math.sqrt(h + h * h / n)
     return h * mean, h * mean - half, h * mean + half

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from types import MappingProxyType
 
 from django.db.models import Q, QuerySet
 
-from governance.models import Case, CaseFact
+from governance.models import Case, CaseFact, Plan
 from governance.policies import Actor, Permission, demand
-from governance.selectors.paging import Page, page
+from governance.selectors import backlog, running
+from governance.selectors.paging import Page, onward
 from governance.selectors.sums import AT_RISK, WEEK
 from governance.statement_figures import Period
 
@@ -26,21 +27,35 @@ IN_PERIOD: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 NOW = ("open", "late", "at_risk", "week", "paused")
-CODES = (*NOW, *IN_PERIOD)
+#: Numbers of a model: the plans whose cases are counted.
+OF_MODELS: Mapping[str, Callable[[], QuerySet[Plan]]] = MappingProxyType(
+    {"applied": running.applied_plans, "waiting": running.waiting_plans}
+)
+CODES = (*NOW, *IN_PERIOD, *OF_MODELS)
 #: Parameter of the address -> column of a fact.
 NARROWED: Mapping[str, str] = MappingProxyType(
     {"kind": "kind", "region": "region", "law": "law", "stage": "status", "ending": "ending"}
 )
 
 
-def cases(actor: Actor, code: str, period: Period, today: date, narrowed: Mapping[str, str]) -> QuerySet[CaseFact]:
-    """The facts behind a figure, unordered; `narrowed`: keys of `NARROWED`, others are passed over.
+def cases(
+    actor: Actor, code: str, period: Period, today: date, narrowed: Mapping[str, str], *, then: date | None = None
+) -> QuerySet[CaseFact]:
+    """The facts behind a figure, unordered; `narrowed`: keys of `NARROWED` and `model`, others are passed over. `then`:
+    of the figures of now, how they stood at the end of that day.
 
     Raises:
         NotAllowed: the actor may not see the dashboard. KeyError: no such figure, or one without cases of its own.
     """
     demand(actor, Permission.SEE_DASHBOARD)
-    found = CaseFact.objects.filter(_which(code, period, today)).order_by()
+    if code in OF_MODELS:
+        plans, model = OF_MODELS[code](), narrowed.get("model")
+        plans = plans.filter(base__model__name=model) if model else plans
+        found = CaseFact.objects.filter(case_id__in=plans.order_by().values("case")).order_by()
+    elif then and code in NOW:
+        found = backlog.standing(code, then)
+    else:
+        found = CaseFact.objects.filter(_which(code, period, today)).order_by()
     return found.filter(**{column: narrowed[name] for name, column in NARROWED.items() if narrowed.get(name)})
 
 
@@ -67,13 +82,10 @@ def order(code: str) -> str:
 
 def listed(rows: QuerySet[CaseFact], code: str, after: str = "") -> Page[CaseFact]:
     """One page of a list, after the case with this id; an unknown one begins anew."""
-    column, done = order(code), code in IN_PERIOD
-    mark = CaseFact.objects.filter(pk=int(after)).values_list(column, "pk").first() if after.isdecimal() else None
-    if mark and mark[0]:
-        side = "lt" if done else "gt"
-        rows = rows.filter(Q(**{f"{column}__{side}": mark[0]}) | Q(**{column: mark[0], f"case_id__{side}": mark[1]}))
-    sign = "-" if done else ""
-    return page(rows.order_by(f"{sign}{column}", f"{sign}case_id"), SIZE)
+    mark = CaseFact.objects.filter(pk=int(after)).first() if after.isdecimal() and len(after) < 16 else None
+    column = order(code)
+    mark = mark if mark and getattr(mark, column) else None
+    return onward(rows, column, mark, SIZE, down=code in IN_PERIOD)
 
 
 def named(facts: list[CaseFact]) -> dict[int, Case]:

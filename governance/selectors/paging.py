@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
@@ -33,11 +33,19 @@ def page(rows: QuerySet[Row], size: int) -> Page[Row]:
     return Page(rows=found[:size], more=len(found) > size)
 
 
-def newest(rows: QuerySet[Row], after: Any, size: int) -> Page[Row]:
-    """Newest first by `created_at`, the rows after the one `after`; from the beginning where that is none."""
+def onward(rows: QuerySet[Row], column: str, after: Row | None, size: int, *, down: bool = False) -> Page[Row]:
+    """The rows after one, ordered by a column that is never empty and then by id, upward or `down`; from the beginning
+    where there is none."""
     if after is not None:
-        rows = rows.filter(Q(created_at__lt=after.created_at) | Q(created_at=after.created_at, pk__lt=after.pk))
-    return page(rows.order_by("-created_at", "-pk"), size)
+        value, side = getattr(after, column), "lt" if down else "gt"
+        rows = rows.filter(Q(**{f"{column}__{side}": value}) | Q(**{column: value, f"pk__{side}": after.pk}))
+    sign = "-" if down else ""
+    return page(rows.order_by(f"{sign}{column}", f"{sign}pk"), size)
+
+
+def newest(rows: QuerySet[Row], after: Row | None, size: int) -> Page[Row]:
+    """The rows after one, the newest first."""
+    return onward(rows, "created_at", after, size, down=True)
 
 
 def of_days(rows: QuerySet[Row], column: str, first: date | None, last: date | None) -> QuerySet[Row]:

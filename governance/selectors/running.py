@@ -40,17 +40,33 @@ class Model:
 
 def models() -> list[Model]:
     """Every model of which a number is told, by name; one query."""
-    plans, today = Plan.objects.all(), timezone.localdate()
+    today = timezone.localdate()
     counts = {
         "released": _each_of("model", ModelVersion.objects.filter(state=ModelVersion.State.RELEASED)),
-        "applied": _each_of("base__model", plans.filter(RELEASED, candidate=F("case__release__version")), "case"),
-        "waiting": _each_of("base__model", plans.filter(RUNNING_PLANS), "case"),
-        "places": _each_of("version__model", Deployment.objects.exclude(state__in=[D.REPLACED, D.WITHDRAWN])),
+        "applied": _each_of("base__model", applied_plans(), "case"),
+        "waiting": _each_of("base__model", waiting_plans(), "case"),
+        "places": _each_of("version__model", places_in_use()),
         "old_places": _each_of("version__model", old_places()),
-        "old_weights": _each_of("version__model", Disposal.objects.filter(deleted_at=None, due_on__lt=today)),
+        "old_weights": _each_of("version__model", old_files(today)),
     }
     rows = AiModel.objects.annotate(**counts).order_by("name").values("name", *counts)
     return [Model(**row) for row in rows if any(row[name] for name in counts)]
+
+
+def applied_plans() -> QuerySet[Plan]:
+    """Plans whose candidate two people released."""
+    return Plan.objects.filter(RELEASED, candidate=F("case__release__version"))
+
+
+def waiting_plans() -> QuerySet[Plan]:
+    """Plans that are proposed or running."""
+    return Plan.objects.filter(RUNNING_PLANS)
+
+
+def places_in_use() -> QuerySet[Deployment]:
+    """Places that are neither replaced nor withdrawn."""
+    rows = Deployment.objects.exclude(state__in=[D.REPLACED, D.WITHDRAWN])
+    return rows.select_related("version__model").order_by("changed_at", "id")
 
 
 def _each_of(model: str, rows: QuerySet[Any], what: str = "pk") -> Coalesce:
@@ -67,9 +83,13 @@ def old_places() -> QuerySet[Deployment]:
     return rows.order_by("changed_at", "id")
 
 
-def old_files(today: date) -> QuerySet[Disposal]:
-    """Old weights and what belongs to them that should be deleted by now, the longest first."""
-    rows = Disposal.objects.filter(deleted_at=None, due_on__lt=today).select_related("version__model", "case")
+def old_files(today: date, *, then: bool = False) -> QuerySet[Disposal]:
+    """Old weights and what belongs to them that should be deleted by now, the longest first; `then`: that were still
+    there at the end of that day, too."""
+    there = Q(deleted_at=None)
+    if then:
+        there |= Q(deleted_at__gte=timezone.make_aware(datetime.combine(today + timedelta(days=1), time())))
+    rows = Disposal.objects.filter(there, due_on__lt=today).select_related("version__model", "case")
     return rows.order_by("due_on", "id")
 
 
@@ -77,8 +97,7 @@ def places(found: Sequence[Model], day: date, figure: Callable[..., T]) -> Itera
     """The two figures of old weights, from those of the models; files also as they were at the end of `day`."""
     total = sum(model.places for model in found)
     yield figure(code="old_places", value=sum(model.old_places for model in found), of=total, unit="places")
-    end = timezone.make_aware(datetime.combine(day + timedelta(days=1), time()))
-    then = Disposal.objects.filter(Q(deleted_at=None) | Q(deleted_at__gte=end), due_on__lt=day).count()
+    then = old_files(day, then=True).count()
     yield figure(code="old_weights", value=sum(model.old_weights for model in found), unit="files", before=then)
 
 

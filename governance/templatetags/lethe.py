@@ -226,18 +226,35 @@ def diff(left: Values, right: Values) -> Values:
 def chart(item: Values) -> Values:
     """`{% chart item %}`: `id`, `kind` (line, scatter, bar), `title`, `sentence`, `series`, `labels`, `csv_url`.
 
-    A series is `{"name", "data"}`; scatter data are `{"x", "y", "label"?}`. The page must load charts.js.
+    A series is `{"name", "data", "urls"?}`; scatter data are `{"x", "y", "label"?, "url"?}`. In the table each number
+    with an address, or the point, leads there. The page must load charts.js.
     """
     series = list(item["series"])[:4]
     data = {key: item.get(key) for key in ("kind", "labels", "x_label", "y_label", "unit", "zero", "limit", "y_max")}
     if item["kind"] == "scatter":
         head = [_("Series"), item.get("x_label") or "x", item.get("y_label") or "y"]
-        rows = [[point.get("label") or s["name"], point["x"], point["y"]] for s in series for point in s["data"]]
+        rows = [
+            [_cell(point.get("label") or s["name"], point.get("url")), _cell(point["x"]), _cell(point["y"])]
+            for s in series for point in s["data"]
+        ]  # fmt: skip
     else:
         head = [item.get("x_label") or "", *(s["name"] for s in series)]
-        rows = [[label, *(s["data"][i] for s in series)] for i, label in enumerate(item["labels"])]
-    data["series"] = [{"name": str(s["name"]), "data": list(s["data"])} for s in series]
+        none = [""] * len(item["labels"])
+        rows = [
+            [_cell(label), *(_cell(s["data"][i], s.get("urls", none)[i]) for s in series)]
+            for i, label in enumerate(item["labels"])
+        ]  # fmt: skip
+    data["series"] = [{"name": str(s["name"]), "data": [_drawn(one) for one in s["data"]]} for s in series]
     return {"item": item, "data": data, "data_id": f"{item['id']}-data", "head": head, "rows": rows}
+
+
+def _cell(text: Any, url: str | None = "") -> dict[str, Any]:
+    return {"text": text, "url": url}
+
+
+def _drawn(point: Any) -> Any:
+    """What the drawing needs of a point: all but the address."""
+    return {name: value for name, value in point.items() if name != "url"} if isinstance(point, dict) else point
 
 
 @register.filter

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance.evidence import figure_words as words
 from governance.evidence.wording import outcome_word
-from governance.models import AiModel, CaseFact, StatementMail
+from governance.models import AiModel, StatementMail
 from governance.policies import Actor, Permission, may
 from governance.selectors import drill, running
 from governance.selectors import figures as select
@@ -34,6 +34,7 @@ from governance.selectors.statement import Statement
 from governance.services import figure_mails, tallies
 from governance.statement_figures import Period
 from governance.web import case_words, figures
+from governance.web import figure_urls as urls
 from governance.web.duty_pages import iso_day
 from governance.web.guards import staff
 from governance.web.probes import share
@@ -62,7 +63,7 @@ def dashboard(request: HttpRequest) -> HttpResponseBase:
     """The compliance page."""
     actor, today = Actor.of(request.user), timezone.localdate()
     select.demand_dashboard(actor)
-    period = _period(request, today)
+    period = asked_period(request, today)
     sees = f"{may(actor, P.SEE_CASES):d}{may(actor, P.SEE_LEDGER):d}"
     key = f"dashboard:{today}:{period.code}:{period.start}:{period.end}:{get_language()}:{sees}"
     drawn = _fresh(key, lambda: _drawn(actor, period, today))
@@ -118,29 +119,31 @@ def _drawn(actor: Actor, period: Period, today: date) -> dict[str, Any]:
     rows, see_cases = select.next_deadlines(), may(actor, P.SEE_CASES)
     deadlines = [case_words.row(c, today, url=reverse("case", args=[c.public_id]) if see_cases else "") for c in rows]
     size = number_format(select_ledger.size(), force_grouping=True)
-    quality = figures.quality_chart(st)
+    quality = figures.quality_chart(st, see_cases)
     context = {
         "period_days": words.period_days(period),
         "strip": figures.strip(st), "risks": figures.risks(st), "costs": figures.costs(st),
         "calendar": case_words.calendar(rows, today), "today": today, "deadlines": deadlines,
-        "late_url": figures.cases_url("late", period), "open_url": figures.cases_url("open", period),
+        "late_url": urls.cases_url("late", period), "open_url": urls.cases_url("open", period),
         "tables": [figures.table(st, code) for code in ("kinds", "regions", "stages")],
         **_old(today),
-        "flow": figures.flow_chart(st), "kept": figures.deadlines_chart(st), "forecast": figures.forecast_words(st),
+        "flow": figures.flow_chart(st), "kept": figures.deadlines_chart(st),
+        "forecast": figures.forecast_words(st.forecast), "forecast_url": reverse("forecast"),
         "endings": figures.endings(st), "laws": figures.laws(st), "quality": quality,
-        "models": [_model(*found) for found in _models(st)], "models_csv": figures.csv_url("models", period),
+        "models": [_model(*found, see_cases) for found in _models(st)], "models_csv": urls.csv_url("models", period),
         "kept_axis": {"low": 80, "high": 110, "step": 10, "unit": "%"},
         "everything": figures.everything(st), "evidence": _evidence(actor, size),
     }  # fmt: skip
     return {
         "conclusion": conclusion(st), "trend": figures.trend(st.figures), "counted": _counted(st, size),
         "late": int(st.figures["late"].value or 0), "late_url": context["late_url"],
-        "csv_url": figures.csv_url("figures", period), "asked": st.asked,
+        "csv_url": urls.csv_url("figures", period), "asked": st.asked,
         "body": render_to_string("executive/_body.html", context),
     }  # fmt: skip
 
 
-def _period(request: HttpRequest, today: date) -> Period:
+def asked_period(request: HttpRequest, today: date) -> Period:
+    """The period that the address names."""
     days = [iso_day(request.GET.get(name, "")) for name in ("from", "to")]
     return statements.period_of(request.GET.get("period", statements.DEFAULT), today, start=days[0], end=days[1])
 
@@ -246,7 +249,7 @@ def _models(st: Statement) -> list[tuple[AiModel, dict[str, int], Any, Any]]:
     return rows
 
 
-def _model(model: AiModel, counts: dict[str, int], version: Any, last: Any) -> dict[str, Any]:
+def _model(model: AiModel, counts: dict[str, int], version: Any, last: Any, see_cases: bool) -> dict[str, Any]:
     row, kept, verification = None, "", None
     if last is not None:
         worst = min(
@@ -264,13 +267,15 @@ def _model(model: AiModel, counts: dict[str, int], version: Any, last: Any) -> d
             "state": last.verdict,
             "text": outcome_word(last.verdict),
             "note": f"{figures.method_words(last.plan)}, {date_format(timezone.localtime(last.created_at), 'j M')}",
+            "url": figures.found_url(last, see_cases),
         }
     day = date_format(timezone.localtime(version.released_at or version.created_at), "j M") if version else ""
     return {
         "name": model.name,
         "url": reverse("model", args=[model.public_id]),
         "serving": _("rev. %(n)d of %(day)s") % {"n": version.revision, "day": day} if version else _("none"),
-        "counts": {code: words.number(value) for code, value in counts.items()},
+        "serving_url": reverse("version", args=[model.public_id, version.revision]) if version else "",
+        "counts": {code: _count(code, value, model.name) for code, value in counts.items()},
         "files": ngettext("%(n)s file past its day", "%(n)s files past their day", counts["old_weights"])
         % {"n": words.number(counts["old_weights"])}
         if counts["old_weights"]
@@ -279,6 +284,15 @@ def _model(model: AiModel, counts: dict[str, int], version: Any, last: Any) -> d
         "row": row,
         "kept": kept,
     }
+
+
+def _count(code: str, value: int, model: str) -> dict[str, str]:
+    """A number of a model, with the list behind it."""
+    if code in drill.OF_MODELS:
+        url = f"{reverse('figure_cases', args=[code])}?{urlencode({'model': model})}"
+    else:
+        url = urls.places_url(code, model=model)
+    return {"text": words.number(value), "url": url if value else ""}
 
 
 def _evidence(actor: Actor, size: str) -> list[dict[str, str]]:
@@ -312,7 +326,7 @@ def figures_csv(request: HttpRequest, name: str) -> HttpResponseBase:
     if name not in figures.NAMES:
         raise Http404
     today = timezone.localdate()
-    st = statements.statement(Actor.of(request.user), _period(request, today), today)
+    st = statements.statement(Actor.of(request.user), asked_period(request, today), today)
     return csv_response(name, figures.csv_rows(name, st))
 
 
@@ -323,61 +337,3 @@ def recount(request: HttpRequest) -> HttpResponseBase:
     tallies.recount_ask(actor=Actor.of(request.user))
     messages.success(request, _("Everything is counted anew; this page tells what that finds within a minute or two."))
     return redirect("dashboard")
-
-
-@require_safe
-@staff(P.SEE_DASHBOARD)
-def figure_cases(request: HttpRequest, code: str) -> HttpResponseBase:
-    """The cases behind a figure, without a word about who asked."""
-    if code not in drill.CODES:
-        raise Http404
-    actor, today = Actor.of(request.user), timezone.localdate()
-    period = _period(request, today)
-    narrowed = {name: request.GET[name] for name in drill.NARROWED if request.GET.get(name)}
-    rows = drill.cases(actor, code, period, today, narrowed)
-    page = drill.listed(rows, code, request.GET.get("after", ""))
-    named, see_cases = drill.named(page.rows), may(actor, P.SEE_CASES)
-    number, last = rows.count(), page.last
-    title = str(words.FIGURES[code].name)
-    more = figures.query(period, **narrowed, after=str(last.pk)) if last else ""
-    context = {
-        "crumbs": [{"label": _("Compliance"), "url": f"{reverse('dashboard')}?{figures.query(period)}"},
-                   {"label": title}],
-        "conclusion": ngettext("%(title)s: %(n)s case", "%(title)s: %(n)s cases", number)
-        % {"title": title, "n": words.number(number)},
-        "narrowed": [words.key(f"{name}s", value) for name, value in narrowed.items()],
-        "days": words.period_days(period) if code in drill.IN_PERIOD else _("As things stand now"),
-        "how": words.FIGURES[code].how,
-        "columns": [_("Case"), _("Kind"), _("Region, law"), _("Stage or ending"), _("Received"), _("Last lawful day"),
-                    {"label": _("Days left or over")}],
-        "rows": [_fact(fact, named.get(fact.pk), today, see_cases) for fact in page.rows],
-        "next_url": f"?{more}" if more else "",
-        "number": number,
-    }  # fmt: skip
-    return render(request, "executive/cases.html", context)
-
-
-def _fact(fact: CaseFact, case: Any, today: date, see_cases: bool) -> list[Any]:
-    over = drill.days_over(fact, today)
-    if fact.paused and fact.closed_on is None:
-        left = {"state": "paused", "text": _("clock stands still")}
-    elif over > 0:
-        said = ngettext("%(n)d day over", "%(n)d days over", over) % {"n": over}
-        left = {"state": "late", "text": said}
-    elif fact.closed_on:
-        left = {"state": "pass", "text": _("in time")}
-    else:
-        said = ngettext("%(n)d day left", "%(n)d days left", -over) % {"n": -over}
-        left = {"state": "at_risk" if -over <= case_words.AT_RISK else "", "text": said}
-    ended = words.ending(fact.ending) if fact.closed_on else words.key("stages", fact.status)
-    day = date_format(fact.closed_on, "j M Y") if fact.closed_on else ""
-    return [
-        {"text": case.number if case else str(fact.pk), "mono": True,
-         "url": reverse("case", args=[case.public_id]) if case and see_cases else ""},
-        words.key("kinds", fact.kind),
-        {"text": words.region(fact.region), "note": words.law(fact.law)},
-        {"text": ended, "note": day},
-        date_format(fact.received_on, "j M Y"),
-        date_format(fact.due_on, "j M Y"),
-        left,
-    ]  # fmt: skip

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
-from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
@@ -18,16 +16,18 @@ from governance import dispatch
 from governance.clocks import LAWS, Law
 from governance.evidence import figure_words as words
 from governance.models import Plan, Verification
-from governance.selectors import drill
 from governance.selectors import figures as select
+from governance.selectors.backlog import Forecast
 from governance.selectors.statement import Statement, Table
 from governance.statement_figures import Figure, Period
+from governance.web import figure_urls as urls
 from governance.web.case_history import method_inside
 
 Chart = dict[str, Any]
 Rows = list[list[Any]]
-#: Column of a table -> the figure whose cases stand behind it.
+#: Column of a table -> the figure whose cases stand behind it; those of the period before by the ending of their name.
 BEHIND = {"received": "received", "closed": "closed", "open": "open", "late": "late", "kept": "kept"}
+EARLIER = "_before"
 NARROW = {"kinds": "kind", "regions": "region", "stages": "stage", "endings": "ending", "laws": "law"}
 #: So many series a chart has at most.
 SERIES = 4
@@ -39,34 +39,6 @@ def method_words(plan: Plan) -> str:
     """The method with what it promises: `retraining without the forget set, exact`."""
     entry = dispatch.METHODS.get(plan.method)
     return f"{method_inside(plan.method)}, {entry.guarantee.value}" if entry else plan.method
-
-
-def query(period: Period, **more: str) -> str:
-    """What the address says of a period and of what a list is narrowed to."""
-    days = {"from": period.start.isoformat(), "to": period.end.isoformat()}
-    return urlencode({"period": period.code, **(days if period.code == "dates" else {}), **more})
-
-
-#: Figures of costs are sums over the cases whose runs are listed; those of places and files have lists on the page.
-COSTS = frozenset(f"{name}{each}" for name in ("hours", "energy", "money") for each in ("", "_case"))
-ON_PAGE: Mapping[str, str] = MappingProxyType({"old_places": "#old", "old_weights": "#past"})
-
-
-def list_url(code: str, period: Period) -> str:
-    """Where a figure leads: the list of its cases, of what it sums up, or of its places and files on the page."""
-    return ON_PAGE.get(code) or cases_url("runs" if code in COSTS else code, period)
-
-
-def cases_url(code: str, period: Period, **narrowed: str) -> str:
-    """The list of the cases behind a figure; empty where it has none of its own."""
-    if code not in drill.CODES:
-        return ""
-    return f"{reverse('figure_cases', args=[code])}?{query(period, **narrowed)}"
-
-
-def csv_url(name: str, period: Period) -> str:
-    """The file with the rows behind a part of the page."""
-    return f"{reverse('figures_csv', args=[name])}?{query(period)}"
 
 
 def change(figure: Figure) -> str:
@@ -86,8 +58,8 @@ def told(figure: Figure, period: Period, **more: Any) -> dict[str, Any]:
         "of": words.of(figure),
         "estimate": figure.estimate and figure.value is not None,
         "before": change(figure),
-        "url": list_url(figure.code, period) if figure.value else "",
-        "way": _("List") if figure.code in ON_PAGE else "",
+        "url": urls.list_url(figure.code, period) if figure.value else "",
+        "way": _("List") if figure.code in urls.ON_PAGE else _("Weeks") if figure.code == "forecast" else "",
         **more,
     }
 
@@ -134,7 +106,7 @@ def costs(st: Statement) -> list[dict[str, Any]]:
         note = _("%(sum)s in all") % {"sum": words.shown(whole)} if whole.value is not None else ""
         if code == "money" and whole.value is None:
             note = _("No price is configured (LETHE_PLAN_RATE, LETHE_PRICE_KWH).")
-        found.append(told(each, st.period, note=note, url=cases_url("runs", st.period) if each.of else ""))
+        found.append(told(each, st.period, note=note, url=urls.cases_url("runs", st.period) if each.of else ""))
     return found
 
 
@@ -143,7 +115,8 @@ def everything(st: Statement) -> list[dict[str, Any]]:
     return [
         {"code": f.code, "name": words.FIGURES[f.code].name, "how": words.FIGURES[f.code].how, "shown": words.shown(f),
          "before": words.shown_before(f), "estimate": f.estimate,
-         "url": list_url(f.code, st.period) if f.value else ""}
+         "url": urls.list_url(f.code, st.period) if f.value else "",
+         "before_url": urls.before_url(f.code, st.period) if f.before else ""}
         for f in st.figures.values()
     ]  # fmt: skip
 
@@ -156,12 +129,13 @@ def table(st: Statement, code: str) -> dict[str, Any]:
         cells: list[Any] = [{"text": words.key(code, row.key)}]
         for column, value in zip(found.columns, row.values, strict=True):
             narrowed = {NARROW[code]: row.key} if code in NARROW else {}
-            behind = BEHIND.get(column, "") if narrowed and value else ""
-            url = cases_url(behind, st.period, **narrowed) if behind else ""
+            behind = BEHIND.get(column.removesuffix(EARLIER), "") if narrowed and value else ""
+            period = urls.own(st.period.before) if column.endswith(EARLIER) else st.period
+            url = urls.cases_url(behind, period, **narrowed) if behind else ""
             cells.append({"text": words.number(value, words.unit_of(column)), "url": url})
         rows.append(cells)
     heads = [{"label": str(first)}, *({"label": words.column(c), "num": True} for c in found.columns)]
-    return {"code": code, "title": str(title), "columns": heads, "rows": rows, "csv_url": csv_url(code, st.period)}
+    return {"code": code, "title": str(title), "columns": heads, "rows": rows, "csv_url": urls.csv_url(code, st.period)}
 
 
 def endings(st: Statement) -> dict[str, Any]:
@@ -181,6 +155,14 @@ def _column(found: Table, name: str) -> list[int]:
     return [int(row.values[place] or 0) for row in found.rows]
 
 
+def _week_urls(code: str, st: Statement) -> list[str]:
+    """The lists behind a column of the weeks, empty where nothing is to be listed."""
+    weeks = st.tables["weeks"]
+    mondays = [date.fromisoformat(row.key) for row in weeks.rows]
+    counts = zip(mondays, _column(weeks, code), strict=True)
+    return [urls.week_url(code, monday, st.today) if count else "" for monday, count in counts]
+
+
 def flow_chart(st: Statement) -> Chart:
     """Requests received and closed by week."""
     weeks = st.tables["weeks"]
@@ -197,8 +179,9 @@ def flow_chart(st: Statement) -> Chart:
         "note": _("Received and closed, the last %(n)d weeks; the present one is not over.") % {"n": len(received)},
         "x_label": _("week"),
         "labels": [date_format(date.fromisoformat(row.key), "j M") for row in weeks.rows],
-        "series": [{"name": _("received"), "data": received}, {"name": _("closed"), "data": closed}],
-        "csv_url": csv_url("weeks", st.period),
+        "series": [{"name": _("received"), "data": received, "urls": _week_urls("received", st)},
+                   {"name": _("closed"), "data": closed, "urls": _week_urls("closed", st)}],
+        "csv_url": urls.csv_url("weeks", st.period),
     }  # fmt: skip
 
 
@@ -213,14 +196,14 @@ def deadlines_chart(st: Statement) -> Chart:
         "id": "deadlines", "kind": "bar", "title": _("Deadlines kept"), "x_label": _("week"),
         "sentence": said if total else _("No answer was due yet."),
         "labels": [date_format(date.fromisoformat(row.key), "j M") for row in weeks.rows],
-        "series": [{"name": _("inside the clock"), "data": kept}, {"name": _("late"), "data": late}],
-        "csv_url": csv_url("weeks", st.period),
+        "series": [{"name": _("inside the clock"), "data": kept, "urls": _week_urls("kept", st)},
+                   {"name": _("late"), "data": late, "urls": _week_urls("missed", st)}],
+        "csv_url": urls.csv_url("weeks", st.period),
     }  # fmt: skip
 
 
-def forecast_words(st: Statement) -> str:
+def forecast_words(found: Forecast | None) -> str:
     """What the backlog will be, with its interval, and how such forecasts did before."""
-    found = st.forecast
     if found is None:
         return _("There are not six full weeks yet from which the backlog could be foretold.")
     said = _("In %(ahead)d weeks %(value)s cases are expected to be open; with 80 %% between %(low)s and %(high)s.") % {
@@ -240,16 +223,18 @@ def _drawn() -> list[Verification]:
     return [v for v in select.verifications() if v.forget_quality is not None and v.utility is not None]
 
 
-def quality_chart(st: Statement) -> Chart | None:
-    """Forget quality against utility, by model; None where nothing was measured."""
+def quality_chart(st: Statement, see_cases: bool) -> Chart | None:
+    """Forget quality against utility, by model; None where nothing was measured. Each run leads to what was found."""
     rows = _drawn()
     if not rows:
         return None
     names = [name for name, _n in Counter(v.plan.base.model.name for v in rows).most_common()]
     shown = names if len(names) <= SERIES else names[: SERIES - 1]
-    series = [{"name": name, "data": [_point(v) for v in rows if v.plan.base.model.name == name]} for name in shown]
+    series = [
+        {"name": name, "data": [_point(v, see_cases) for v in rows if v.plan.base.model.name == name]} for name in shown
+    ]
     if len(shown) < len(names):
-        others = [_point(v) for v in rows if v.plan.base.model.name not in shown]
+        others = [_point(v, see_cases) for v in rows if v.plan.base.model.name not in shown]
         series.append({"name": _("other models"), "data": others})
     passed = sum(v.verdict == "pass" for v in rows)
     said = ngettext(
@@ -260,12 +245,22 @@ def quality_chart(st: Statement) -> Chart | None:
         "sentence": said % {"k": passed, "n": len(rows)},
         "note": _("Right and up is better. A high p proves nothing; a low one can fail a run."),
         "x_label": _("utility kept, worst component, %"), "y_label": _("forget quality, KS p"), "y_max": 1,
-        "series": series, "csv_url": csv_url("quality", st.period),
+        "series": series, "csv_url": urls.csv_url("quality", st.period),
     }  # fmt: skip
 
 
-def _point(found: Verification) -> dict[str, Any]:
+def found_url(found: Verification, see_cases: bool) -> str:
+    """Where a verification stands: on its case's page, for others on that of the version that was tested."""
+    plan = found.plan
+    if see_cases:
+        return reverse("verification", args=[plan.case.public_id])
+    version = plan.candidate or plan.base
+    return reverse("version", args=[plan.base.model.public_id, version.revision])
+
+
+def _point(found: Verification, see_cases: bool) -> dict[str, Any]:
     return {
+        "url": found_url(found, see_cases),
         "x": round(100 * (found.utility or 0), 1), "y": round(found.forget_quality or 0, 4),
         "label": _("%(model)s: %(case)s, plan %(n)d, %(method)s: %(verdict)s") % {
             "model": found.plan.base.model.name, "case": found.plan.case.number, "n": found.plan.attempt,
@@ -288,10 +283,11 @@ def laws(st: Statement) -> dict[str, Any]:
         name = words.law(row.key)
         label = _("%(law)s, n = %(n)s") % {"law": name, "n": words.number(closed)}
         limit = _limit(LAWS[row.key]) if row.key in LAWS else None
-        rows.append({"label": label, "row": {"title": name, "estimates": [estimate], "limit": limit}})
+        url = urls.cases_url("closed", st.period, law=row.key)
+        rows.append({"label": label, "url": url, "row": {"title": name, "estimates": [estimate], "limit": limit}})
         top = max(top, high or 0)
     high = 15 * -(-int(top) // 15)
-    return {"rows": rows, "csv_url": csv_url("laws", st.period),
+    return {"rows": rows, "csv_url": urls.csv_url("laws", st.period),
             "axis": {"low": 0, "high": high, "step": 15 if high <= 90 else 30 * -(-high // 240)}}  # fmt: skip
 
 

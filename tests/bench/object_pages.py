@@ -171,6 +171,7 @@ FOUND: dict[str, Callable[[], Iterable[Args]]] = {
     "reservation": _made(_public("ReservedAddress"), _reservation),
     "topic": _topics,
     "figure": _figures,
+    "places": lambda: [["places"]],
     "stage": lambda: [["review"]],
 }
 

@@ -31,7 +31,7 @@ from governance.selectors import statement as statements
 from governance.services import papers, release, tallies
 from governance.statement_figures import Period
 from governance.web import executive as executive_page
-from governance.web import figures
+from governance.web import figure_urls
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
@@ -190,7 +190,7 @@ def test_whether_it_gets_better_is_told_against_the_period_before(client: Client
                     "median 8 days (was 26.5).")  # fmt: skip
 
 
-@pytest.mark.parametrize("code", drill.CODES)
+@pytest.mark.parametrize("code", [*drill.NOW, *drill.IN_PERIOD])
 def test_the_list_behind_a_figure_is_as_long_as_its_number(client: Client, executive: User, code: str) -> None:
     busy()
     tallies.tallies_run()
@@ -360,7 +360,7 @@ def test_old_places_and_files_are_figures_with_their_lists(
     assert case.number in page and page.index("edge-0") < page.index("edge-1") and "The first" not in page
     monkeypatch.setattr(executive_page, "OLD", 1)
     assert text(client).count("The first 1 of 2.") == 2
-    assert "/runs/" in figures.list_url("energy", statements.period_of("90d", TODAY))
+    assert "/runs/" in figure_urls.list_url("energy", statements.period_of("90d", TODAY))
 
 
 def test_more_cases_ask_no_more_queries(client: Client, executive: User) -> None:
