@@ -9,7 +9,7 @@ from functools import reduce
 from operator import or_
 from types import MappingProxyType
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from governance.models import Case, Job, JobPoint, Plan, Status, Worker
@@ -96,16 +96,45 @@ def halted() -> QuerySet[Job]:
     return Job.objects.filter(here & unspent, state__in=[Job.State.FAILED, Job.State.CANCELLED])
 
 
+def riding() -> QuerySet[Plan]:
+    """Plans that wait for the run of another case, whose pass deletes their records too (`Plan.leader`)."""
+    return Plan.objects.filter(
+        state=Plan.State.CONFIRMED, candidate=None, leader__isnull=False, case__status=Status.UNLEARNING
+    )
+
+
+def stranded() -> QuerySet[Plan]:
+    """Those whose run stopped: nothing of the leading case waits or runs, and a job of it failed or was cancelled."""
+    there = Job.objects.filter(case=OuterRef("leader__case"))
+    return riding().filter(
+        Exists(halted().filter(case=OuterRef("leader__case"))), ~Exists(there.filter(state__in=ACTIVE))
+    )
+
+
+def leading(case: Case) -> Case | None:
+    """The case for whose run this one waits, while its plan rides along."""
+    plan = riding().filter(case=case).select_related("leader__case").last()
+    return plan.leader.case if plan and plan.leader else None
+
+
 def stopped(case: Case) -> Job | None:
-    """The newest job whose failure holds the case up; none while one waits or runs, or a plan is there to sign."""
+    """The newest job whose failure holds the case up, of its own or of the case whose run it rides along with; none
+    while one waits or runs, or a plan is there to sign."""
     if running(case) or (case.status == Status.PLANNING and case.plans.filter(state=Plan.State.PROPOSED).exists()):
         return None
-    return halted().filter(case=case).order_by("-created_at").first()
+    own = halted().filter(case=case).order_by("-created_at").first()
+    if own is None and case.status == Status.UNLEARNING and (lead := leading(case)) is not None:
+        return stopped(lead)
+    return own
 
 
 def stopped_each(cases: list[Case]) -> dict[int, Job]:
     """By case the newest job that holds it up, of cases that the list `stopped` of the queue holds."""
-    return {job.case_id: job for job in halted().filter(case__in=cases).order_by("created_at") if job.case_id}
+    leads = dict(stranded().filter(case__in=cases).values_list("case_id", "leader__case_id"))
+    rows = halted().filter(case__in=[*(case.pk for case in cases), *leads.values()]).select_related("case")
+    newest = {job.case_id: job for job in rows.order_by("created_at")}
+    held = {case.pk: newest.get(case.pk) or newest.get(leads.get(case.pk)) for case in cases}
+    return {pk: job for pk, job in held.items() if job is not None}
 
 
 def siblings(job: Job) -> list[Job]:

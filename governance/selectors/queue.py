@@ -48,10 +48,12 @@ def _plans(*states: Plan.State) -> Q:
 
 
 def _stopped() -> Q:
-    """A machine's work of the case failed or was cancelled, and nothing of it waits or runs."""
+    """A machine's work failed or was cancelled, and nothing waits or runs: the case's own, or the run of another case
+    that its plan rides along with."""
     signed = ~Q(status=S.PLANNING) | lacks(Plan.objects.filter(state=Plan.State.PROPOSED))
     alive = Job.objects.filter(state__in=jobs.ACTIVE)
-    return Q(status__in=list(jobs.WORK)) & has(jobs.halted()) & lacks(alive) & signed
+    held = has(jobs.halted()) | (Q(status=S.UNLEARNING) & has(jobs.stranded()))
+    return Q(status__in=list(jobs.WORK)) & held & lacks(alive) & signed
 
 
 def _waiting_for(actor: Actor) -> Q:

@@ -274,6 +274,14 @@ def _machine(title: str, note: str) -> Callable[[Desk], Panel]:
     return lambda desk: {"title": _(title), "note": _(note)}
 
 
+def _unlearning(desk: Desk) -> Panel:
+    note = _("The confirmed plan is running. Its result is judged by another job.")
+    if lead := select_jobs.leading(desk.case):
+        note = _("The run of case %(number)s deletes the records of this case too. Its result is judged here by a "
+                 "job of its own.") % {"number": lead.number}  # fmt: skip
+    return {"title": _("Unlearning"), "note": note}
+
+
 def _closed(desk: Desk) -> Panel:
     case, report = desk.case, getattr(desk.case, "report", None)
     panel: Panel = {
@@ -295,7 +303,7 @@ _BY_STATUS: Mapping[Status, Callable[[Desk], Panel]] = {
     S.MATCHING: _machine("Matching", "The works are being compared with the records. Nobody has to do anything now."),
     S.DECISION: _decision,
     S.PLANNING: _planning,
-    S.UNLEARNING: _machine("Unlearning", "The confirmed plan is running. Its result is judged by another job."),
+    S.UNLEARNING: _unlearning,
     S.VERIFICATION: _machine("Verification", "The probes are running under the thresholds fixed before the run."),
     S.RELEASE: _release,
     S.REPORTING: _machine("Report", "The report is being written and signed by a worker of its own."),
@@ -308,7 +316,7 @@ def panel(desk: Desk) -> Panel:
     """The panel of the case as this reader sees it, with further steps below it."""
     said = _BY_STATUS[S(desk.case.status)](desk)
     if S(desk.case.status) in select_jobs.WORK and (job := select_jobs.stopped(desk.case)):
-        said |= job_failures.held_up(job, desk.actor)
+        said |= job_failures.held_up(job, desk.case, desk.actor)
     return {**said, "extras": [*_ends(desk, said.pop("ends", "")), *_extras(desk)]}
 
 

@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from governance.models import Job
+from governance.models import Case, Job
 from governance.policies import Actor, Permission, may
 from governance.web.guards import roles_with
 
@@ -121,14 +121,21 @@ def notice(job: Job) -> dict[str, Any] | None:
     return {"title": _("The try before stopped: %(what)s") % {"what": found.happened}, "text": words}
 
 
-def held_up(job: Job, actor: Actor) -> dict[str, Any]:
+def ridden(job: Job, case: Case) -> str:
+    """That the job is another case's, along with whose run this case's records are deleted; empty for its own."""
+    if job.case is None or job.case_id == case.pk:
+        return ""
+    return _("This case rides along with the run of case %(number)s.") % {"number": job.case.number}
+
+
+def held_up(job: Job, case: Case, actor: Actor) -> dict[str, Any]:
     """What the panel of a case says while this job holds it up: that it stopped, why, and who lets it run again."""
     if job.state == Job.State.CANCELLED:
         note = _("Stopped: the job was cancelled.")
     else:
         found = failure(job)
         note = " ".join(filter(None, [_("Stopped: %(what)s.") % {"what": found.happened}, said(job)]))
-    note = f"{note} {_('Nothing goes on by itself, and the clock runs on.')}"
+    note = f"{ridden(job, case)} {note} {_('Nothing goes on by itself, and the clock runs on.')}".strip()
     link = {"url": reverse("job", args=[job.pk])}
     if may(actor, Permission.CANCEL_JOB):
         return {"note": note, "link": {**link, "text": _("Read what to do, and let it run again")}}

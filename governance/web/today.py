@@ -177,7 +177,8 @@ def _stopped(block: Block, now: date, desk: bool) -> list[Context]:
     rows = [_case_row(case, now) for case in block.rows]
     for case, row in zip(block.rows, rows, strict=True):
         if job := jobs.get(case.pk):
-            row["note"] = job_failures.why(job) or job.get_state_display()
+            why = job_failures.why(job) or job.get_state_display()
+            row["note"] = f"{job_failures.ridden(job, case)} {why}".strip()
             row["step"] = {"url": reverse("job", args=[job.pk]), "text": _("See why it stopped")}
     return [_block(
         "stopped", _("Stopped work"), block.count, rows, "", key="", url=_list(desk, view="stopped"), cases=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from django.urls import reverse
 
 from governance import dispatch
 from governance.errors import Conflict
@@ -14,6 +15,7 @@ from governance.services import dossier, jobs, release, unlearning
 from tests.governance import conftest
 from tests.governance.conftest import POEM, engine_job, file_case, finish, run_house_jobs, sign_plan, verdict_document
 from tests.governance.lineage_example import PLACES, end, put_lineage, without
+from tests.governance.staff import member
 
 pytestmark = pytest.mark.database
 
@@ -91,6 +93,32 @@ def test_the_second_case_rides_along_and_is_judged_by_its_own_records(case, othe
     for one, wanted in ((case, ["r1", "r2"]), (other, ["r3"])):
         run_house_jobs(one)
         assert dispatch.read_lines(dispatch.read_json(engine_job(one, "verify").spec)["forget_ids"]) == wanted
+
+
+@pytest.mark.parametrize("state", ["cancelled", "failed"])
+def test_a_case_whose_shared_run_stopped_says_so_with_what_to_do(case, other, people, client, state):
+    confirm(case, people)
+    confirm(other, people)
+    user = member("shared.run@house.example", role=Role.LEGAL)
+    client.force_login(user)
+    address, queue = reverse("case", args=[other.public_id]), reverse("cases")
+    assert f"The run of case {case.number} deletes" in client.get(address).content.decode()
+    assert other.number not in client.get(queue, {"view": "stopped"}).content.decode()
+    shards = case.jobs.filter(kind="engine.unlearn")
+    shards.update(state=state, error={"type": "Killed", "messages": ["out of memory"]} if state == "failed" else {})
+    job = shards.latest("created_at")
+    page = client.get(address).content.decode()
+    assert f"rides along with the run of case {case.number}" in page and "it is run again by" in page
+    assert reverse("job", args=[job.pk]) in page and "deletes the records of this case too" not in page
+    listed = client.get(queue, {"view": "stopped"}).content.decode()
+    assert other.number in listed and case.number in listed
+    today = client.get(reverse("today"), {"of": "desk"}).content.decode()
+    assert f"rides along with the run of case {case.number}" in today
+    client.force_login(member("shared.engineer@house.example", role=Role.ENGINEER))
+    assert other.number in client.get(queue, {"view": "waiting"}).content.decode()
+    jobs.job_retry(job=job, actor=people[Role.ENGINEER])
+    assert f"The run of case {case.number} deletes" in client.get(address).content.decode()
+    assert other.number not in client.get(queue, {"view": "stopped"}).content.decode()
 
 
 def test_what_rides_along_is_told_by_the_method_of_the_pass(case, other, people):
