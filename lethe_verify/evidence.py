@@ -33,6 +33,8 @@ _LEAF: Final = {
     "actor": re.compile(r"[0-9a-f]{64}|system:[a-z][a-z0-9_-]*"),
     "body": HEX64,
 }
+#: Statements of subscribers that are looked at, and entries of the ledger that evidence may open.
+MAX_STATEMENTS: Final = 500
 MAX_ENTRIES: Final = 2000
 
 
@@ -109,7 +111,7 @@ def acknowledged(document: dict[str, Any], feeds: Collection[str] = ()) -> tuple
     """
     found = document.get("downstream") or {"patch": None, "subscribers": []}
     told = [one for one in found["subscribers"] if one["state"] in ("fetched", "applied") or "statement" in one]
-    words = [_acknowledged(one, found["patch"] or {}) for one in told[:MAX_ENTRIES]]
+    words = [_acknowledged(one, found["patch"] or {}) for one in told[:MAX_STATEMENTS]]
     named = {feed for _key, feed in filter(None, words)}
     believed = set(feeds) or set(found.get("feeds", ())) or (named if len(named) == 1 else set())
     signed = {key for key, feed in filter(None, words) if feed in believed}

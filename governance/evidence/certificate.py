@@ -73,7 +73,7 @@ def headline(facts: Facts, outcome: str) -> str:
     """One sentence on how the request ended."""
     text = {
         "exact": _("%(model)s was trained again without the records that were accepted for your request"),
-        "certified": _("%(model)s was changed for your request, under a certificate of unlearning"),
+        "certified": _("A part of %(model)s was changed for your request, under a certificate of unlearning"),
         "suppressed": _(
             "%(model)s was changed for your request and passed our tests; what is hidden in it may come back"
         ),
@@ -135,10 +135,7 @@ def _tested(document: Document, facts: Facts) -> list[str]:
     if verification:
         passed = sum(1 for probe in verification["probes"] if probe["outcome"] == "pass")
         lines.append(
-            _(
-                "Tests: %(passed)d of %(tested)d stay within limits that were fixed before. Kinds of attack tried: "
-                "%(n)d."
-            )
+            _("Tests: %(passed)d of %(tested)d passed, by rules that were fixed before. Kinds of attack tried: %(n)d.")
             % {"passed": passed, "tested": facts.probes, "n": facts.attacks}
         )
         if facts.unattacked:
@@ -176,8 +173,8 @@ def _means(outcome: str) -> str:
             "records, under the conditions and for the layers that the full report names, and nowhere else."
         ),
         "suppressed": _(
-            "In the tests, the new version stays within limits that were fixed before. That is a measurement, not a "
-            "proof: a determined attempt may bring back what is hidden."
+            "The new version passed the tests, by rules that were fixed before. That is a measurement, not a proof: a "
+            "determined attempt may bring back what is hidden."
         ),
         "unsettled": _("The tests settle nothing, so we conclude nothing from them. The full report lists each."),
         "not_replaced": _("Until the version before is replaced everywhere, it may still give what you named."),
@@ -216,8 +213,8 @@ def _limits(facts: Facts) -> list[str]:
         limits.append(_("Another question, language or attack than those tested may give another answer."))
     limits.append(
         _(
-            "What is said here about search, training, tests and replacement is our own statement. The seal proves "
-            "that we made it, not that it is right."
+            "What is said here about search, training, tests, replacement, old weights and the telling of others is "
+            "our own statement. The seal proves that we made it, not that it is right."
         )
     )
     if facts.disposition in (Disposition.FULFILLED, Disposition.PARTLY, Disposition.EXCLUDED):

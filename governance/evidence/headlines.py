@@ -1,7 +1,7 @@
 """The first sentence of a report, whole for each outcome, so that every language can say it in its own order.
 
-What stands for the things asked about (`items`) is put where no language bends it: as a subject of its own or after a
-preposition that asks for no other form.
+What stands for the things asked about (`items`) and for the records (`records`) is put where no language bends it: as a
+subject of its own or after a preposition that asks for no other form.
 """
 
 from __future__ import annotations
@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 
 
 def _items(facts: Facts) -> str:
-    if facts.partial:
-        return ngettext(
-            "the %(n)d record that was accepted in this case",
-            "the %(n)d records that were accepted in this case",
-            facts.records,
-        ) % {"n": facts.records}
+    """What is named, for a sentence on records that were matched to it."""
     if facts.kind in (Kind.PRIVACY, Kind.OBJECTION):
         return _("the personal data of the request")
     if facts.kind is Kind.CORRECTION:
@@ -37,11 +32,20 @@ def _items(facts: Facts) -> str:
     return _("the %(n)d works") % {"n": facts.items} if facts.items else _("the works")
 
 
+def _accepted(facts: Facts) -> str:
+    """What was changed and measured: records, never all that a request names, of which a search may miss copies."""
+    return ngettext(
+        "the %(n)d record that was accepted in this case",
+        "the %(n)d records that were accepted in this case",
+        facts.records,
+    ) % {"n": facts.records}
+
+
 def fill(facts: Facts, text: str) -> str:
     """The text with what the facts put into its places."""
     return text % {
         "model": apart(facts.model), "before": facts.before, "after": facts.after,
-        "items": _items(facts), "works": facts.items, "n": facts.records, "probes": facts.probes,
+        "items": _items(facts), "records": _accepted(facts), "n": facts.records, "probes": facts.probes,
         "confidence": level(facts.confidence),
     }  # fmt: skip
 
@@ -75,7 +79,7 @@ def _headline_replaced(facts: Facts) -> str:
     if facts.verdict is Verdict.INCONCLUSIVE:
         return _("%(model)s was changed; the measurements settle nothing")
     if facts.guarantee is Guarantee.CERTIFIED:
-        return _("%(model)s was changed under a certificate of unlearning for %(items)s")
+        return _("A part of %(model)s was changed under a certificate of unlearning for %(records)s")
     return _headline_suppressed(facts)
 
 
@@ -108,36 +112,12 @@ def _headline_retrained(facts: Facts) -> str:
 
 
 def _headline_suppressed(facts: Facts) -> str:
-    if facts.partial:
-        return ngettext(
-            "The %(n)d record that was accepted in this case is suppressed in %(model)s within measured margins; what "
-            "is suppressed may be recoverable",
-            "The %(n)d records that were accepted in this case are suppressed in %(model)s within measured margins; "
-            "what is suppressed may be recoverable",
-            facts.records,
-        )
-    if facts.kind in (Kind.PRIVACY, Kind.OBJECTION):
-        return _(
-            "The personal data of the request are suppressed in %(model)s within measured margins; what is suppressed "
-            "may be recoverable"
-        )
-    if facts.kind is Kind.CORRECTION:
-        return _(
-            "The false statements that the request names are suppressed in %(model)s within measured margins; what is "
-            "suppressed may be recoverable"
-        )
-    if facts.kind is Kind.SAFETY:
-        return _(
-            "The content that the report names is suppressed in %(model)s within measured margins; what is suppressed "
-            "may be recoverable"
-        )
-    if not facts.items:
-        return _("The works are suppressed in %(model)s within measured margins; what is suppressed may be recoverable")
     return ngettext(
-        "The work is suppressed in %(model)s within measured margins; what is suppressed may be recoverable",
-        "The %(works)d works are suppressed in %(model)s within measured margins; what is suppressed may be "
-        "recoverable",
-        facts.items,
+        "The %(n)d record that was accepted in this case is suppressed in %(model)s within measured margins; what "
+        "is suppressed may be recoverable",
+        "The %(n)d records that were accepted in this case are suppressed in %(model)s within measured margins; "
+        "what is suppressed may be recoverable",
+        facts.records,
     )
 
 

@@ -8,7 +8,7 @@ are counted by the way of searching and by what was done to the work, with exact
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,8 @@ def measured(path: Path = MEASURED) -> dict[str, Any] | None:
     return {name: found[name] for name in _MEMBERS}
 
 
-def context(rates: Mapping[str, Any]) -> dict[str, Any]:
-    """What `report/_matching.html` prints."""
+def context(rates: Mapping[str, Any], searches: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What `report/_matching.html` prints; whether the `searches` of the case were made as those trials were, too."""
     shortest, longest = rates.get("words", _WORDS)
     return {
         "words": _(
@@ -47,10 +47,21 @@ def context(rates: Mapping[str, Any]) -> dict[str, Any]:
             "seed": rates["seed"], "works": rates["works"], "threshold": percent(rates["threshold"], 0),
             "confidence": level(rates["confidence"]), "shortest": shortest, "longest": longest,
         },
+        "otherwise": _otherwise(rates, searches),
         "misses": [_row(one, one["missed"]) for one in rates["misses"]],
         "matches": [_row(one, one["matched"]) for one in rates["matches"]],
         "not_tried": [said.printed(one) for one in rates["not_tried"]],
     }  # fmt: skip
+
+
+def _otherwise(rates: Mapping[str, Any], searches: Sequence[Mapping[str, Any]]) -> str:
+    tried = {"near_threshold": rates["threshold"], "scheme": rates["scheme"]}
+    if all(one.get(name, value) == value for one in searches for name, value in tried.items()):
+        return ""
+    return _(
+        "The search of this case compared otherwise, by another likeness or another scheme, so that under its own the "
+        "numbers may differ."
+    )
 
 
 def _row(one: Mapping[str, Any], hits: int) -> dict[str, str]:

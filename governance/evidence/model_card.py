@@ -18,7 +18,7 @@ LIMITS: Final = (
     "are right.",
 )
 _VERDICTS: Final = {
-    Verdict.PASS: "Pass: on every probe that was run the model stayed within the margin that was fixed before.",
+    Verdict.PASS: "Pass: every probe that decides passed, by rules that were fixed before the run.",
     Verdict.INCONCLUSIVE: "Inconclusive: too little could be measured to say whether the model stayed within the "
     "margins. This is no pass.",
     Verdict.FAIL: "Fail: at least one probe found more of the records than the policy allows.",

@@ -7,7 +7,8 @@ nothing here judges.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -124,29 +125,42 @@ def verdict_sentence(found: Found, *, confidence: float) -> str:
 
 
 def _passed(found: Found, confidence: float) -> str:
-    tested = sum(1 for probe in found["probes"] if probe["outcome"] != "reported")
+    tested = Counter(group_of(probe) for probe in found["probes"] if probe["outcome"] != "reported")
     made = listed(map(attack_words, attacks_made(found))) if attacks_made(found) else ""
     text = _passed_after(found) if made else _passed_unattacked(found)
-    told = text % {"n": tested, "confidence": level(confidence), "names": made}
-    said_of_all = (told, unattacked(found), _("That is a measurement, not a proof of absence."))
+    compared = tested["plain"] + tested["attacks"]
+    told = text % {"n": compared, "confidence": level(confidence), "names": made}
+    said_of_all = (told, unattacked(found), *_beside(tested), _("That is a measurement, not a proof of absence."))
     return " ".join(filter(None, said_of_all))
+
+
+def _beside(tested: Mapping[str, int]) -> Iterator[str]:
+    """What passed without a margin: parts of what had to stay, and tests that can fail a model and pass none."""
+    if tested["utility"]:
+        yield _("Probes of what had to stay, above their floors: %(n)d.") % {"n": tested["utility"]}
+    if tested["survivors"]:
+        yield _(
+            "Tests for single works or facts that stayed, of which none found more than chance explains: %(n)d. Such a "
+            "test can fail a model; it shows of none that nothing stayed."
+        ) % {"n": tested["survivors"]}
 
 
 def _passed_after(found: Found) -> str:
     if comparison_of(found) is Comparison.CONTROLS:
         return _(
             "The changed model treats what was to be unlearned like never-seen material of the same kind, within "
-            "the margins of all %(n)d tested probes, with %(confidence)s confidence, after these attacks: %(names)s."
+            "the margins of all %(n)d probes that have one, with %(confidence)s confidence, after these attacks: "
+            "%(names)s."
         )
     if lineage_of(found) != "proven":
         return _(
-            "The changed model differs from the reference by less than the margins of all %(n)d tested probes, with "
-            "%(confidence)s confidence, after these attacks: %(names)s. How the reference was trained is the issuer's "
-            "word."
+            "The changed model differs from the reference by less than the margins of all %(n)d probes that have one, "
+            "with %(confidence)s confidence, after these attacks: %(names)s. How the reference was trained is the "
+            "issuer's word."
         )
     return _(
         "The changed model differs from one that was never trained on the records by less than the margins of all "
-        "%(n)d tested probes, with %(confidence)s confidence, after these attacks: %(names)s."
+        "%(n)d probes that have one, with %(confidence)s confidence, after these attacks: %(names)s."
     )
 
 
@@ -154,18 +168,18 @@ def _passed_unattacked(found: Found) -> str:
     if comparison_of(found) is Comparison.CONTROLS:
         return _(
             "The changed model treats what was to be unlearned like never-seen material of the same kind, within "
-            "the margins of all %(n)d tested probes, with %(confidence)s confidence, without any attack having been "
-            "tried."
+            "the margins of all %(n)d probes that have one, with %(confidence)s confidence, without any attack having "
+            "been tried."
         )
     if lineage_of(found) != "proven":
         return _(
-            "The changed model differs from the reference by less than the margins of all %(n)d tested probes, with "
-            "%(confidence)s confidence, without any attack having been tried. How the reference was trained is the "
-            "issuer's word."
+            "The changed model differs from the reference by less than the margins of all %(n)d probes that have one, "
+            "with %(confidence)s confidence, without any attack having been tried. How the reference was trained is "
+            "the issuer's word."
         )
     return _(
         "The changed model differs from one that was never trained on the records by less than the margins of all "
-        "%(n)d tested probes, with %(confidence)s confidence, without any attack having been tried."
+        "%(n)d probes that have one, with %(confidence)s confidence, without any attack having been tried."
     )
 
 
@@ -199,7 +213,10 @@ def comparison_words(found: Found) -> list[str]:
     """What the changed model was compared with, what that can show, and what it cannot."""
     if comparison_of(found) is Comparison.CONTROLS:
         return [
-            _("Compared with never-seen controls: items of the same kind that no version was trained on."),
+            _(
+                "Compared with never-seen controls: items of the same kind on which, by the issuer's own record, no "
+                "version was trained."
+            ),
             _("They show whether the material of the request stands out against what the model never saw."),
             _(
                 "They cannot show what a model without the records would know from elsewhere, and they are only as "

@@ -174,7 +174,9 @@ def _rates(document: Document) -> dict[str, Any] | None:
 def _search(document: Document) -> dict[str, Any] | None:
     """The error rates of the search, for a report that rests on one."""
     rates = document.get("matching_rates")
-    return matching_rates.context(rates) if rates and document["matching"]["searched"] else None
+    if not rates or not document["matching"]["searched"]:
+        return None
+    return matching_rates.context(rates, document["matching"].get("searches", ()))
 
 
 def _found(final: Mapping[str, Any] | None, confidence: float) -> dict[str, Any] | None:
@@ -350,6 +352,10 @@ def _digests(document: Document, evidence_digest: str) -> list[tuple[str, str]]:
         rows.append((_("Data set %(name)s") % {"name": apart(one["name"])}, one["digest"]))
     for one in document["attempts"]:
         rows.append((_("Plan %(n)d, configuration") % {"n": one["number"]}, one["config_digest"]))
+        compared = one.get("compared") or {}
+        for label, name in ((_("Plan %(n)d, controls"), "controls"), (_("Plan %(n)d, reference"), "reference")):
+            if compared.get(name):
+                rows.append((label % {"n": one["number"]}, compared[name]))
         if made := one.get("deletion"):
             rows.append((_("Plan %(n)d, lineage before") % {"n": one["number"]}, made["lineage_before"]))
             rows.append((_("Plan %(n)d, lineage after") % {"n": one["number"]}, made["lineage_after"]))

@@ -179,10 +179,10 @@ def _construction(facts: Facts) -> tuple[str, ...]:
         return _deletion(facts, facts.deletion)
     if facts.constructed:
         text = ngettext(
-            "Exact by construction: retrained from fresh weights without the %(n)d record; the tokenizer was made from "
-            "text in which none of the records searched stands.",
-            "Exact by construction: retrained from fresh weights without the %(n)d records; the tokenizer was made "
-            "from text in which none of the records searched stands.",
+            "Exact by construction, by the issuer's own record of the training: retrained from fresh weights without "
+            "the %(n)d record; the tokenizer was made from text in which none of the records searched stands.",
+            "Exact by construction, by the issuer's own record of the training: retrained from fresh weights without "
+            "the %(n)d records; the tokenizer was made from text in which none of the records searched stands.",
             facts.records,
         )
         return (fill(facts, text),)
@@ -274,13 +274,13 @@ def _measured(facts: Facts) -> str:
         )
     if facts.attacks:
         return _(
-            "On the listed probes, and after the listed attack, %(model)s treats %(items)s like never-seen material "
+            "On the listed probes, and after the listed attack, %(model)s treats %(records)s like never-seen material "
             "of the same kind, within the stated margins and with %(confidence)s confidence; that is a measurement, "
             "not a proof of absence."
         )
     return _(
-        "On the listed probes %(model)s treats %(items)s like never-seen material of the same kind, within the stated "
-        "margins and with %(confidence)s confidence. No attack was tried; that is a measurement, not a proof of "
+        "On the listed probes %(model)s treats %(records)s like never-seen material of the same kind, within the "
+        "stated margins and with %(confidence)s confidence. No attack was tried; that is a measurement, not a proof of "
         "absence."
     )
 
@@ -366,8 +366,8 @@ def _limits(facts: Facts, changed: bool) -> tuple[str, ...]:
         limits.append(_("Only the listed probes were measured. A question, language or attack not listed may differ."))
     limits.append(
         _(
-            "Search, training, probes and replacement were the issuer's own work; this report proves their record, not "
-            "their conduct."
+            "Search, training, probes, replacement, what became of old weights and the telling of recipients were the "
+            "issuer's own work; this report proves their record, not their conduct."
         )
     )
     if changed and not facts.constructed:

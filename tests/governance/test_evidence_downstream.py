@@ -119,7 +119,7 @@ def test_a_statement_is_for_the_feed_of_whoever_published_the_patch() -> None:
 
 
 def test_whom_nobody_looked_at_is_not_told_as_one_who_signed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "MAX_ENTRIES", 1)
+    monkeypatch.setattr(evidence, "MAX_STATEMENTS", 1)
     first, _second = part()["subscribers"]
     document = {"downstream": {**part(), "subscribers": [first, {**first, "name": "Quay"}, {**first, "name": "Pier"}]}}
     assert evidence.acknowledged(document) == (1, 1, 2)

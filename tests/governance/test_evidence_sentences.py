@@ -120,7 +120,7 @@ def test_the_sentence_of_an_approximate_pass_is_word_for_word() -> None:
         "Lumen differs from a model that was trained without the matched records by less than the stated margins on "
         "the listed probes with 95% confidence, after the listed attack; that is a measurement, not a proof of absence."
     )
-    assert said.headline.startswith("The 25 works are suppressed in Lumen")
+    assert said.headline.startswith("The 150 records that were accepted in this case are suppressed in Lumen")
 
 
 def test_where_less_was_accepted_than_was_named_or_found_nothing_is_said_of_all_of_it() -> None:
@@ -147,8 +147,8 @@ def test_the_sentence_of_a_retraining_is_word_for_word() -> None:
     said = statement(facts())
     assert said.headline == "Lumen was retrained without the 150 records matched to the 25 works"
     assert said.claims[0] == (
-        "Exact by construction: retrained from fresh weights without the 150 records; the tokenizer was made from "
-        "text in which none of the records searched stands."
+        "Exact by construction, by the issuer's own record of the training: retrained from fresh weights without the "
+        "150 records; the tokenizer was made from text in which none of the records searched stands."
     )
 
 

@@ -48,6 +48,9 @@ def test_what_was_changed_after_a_plan_that_failed_is_told_at_the_next() -> None
     schema.validate(document)
     first, second = (row["changed"] for row in report.context(document, make.sha("e"))["attempts"])
     assert not first
+    printed = dict(report.context(document, make.sha("e"))["digests"])
+    assert printed["Plan 2, controls"].replace(" ", "") == make.sha("other controls").partition(":")[2]
+    assert "Plan 2, reference" in printed and "Plan 1, reference" not in printed
     assert second == ("Changed after plan 1 had ended without a release: thresholds; never-seen controls; reference.")
 
 

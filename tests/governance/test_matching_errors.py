@@ -6,7 +6,9 @@ import json
 import random
 from pathlib import Path
 
-from governance.evidence import matching_rates, pdf, schema
+import pytest
+
+from governance.evidence import matching_rates, pdf, report, schema
 from governance.models import Kind
 from governance.services import dossier_parts
 from tests.bench import matching_errors as bench
@@ -59,3 +61,16 @@ def test_the_report_prints_them_with_counts_bounds_and_what_was_not_tried(tmp_pa
     assert "works of 80 to 600 words" in matching_rates.context(before)["words"], "as documents from before mean it"
     plain = " ".join(text_of(pdf.render(schema.build(make.bare())), tmp_path).split())
     assert "How often the search errs was not measured." in plain
+
+
+@pytest.mark.parametrize(("told", "differs"), [({}, False), ({"near_threshold": 0.7}, True), ({"scheme": "x"}, True)])
+def test_a_search_that_compared_otherwise_than_the_trials_says_so(told: dict[str, object], differs: bool) -> None:
+    rates = matching_rates.measured()
+    assert rates
+    as_tried = {"near_threshold": rates["threshold"], "scheme": rates["scheme"]}
+    assert bool(matching_rates.context(rates, [{"hits": 1}, {**as_tried, **told}])["otherwise"]) is differs
+    document = {**make.bare(), "matching_rates": rates}
+    document["matching"]["searches"] = [{"index": 4, "at": "2026-11-18T09:00:00.000Z", "dataset": "x", "hits": 4,
+                                         **as_tried, **told}]  # fmt: skip
+    found = report.context(document, make.sha("evidence"))["search"]
+    assert bool(found["otherwise"]) is differs
