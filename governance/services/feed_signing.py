@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from django.db import transaction
@@ -57,13 +58,15 @@ def _kinds() -> dict[Feed, _Kind]:
     }  # fmt: skip
 
 
-def feeds_sign() -> int:
-    """Sign what is due; returns how many pages. What one run leaves is asked for again at once.
+def feeds_sign(folder: Path | None = None) -> int:
+    """Sign what is due with the key in the seal's folder, or in `folder` at set-up; returns how many pages.
+
+    What one run leaves is asked for again at once.
 
     Raises:
         Unfit: this process has no folder of the seal. SealError, SealUnavailable: the key cannot be had.
     """
-    key = own_keys.feed_open(seals.folder())
+    key = own_keys.feed_open(folder or seals.folder())
     try:
         known_keys.check_current(SigningKey.Purpose.FEED)
     except SealUnavailable as error:

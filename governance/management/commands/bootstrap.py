@@ -30,9 +30,8 @@ class Command(BaseCommand):
         call_command("collectstatic", interactive=False, verbosity=0)
         packed = [sys.executable, str(BASE_DIR / "scripts" / "verifier.py"), str(settings.VERIFIER.parent)]
         subprocess.run(packed, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - constants
-        settings.SEAL_FOLDER = settings.SEAL_FOLDER or str(home() / "seal")
-        make_seal(Path(settings.SEAL_FOLDER))
-        feed_signing.feeds_sign()
+        make_seal(folder := Path(settings.SEAL_FOLDER or home() / "seal"))
+        feed_signing.feeds_sign(folder)
         if options["verbosity"]:
             self.stdout.write("\n".join(told()))
 
