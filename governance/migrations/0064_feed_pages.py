@@ -29,12 +29,12 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('feed', models.CharField(choices=[('opt-outs', 'opt-outs'), ('works', 'works'), ('patches', 'patches')], max_length=8)),
                 ('after', models.PositiveBigIntegerField()),
-                ('body', models.BinaryField(default=b'')),
                 ('items', models.PositiveIntegerField(default=0)),
                 ('issued_at', models.DateTimeField(null=True)),
                 ('key', models.CharField(blank=True, max_length=44)),
                 ('frame', models.CharField(blank=True, max_length=71)),
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now, null=True)),
+                ('body', models.BinaryField(default=b'')),
             ],
             options={
                 'ordering': ['feed', 'after'],

@@ -19,8 +19,6 @@ class FeedPage(models.Model):
 
     feed = models.CharField(max_length=8, choices=Feed.choices)
     after = models.PositiveBigIntegerField()
-    #: What is served, whole; empty before the first signature, and where something in it was taken back.
-    body = models.BinaryField(default=b"")
     #: How many entries it holds: the page before names the next one that holds any.
     items = models.PositiveIntegerField(default=0)
     issued_at = models.DateTimeField(null=True)
@@ -29,6 +27,9 @@ class FeedPage(models.Model):
     frame = models.CharField(max_length=71, blank=True)
     #: Since when it differs from what is signed; null where it does not.
     changed_at = models.DateTimeField(null=True, default=timezone.now)
+    #: What is served, whole; empty before the first signature, and where something in it was taken back. The last column:
+    #: SQLite reads through it to whatever comes after.
+    body = models.BinaryField(default=b"")
 
     class Meta:
         ordering = ["feed", "after"]

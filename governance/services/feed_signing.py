@@ -7,7 +7,6 @@ two runs. Later pages come first, so that no page names a next one that is not t
 from __future__ import annotations
 
 import base64
-import json
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -141,10 +140,10 @@ def _make(kind: _Kind, page: FeedPage, common: dict[str, Any], frame: str, key: 
 
 
 def _signed(document: dict[str, Any], next_url: str, issued: datetime, key: NoteSigner) -> bytes:
-    """The bytes of a page, with its moment and the signature over everything else (RFC 8785, Ed25519)."""
+    """The bytes of a page, canonical JSON, with its moment and the signature over all else (RFC 8785, Ed25519)."""
     whole = {**document, "_lethe": {**document["_lethe"], "issued_at": issued.isoformat()}}
     if next_url:
         whole["next_url"] = next_url
     signature = key.sign(dispatch.canonical_text(whole).encode())
     whole["_lethe"]["signature"] = base64.b64encode(signature).decode()
-    return json.dumps(whole, ensure_ascii=False, indent=1).encode()
+    return dispatch.canonical_text(whole).encode()
