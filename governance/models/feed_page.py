@@ -27,8 +27,8 @@ class FeedPage(models.Model):
     frame = models.CharField(max_length=71, blank=True)
     #: Since when it differs from what is signed; null where it does not.
     changed_at = models.DateTimeField(null=True, default=timezone.now)
-    #: What is served, whole; empty before the first signature, and where something in it was taken back. The last column:
-    #: SQLite reads through it to whatever comes after.
+    #: What is served, whole; empty before the first signature, and where something in it was taken back. The last
+    #: column: SQLite reads through it to whatever comes after.
     body = models.BinaryField(default=b"")
 
     class Meta:
