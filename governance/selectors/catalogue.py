@@ -8,7 +8,7 @@ from datetime import datetime
 from django.core.cache import cache
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 
-from governance.models import AiModel, Dataset, Deployment, Disposal, ModelVersion, Plan, Recipient, Record
+from governance.models import AiModel, Dataset, Deployment, Disposal, Job, ModelVersion, Plan, Recipient, Record
 from governance.policies import Actor, Permission, demand
 from governance.selectors.paging import Page, page
 
@@ -16,6 +16,8 @@ from governance.selectors.paging import Page, page
 MEDIA_KEY, MEDIA_SECONDS = "catalogue:media", 300
 RECORDS = 50
 DELETIONS = 50
+#: Plans that a model's page names.
+PLANS = 50
 RUNNING_PLANS = Q(state__in=[Plan.State.PROPOSED, Plan.State.CONFIRMED])
 
 
@@ -92,6 +94,13 @@ def deletions(model: AiModel) -> list[Plan]:
     """Plans whose pass over a lineage of the model ended, oldest first, at most the newest fifty."""
     rows = Plan.objects.filter(base__model=model, candidate__isnull=False, leader=None).exclude(deletion={})
     return list(rows.select_related("leader").order_by("-id")[:DELETIONS])[::-1]
+
+
+def plans(model: AiModel) -> list[Plan]:
+    """The newest plans for a model with case, candidate, verification (without its document) and jobs of the engine."""
+    rows = Plan.objects.filter(base__model=model).select_related("case", "base", "candidate", "verification")
+    engine = Prefetch("jobs", Job.objects.filter(queue=Job.Queue.GPU).order_by("created_at"), to_attr="runs")
+    return list(rows.defer("verification__document").prefetch_related(engine).order_by("-id")[:PLANS])
 
 
 def places(model: AiModel) -> QuerySet[Deployment]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from governance.models import Case, Job, JobPoint, Plan, Status, Worker
 from governance.policies import Actor, Permission, demand
-from governance.selectors.paging import Page, page
+from governance.selectors.paging import Page, newest
 
 SIZE = 40
 ACTIVE = (Job.State.QUEUED, Job.State.RUNNING)
@@ -41,17 +41,21 @@ def jobs(actor: Actor) -> QuerySet[Job]:
     return Job.objects.select_related("case", "plan")
 
 
-def jobs_page(actor: Actor, *, states: tuple[str, ...] = (), queue: str = "", after: str = "") -> Page[Job]:
-    """Newest first, the jobs after the one with the id `after`. An unknown `after` begins anew."""
+def jobs_page(
+    actor: Actor, *, states: tuple[str, ...] = (), queue: str = "", kind: str = "", case: str = "", after: str = ""
+) -> Page[Job]:
+    """Newest first, the jobs after the one with the id `after`; by state, queue, kind, and by how the number of their
+    case begins. An unknown `after` begins anew."""
     rows = jobs(actor)
     if states:
         rows = rows.filter(state__in=states)
     if queue:
         rows = rows.filter(queue=queue)
-    mark = _mark(after)
-    if mark:
-        rows = rows.filter(Q(created_at__lt=mark.created_at) | Q(created_at=mark.created_at, pk__lt=mark.pk))
-    return page(rows.order_by("-created_at", "-id"), SIZE)
+    if kind:
+        rows = rows.filter(kind=kind)
+    if case:
+        rows = rows.none() if "\0" in case else rows.filter(case__number__startswith=case.upper())
+    return newest(rows, _mark(after), SIZE)
 
 
 def _mark(after: str) -> Job | None:

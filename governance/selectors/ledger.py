@@ -62,8 +62,11 @@ def entries_page(rows: QuerySet[LedgerEntry], *, before: int | None = None, afte
         found = list((rows if before is None else rows.filter(index__lt=before)).order_by("-index")[:SIZE])
     if not found:
         return Leaves(found, newer=False, older=False)
-    first, last = found[0].index, found[-1].index
-    return Leaves(found, newer=rows.filter(index__gt=first).exists(), older=rows.filter(index__lt=last).exists())
+    # In their order, since a database that may take any row that fits reads the table from its beginning.
+    beside = rows.values_list("index", flat=True)
+    newer = beside.filter(index__gt=found[0].index).order_by("index").first()
+    older = beside.filter(index__lt=found[-1].index).order_by("-index").first()
+    return Leaves(found, newer=newer is not None, older=older is not None)
 
 
 def first_since(moment: datetime) -> int:

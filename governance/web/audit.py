@@ -25,7 +25,7 @@ from governance.policies import Actor, Permission
 from governance.services import exports
 from governance.services import samples as service
 from governance.validators import one_line
-from governance.web import audit_house, report_proof, trust_pages
+from governance.web import audit_house, report_proof, trust_pages, verify
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, perform, when
 from governance.web.guards import staff
@@ -114,7 +114,7 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
     export = form if isinstance(form, ExportForm) else ExportForm(auto_id="export_%s")
     before = request.GET.get("before", "")
     found = service.samples_page(int(before) if before.isdecimal() and len(before) < 10 else None)
-    drawn = service.drawn_count()
+    drawn, told = service.drawn_count(), verify.told()
     context = {
         "conclusion": ngettext("%(n)d sample of cases is drawn", "%(n)d samples of cases are drawn", drawn)
         % {"n": drawn} if drawn else _("No sample of cases is drawn yet"),
@@ -141,7 +141,13 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
              "links": [{"label": _("Choose a report"), "url": reverse("reports")},
                        {"label": _("Verify a file that you were given: a report, a bundle, a sample"),
                         "url": reverse("verify")},
-                       {"label": _("The ledger, entry by entry"), "url": reverse("ledger")}]},
+                       {"label": _("The ledger, entry by entry"), "url": reverse("ledger")},
+                       {"label": _("Every export that was taken"), "url": f"{reverse('ledger')}?kind=export"},
+                       {"label": _("Every sample that was stated or drawn"), "url": f"{reverse('ledger')}?kind=sample"},
+                       {"label": _("Policies of verification and their versions"), "url": reverse("policies")}]},
+            {"id": "trust", "title": _("What is believed"),
+             "note": _("What everybody is told. Compare it with what you got by another way than from this house."),
+             "facts": told, "empty": "" if told else _("No seal is set up yet, so there is nothing to compare.")},
         ],
     }  # fmt: skip
     return render(request, "duties/sheet.html", {**audit_house.tabs("audit"), **context}, status=status)

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance import dispatch
 from governance.evidence.wording import probe_title
 from governance.models import Job, JobPoint
+from governance.selectors.jobs import BESIDE
 from governance.templatetags.glyphs import WORDS
 from governance.web.job_curves import DRAWN
 from governance.web.job_failures import why
@@ -22,8 +24,8 @@ Context = dict[str, Any]
 NOT_SAID = "–"
 
 
-def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]]) -> Context:
-    """Values of the page."""
+def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]], others: Sequence[Job] = ()) -> Context:
+    """Values of the page; `others`: what can be set beside them too."""
     if not jobs:
         return {"conclusion": _("No run was chosen")}
     names = [_name(job) for job in jobs]
@@ -41,16 +43,44 @@ def page(jobs: Sequence[Job], points: dict[Any, list[JobPoint]]) -> Context:
                 _("Job"),
                 *({"text": str(job.pk)[:8], "url": reverse("job", args=[job.pk]), "mono": True} for job in jobs),
             ],
+            *(
+                [
+                    [
+                        _("Beside others"),
+                        *({"text": _("Leave it out"), "url": _beside(jobs, without=job)} for job in jobs),
+                    ]
+                ]
+                if len(jobs) > 2
+                else []
+            ),
             [_("Case"), *(job.case.number if job.case else NOT_SAID for job in jobs)],
             [_("State"), *(_state(job) for job in jobs)],
             [_("Verdict"), *(_verdict(job) for job in jobs)],
             [_("Time"), *(seconds_words(job) for job in jobs)],
             *_outcomes(jobs),
         ],
+        "more": _more(jobs, others),
         "probe_rows": _probes(jobs),
         "setting_rows": [_marked(row) for row in sorted(settings, key=lambda row: not _differs(row))],
         "charts": [chart for chart in (_losses(jobs, points, names), _frontier(jobs, points, names)) if chart],
     }
+
+
+def _beside(jobs: Sequence[Job], *, without: Job | None = None, more: Job | None = None) -> str:
+    """The page with one run less, or one more."""
+    kept = [str(job.pk) for job in (*jobs, *([more] if more else [])) if job != without]
+    return f"{reverse('jobs_compare')}?{urlencode({'job': kept}, doseq=True)}"
+
+
+def _more(jobs: Sequence[Job], others: Sequence[Job]) -> list[Context]:
+    """Runs of the same kind on the same version that can be set beside these; none where the page is full."""
+    if len(jobs) >= BESIDE:
+        return []
+    return [
+        {"label": ", ".join(filter(None, [_name(one), one.case.number if one.case else "", one.get_state_display()])),
+         "url": _beside(jobs, more=one)}
+        for one in others if one not in jobs
+    ]  # fmt: skip
 
 
 def _name(job: Job) -> str:

@@ -13,14 +13,15 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from governance import dispatch
 from governance.models import Job, JobPoint
 from governance.selectors.jobs import ACTIVE
 from governance.selectors.paging import Page
 from governance.web import job_curves, job_failures
-from governance.web.job_words import progress_of, spoken, title
+from governance.web.job_words import KINDS, progress_of, spoken, title
+from governance.web.narrowed import Choices, Narrowed
 
 Context = dict[str, Any]
 STATES = {"queued": "queued", "running": "running", "succeeded": "succeeded", "failed": "failed", "cancelled": "paused"}
@@ -48,11 +49,18 @@ def seconds_words(job: Job) -> str:
     )
 
 
-def listing(page: Page[Job], state: str, queue: str, active: tuple[int, int]) -> Context:
+#: By what the list is narrowed.
+CHOICES: Choices = {
+    "state": (gettext_lazy("State"), Job.State.choices),
+    "kind": (gettext_lazy("Kind"), [(kind, gettext_lazy(said)) for kind, said in KINDS.items()]),
+    "queue": (gettext_lazy("Queue"), Job.Queue.choices),
+}
+
+
+def listing(page: Page[Job], asked: Narrowed, active: tuple[int, int]) -> Context:
     """The list of jobs, with how many run and wait."""
     running, waiting = active
     failed = sum(job.state == Job.State.FAILED for job in page.rows)
-    query = {name: value for name, value in (("state", state), ("queue", queue)) if value}
     words = ngettext("%(n)d job is running", "%(n)d jobs are running", running) % {"n": running}
     return {
         "conclusion": _("%(running)s, %(waiting)d waiting") % {"running": words, "waiting": waiting},
@@ -60,10 +68,7 @@ def listing(page: Page[Job], state: str, queue: str, active: tuple[int, int]) ->
         % {"n": failed}
         if failed
         else "",
-        "filters": [
-            _filter("state", _("State"), state, Job.State.choices),
-            _filter("queue", _("Queue"), queue, Job.Queue.choices),
-        ],
+        **asked.context(CHOICES, words=_("Case"), clear_url=reverse("jobs"), days=False),
         "columns": [
             _("Job"),
             _("Case"),
@@ -74,18 +79,9 @@ def listing(page: Page[Job], state: str, queue: str, active: tuple[int, int]) ->
             _("Queued"),
         ],
         "rows": [_row(job) for job in page.rows],
-        "narrowed": bool(query),
-        "next_page_url": f"?{urlencode({**query, 'after': str(page.last.pk)})}" if page.last else "",
+        "narrowed": bool(asked.query),
+        "next_page_url": asked.next_url(str(page.last.pk) if page.last else ""),
         "refresh_seconds": REFRESH if running or waiting else 0,
-    }
-
-
-def _filter(name: str, label: str, now: str, choices: Any) -> Context:
-    options = [("", _("all")), *choices]
-    return {
-        "name": name,
-        "label": label,
-        "options": [{"value": v, "label": w, "selected": v == now} for v, w in options],
     }
 
 

@@ -47,9 +47,9 @@ class Narrowed:
         """The page after the row `after`; empty where there is none."""
         return f"?{urlencode({**self.query, 'after': after})}" if after else ""
 
-    def context(self, choices: Choices, *, words: str, clear_url: str) -> dict[str, Any]:
-        """What `components/filters.html` takes."""
-        days = (("from", _("From"), self.first), ("to", _("To"), self.last))
+    def context(self, choices: Choices, *, words: str, clear_url: str, days: bool = True) -> dict[str, Any]:
+        """What `components/filters.html` takes; without `days` none are asked for."""
+        both = (("from", _("From"), self.first), ("to", _("To"), self.last)) if days else ()
         return {
             "filters": [
                 {"name": name, "label": label, "options": [
@@ -60,6 +60,6 @@ class Narrowed:
             ],
             "fields": [{"name": "q", "label": words, "value": self.words}],
             "ranges": [{"name": name, "label": label, "value": day.isoformat() if day else ""}
-                       for name, label, day in days],
+                       for name, label, day in both],
             "ranges_open": bool(self.first or self.last), "chosen": bool(self.query), "clear_url": clear_url,
         }  # fmt: skip

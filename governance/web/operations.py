@@ -36,6 +36,7 @@ from governance.web import (
 )
 from governance.web.containment import attachment
 from governance.web.guards import staff
+from governance.web.narrowed import Narrowed
 from governance.web.register_forms import DatasetForm, DeploymentForm, MediumForm, RecipientForm, VersionForm
 from governance.web.sheets import csv_response
 
@@ -82,7 +83,7 @@ def _model_page(
     request: HttpRequest, found: AiModel, form: forms.Form | None = None, status: int = 200
 ) -> HttpResponse:
     actor = Actor.of(request.user)
-    context = register_view.model(found, see_cases=may(actor, P.SEE_CASES))
+    context = register_view.model(found, see_cases=may(actor, P.SEE_CASES), see_jobs=may(actor, P.SEE_JOBS))
     if may(actor, P.REGISTER_MODELS):
         place = form if isinstance(form, DeploymentForm) else DeploymentForm(found)
         recipient = form if isinstance(form, RecipientForm) else RecipientForm(found)
@@ -229,15 +230,14 @@ def dataset(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
 @staff(P.SEE_JOBS)
 def jobs(request: HttpRequest) -> HttpResponseBase:
     """Every job, newest first."""
-    state, queue = request.GET.get("state", ""), request.GET.get("queue", "")
-    state = state if state in Job.State.values else ""
-    queue = queue if queue in Job.Queue.values else ""
-    actor = Actor.of(request.user)
+    actor, asked = Actor.of(request.user), Narrowed.of(request.GET, job_view.CHOICES)
+    state, queue, kind = (asked.chosen[name] for name in ("state", "queue", "kind"))
     page = select_jobs.jobs_page(
-        actor, states=(state,) if state else (), queue=queue, after=request.GET.get("after", "")
-    )
+        actor, states=(state,) if state else (), queue=queue, kind=kind, case=asked.words,
+        after=request.GET.get("after", ""),
+    )  # fmt: skip
     running = select_jobs.jobs(actor).filter(state=Job.State.RUNNING)
-    context = job_view.listing(page, state, queue, select_jobs.active_counts(actor, queue=queue))
+    context = job_view.listing(page, asked, select_jobs.active_counts(actor, queue=queue))
     context |= worker_view.section(
         select_jobs.workers(actor), list(running), queue_forecast.whole(), feed_pages.waits_since()
     )
@@ -250,7 +250,8 @@ def jobs_compare(request: HttpRequest) -> HttpResponseBase:
     """Up to four runs side by side: `?job=ID&job=ID`."""
     found = select_jobs.beside(Actor.of(request.user), request.GET.getlist("job"))
     points = {one.pk: select_jobs.points(one) for one in found}
-    return render(request, "operations/compare.html", job_compare.page(found, points))
+    others = select_jobs.comparable(found[0]) if found else []
+    return render(request, "operations/compare.html", job_compare.page(found, points, others))
 
 
 @require_safe

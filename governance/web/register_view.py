@@ -12,12 +12,15 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.models import AiModel, Dataset, Deployment, ModelVersion, Record
+from governance.models import AiModel, Dataset, Deployment, ModelVersion, Plan, Record
 from governance.selectors import catalogue as select
 from governance.selectors.paging import Page
+from governance.templatetags.glyphs import WORDS
 from governance.web import lineage_tree
 from governance.web.case_history import method_title
 from governance.web.case_tabs import PLACE_STATES, deletion_words
+from governance.web.figures import found_url
+from governance.web.probes import share
 
 Context = dict[str, Any]
 VERSION_STATES = {
@@ -65,6 +68,7 @@ def models(rows: list[AiModel], waiting: dict[int, int]) -> Context:
             "deployments": places_words(p for v in versions for p in v.deployments.all()),
             "recipients": sum(v.given_to for v in versions),  # type: ignore[attr-defined]
             "waiting": waiting.get(model.pk, 0),
+            "plans_url": f"{reverse('model', args=[model.public_id])}#plans",
         })  # fmt: skip
     count = ngettext("%(n)d model is registered", "%(n)d models are registered", len(found)) % {"n": len(found)}
     old = [m["name"] for m in found if m["deployments"] and m["deployments"]["state"] in ("waiting", "at_risk")]
@@ -102,7 +106,25 @@ def _places_sentence(summary: Context | None) -> str:
     return _("Places: %(what)s") % {"what": ", ".join(filter(None, [summary["text"].lower(), summary["note"]]))}
 
 
-def model(found: AiModel, *, see_cases: bool) -> Context:
+def _plan(plan: Plan, *, see_cases: bool, see_jobs: bool) -> list[Any]:
+    """What was tried for a case: its verdict with the two numbers of the frontier, the version, and the runs."""
+    seen = getattr(plan, "verification", None)
+    runs = [{"text": str(job.pk)[:8], "url": reverse("job", args=[job.pk])} for job in plan.runs if see_jobs]  # type: ignore[attr-defined]
+    return [
+        {"text": plan.case.number, "mono": True,
+         "url": reverse("case", args=[plan.case.public_id]) if see_cases else ""},
+        {"text": method_title(plan.method), "note": _("plan %(n)d") % {"n": plan.attempt}},
+        {"state": seen.verdict, "text": WORDS[seen.verdict]} if seen else plan.get_state_display(),
+        {"text": _("every probe"), "url": found_url(seen, see_cases)} if seen else "",
+        f"{seen.forget_quality:.2g}" if seen and seen.forget_quality is not None else "",
+        share(seen.utility) if seen and seen.utility is not None else "",
+        {"text": _("rev. %(n)d") % {"n": plan.candidate.revision}, "url": reverse("version", args=[
+            plan.base.model.public_id, plan.candidate.revision])} if plan.candidate else "",
+        *([{"links": runs} if runs else ""] if see_jobs else []),
+    ]  # fmt: skip
+
+
+def model(found: AiModel, *, see_cases: bool, see_jobs: bool) -> Context:
     """One model with everything that hangs on it."""
     versions = select.versions(found)
     places = list(select.places(found))
@@ -121,6 +143,10 @@ def model(found: AiModel, *, see_cases: bool) -> Context:
         **lineage_tree.tree(versions, places, VERSION_STATES),
         "version_columns": [_("Version"), _("State"), _("Made by"), _("Trained on"), _("Weights")],
         "version_rows": [_version(v) for v in versions],
+        "plan_columns": [
+            _("Case"), _("Plan"), _("Verdict"), _("Found"), {"label": _("Forget quality, KS p"), "num": True},
+            {"label": _("Utility kept"), "num": True}, _("Version"), *([_("Runs")] if see_jobs else [])],
+        "plan_rows": [_plan(one, see_cases=see_cases, see_jobs=see_jobs) for one in select.plans(found)],
         "deployment_columns": [_("Place"), _("Version"), _("State"), _("Since"), _("Replaced by")],
         "deployment_rows": [
             [p.place, _("rev. %(n)d") % {"n": p.version.revision},

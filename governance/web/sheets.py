@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 
 #: A cell that begins so would run as a formula in a spreadsheet (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -37,4 +37,11 @@ def csv_response(name: str, rows: Iterable[Sequence[Any]]) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     writer = csv.writer(response)
     writer.writerows([_cell(value) for value in row] for row in rows)
+    return response
+
+
+def csv_stream(name: str, rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
+    """The same for what is too long to be held: sent as it is read."""
+    response = StreamingHttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

@@ -50,7 +50,7 @@ def verify(request: HttpRequest) -> HttpResponseBase:
         form = ReportForm(request.POST, request.FILES)
         result = judged(form.cleaned_data["file"].read()) if form.is_valid() else None
         form = ReportForm() if result else form
-    context = {"form": form, "sheet": sheet, "result": result, "told": _told(), "back_url": reverse("home")}
+    context = {"form": form, "sheet": sheet, "result": result, "told": told(), "back_url": reverse("home")}
     return render(request, "claimant/verify.html", context, status=422 if form.errors or sheet.errors else 200)
 
 
@@ -77,7 +77,7 @@ def judged(data: bytes) -> dict[str, Any]:
     return _words(outcome, checked)
 
 
-def _told() -> list[dict[str, Any]]:
+def told() -> list[dict[str, Any]]:
     """What a stranger is told by another way than the file: our seal, the ledger's key, and where all of it is."""
     try:
         seal, key = certificate_fingerprint(settings.SEAL_CERTIFICATE), known_keys.current(SigningKey.Purpose.LEDGER)

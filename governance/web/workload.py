@@ -19,6 +19,7 @@ from governance.models import Status
 from governance.policies import Actor, Permission
 from governance.selectors import queue as select
 from governance.selectors import stages as select_stages
+from governance.selectors.queue import WEEK
 from governance.selectors.stages import Stage
 from governance.web.duty_pages import when
 from governance.web.guards import staff
@@ -67,18 +68,19 @@ def _days(request: HttpRequest) -> int:
 
 def _row(load: select.Load) -> list[Any]:
     who = str(load.officer.pk) if load.officer else "none"
-    name = str(load.officer) if load.officer else _("nobody")
+    name, today = str(load.officer) if load.officer else _("nobody"), timezone.localdate()
 
-    def cell(count: int, state: str = "") -> Any:
+    def cell(count: int, **narrowed: str) -> Any:
         if not count:
             return "0"
-        query = {"officer": who, **({"state": state} if state else {})}
+        query = {"officer": who, **narrowed}
         return {"text": f"{count:,}", "url": f"{reverse('cases')}?{urlencode(query)}"}
 
     return [
         {"text": name, "strong": load.officer is None},
-        cell(load.open), cell(load.late, "late"), cell(load.at_risk, "at_risk"), f"{load.week:,}",
-        cell(load.paused, "paused"),
+        cell(load.open), cell(load.late, state="late"), cell(load.at_risk, state="at_risk"),
+        cell(load.week, state="running", due_from=today.isoformat(), due_to=(today + WEEK).isoformat()),
+        cell(load.paused, state="paused"),
     ]  # fmt: skip
 
 

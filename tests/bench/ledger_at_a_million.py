@@ -1,7 +1,8 @@
 """A ledger of a million entries on SQLite or PostgreSQL: what an entry and a proof cost.
 
 `python -m tests.bench.ledger_at_a_million sqlite|postgresql`. Of each transaction only `ledger.append` is timed.
-A proof is timed from the number of an entry to its hashes.
+A proof is timed from the number of an entry to its hashes, a page from the question of the ledger's page to its rows:
+the newest entries, those from any one on, and the only two of a kind, far from each other and from the end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 
 SIZE = 1_000_000
 TRIES = 300
+#: Entries of a kind that nearly none has.
+RARE = (17, SIZE // 2)
 
 
 def main() -> None:
@@ -53,10 +56,9 @@ def _fill() -> None:
     for start in range(0, SIZE, step):
         rows = []
         for n in range(start, min(start + step, SIZE)):
-            data = leaf.leaf_bytes(
-                index=n, at=at, action="case.advanced", case="a" * 64, actor="b" * 64, body=f"{n:064x}"
-            )
-            rows.append(LedgerEntry(index=n, at=at, action="case.advanced", leaf=data, hash=merkle.leaf_hash(data)))
+            action = "rare.written" if n in RARE else "case.advanced"
+            data = leaf.leaf_bytes(index=n, at=at, action=action, case="a" * 64, actor="b" * 64, body=f"{n:064x}")
+            rows.append(LedgerEntry(index=n, at=at, action=action, leaf=data, hash=merkle.leaf_hash(data)))
         with transaction.atomic():
             LedgerEntry.objects.bulk_create(rows, batch_size=2000)
             for end in range(start + tiles.WIDTH, start + len(rows) + 1, tiles.WIDTH):
@@ -67,8 +69,11 @@ def _measure() -> dict[str, Any]:
     from django.db import connection, transaction
 
     from governance.evidence import ledger
+    from governance.models import Role, User
     from governance.policies import Actor
+    from governance.selectors import ledger as select
 
+    reader = Actor.of(User(email="bench@house.example", role=Role.AUDITOR))
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -79,12 +84,21 @@ def _measure() -> dict[str, Any]:
             ledger.append(action="bench.written", actor=actor, body={"number": number, "reason": "x" * 200})
             appended.append(time.perf_counter() - start)
     size = ledger.size()
+
+    def page(before: int | None = None, **narrowed: str) -> int:
+        return len(select.entries_page(select.entries_rows(reader, **narrowed), before=before).rows)  # type: ignore[arg-type]
+
+    if page(kind="rare") != len(RARE):
+        raise SystemExit("The entries of the rare kind are not found.")
     return {
         "entries": size,
         "append": told(appended),
         "inclusion": timed(lambda: ledger.tree(size).inclusion_proof(rng.randrange(size))),
         "consistency": timed(lambda: ledger.tree(size).consistency_proof(rng.randrange(1, size))),
         "root": timed(lambda: ledger.tree(size).root()),
+        "page": timed(page),
+        "page_from": timed(lambda: page(rng.randrange(1, size))),
+        "page_of_a_kind": timed(lambda: page(kind="rare")),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -95,6 +96,11 @@ def test_the_workload_counts_open_late_and_at_risk_per_officer(client: Client, l
     assert (loads[None].open, loads[None].late) == (1, 1)
     text = client.get(reverse("cases_workload")).content.decode()
     assert "2 cases are past their date, 1 is with nobody" in text and "officer=none" in text
+    links = re.findall(r'<a href="(/cases/\?officer=[^"]+)">(\d+)</a>', text)
+    assert len([one for one in links if "due_to=" in one[0]]) == 1 and len(links) == 7
+    for url, number in links:
+        listed = client.get(unescape(url)).context["groups"]
+        assert sum(len(group["cases"]) for group in listed) == int(number), url
 
 
 # ------------------------------------------------------------ beside it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import statistics
 from datetime import timedelta
@@ -148,6 +150,26 @@ def test_numbers_of_a_model_lead_to_cases_places_and_files(
     assert (seen in row[0]) == (reader.role == Role.AUDITOR)
     assert reverse("version", args=[version.model.public_id, 4]) in row[0]
     assert client.get("/dashboard/places/places/?model=none").context["number"] == 0
+
+
+def test_a_list_can_be_taken_along_as_it_is_narrowed(
+    client: Client, reader: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figure_lists, "CHUNK", 2)
+    an_old_house()
+    tallies.tallies_run()
+    for address in ("open/?region=DE", "closed/?kind=copyright", f"late/?on={TODAY - timedelta(days=90)}", "open/"):
+        page = client.get(f"/dashboard/cases/{address}")
+        assert page.context["number"] or not page.context["csv_url"]
+        joined = "&" if "?" in address else "?"
+        answer = client.get(f"/dashboard/cases/{address}{joined}format=csv")
+        rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))  # type: ignore[attr-defined]
+        assert len(rows) == page.context["number"]
+        numbers = {row["case"] for row in rows}
+        assert {cells[0]["text"] for cells in page.context["rows"]} == numbers and len(numbers) == len(rows)
+        if page.context["csv_url"]:
+            again = client.get(f"/dashboard/cases/{address.split('?')[0]}{page.context['csv_url']}")
+            assert len(b"".join(again.streaming_content).splitlines()) == len(rows) + 1  # type: ignore[attr-defined]
 
 
 def test_long_lists_of_places_go_on(client: Client, executive: User, catalogue: dict[str, Any]) -> None:

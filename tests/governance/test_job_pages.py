@@ -52,7 +52,7 @@ def test_every_kind_of_job_has_words(client: Client, engineer: User) -> None:
         Job.objects.create(key=kind, kind=kind, queue="default")
     text = client.get("/jobs/").content.decode()
     assert "Looking for opted-out works in a new dataset" in text and "A paper is written and signed" in text
-    assert "engine.rescan" not in text
+    assert "engine.rescan" not in text.replace('<option value="engine.rescan">', "", 1)
 
 
 def test_the_job_by_hand_names_the_store(client: Client, engineer: User, running: Job, settings: Any) -> None:
@@ -84,6 +84,24 @@ def test_the_list_counts_what_runs_and_filters(client: Client, engineer: User, r
     assert "1 job is running, 0 waiting" in (text := failed.content.decode()) and "answers to this filter" in text
     assert len(client.get("/jobs/", {"queue": "gpu", "state": "running"}).context["rows"]) == 1
     assert client.get("/jobs/", {"state": "nonsense", "after": "nonsense"}).status_code == 200
+
+
+def test_the_list_is_narrowed_by_kind_and_case(client: Client, engineer: User, running: Job) -> None:
+    other = Job.objects.create(key="other", kind="report", queue="signing")
+    assert running.case
+
+    def found(**asked: str) -> set[str]:
+        rows = client.get(reverse("jobs"), asked).context["rows"]
+        return {row[0]["url"].split("/")[2] for row in rows}
+
+    mine = Job.objects.filter(case=running.case)
+    assert found(q=running.case.number.lower()) == {str(one.pk) for one in mine} and str(other.pk) not in found(
+        q=running.case.number[:4]
+    )
+    assert found(kind=running.kind, q=running.case.number) == {str(one.pk) for one in mine.filter(kind=running.kind)}
+    assert found(kind="report") == {str(other.pk)} and found(kind="nonsense") >= {str(running.pk), str(other.pk)}
+    assert found(q="LT-nobody") == found(q="\0") == set()
+    assert "No job answers to this filter." in client.get(reverse("jobs"), {"q": "LT-nobody"}).content.decode()
 
 
 def test_pages_follow_each_other(client: Client, engineer: User, monkeypatch: Any) -> None:

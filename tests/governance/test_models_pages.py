@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from governance import dispatch
-from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Role, Status, User
+from governance.models import AiModel, Dataset, Deployment, ModelVersion, Recipient, Role, Status, User, Verification
 from governance.policies import Actor
 from governance.services import release
 from tests.governance.conftest import file_case
@@ -51,6 +51,24 @@ def test_a_place_that_still_answers_from_an_old_version_is_told(client: Client, 
     assert "Places of Lumen still answer from an old version" in text
     text = model_page(client, AiModel.objects.get())
     assert "To be deleted" in text and case.number in text and "Replacement pending" in text
+
+
+def test_a_model_shows_what_was_tried_and_found(client: Client, walk: Any, people: Any) -> None:
+    case = walk(file_case(), Status.RELEASE)
+    Verification.objects.filter(plan__case=case, plan__attempt=2).update(forget_quality=0.4, utility=0.97)
+    waiting = walk(file_case(), Status.PLANNING)
+    seen = reverse("verification", args=[case.public_id])
+    for role, cases, jobs in ((Role.ENGINEER, True, True), (Role.EXECUTIVE, False, False)):
+        client.force_login(people[role].user)
+        answer = client.get(reverse("model", args=[AiModel.objects.get().public_id]))
+        rows, text = answer.context["plan_rows"], answer.content.decode()
+        tried = [row for row in rows if row[0]["text"] == case.number]
+        assert [row[1]["note"] for row in tried] == ["plan 2", "plan 1"]
+        assert (tried[0][4], tried[0][5]) == ("0.4", "97%") and tried[1][2]["state"] == "fail"
+        assert waiting.number in text or not waiting.plans.exists()
+        assert (seen in text, reverse("case", args=[case.public_id]) in text, "/jobs/" in text) == (cases, cases, jobs)
+        for row in tried:
+            assert client.get(row[3]["url"]).status_code == 200
 
 
 def test_the_executive_sees_the_register_without_links_to_cases(client: Client, walk: Any, people: Any) -> None:

@@ -32,6 +32,7 @@ from governance.models import (
 )
 from governance.policies import Actor
 from governance.services import checkpoints, exports, samples
+from governance.web import verify
 from lethe_verify import bundle, trust
 from lethe_verify import sample as stranger
 from lethe_verify.__main__ import main as command
@@ -253,6 +254,14 @@ def test_an_auditor_states_and_draws_on_the_pages(client: Client, auditor: Actor
         client.get(reverse("sample_csv", args=[sample.public_id])).content.decode().splitlines()[1]
         == f"1,{case.number},"
     )
+
+
+def test_the_audits_page_tells_what_is_believed_and_leads_to_what_was_taken(
+    client: Client, auditor: Actor, house: Path
+) -> None:
+    page = client.get("/audit/").content.decode()
+    for said in (str(verify.told()[0]["value"]), "/ledger/?kind=export", "/ledger/?kind=sample", reverse("policies")):
+        assert said in page
 
 
 def test_samples_beyond_the_first_page_are_reached(

@@ -146,3 +146,10 @@ def test_runs_of_one_version_are_set_beside_each_other(
     assert all(job.case.number in text for job in found)
     assert "Before and after" in text and "never seen 1%" in text
     assert "No run was chosen" in text_of(engineer.get(reverse("jobs_compare"), {"job": "nonsense"}))
+    third = Job.objects.create(key="third", kind="engine.unlearn", queue="gpu", plan=found[0].plan)
+    page = engineer.get(reverse("jobs_compare"), {"job": [str(job.pk) for job in found]})
+    assert [str(third.pk) in one["url"] for one in page.context["more"]] == [True]
+    three = engineer.get(page.context["more"][0]["url"])
+    assert "3 runs side by side" in text_of(three) and not three.context["more"]
+    out = next(row for row in three.context["rows"] if row[0] == "Beside others")
+    assert "2 runs side by side" in text_of(engineer.get(out[1]["url"])) and str(found[0].pk) not in out[1]["url"]
