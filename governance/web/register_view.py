@@ -106,6 +106,15 @@ def _places_sentence(summary: Context | None) -> str:
     return _("Places: %(what)s") % {"what": ", ".join(filter(None, [summary["text"].lower(), summary["note"]]))}
 
 
+def _plans(found: AiModel, *, see_cases: bool, see_jobs: bool) -> Context:
+    return {
+        "plan_columns": [
+            _("Case"), _("Plan"), _("Verdict"), _("Found"), {"label": _("Forget quality, KS p"), "num": True},
+            {"label": _("Utility kept"), "num": True}, _("Version"), *([_("Runs")] if see_jobs else [])],
+        "plan_rows": [_plan(one, see_cases=see_cases, see_jobs=see_jobs) for one in select.plans(found)],
+    }  # fmt: skip
+
+
 def _plan(plan: Plan, *, see_cases: bool, see_jobs: bool) -> list[Any]:
     """What was tried for a case: its verdict with the two numbers of the frontier, the version, and the runs."""
     seen = getattr(plan, "verification", None)
@@ -143,10 +152,7 @@ def model(found: AiModel, *, see_cases: bool, see_jobs: bool) -> Context:
         **lineage_tree.tree(versions, places, VERSION_STATES),
         "version_columns": [_("Version"), _("State"), _("Made by"), _("Trained on"), _("Weights")],
         "version_rows": [_version(v) for v in versions],
-        "plan_columns": [
-            _("Case"), _("Plan"), _("Verdict"), _("Found"), {"label": _("Forget quality, KS p"), "num": True},
-            {"label": _("Utility kept"), "num": True}, _("Version"), *([_("Runs")] if see_jobs else [])],
-        "plan_rows": [_plan(one, see_cases=see_cases, see_jobs=see_jobs) for one in select.plans(found)],
+        **_plans(found, see_cases=see_cases, see_jobs=see_jobs),
         "deployment_columns": [_("Place"), _("Version"), _("State"), _("Since"), _("Replaced by")],
         "deployment_rows": [
             [p.place, _("rev. %(n)d") % {"n": p.version.revision},
