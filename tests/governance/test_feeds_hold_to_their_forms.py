@@ -79,7 +79,8 @@ def test_the_grammar_knows_what_is_wrong(client: Client) -> None:
     good = client.get(reverse("patch_feed_atom")).content.decode()
     assert grammar.validate(etree.fromstring(good.encode()))
     for old, new in (("<id>", "<guid>"), ("<updated>2", "<updated>on 2"), ("<title>", '<title type="nonsense">'),
-                     (' rel="self"', ' rel=""'), ("<author>", "<author><age>3</age>")):  # fmt: skip
+                     (' rel="self"', ' rel=""'), ("<author>", "<author><age>3</age>"),
+                     ("<feed ", '<feed xml:lang="" '), ("</name>", '</name><uri xml:base="x">u</uri>')):  # fmt: skip
         assert old in good
         wrong = good.replace(old, new, 1).replace("</id>", "</guid>") if old == "<id>" else good.replace(old, new, 1)
         assert not grammar.validate(etree.fromstring(wrong.encode())), new
