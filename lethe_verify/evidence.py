@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from lethe_verify import ed25519, jcs, merkle, note, opened
+from lethe_verify import ed25519, jcs, merkle, note, opened, passed
 from lethe_verify.errors import Refused
 from lethe_verify.opened import CONFIRMED, Entry
 
@@ -71,25 +71,19 @@ def read(data: bytes) -> dict[str, Any]:
         texts += [(one["config"], one["config_digest"]) for one in attempts]
         if any(digest(said.encode()) != told for said, told in texts):
             raise Refused("evidence", "A policy or configuration in the evidence is not the one whose digest it names.")
-        for one in attempts:
+        rules = passed.thresholds(policy["text"]) if policy else {}
+        for place, one in enumerate(attempts, start=1):
+            if one["number"] is True or one["number"] != place:
+                raise Refused("evidence", f"The evidence calls a plan number {one['number']} that stands as number "
+                                          f"{place}: one is missing, or they are out of order.")  # fmt: skip
             times = [one["thresholds_recorded"]["at"], one["started_at"], one["finished_at"]]
             if times != sorted(times) or not all(TIME.fullmatch(each) for each in times):
                 raise Refused("evidence", "The evidence names thresholds that were recorded after the run began.")
-            _coherent(one["verification"])
+            passed.hold(one["verification"], rules if one["policy_digest"] == policy["digest"] else None)
         str(document["report"]["number"]), document["ledger"]
     except (KeyError, TypeError, AttributeError) as error:
         raise Refused("evidence", "The evidence document lacks something that each of ours has.") from error
     return document
-
-
-def _coherent(verification: Any) -> None:
-    """A pass is one of every probe that counts, without a finding that forbids it."""
-    if not verification or verification["verdict"] != "pass":
-        return
-    outcomes = {probe["outcome"] for probe in verification["probes"]} - {"reported"}
-    found = {one["outcome"] for one in verification["findings"]} - {"pass", "reported"}
-    if outcomes != {"pass"} or found:
-        raise Refused("evidence", "The evidence calls a verification a pass whose own outcomes are none.")
 
 
 def _judged(document: dict[str, Any]) -> tuple[Any, Any]:
@@ -145,15 +139,17 @@ def check_ledger(document: dict[str, Any]) -> Proved:
     if not own:
         raise Refused("ledger", "No entry of the ledger commits to this evidence.")
     policy, attempts = _judged(document)
-    known = {one.index: one for one in proved.entries}
+    # What the evidence rests on was written before it: the order of entries is what witnesses prove, not their times.
+    known = {one.index: one for one in proved.entries if one.index <= own[0].index}
     for point, digest_of, attempt in _points(policy, attempts):
         found = known.get(point["index"]) if type(point["index"]) is int else None
         if found is None or not _fixes(found, digest_of, attempt):
-            raise Refused("ledger", "The ledger does not hold the thresholds that the evidence says were fixed before.")
+            raise Refused("ledger", "The ledger does not hold, before this evidence, the thresholds that it says were "
+                                    "fixed.")  # fmt: skip
         if found.at != point["at"]:
             raise Refused("ledger", f"The evidence says that thresholds were recorded at {point['at']}; the ledger "
                                     f"says {found.at}.")  # fmt: skip
-    opened.hold(document, proved.entries, own[0].case)
+    opened.hold(document, known.values(), own[0].case)
     return proved
 
 

@@ -136,8 +136,8 @@ def _opened(verdict: Verdict, document: dict[str, Any], proved: evidence.Proved)
         verdict.proved("plan", "Method, configuration, reference and controls of each plan are those that were signed "
                                "before its run.")  # fmt: skip
     if searched:
-        verdict.proved("search", "What was searched, when, and how much was found, is what the ledger was told as each "
-                                 "search ended.")  # fmt: skip
+        verdict.proved("search", "What was searched and when is what the ledger was told as each search ended, and no "
+                                 "more is called found than was found then.")  # fmt: skip
         verdict.open("search", "That no other search was made, and that those made found what there was.")
     elif (document.get("matching") or {}).get("searched"):
         verdict.open("search", "When and how the search was made: the evidence opens no entry written at its end.")

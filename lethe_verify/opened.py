@@ -19,7 +19,7 @@ _SIGNED: Final = {
     "method": "method", "config": "configuration", "seed": "seed", "reference": "reference", "controls": "controls",
     "base": "version to be changed", "records": "number of records",
 }  # fmt: skip
-_COMPARED: Final = {"config", "reference", "controls"}
+_COMPARED: Final = {"method", "seed", "config", "reference", "controls"}
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ def _searches(matching: Mapping[str, Any], known: Mapping[int, Entry], case: str
     for one in matching["data_sets"]:
         if one["digest"] not in counted or counted[one["digest"]] not in (None, one["records"]):
             raise Refused("search", "The evidence calls a data set searched that no entry of the ledger calls so.")
+    if matching.get("searched") != sum(one["records"] for one in matching["data_sets"]):
+        raise Refused("search", "The evidence counts another number of records as searched than its data sets hold.")
     hits, found = sum(one["hits"] for one in searches), matching["counts"]["found"]
     if found > hits or (hits and not found):
         raise Refused("search", f"The evidence counts {found} records as found; its searches found {hits}.")

@@ -119,6 +119,8 @@ def _uncovered(matching: Document, searches: list[Document]) -> Iterator[str]:
             yield f"the data set {one['name']} is called searched, and no entry says so"
         elif counted[one["digest"]] not in (None, one["records"]):
             yield f"the data set {one['name']} had another number of records when it was searched"
+    if matching["searched"] != (there := sum(one["records"] for one in matching.get("data_sets", ()))):
+        yield f"{matching['searched']} records are called searched; the data sets hold {there}"
     hits, found = sum(one["hits"] for one in searches), matching["counts"]["found"]
     if found > hits or (hits and not found):
         yield f"{found} records are called found; the searches found {hits}"

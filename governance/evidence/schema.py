@@ -19,7 +19,7 @@ import jsonschema
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from governance.evidence import acknowledged, opened, paper_schema, said, wording
+from governance.evidence import acknowledged, opened, paper_schema, passing, said, wording
 from governance.evidence.checkpoint import verify_checkpoint
 from governance.evidence.errors import ContradictionError, DocumentError, ProofError
 from governance.evidence.leaf import Leaf, canonical, open_leaf, parse_leaf
@@ -285,7 +285,9 @@ def _incoherent_attempts(document: Document) -> Iterator[str]:
         if attempt.get("deletion"):
             yield from _incoherent_deletion(f"{here}.deletion", attempt)
         if attempt["verification"]:
-            yield from _incoherent_verification(f"{here}.verification", attempt["verification"])
+            judged = policy_of(document) if policy and attempt["policy_digest"] == policy["digest"] else {}
+            for path, problem in passing.problems(attempt["verification"], judged):
+                yield f"{here}.verification.{path}: {problem}"
     final = final_attempt(document)
     if final and policy and final["policy_digest"] != policy["digest"]:
         yield "policy: not the one that the released attempt was judged by"
@@ -300,22 +302,6 @@ def _incoherent_deletion(here: str, attempt: Mapping[str, Any]) -> Iterator[str]
     for place, one in enumerate(found["retrained"]):
         if one["first_slice"] > one["slices"] or one["shard"] >= found["shards"]:
             yield f"{here}.retrained.{place}: no such stage"
-
-
-def _incoherent_verification(here: str, verification: Mapping[str, Any]) -> Iterator[str]:
-    outcomes = {probe["outcome"] for probe in verification["probes"]} - {"reported"}
-    if verification["verdict"] == "none":
-        yield f"{here}.verdict: a verification cannot have the verdict none"
-    if verification["verdict"] == "pass" and outcomes != {"pass"}:
-        yield f"{here}.verdict: pass, but the probes' outcomes are {sorted(outcomes) or 'none at all'}"
-    for place, one in enumerate(verification["attacks"]):
-        if one.get("plain_facts", 0) > one.get("forget_facts", 0):
-            yield f"{here}.attacks.{place}.plain_facts: {one['plain_facts']} of {one['forget_facts']} facts"
-    for place, probe in enumerate(verification["probes"]):
-        for name in ("candidate", "reference", "original", "difference"):
-            estimate = probe[name]
-            if estimate and not estimate["low"] <= estimate["value"] <= estimate["high"]:
-                yield f"{here}.probes.{place}.{name}: the value lies outside its own interval"
 
 
 def _incoherent_models(document: Document) -> Iterator[str]:
@@ -384,5 +370,7 @@ def verify_ledger(document: Document, trusted: Collection[str] = ()) -> int:
     if own is None:
         raise ProofError(f"no entry {EVIDENCE_ACTION} commits to this document")
     final = final_attempt(document) if document.get("attempts") else None
-    opened.hold(document, entries, case=own.case, final=final)
+    # What a document rests on was written before it: the order of entries is what witnesses prove, not their times.
+    before = {index: entry for index, entry in entries.items() if index <= own.index}
+    opened.hold(document, before, case=own.case, final=final)
     return checkpoint.size
