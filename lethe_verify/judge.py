@@ -135,6 +135,13 @@ def _opened(verdict: Verdict, document: dict[str, Any], proved: evidence.Proved)
     elif document.get("attempts"):
         verdict.proved("plan", "Method, configuration, reference and controls of each plan are those that were signed "
                                "before its run.")  # fmt: skip
+    unjudged = opened.unjudged(document)
+    if unjudged:
+        verdict.open("verdict", f"That the verdict of plan {', '.join(map(str, unjudged))} is the one of the day when "
+                                f"its verification ended: no entry written then is opened.")  # fmt: skip
+    elif unjudged is not None:
+        verdict.proved("verdict", "Version, verdict and digest of the measurements of each plan are those of which the "
+                                  "ledger was told when its run and its verification ended.")  # fmt: skip
     if searched:
         verdict.proved("search", "What was searched and when is what the ledger was told as each search ended, and no "
                                  "more is called found than was found then.")  # fmt: skip

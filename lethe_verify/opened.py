@@ -14,6 +14,8 @@ from lethe_verify.errors import Refused
 CONFIRMED: Final = "plan.confirmed"
 #: That of the entry which is written when a search ended, before anybody decides.
 SEARCHED: Final = "matching.finished"
+#: What is called ended of a plan -> the action of the entry that was written then, and what it tells of.
+_ENDED: Final = {"made": ("unlearning.finished", "version"), "judged": ("verification.finished", "verdict")}
 #: What the signing of a plan commits to -> as it is called here.
 _SIGNED: Final = {
     "method": "method", "config": "configuration", "seed": "seed", "reference": "reference", "controls": "controls",
@@ -45,6 +47,7 @@ def hold(document: Mapping[str, Any], entries: Iterable[Entry], case: str) -> No
         entry = known[one["thresholds_recorded"]["index"]]
         if entry.action == CONFIRMED:
             _plan(document if one is final else None, one, entry, case)
+        _ends(one, known, case)
     if "searches" in (document.get("matching") or {}):
         _searches(document["matching"], known, case)
 
@@ -71,6 +74,28 @@ def _plan(document: Mapping[str, Any] | None, attempt: Mapping[str, Any], entry:
         if entry.body.get(name, value) != value:
             raise Refused("plan", f"The evidence says of plan {attempt['number']} another {_SIGNED[name]} than entry "
                                   f"{entry.index} of the ledger, by which it was signed before its run.")  # fmt: skip
+
+
+def _ends(attempt: Mapping[str, Any], known: Mapping[int, Entry], case: str) -> None:
+    """Version and verdict are those of which the ledger was told as run and verification ended, after the signing."""
+    ended, judged = attempt.get("ended", {}), attempt["verification"] or {}
+    told = {
+        "made": {"method": attempt["method"], "candidate": attempt["candidate"]},
+        "judged": {"verdict": judged.get("verdict"), "document": judged.get("document_digest"),
+                   "policy": attempt["policy_digest"]},
+    }  # fmt: skip
+    before = attempt["thresholds_recorded"]["index"]
+    for name, (action, word) in _ENDED.items():
+        if name not in ended:
+            continue
+        point = ended[name]
+        entry = known.get(point["index"]) if type(point["index"]) is int else None
+        said = {"attempt": attempt["number"], **told[name]}
+        right = entry is not None and (entry.action, entry.case, entry.at) == (action, case, point["at"])
+        if entry is None or not right or entry.index <= before or said != {one: entry.body.get(one) for one in said}:
+            raise Refused("plan", f"The evidence says of plan {attempt['number']} another {word} than the ledger was "
+                                  f"told when it was {name}, or another time of that.")  # fmt: skip
+        before = entry.index
 
 
 def _configured(text: str) -> dict[str, Any]:
@@ -110,6 +135,12 @@ def _searches(matching: Mapping[str, Any], known: Mapping[int, Entry], case: str
     hits, found = sum(one["hits"] for one in searches), matching["counts"]["found"]
     if found > hits or (hits and not found):
         raise Refused("search", f"The evidence counts {found} records as found; its searches found {hits}.")
+
+
+def unjudged(document: Mapping[str, Any]) -> list[int] | None:
+    """Plans whose verdict no entry of the ledger is opened for; None where there is no verdict at all."""
+    judged = [one for one in document.get("attempts", ()) if one["verification"]]
+    return [one["number"] for one in judged if "judged" not in one.get("ended", {})] if judged else None
 
 
 def told(document: Mapping[str, Any], entries: Iterable[Entry]) -> tuple[list[int], bool]:

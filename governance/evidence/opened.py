@@ -1,6 +1,7 @@
 """What opened entries of the ledger say, held against what a document says of its plans and searches.
 
-The entries were written when two people signed a plan, before its run, and when a search ended, before any decision.
+The entries were written when two people signed a plan, before its run, when the run and the verification ended, and
+when a search ended, before any decision.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from governance.evidence.leaf import Leaf
 
 CONFIRMED: Final = "plan.confirmed"
 SEARCHED: Final = "matching.finished"
+#: Members of an attempt's `ended` -> the action of their entries.
+ENDED: Final = {"made": "unlearning.finished", "judged": "verification.finished"}
 
 Document = Mapping[str, Any]
 
@@ -32,7 +35,8 @@ Entries = Mapping[int, Opened]
 def rests_on(document: Document) -> list[int]:
     """Indexes of the entries that a document rests on beside its own."""
     searches = (document.get("matching") or {}).get("searches", ())
-    return sorted({*_recorded(document), *(one["index"] for one in searches)})
+    ends = (point["index"] for one in document.get("attempts", ()) for point in one.get("ended", {}).values())
+    return sorted({*_recorded(document), *ends, *(one["index"] for one in searches)})
 
 
 def hold(document: Document, entries: Entries, *, case: str, final: Document | None) -> None:
@@ -49,6 +53,7 @@ def hold(document: Document, entries: Entries, *, case: str, final: Document | N
             raise ProofError(f"entry {index} did not record the thresholds that the document says it did")
     for one in document.get("attempts", ()):
         _hold_plan(document, one, entries[one["thresholds_recorded"]["index"]], case, last=one == final)
+        _hold_ends(one, entries, case)
     if searches := (document.get("matching") or {}).get("searches"):
         _hold_searches(document["matching"], searches, entries, case)
 
@@ -76,6 +81,26 @@ def _hold_plan(document: Document, attempt: Document, entry: Opened, case: str, 
     for name, value in (*told.items(), *(_of_the_report(document) if last else ())):
         if body.get(name, value) != value:
             raise ProofError(f"plan {attempt['number']}: {name} is not what entry {leaf.index} says was signed")
+
+
+def _hold_ends(attempt: Document, entries: Entries, case: str) -> None:
+    """Version and verdict are those of which the ledger was told as run and verification ended, after the signing."""
+    judged = attempt["verification"] or {"verdict": None, "document_digest": None}
+    told = {
+        "made": {"method": attempt["method"], "candidate": attempt["candidate"]},
+        "judged": {"verdict": judged["verdict"], "document": judged["document_digest"],
+                   "policy": attempt["policy_digest"]},
+    }  # fmt: skip
+    before = attempt["thresholds_recorded"]["index"]
+    for name in filter(attempt.get("ended", {}).__contains__, ENDED):
+        point = attempt["ended"][name]
+        entry = entries.get(point["index"])
+        if entry is None or (entry.leaf.action, entry.leaf.case, entry.leaf.at) != (ENDED[name], case, point["at"]):
+            raise ProofError(f"plan {attempt['number']}: entry {point['index']} is not the end that it is called")
+        said = {"attempt": attempt["number"], **told[name]}
+        if point["index"] <= before or any(entry.body.get(key) != value for key, value in said.items()):
+            raise ProofError(f"plan {attempt['number']}: {name} otherwise than entry {point['index']} says")
+        before = point["index"]
 
 
 def _of_the_report(document: Document) -> Iterator[tuple[str, Any]]:

@@ -252,11 +252,19 @@ def _attempt(attempt: Mapping[str, Any], final: Mapping[str, Any] | None) -> dic
         "started": moment(attempt["started_at"]),
         "finished": moment(attempt["finished_at"]),
         "recorded": moment(attempt["thresholds_recorded"]["at"]),
+        "judged": _judged((attempt.get("ended") or {}).get("judged")),
         "findings": [wording.finding_sentence(one) for one in verification["findings"]] if verification else [],
         "worst": [_table_row(p) for p in verification["probes"] if p["outcome"] not in ("pass", "reported")]
         if verification
         else [],
     }
+
+
+def _judged(point: Mapping[str, Any] | None) -> str:
+    """When the ledger was told of a verdict; empty of evidence that opens no such entry."""
+    if point is None:
+        return ""
+    return _("Verdict recorded %(when)s, ledger entry %(n)d.") % {"when": moment(point["at"]), "n": point["index"]}
 
 
 def _head(attempt: Mapping[str, Any], verdict: str, *, released: bool) -> str:

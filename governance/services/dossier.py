@@ -220,6 +220,7 @@ def _attempt(plan: Plan) -> dict[str, Any]:
         "policy_digest": plan.policy_digest,
         "compared": dossier_policy.compared(plan),
         "thresholds_recorded": _recorded(plan),
+        **dossier_policy.ended(plan),
         "started_at": leaf.timestamp(started),
         "finished_at": leaf.timestamp(finished),
         "candidate": plan.candidate.artifact if plan.candidate else None,

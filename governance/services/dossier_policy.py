@@ -1,4 +1,5 @@
-"""What evidence says of the thresholds of a case: who eased them and why, and what each plan was compared with."""
+"""What evidence says of the thresholds of a case: who eased them and why, what each plan was compared with, and which
+entries of the ledger were written when its run and its verification ended."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 
 from governance import dispatch
 from governance.evidence import leaf
-from governance.models import Plan, Role, User, VerificationPolicy
+from governance.models import LedgerOpening, Plan, Role, User, VerificationPolicy
 
 
 def eased(plan: Plan) -> dict[str, Any]:
@@ -36,3 +37,19 @@ def compared(plan: Plan) -> dict[str, str | None]:
         "controls": plan.controls.artifact if plan.controls else None,
         "reference": plan.reference.artifact if plan.reference else None,
     }
+
+
+#: What ended -> the action of the entry that was written then.
+_ENDS = {"made": "unlearning.finished", "judged": "verification.finished"}
+
+
+def ended(plan: Plan) -> dict[str, Any]:
+    """The member `ended`: when the plan's version was there and when it was judged, by the ledger; nothing before."""
+    rows = LedgerOpening.objects.filter(case_id=plan.case_id, body__attempt=plan.attempt).select_related("entry")
+    found = {one.entry.action: one for one in rows.filter(entry__action__in=_ENDS.values()).order_by("entry_id")}
+    points = {
+        name: {"index": found[action].entry_id, "at": leaf.timestamp(found[action].entry.at)}
+        for name, action in _ENDS.items()
+        if action in found
+    }
+    return {"ended": points} if points else {}

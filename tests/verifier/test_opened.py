@@ -21,17 +21,21 @@ from tests.governance.evidence_sealed import sealed
 Change = Callable[[dict[str, Any]], None]
 CONTROLS, REFERENCE, WORKS = make.sha("controls"), make.sha("reference"), make.sha("data set")
 AT = "2026-11-18T09:00:00.000Z"
-#: Entries 3 and 4 signed the plans, 5 was written when the search ended.
+#: Entries 0 and 1 signed the plans; 2 and 4 were written as run and verification of the second ended, 5 as the search.
 PLANS = {
     n: ("plan.confirmed", {
-        "attempt": n - 2, "method": method, "config": make.sha('{"learning_rate":1e-05}'), "seed": n - 2,
+        "attempt": n + 1, "method": method, "config": make.sha('{"learning_rate":1e-05}'), "seed": n + 1,
         "base": make.sha("before"), "reference": REFERENCE, "controls": CONTROLS, "records": 4,
         "policy": make.POLICY_DIGEST,
     })
-    for n, method in ((3, "graddiff"), (4, "retrain"))
+    for n, method in ((0, "graddiff"), (1, "retrain"))
 }  # fmt: skip
 SEARCH: dict[str, Any] = {"dataset": WORKS, "hits": 5, "records": 1824, "near_threshold": 0.5, "scheme": "words/1"}
-LEDGER = {**PLANS, 5: ("matching.finished", SEARCH)}
+MADE = {"attempt": 2, "method": "retrain", "candidate": make.sha("candidate two"), "spec": make.sha("spec")}
+JUDGED = {"attempt": 2, "verdict": "pass", "policy": make.POLICY_DIGEST,
+          "document": make.bare()["attempts"][1]["verification"]["document_digest"]}  # fmt: skip
+LEDGER = {**PLANS, 2: ("unlearning.finished", MADE), 4: ("verification.finished", JUDGED),
+          5: ("matching.finished", SEARCH)}  # fmt: skip
 
 
 def document() -> dict[str, Any]:
@@ -40,7 +44,8 @@ def document() -> dict[str, Any]:
         config = json.dumps({"learning_rate": 1e-05, "seed": place}, separators=(",", ":"))
         one |= {"config": config, "config_digest": make.sha(config),
                 "compared": {"controls": CONTROLS, "reference": REFERENCE},
-                "thresholds_recorded": {"index": place + 2, "at": AT}}  # fmt: skip
+                "thresholds_recorded": {"index": place - 1, "at": AT}}  # fmt: skip
+    found["attempts"][1]["ended"] = {"made": {"index": 2, "at": AT}, "judged": {"index": 4, "at": AT}}
     found["matching"] |= {"data_sets": [{"name": "Works", "digest": WORKS, "records": 1824}],
                           "searches": [{"index": 5, "at": AT, **SEARCH}]}  # fmt: skip
     return found
@@ -60,7 +65,7 @@ def checked(found: dict[str, Any], ledger: dict[int, make.Told] = LEDGER) -> Non
 
 def test_what_was_signed_and_searched_is_what_the_evidence_tells() -> None:
     checked(document())
-    assert ours.rests_on(document()) == [3, 4, 5]
+    assert ours.rests_on(document()) == [0, 1, 2, 3, 4, 5]
 
 
 def swapped(name: str, value: str) -> Change:
@@ -112,7 +117,7 @@ def test_a_plan_told_otherwise_than_it_was_signed_is_refused(change: Change, wor
 
 
 def test_more_records_than_were_in_the_plan_are_refused() -> None:
-    few = {**LEDGER, 4: ("plan.confirmed", {**PLANS[4][1], "records": 3})}
+    few = {**LEDGER, 1: ("plan.confirmed", {**PLANS[1][1], "records": 3})}
     with pytest.raises(Refused, match="another number of records"):
         checked(document(), few)
 
@@ -154,6 +159,47 @@ def test_a_search_told_otherwise_than_when_it_ended_is_refused(change: Change) -
     assert refusal.value.code == "search"
 
 
+def other_measurements(found: dict[str, Any]) -> None:
+    found["attempts"][1]["verification"]["document_digest"] = make.sha("better ones")
+
+
+def earlier_verdict(found: dict[str, Any]) -> None:
+    found["attempts"][1]["ended"]["judged"]["at"] = "2026-11-19T09:00:00.000Z"
+
+
+def another_end(found: dict[str, Any]) -> None:
+    found["attempts"][1]["ended"]["judged"] = {"index": 5, "at": AT}
+
+
+def of_the_other_plan(found: dict[str, Any]) -> None:
+    found["attempts"][0]["ended"] = found["attempts"][1].pop("ended")
+
+
+def before_its_run(found: dict[str, Any]) -> None:
+    made = found["attempts"][1]["ended"].pop("made")
+    found["attempts"][1]["ended"] = {"made": {"index": 0, "at": made["at"]}}
+
+
+def another_version(found: dict[str, Any]) -> None:
+    found["models"]["after"]["digest"] = found["attempts"][1]["candidate"] = make.sha("another candidate")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [other_measurements, earlier_verdict, another_end, of_the_other_plan, before_its_run, another_version],
+)
+def test_a_version_or_verdict_told_otherwise_than_when_it_came_is_refused(change: Change) -> None:
+    found = document()
+    change(found)
+    with pytest.raises(Refused, match="than the ledger was told when it was (made|judged)"):
+        checked(found)
+
+
+def test_a_verdict_that_was_no_pass_when_it_came_is_refused() -> None:
+    with pytest.raises(Refused, match="another verdict"):
+        checked(document(), {**LEDGER, 4: ("verification.finished", {**JUDGED, "verdict": "inconclusive"})})
+
+
 @pytest.mark.parametrize("hits", [0, 3])
 def test_as_many_records_are_found_as_the_searches_found_at_most(hits: int) -> None:
     found, told = document(), {**SEARCH, "hits": hits}
@@ -180,7 +226,9 @@ def test_a_report_signed_anew_with_another_reference_is_refused_and_a_true_one_s
     trust = Trust(frozenset({sealed().fingerprint}), frozenset({make.VERIFIER}))
     true = judge(seal.seal(pdf.render(schema.build(make.with_ledger(document(), LEDGER))), key=sealed().key), trust)
     assert true.outcome is Outcome.GENUINE
-    assert {("plan", "proved"), ("search", "proved")} <= {(one.code, one.state) for one in true.findings}
+    stated = {(one.code, one.state) for one in true.findings}
+    assert {("plan", "proved"), ("search", "proved"), ("verdict", "not_proved")} <= stated
+    assert opened.unjudged(document()) == [1] and opened.unjudged(make.refused()) is None
     forged = document()
     other_reference(forged)
     with pytest.MonkeyPatch.context() as patched:
@@ -189,7 +237,7 @@ def test_a_report_signed_anew_with_another_reference_is_refused_and_a_true_one_s
     refused = judge(data, trust)
     assert refused.outcome is Outcome.REFUSED
     assert refused.findings[-1].text == (
-        "The evidence says of plan 2 another reference than entry 4 of the ledger, by which it was signed before its "
+        "The evidence says of plan 2 another reference than entry 1 of the ledger, by which it was signed before its "
         "run."
     )
 
