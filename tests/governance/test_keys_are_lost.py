@@ -43,6 +43,7 @@ from governance.services import (
     known_keys,
     lost_keys,
     papers,
+    renewals,
     reporting,
     seal_ends,
     unclaimed,
@@ -177,6 +178,42 @@ def test_a_report_with_outside_time_from_before_stays_genuine(
         assert judge(data, published(client)).outcome is Outcome.REFUSED
         page = asked(client, data)
         assert "rests on a key that may have been in other hands" in page and "new bundle" in page
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_bundle_of_an_earlier_stamp_is_told_as_by_a_lost_key_and_given_to_nobody(
+    decided: Callable[[], Case],
+    whole: Path,  # noqa: F811 - a fixture
+    settings: Any,
+    client: Client,
+    people: Any,
+    when: str,
+) -> None:
+    """The report was stamped anew before the loss, or between the loss and the next key."""
+    short, long = authority("Short-lived", days=200), authority("Our own")
+    (whole / "roots.pem").write_bytes(short.pem + long.pem)
+    settings.TSA_URL, settings.TSA_ROOTS = short.url, str(whole / "roots.pem")
+    report, old = write(decided()), known_keys.current(LEDGER)
+    settings.TSA_URL, held = long.url, whole_bundle(report)
+    if when == "before":
+        assert renewals.stamps_renew() == 1
+    revoke(old)
+    if when == "after":
+        assert renewals.stamps_renew() == 0 and not Report.objects.get().proofs, "its bundle waits for the next key"
+    rotate("ledger")
+    assert lost_keys.renew() == (int(when == "before"), []) and renewals.stamps_renew() == 0
+    report.refresh_from_db()
+    earlier, trust, given = EarlierReport.objects.get(), published(client), bundles.public_bundle(report)
+    assert dispatch.read_json(earlier.proofs)["verifier_key"] == old, "kept as it is in people's hands"
+    assert judge(held, trust).outcome is judge(dispatch.read_bytes(earlier.pdf), trust).outcome is Outcome.UNDECIDED
+    said = asked(client, held)
+    assert "The key of our ledger was withdrawn." in said and "new bundle" in said
+    assert judge(given, trust).outcome is Outcome.GENUINE and "This report is genuine." in asked(client, given)
+    auditor = Client()
+    sign_in_to_decide(auditor, people[Role.AUDITOR].user)
+    page = auditor.get(reverse("report_proof", args=[report.number])).content.decode()
+    assert earlier.pdf.removeprefix("sha256:") in page and earlier.proofs.removeprefix("sha256:") not in page
+    assert auditor.get(reverse("report_bundle", args=[report.number])).content == given
 
 
 @pytest.mark.usefixtures("whole")
