@@ -58,7 +58,8 @@ def copies_ordered(actor: Actor, report: Report) -> list[Job]:
 def copies(actor: Actor, report: Report) -> list[Paper]:
     """Copies of a report and of its certificate in other languages."""
     demand(actor, Permission.SEE_REPORTS)
-    return list(Paper.objects.filter(case=report.case_id, kind=Paper.Kind.COPY).order_by("number"))
+    rows = Paper.objects.filter(case=report.case_id, kind=Paper.Kind.COPY).select_related("job")
+    return list(rows.order_by("number"))
 
 
 def copy_get(actor: Actor, number: str) -> Paper:

@@ -305,7 +305,8 @@ def _letters(look: Look) -> Context:
         "tab_template": "casework/_tab_plain.html",
         "tab_title": _("Letters"),
         "tab_note": _(
-            "Letters hold the claimant's name and private link, so their text is shown to the claimant alone."
+            "Letters hold the claimant's name and private link, so their text is shown to the claimant alone. The "
+            "signed closing letter, without the link, opens under Report for who may read the name."
         ),
         "tab_facts": [write] if may(look.actor, Permission.WRITE_LETTER) else [],
         "tab_columns": [_("Letter"), _("Written"), _("Sent")],

@@ -21,7 +21,7 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
 from governance.selectors import papers as select_papers
 from governance.services import report_copies, retention
-from governance.web import job_failures
+from governance.web import case_history, job_failures
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, when
 from governance.web.guards import staff
@@ -57,12 +57,12 @@ def part(report: Report, actor: Actor) -> Context:
             [
                 {"text": one.number, "url": reverse("report_copy", args=[one.number]), "mono": True},
                 LANGUAGES[one.language].name,
-                when(one.created_at),
+                {"text": when(one.created_at), "note": _whose(report.case, one.job)},
                 {"digest": one.pdf},
             ]
             for one in found
         ]
-        + [_ordered(job) for job in select_papers.copies_ordered(actor, report)],
+        + [_ordered(report.case, job) for job in select_papers.copies_ordered(actor, report)],
         "empty": _("None was made."),
         "forms": [
             {"title": _("Have a copy made"), "form": CopyForm(report), "submit": _("Order the copy"),
@@ -79,14 +79,21 @@ def certificate_facts(case: Case, actor: Actor) -> list[Any]:
     return [{"label": label, "value": one.number, "url": reverse("report_copy", args=[one.number])} for one in found]
 
 
-def _ordered(job: Job) -> list[Any]:
+def _whose(case: Case, job: Job) -> str:
+    """Who ordered a copy, as the ledger has it."""
+    opening = select_papers.order_entry(case, job)
+    return _("ordered by %(who)s") % {"who": case_history.actor_words(opening)} if opening else ""
+
+
+def _ordered(case: Case, job: Job) -> list[Any]:
     """A copy that is not there yet; one that failed says why, and is made by ordering it again."""
     number = job.key.rpartition(":")[2]
     language = LANGUAGES.get(number.rpartition("-")[2].lower())
     over = job.state in (Job.State.FAILED, Job.State.CANCELLED)
     note = " ".join(filter(None, [job_failures.said(job), _("Order it again once that is mended.") if over else ""]))
     state = {"state": STATES[job.state], "text": job.get_state_display(), "note": note}
-    return [{"text": number, "mono": True}, language.name if language else "", when(job.created_at), state]
+    ordered = {"text": when(job.created_at), "note": _whose(case, job)}
+    return [{"text": number, "mono": True}, language.name if language else "", ordered, state]
 
 
 def report_of(actor: Actor, number: str) -> Report:

@@ -81,6 +81,10 @@ def test_who_ordered_a_copy_stands_beside_it(client: Client, decided: Any, house
     report_copies.copy_order(report=case.report, of=case.report.number, language="de", actor=actor)
     reader(client, Role.LEGAL)
     assert rows(client, case)["Copy in another language"][3]["note"] == str(auditor)
+    page = reverse("report_proof", args=[case.report.number])
+    assert f"ordered by {auditor}" in client.get(page).content.decode()
+    sealed_all()
+    assert f"ordered by {auditor}" in client.get(page).content.decode()
 
 
 def test_who_ordered_a_paper_of_the_house_stands_beside_it(client: Client, house: Path) -> None:
