@@ -78,7 +78,7 @@ def feeds_sign(folder: Path | None = None) -> int:
         _spread(feed)
         frame = dispatch.text_digest(dispatch.canonical_text(common))
         while done < BATCH and (page := _due(feed, frame)):
-            _make(kind, page, common, frame, key)
+            _make(kind, page.pk, common, frame, key)
             done += 1
     if done == BATCH:
         sign_soon()
@@ -108,12 +108,12 @@ def _due(feed: Feed, frame: str) -> FeedPage | None:
 
 
 @transaction.atomic
-def _make(kind: _Kind, page: FeedPage, common: dict[str, Any], frame: str, key: NoteSigner) -> None:
+def _make(kind: _Kind, pk: int, common: dict[str, Any], frame: str, key: NoteSigner) -> None:
     """Sign a page as it is now; where more stands in it than fits, cut it instead, and the rest comes first.
 
     The row is locked before anything is read: of two workers the later one reads what both will have seen.
     """
-    FeedPage.objects.select_for_update().get(pk=page.pk)
+    page = FeedPage.objects.select_for_update().defer("body").get(pk=pk)
     later = FeedPage.objects.filter(feed=page.feed, after__gt=page.after).order_by("after")
     end = later.values_list("after", flat=True).first()
     found = kind.rows().filter(pk__gt=page.after).order_by("pk")

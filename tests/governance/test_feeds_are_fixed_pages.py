@@ -324,3 +324,28 @@ def test_engineers_see_that_feeds_wait(client: Client, feeds: Feeds) -> None:
     assert words not in client.get(reverse("jobs")).content.decode()
     FeedPage.objects.update(issued_at=timezone.now() - timedelta(days=2))
     assert words in client.get(reverse("jobs")).content.decode()
+
+
+def test_of_two_workers_the_later_one_goes_by_what_the_first_has_signed(
+    client: Client, feeds: Feeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first empties a page and passes it over; the second, who chose the page before that, fills it again."""
+    monkeypatch.setattr(opt_out_feed, "PAGE", 1)
+    rows = [reading(f"https://artist.example/{n}", "reserved") for n in range(2)]
+    feeds()
+    again(rows[1], "allowed")
+    real = feed_signing._due
+
+    def slow(feed: Feed, frame: str) -> FeedPage | None:
+        page = real(feed, frame)
+        if page and page.feed == Feed.OPT_OUTS and page.after:
+            monkeypatch.setattr(feed_signing, "_due", real)
+            feeds()
+            assert places(chain(client)) == [rows[0].url]
+            again(rows[1], "reserved")
+        return page
+
+    monkeypatch.setattr(feed_signing, "_due", slow)
+    feeds()
+    feeds()
+    assert places(chain(client)) == [row.url for row in rows]
