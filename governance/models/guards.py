@@ -28,6 +28,7 @@ _SAME = "what is signed second is what was signed first"
 _FILED = "whoever entered the request or works of it does not sign second"
 _ENTERED = "whoever entered the request or works of it signs no release"
 _UNSIGNED = "a plan runs when two people signed it"
+_PROPOSED = ("proposed_by_id", "proposed_at", "choice", "ground", "exception", "reason", "match_id")
 _PLAN_CONTENT = ("method", "config", "seed", "forget_ids", "policy_digest", "policy")
 
 GUARDS: tuple[Guard, ...] = (
@@ -110,7 +111,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("decision_delete", _DECISION, "DELETE", "OLD.approved_by_id IS NOT NULL", _FINAL),
     Guard(
         "decision_same", _DECISION, "UPDATE",
-        f"{set_now('approved_by_id')} AND {changed('proposed_by_id', 'choice', 'ground', 'reason', 'match_id')}", _SAME,
+        f"{set_now('approved_by_id')} AND {changed(*_PROPOSED)}", _SAME,
     ),
     Guard(
         "decision_filer", _DECISION, "UPDATE",
@@ -328,8 +329,8 @@ GUARDS: tuple[Guard, ...] = (
         "house_fixed", _HOUSE, "UPDATE",
         "OLD.approved_at IS NOT NULL OR OLD.returned_at IS NOT NULL OR "
         + changed(
-            "name", "address", "contact", "officer", "representative", "authority", "place", "logo", "proposed_by_id",
-            "proposed_at",
+            "name", "address", "contact", "officer", "representative", "authority", "place", "logo", "languages",
+            "proposed_by_id", "proposed_at",
         ), _FINAL,
     ),
     Guard(

@@ -15,6 +15,7 @@ from governance.lifecycle import advance
 from governance.models import AbuseFinding, Case, Disposition, Status
 from governance.policies import Actor, Permission, demand, demand_impartial, demand_other_than_filer
 from governance.services.notification import letter_send
+from governance.services.shown import demand_shown
 
 REASON = "Write the reasons in at least one full sentence; the claimant reads them."
 #: Where a finding ends the case: nothing was looked for and nothing decided.
@@ -65,24 +66,26 @@ def _open(case: Case) -> AbuseFinding:
     return row
 
 
-def _waiting(case: Case, actor: Actor) -> AbuseFinding:
+def _waiting(case: Case, actor: Actor, shown: str) -> AbuseFinding:
     demand(actor, Permission.APPROVE_ABUSE)
     demand_impartial(case, actor)
     demand_other_than_filer(case, actor)
     row = _open(case)
     if actor.user is None or row.proposed_by_id == actor.user.pk:
         raise NotAllowed("You proposed it; the second signature is another person's.")
+    demand_shown(row.pk, shown)
     return row
 
 
 @transaction.atomic
-def abuse_approve(*, case: Case, actor: Actor) -> AbuseFinding:
+def abuse_approve(*, case: Case, actor: Actor, shown: str) -> AbuseFinding:
     """Second signature: the case is marked and the claimant told; an early case ends as refused.
 
     Raises:
-        NotAllowed: the policy refuses the actor, or they proposed it. Conflict: nothing waits.
+        NotAllowed: the policy refuses the actor, or they proposed it.
+        Conflict: nothing waits, or another finding than was shown, by its id.
     """
-    row = _waiting(case, actor)
+    row = _waiting(case, actor, shown)
     open_rows = AbuseFinding.objects.filter(pk=row.pk, approved_at=None, returned_at=None)
     if not open_rows.update(approved_by=actor.user, approved_at=timezone.now()):
         raise Conflict("Somebody else answered in the meantime; load the case again.")
@@ -103,16 +106,16 @@ def abuse_approve(*, case: Case, actor: Actor) -> AbuseFinding:
 
 
 @transaction.atomic
-def abuse_return(*, case: Case, actor: Actor) -> AbuseFinding:
+def abuse_return(*, case: Case, actor: Actor, shown: str = "") -> AbuseFinding:
     """The second person does not find it, or whoever proposed takes it back: the request goes on like every other.
 
     Raises:
-        NotAllowed: the policy refuses the actor. Conflict: nothing waits.
+        NotAllowed: the policy refuses the actor. Conflict: nothing waits; for the second person as `abuse_approve`.
     """
     row = _open(case)
     own = actor.user is not None and row.proposed_by == actor.user
     if not own:
-        _waiting(case, actor)
+        _waiting(case, actor, shown)
     open_rows = AbuseFinding.objects.filter(pk=row.pk, approved_at=None, returned_at=None)
     if not open_rows.update(returned_by=actor.user, returned_at=timezone.now()):
         raise Conflict("Somebody else answered in the meantime; load the case again.")

@@ -19,6 +19,7 @@ from governance.models import Case, Dataset, Decision, Disposition, Job, Quarant
 from governance.models.vault import subject_readable
 from governance.policies import Actor, Permission, demand, demand_impartial, may, proof_unlocks_containment
 from governance.services import fingerprints, sharing
+from governance.services.shown import demand_shown, mark
 
 SYSTEM = Actor.system("containment")
 #: Kind of the job that looks for earlier works in a new dataset (`services.rescans`).
@@ -140,9 +141,8 @@ def lift_ask(*, quarantine: Quarantine, actor: Actor, reason: str) -> None:
 
 
 def lift_mark(row: Quarantine) -> str:
-    """What stands for one ask: who answers sends back that of the ask that was shown to them."""
-    asked = row.lift_asked_at.isoformat() if row.lift_asked_at else ""
-    return dispatch.text_digest(f"{row.pk}\n{row.lift_asked_by_id}\n{asked}\n{row.lift_why}")
+    """What stands for one ask, with its reason."""
+    return mark(row.pk, row.lift_asked_by_id, row.lift_asked_at and row.lift_asked_at.isoformat(), row.lift_why)
 
 
 @transaction.atomic
@@ -196,8 +196,7 @@ def _asked(quarantine: Quarantine, shown: str) -> Quarantine:
     row = _returned(quarantine)
     if row.lift_asked_by_id is None:
         raise Conflict("First somebody asks that the record be let back, and says why.")
-    if lift_mark(row) != shown:
-        raise Conflict("It was asked anew in the meantime. Read who asks now, and why; then answer.")
+    demand_shown(lift_mark(row), shown)
     return row
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -22,6 +23,7 @@ from governance.policies import (
 )
 from governance.services import containment
 from governance.services.codes import exception_problem
+from governance.services.shown import demand_shown, sealed_mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +36,48 @@ class Proposal:
     exception: str = ""
 
 
+def mark(case: Case, decisions: Iterable[Decision] | None = None) -> str:
+    """What stands for these proposals, or for all of the case; empty where nothing is proposed."""
+    rows = Decision.objects.filter(match__case=case) if decisions is None else decisions
+    facts = sorted(
+        [
+            one.match_id,
+            one.choice,
+            one.ground,
+            one.exception,
+            one.reason,
+            one.proposed_by_id,
+            one.proposed_at.isoformat(),
+        ]
+        for one in rows
+    )
+    return sealed_mark(case.claimant.subject, *facts) if facts else ""
+
+
+def _waiting(case: Case) -> None:
+    """Lock the case, so that nothing is proposed, answered or taken back until this step ends.
+
+    Raises:
+        Conflict: it does not wait for a decision; other stages have proposals of their own.
+    """
+    if not Case.objects.select_for_update(no_key=True).filter(pk=case.pk, status=Status.DECISION).exists():
+        raise Conflict(f"Case {case.number} is not waiting for a decision.")
+
+
 @transaction.atomic
-def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Actor) -> int:
-    """First signature: a proposal for every named hit (by match id), replacing earlier unapproved ones.
+def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Actor, shown: str = "") -> int:
+    """First signature: a proposal for every named hit (by match id). `shown` is the `mark` of those that it replaces.
 
     Raises:
         Unfit: a hit of another case, an approved hit, or a refusal without reasons; all at once.
+        Conflict: the case waits for no decision, or something else is proposed for these hits than what was shown.
     """
     demand(actor, Permission.PROPOSE)
     demand_impartial(case, actor)
-    if case.status != Status.DECISION or actor.user is None:
+    if actor.user is None:
         raise Conflict(f"Case {case.number} is not waiting for a decision.")
+    _waiting(case)
+    demand_shown(mark(case, Decision.objects.filter(match__case=case, match__in=proposals)), shown)
     matches = {match.pk: match for match in case.matches.select_related("record")}
     approved = set(
         Decision.objects.filter(match__case=case, approved_at__isnull=False).values_list("match_id", flat=True)
@@ -78,34 +111,34 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
             },
         )
     complete = not case.matches.filter(decision=None).exists()
-    here = Case.objects.filter(pk=case.pk, status=Status.DECISION)
-    if not here.update(proposed_by=actor.user if complete else None):
-        raise Conflict(f"Case {case.number} went on in the meantime; load it again.")
-    ledger.append(action="decision.proposed", actor=actor, case=case, body=_counts(case))
+    Case.objects.filter(pk=case.pk).update(proposed_by=actor.user if complete else None)
+    ledger.append(action="decision.proposed", actor=actor, case=case, body=_body(case))
     return len(proposals)
 
 
 @transaction.atomic
-def decision_approve(*, case: Case, actor: Actor) -> Case:
+def decision_approve(*, case: Case, actor: Actor, shown: str) -> Case:
     """Second signature under every proposal; records to be erased leave the training catalogue at once.
 
     Raises:
         NotAllowed: whoever proposed cannot approve.
         Unfit: a hit without a proposal.
+        Conflict: the case waits for no decision, or other proposals stand than those that were shown (`mark`).
     """
     demand(actor, Permission.APPROVE)
     demand_impartial(case, actor)
     demand_other_than_filer(case, actor)
+    if actor.user is None:
+        raise NotAllowed("A person approves a decision.")
+    _waiting(case)
     decisions = Decision.objects.filter(match__case=case, approved_at__isnull=True)
-    if case.status != Status.DECISION or actor.user is None:
-        raise Conflict(f"Case {case.number} is not waiting for a decision.")
     if decisions.filter(proposed_by=actor.user).exists():
         raise NotAllowed("You proposed this decision; a second person must approve it.")
     if undecided := case.matches.filter(decision__isnull=True).count():
         raise Unfit(f"{undecided} hits have no proposal yet.")
-    now = timezone.now()
-    decisions.update(approved_by=actor.user, approved_at=now)
-    ledger.append(action="decision.approved", actor=actor, case=case, body=_counts(case))
+    demand_shown(mark(case), shown)
+    decisions.update(approved_by=actor.user, approved_at=timezone.now())
+    ledger.append(action="decision.approved", actor=actor, case=case, body=_body(case))
     containment.settle(case, actor)
     choices = set(Decision.objects.filter(match__case=case).values_list("choice", flat=True))
     if Decision.Choice.ERASE in choices:
@@ -120,20 +153,19 @@ def decision_approve(*, case: Case, actor: Actor) -> Case:
 
 
 @transaction.atomic
-def decision_return(*, case: Case, actor: Actor, reason: str) -> None:
+def decision_return(*, case: Case, actor: Actor, reason: str, shown: str) -> None:
     """The second person sends the proposal back; it is removed, and the history keeps why.
 
     Raises:
-        Conflict: the case is not waiting for a decision.
+        Unfit: no reason. Conflict: as `decision_approve`.
     """
     demand(actor, Permission.APPROVE)
     demand_impartial(case, actor)
-    # Other stages have proposals of their own, which are answered elsewhere.
-    if not Case.objects.select_for_update(no_key=True).filter(pk=case.pk, status=Status.DECISION).exists():
-        raise Conflict(f"Case {case.number} is not waiting for a decision.")
+    _waiting(case)
     if not reason.strip():
         raise Unfit("Write why the proposal goes back.")
-    ledger.append(action="decision.returned", actor=actor, case=case, body={**_counts(case), "why": reason})
+    demand_shown(mark(case), shown)
+    ledger.append(action="decision.returned", actor=actor, case=case, body={**_body(case), "why": reason})
     Decision.objects.filter(match__case=case, approved_at__isnull=True).delete()
     Case.objects.filter(pk=case.pk).update(proposed_by=None)
 
@@ -145,9 +177,8 @@ def decision_take_back(*, case: Case, actor: Actor) -> None:
     Raises:
         Conflict: the case is not waiting for a decision, or nothing of theirs waits.
     """
-    if not Case.objects.select_for_update(no_key=True).filter(pk=case.pk, status=Status.DECISION).exists():
-        raise Conflict(f"Case {case.number} is not waiting for a decision.")
-    before = _counts(case)
+    _waiting(case)
+    before = _body(case)
     own = Decision.objects.filter(match__case=case, approved_at__isnull=True, proposed_by=actor.user)
     if actor.user is None or not own.delete()[0]:
         raise Conflict("Nothing that you proposed waits here.")
@@ -155,7 +186,8 @@ def decision_take_back(*, case: Case, actor: Actor) -> None:
     ledger.append(action="decision.taken_back", actor=actor, case=case, body=before)
 
 
-def _counts(case: Case) -> dict[str, int]:
-    return {
-        choice: Decision.objects.filter(match__case=case, choice=choice).count() for choice in Decision.Choice.values
-    }
+def _body(case: Case) -> dict[str, object]:
+    """How many hits get what, and the mark of who proposed what for which: a change of either changes the entry."""
+    rows = list(Decision.objects.filter(match__case=case))
+    counts = Counter(one.choice for one in rows)
+    return {choice: counts[choice] for choice in Decision.Choice.values} | {"decisions": mark(case, rows)}

@@ -10,6 +10,7 @@ from governance.evidence import ledger
 from governance.models import Case, Hold
 from governance.policies import Actor, Permission, demand
 from governance.services import answers, notes
+from governance.services.shown import demand_shown, mark
 
 REASON = "Write the reason in at least one full sentence."
 
@@ -71,16 +72,17 @@ def hold_lift_ask(*, case: Case, reason: str, actor: Actor) -> Hold:
 
 
 def lift_mark(hold: Hold | None) -> str:
-    """What stands for one ask: who answers sends back that of the ask that was shown to them."""
-    return hold.lift_asked_at.isoformat() if hold and hold.lift_asked_at else ""
+    """What stands for one ask, with its reason; empty where nobody asked."""
+    if hold is None or hold.lift_asked_at is None:
+        return ""
+    return mark(hold.pk, hold.lift_asked_by_id, hold.lift_asked_at.isoformat(), hold.lift_reason)
 
 
 def _asked(case: Case, shown: str) -> Hold:
     hold = _open(case)
     if hold.lift_asked_by is None:
         raise Conflict("First somebody asks that the hold be lifted, and says why.")
-    if lift_mark(hold) != shown:
-        raise Conflict("It was asked anew in the meantime. Read who asks now, and why; then answer.")
+    demand_shown(lift_mark(hold), shown)
     return hold
 
 

@@ -12,6 +12,7 @@ from governance.evidence import ledger
 from governance.models import PatchPublication, PatchWithdrawal
 from governance.policies import Actor, Permission, demand
 from governance.services import feed_pages
+from governance.services.shown import demand_shown
 
 
 def withdrawal_propose(*, publication: PatchPublication, reason: str, actor: Actor) -> PatchWithdrawal:
@@ -39,15 +40,16 @@ def withdrawal_propose(*, publication: PatchPublication, reason: str, actor: Act
 
 
 @transaction.atomic
-def withdrawal_approve(*, withdrawal: PatchWithdrawal, actor: Actor) -> PatchWithdrawal:
-    """Approve it, as another person.
+def withdrawal_approve(*, withdrawal: PatchWithdrawal, actor: Actor, shown: str) -> PatchWithdrawal:
+    """Approve the one that was shown, by its id, as another person.
 
     Raises:
-        NotAllowed: the policy, or whoever proposed. Conflict: it was answered already.
+        NotAllowed: the policy, or whoever proposed. Conflict: it was answered already, or another one waits by now.
     """
     demand(actor, Permission.RELEASE_LEGAL)
     if actor.user is None or actor.user == withdrawal.proposed_by:
         raise NotAllowed("You proposed this; the approval is another person's.")
+    demand_shown(withdrawal.pk, shown)
     _answer(withdrawal, approved_by=actor.user, approved_at=timezone.now())
     _record(withdrawal, "patch.withdrawn", actor)
     feed_pages.patches_changed(pk=withdrawal.publication_id)

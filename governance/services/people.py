@@ -28,6 +28,7 @@ from governance.notifications import mail
 from governance.notifications.errors import SendFailed
 from governance.policies import Actor, Permission, demand
 from governance.selectors import organisation
+from governance.services.shown import demand_shown
 from governance.validators import one_line
 
 #: Roles that can be given; having none is not given but left.
@@ -216,12 +217,12 @@ def role_remove(*, person: User, actor: Actor) -> User:
 
 
 @transaction.atomic
-def role_approve(*, person: User, actor: Actor) -> User:
-    """Second signature: the role holds from the person's next click.
+def role_approve(*, person: User, actor: Actor, shown: str) -> User:
+    """Second signature: the role of the grant that was shown, by its id, holds from the person's next click.
 
     Raises:
         NotAllowed: the policy refuses the actor, who proposed it, or whose account it is.
-        Conflict: nothing is proposed, or somebody was quicker.
+        Conflict: nothing is proposed, something else than was shown, or somebody was quicker.
     """
     found = _other(person, actor)
     grant = _open_grants(found).first()
@@ -229,6 +230,7 @@ def role_approve(*, person: User, actor: Actor) -> User:
         raise Conflict("No role is proposed for this account.")
     if actor.user is None or grant.proposed_by_id == actor.user.pk:
         raise NotAllowed("You proposed this role; another administrator must sign it.")
+    demand_shown(grant.pk, shown)
     if not _open_grants(found).filter(pk=grant.pk).update(approved_by=actor.user, approved_at=timezone.now()):
         raise Conflict("Somebody else answered in the meantime.")
     before, found.role = found.role, grant.role

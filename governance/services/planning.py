@@ -17,6 +17,8 @@ from governance.policies import Actor, Permission, demand, demand_impartial, ent
 from governance.selectors.catalogue import controls_of
 from governance.services import candidates, exact, orders, verification_policies
 from governance.services.exact import unsign
+from governance.services.shown import demand_shown
+from governance.services.shown import mark as mark_of
 
 SYSTEM = Actor.system("planning")
 
@@ -202,19 +204,33 @@ def _find_controls(plan: Plan) -> None:
     plan.save(update_fields=["controls"])
 
 
+#: What a plan's mark reads besides the plan itself.
+MARKED = ("base", "reference", "controls")
+
+
+def mark(plan: Plan) -> str:
+    """What stands for a plan as it was signed first."""
+    chosen_at = plan.chosen_at and plan.chosen_at.isoformat()
+    return mark_of(plan.pk, dispatch.digest(_facts(plan)), plan.chosen_by_id, chosen_at)
+
+
 @transaction.atomic
-def plan_return(*, case: Case, actor: Actor, reason: str) -> Plan:
+def plan_return(*, case: Case, actor: Actor, reason: str, shown: str) -> Plan:
     """The second person sends the plan back to the engineer, with a reason.
 
     Raises:
-        Conflict: no signed plan waits. Unfit: no reason.
+        Conflict: no signed plan waits, or another than was shown (`mark`). Unfit: no reason.
     """
     demand(actor, Permission.CONFIRM_PLAN)
+    demand_impartial(case, actor)
     plan = _waiting(case)
     if plan.chosen_by_id is None:
         raise Conflict(f"Plan {plan.attempt} is not signed yet; there is nothing to send back.")
     if not reason.strip():
         raise Unfit("Write why the plan goes back.")
+    exact.lock(plan.base)
+    plan.refresh_from_db()
+    demand_shown(mark(plan), shown)
     unsign(plan)
     ledger.append(action="plan.returned", actor=actor, case=case, body={"attempt": plan.attempt, "why": reason})
     return plan
@@ -236,13 +252,13 @@ def plan_take_back(*, case: Case, actor: Actor) -> Plan:
 
 
 @transaction.atomic
-def plan_confirm(*, case: Case, actor: Actor) -> Plan:
+def plan_confirm(*, case: Case, actor: Actor, shown: str) -> Plan:
     """Second signature: method, records and thresholds go into the ledger, then the run starts.
 
     Raises:
         NotAllowed: whoever chose the plan, or entered the request.
-        Conflict: no signed plan waits, somebody was quicker, or another case's run from the same version has to end
-            first.
+        Conflict: no signed plan waits, or another than was shown (`mark`); somebody was quicker, or another case's run
+            from the same version has to end first.
     """
     demand(actor, Permission.CONFIRM_PLAN)
     demand_impartial(case, actor)
@@ -253,8 +269,9 @@ def plan_confirm(*, case: Case, actor: Actor) -> Plan:
         raise NotAllowed("You chose this plan or entered the request; another person must confirm it.")
     exact.lock(plan.base)
     plan.refresh_from_db()
+    demand_shown(mark(plan), shown)
     columns = exact.plan_join(plan)
-    changed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED, chosen_by__isnull=False)
+    changed = Plan.objects.filter(pk=plan.pk, state=Plan.State.PROPOSED, chosen_at=plan.chosen_at)
     if not changed.update(state=Plan.State.CONFIRMED, confirmed_by=actor.user, confirmed_at=timezone.now(), **columns):
         raise Conflict("Somebody else answered this plan in the meantime.")
     plan.refresh_from_db()

@@ -13,7 +13,7 @@ from governance.forms_renderer import ChoiceCards
 from governance.models import AbuseFinding, Case
 from governance.policies import Actor, Permission, may
 from governance.services import abuse as service
-from governance.web.staff_forms import CaseForm, reason_field
+from governance.web.staff_forms import CaseForm, ShownForm, reason_field
 
 
 class AbuseForm(CaseForm):
@@ -28,7 +28,7 @@ class AbuseForm(CaseForm):
     )
 
 
-class AbuseSecondForm(CaseForm):
+class AbuseSecondForm(ShownForm):
     """The second person's answer."""
 
     choice = forms.ChoiceField(
@@ -49,10 +49,11 @@ def propose(case: Case, form: AbuseForm, actor: Actor) -> str:
 
 def answer(case: Case, form: AbuseSecondForm, actor: Actor) -> str:
     """Second signature, or none."""
+    shown = form.cleaned_data["shown"]
     if form.cleaned_data["choice"] == "return":
-        service.abuse_return(case=case, actor=actor)
+        service.abuse_return(case=case, actor=actor, shown=shown)
         return _("Given back. The request goes on like every other.")
-    service.abuse_approve(case=case, actor=actor)
+    service.abuse_approve(case=case, actor=actor, shown=shown)
     return _("Found by two. The claimant is being told, and how to object.")
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from governance.errors import Unavailable, Unfit
+from governance.errors import Conflict, Unavailable, Unfit
 from governance.forms_renderer import ChoiceCards
 from governance.models import Role, User
 from governance.policies import Actor, Permission
@@ -26,6 +26,7 @@ from governance.selectors import people as select
 from governance.selectors.people import Person
 from governance.services import people as service
 from governance.validators import one_line
+from governance.web.duty_pages import Shown
 from governance.web.guards import staff
 
 MANAGE = Permission.MANAGE_USERS
@@ -255,7 +256,8 @@ def _role_steps(
         words = {"role": Role(grant.role).label, "who": grant.proposed_by}
         if grant.proposed_by_id != reader:
             note = _("%(who)s proposes: %(role)s. With your signature it holds from the next click.") % words
-            steps.append(step("person_role_approve", _("Sign the role"), note, open=True))
+            shown = Shown(initial={"shown": grant.pk}, auto_id=False)
+            steps.append(step("person_role_approve", _("Sign the role"), note, form=shown, open=True))
         note = _("%(who)s proposes: %(role)s. The account keeps the role that it has.") % words
         steps.append(step("person_role_return", _("Send the proposed role back"), note))
     elif user.is_active:
@@ -280,6 +282,20 @@ def person_role(request: HttpRequest, pk: int) -> HttpResponseBase:
     return redirect("person", pk=pk)
 
 
+@require_POST
+@staff(MANAGE, decide=True)
+def person_role_approve(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Second signature under the role that was shown; where another one waits by now, the page says so."""
+    found = _fetch(request, pk)
+    try:
+        service.role_approve(person=found.user, actor=Actor.of(request.user), shown=request.POST.get("shown", ""))
+    except Conflict as error:
+        messages.error(request, str(error))
+        return _person_page(request, _fetch(request, pk), status=error.status)
+    messages.success(request, _("Signed: the role holds from the next click."))
+    return redirect("person", pk=pk)
+
+
 def _step_view(perform: Step, done: Any) -> Callable[..., HttpResponseBase]:
     @require_POST
     @staff(MANAGE, decide=True)
@@ -293,7 +309,6 @@ def _step_view(perform: Step, done: Any) -> Callable[..., HttpResponseBase]:
 
 person_deactivate = _step_view(service.person_deactivate, gettext_lazy("Closed; its sessions have ended."))
 person_activate = _step_view(service.person_activate, gettext_lazy("Active again; the role waits for a signature."))
-person_role_approve = _step_view(service.role_approve, gettext_lazy("Signed: the role holds from the next click."))
 person_role_return = _step_view(service.role_return, gettext_lazy("Sent back; the account keeps the role that it has."))
 person_role_remove = _step_view(service.role_remove, gettext_lazy("The role is taken away."))
 person_second_factor = _step_view(

@@ -64,15 +64,16 @@ def _answer(case: Case, form: forms.ConfirmForm, actor: Actor) -> str:
 
 
 def _propose(case: Case, form: ProposeForm, actor: Actor) -> str:
-    decision.decision_propose(case=case, proposals=form.proposals(), actor=actor)
+    decision.decision_propose(case=case, proposals=form.proposals(), actor=actor, shown=form.cleaned_data["shown"])
     return _("Signed. A second person now decides.")
 
 
 def _approve(case: Case, form: forms.ApproveForm, actor: Actor) -> str:
-    if form.cleaned_data["choice"] == "return":
-        decision.decision_return(case=case, actor=actor, reason=form.cleaned_data["reason"])
+    data = form.cleaned_data
+    if data["choice"] == "return":
+        decision.decision_return(case=case, actor=actor, reason=data["reason"], shown=data["shown"])
         return _("Returned to the first reviewer.")
-    decision.decision_approve(case=case, actor=actor)
+    decision.decision_approve(case=case, actor=actor, shown=data["shown"])
     return _("Approved.")
 
 
@@ -85,10 +86,11 @@ def _plan(case: Case, form: forms.PlanForm, actor: Actor) -> str:
 
 
 def _plan_second(case: Case, form: forms.SecondForm, actor: Actor) -> str:
-    if form.cleaned_data["choice"] == "return":
-        planning.plan_return(case=case, actor=actor, reason=form.cleaned_data["reason"])
+    data = form.cleaned_data
+    if data["choice"] == "return":
+        planning.plan_return(case=case, actor=actor, reason=data["reason"], shown=data["shown"])
         return _("Returned to the engineer.")
-    plan = planning.plan_confirm(case=case, actor=actor)
+    plan = planning.plan_confirm(case=case, actor=actor, shown=data["shown"])
     return _("Plan %(n)d is confirmed; its thresholds stand in the ledger and the run is queued.") % {"n": plan.attempt}
 
 
@@ -208,7 +210,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "seen": Action(permissions=(P.REVIEW,), form=desk_forms.SeenForm, perform=desk.seen, decide=False),
         "hold": Action(permissions=(P.HOLD,), form=desk_forms.HoldForm, perform=desk.hold),
         "lift_ask": Action(permissions=(P.HOLD,), form=desk_forms.LiftForm, perform=desk.lift_ask),
-        "lift": Action(permissions=(P.HOLD,), form=desk_forms.LiftSecondForm, perform=desk.lift),
+        "lift": Action(permissions=(P.HOLD,), form=forms.ShownForm, perform=desk.lift),
         "lift_end": Action(permissions=(P.HOLD,), form=desk_forms.LiftEndForm, perform=desk.lift_end),
         "abuse": Action(permissions=(P.PROPOSE_ABUSE,), form=abuse_actions.AbuseForm, perform=abuse_actions.propose),
         "abuse_second": Action(

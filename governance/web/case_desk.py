@@ -12,7 +12,7 @@ from governance.errors import KeyDestroyed
 from governance.models import AbuseFinding, Case, CaseLink, Hold, Note
 from governance.policies import Actor, Permission, may
 from governance.selectors import cases as select
-from governance.services.holds import hold_of
+from governance.services.holds import hold_of, lift_mark
 from governance.web import abuse_actions, case_words
 from governance.web.case_panel import Desk, Panel, address, when
 
@@ -31,8 +31,8 @@ def extras(desk: Desk, finding: AbuseFinding | None) -> list[Panel]:
     """Steps beside the one that is due: each a form that opens below the panel."""
     found: list[Panel] = []
 
-    def offer(name: str, title: str, submit: str) -> Panel:
-        found.append({"title": title, "open": name in desk.bound, **desk.ask(name, submit)})
+    def offer(name: str, title: str, submit: str, shown: str = "") -> Panel:
+        found.append({"title": title, "open": name in desk.bound, **desk.ask(name, submit, shown)})
         return found[-1]
 
     case, actor = desk.case, desk.actor
@@ -45,7 +45,7 @@ def extras(desk: Desk, finding: AbuseFinding | None) -> list[Panel]:
     if may(actor, Permission.HOLD):
         _hold(desk, hold_of(case), offer)
     for name, title, submit in abuse_actions.offers(case, finding, actor):
-        offer(name, title, submit)
+        offer(name, title, submit, str(finding.pk) if finding else "")
     declared = any(one.person == actor.user for one in select.interests(case))
     if may(actor, Permission.DECLARE) and case.is_open and not declared:
         offer("declare", _("Declare a conflict of interest"), _("Declare it"))
@@ -58,10 +58,11 @@ def _hold(desk: Desk, hold: Hold | None, offer: Any) -> None:
     elif hold.lift_asked_by is None:
         offer("lift_ask", _("Ask to lift the legal hold"), _("Sign first"))
     elif hold.lift_asked_by != desk.actor.user:
-        offer("lift", _("Lift the legal hold"), _("Sign second and lift it"))
-        offer("lift_end", _("Leave the legal hold as it is"), _("Refuse to lift it"))
+        offer("lift", _("Lift the legal hold"), _("Sign second and lift it"), lift_mark(hold))
+        offer("lift_end", _("Leave the legal hold as it is"), _("Refuse to lift it"), lift_mark(hold))
     else:
-        own = offer("lift_end", _("Take back that you asked to lift the legal hold"), _("Take it back"))
+        title = _("Take back that you asked to lift the legal hold")
+        own = offer("lift_end", title, _("Take it back"), lift_mark(hold))
         own["form"].fields.pop("reason", None)
 
 

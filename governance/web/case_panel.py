@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from governance.models import Case, Deployment, Disposition, Match, Plan, Relation, Release, Status, User
 from governance.policies import Actor, Permission, entered, may, proof_unlocks_weights
 from governance.selectors import jobs as select_jobs
+from governance.services import decision, planning
 from governance.services.clocks import refusal_to_extend
 from governance.transitions import TRANSITIONS
 from governance.web import case_words, job_failures, proof_actions
@@ -23,7 +24,7 @@ from governance.web.case_actions import ACTIONS
 from governance.web.case_history import counts_words, method_title
 from governance.web.guards import roles_with
 from governance.web.shard_map import percent, stage_words, times
-from governance.web.staff_forms import CaseForm
+from governance.web.staff_forms import CaseForm, ShownForm
 
 S = Status
 Bound = Mapping[str, CaseForm]
@@ -43,11 +44,14 @@ class Desk:
     #: Why this person decides nothing in the case; empty for everybody else.
     partial: str = ""
 
-    def form(self, name: str) -> CaseForm:
-        """The form of an action: as it was sent, or fresh."""
-        return self.bound.get(name) or ACTIONS[name].form(self.case, auto_id=f"{name}_%s")
+    def form(self, name: str, shown: str) -> CaseForm:
+        """The form of an action: as it was sent, or fresh; an answer with the mark of what the page shows."""
+        form = self.bound.get(name) or ACTIONS[name].form(self.case, auto_id=f"{name}_%s")
+        if isinstance(form, ShownForm):
+            form.show(shown)
+        return form
 
-    def ask(self, name: str, submit: str) -> Panel:
+    def ask(self, name: str, submit: str, shown: str = "") -> Panel:
         """Form, address and button of an action, or why this reader sees none."""
         action = ACTIONS[name]
         if not any(may(self.actor, permission) for permission in action.permissions):
@@ -55,7 +59,7 @@ class Desk:
             return {"why_not": _("This step is for: %(roles)s.") % {"roles": roles}}
         if self.partial and name in DECIDING:
             return {"why_not": self.partial}
-        asked = {"form": self.form(name), "action": address(self.case, name), "submit": submit}
+        asked = {"form": self.form(name, shown), "action": address(self.case, name), "submit": submit}
         looks = name in ("review", "extend") and may(self.actor, Permission.WRITE_LETTER)
         return {**asked, "preview": reverse("case_letter_preview", args=[self.case.public_id])} if looks else asked
 
@@ -132,7 +136,7 @@ def _decision(desk: Desk) -> Panel:
     decisions = [hit.decision for hit in desk.hits if hasattr(hit, "decision")]
     complete = len(decisions) == len(desk.hits)
     first = decisions[0] if decisions and complete else None
-    mine = any(decision.proposed_by_id == getattr(desk.actor.user, "pk", None) for decision in decisions)
+    mine = any(one.proposed_by_id == getattr(desk.actor.user, "pk", None) for one in decisions)
     proposed = (
         _("First signature. Proposes: %(what)s") % {"what": proposal_words(desk.hits)}
         if first
@@ -152,8 +156,9 @@ def _decision(desk: Desk) -> Panel:
         "reasons": sorted({d.reason for d in decisions if d.reason}),
         "after": _("Records to be erased leave the training catalogue at once; then a plan is computed."),
     }
-    if not complete or (desk.hits and not first):
-        panel |= desk.ask("propose", _("Sign as first reviewer"))
+    shown = decision.mark(desk.case, decisions)
+    if not complete or (desk.hits and not first) or "propose" in desk.bound:
+        panel |= desk.ask("propose", _("Sign as first reviewer"), shown)
         panel["exceptions"] = "form" in panel
     elif mine:
         panel["why_not"] = _("You signed the proposal, so the second signature has to be another person's.")
@@ -161,7 +166,7 @@ def _decision(desk: Desk) -> Panel:
     elif case_entered_by(desk):
         panel["why_not"] = _("You entered this request for somebody; the second signature is another person's.")
     else:
-        panel |= desk.ask("approve", _("Sign as second reviewer"))
+        panel |= desk.ask("approve", _("Sign as second reviewer"), shown)
         panel["irreversible"] = _("Asks for your password. Entered in the ledger; it cannot be undone.")
     if not desk.hits:
         panel["note"] = _("No record was found. A second person confirms that nothing is to be decided.")
@@ -169,7 +174,7 @@ def _decision(desk: Desk) -> Panel:
 
 
 def _planning(desk: Desk) -> Panel:
-    plan = desk.case.plans.filter(state=Plan.State.PROPOSED).select_related("chosen_by").last()
+    plan = desk.case.plans.filter(state=Plan.State.PROPOSED).select_related("chosen_by", *planning.MARKED).last()
     if plan is None:
         return {"title": _("Planning"), "note": _("The next plan is being worked out."), "why_not": ""}
     words = ngettext("%(n)d record", "%(n)d records", plan.forget_count) % {"n": plan.forget_count}
@@ -198,7 +203,7 @@ def _planning(desk: Desk) -> Panel:
     if mine:
         why = _("You signed the plan or entered the request; another person confirms it.")
         return {**panel, "why_not": why, "ends": "take_back" if chosen else ""}
-    return {**panel, **desk.ask("confirm", _("Sign as second person"))}
+    return {**panel, **desk.ask("confirm", _("Sign as second person"), planning.mark(plan))}
 
 
 def _deletion_words(plan: Plan) -> str:

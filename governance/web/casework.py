@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -47,7 +48,7 @@ from governance.web.case_actions import ACTIONS
 from governance.web.guards import staff
 from governance.web.job_words import progress_of
 from governance.web.sheets import csv_response
-from governance.web.staff_forms import CaseForm, NewCaseForm
+from governance.web.staff_forms import CHANGED, CaseForm, NewCaseForm
 
 P = Permission
 #: A page about running work asks again after so many seconds.
@@ -179,7 +180,7 @@ def act(name: str) -> Callable[..., HttpResponseBase]:
             except GovernanceError as error:
                 status = error.status
                 for problem in error.messages:
-                    form.add_error(None, problem)
+                    form.add_error(None, ValidationError(problem, code=CHANGED if status == 409 else None))
         fresh = fetch(request, public_id)
         _tell(request, name, form)
         return case_page(request, fresh, bound={name: form}, status=status)

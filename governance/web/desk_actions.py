@@ -8,7 +8,7 @@ from governance.models import Case
 from governance.policies import Actor
 from governance.services import assignment, holds, interests, news, notes
 from governance.web import desk_forms as forms
-from governance.web.staff_forms import ConfirmForm
+from governance.web.staff_forms import ConfirmForm, ShownForm
 
 
 def take(case: Case, form: ConfirmForm, actor: Actor) -> str:
@@ -61,7 +61,7 @@ def lift_ask(case: Case, form: forms.LiftForm, actor: Actor) -> str:
     return _("Signed. A second person now lifts the hold.")
 
 
-def lift(case: Case, form: forms.LiftSecondForm, actor: Actor) -> str:
+def lift(case: Case, form: ShownForm, actor: Actor) -> str:
     """Second signature under lifting the hold."""
     holds.hold_lift(case=case, actor=actor, shown=form.cleaned_data["shown"])
     return _("The hold is lifted.")

@@ -9,11 +9,10 @@ from django.utils.translation import gettext_lazy
 
 from governance.models import Case, User
 from governance.selectors.queue import officers
-from governance.services.holds import hold_of, lift_mark
 from governance.services.news import newest
 from governance.services.notes import MAX_TEXT
 from governance.validators import no_nul
-from governance.web.staff_forms import CaseForm, reason_field
+from governance.web.staff_forms import CaseForm, ShownForm, reason_field
 
 
 class AssignForm(CaseForm):
@@ -80,17 +79,7 @@ class LiftForm(HoldForm):
     """First signature under lifting a hold."""
 
 
-class LiftSecondForm(CaseForm):
-    """Second signature under lifting a hold: for the ask that was shown."""
-
-    shown = forms.CharField(widget=forms.HiddenInput, required=False)
-
-    def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
-        super().__init__(case, *args, **kwargs)
-        self.fields["shown"].initial = lift_mark(hold_of(case))
-
-
-class LiftEndForm(LiftSecondForm):
+class LiftEndForm(ShownForm):
     """The hold stays: a second person says why, or whoever asked takes it back."""
 
     reason = reason_field(

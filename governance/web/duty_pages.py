@@ -41,6 +41,12 @@ class Nothing(forms.Form):
     """Nothing to fill in: the button says it all."""
 
 
+class Shown(forms.Form):
+    """A button's answer to what somebody proposed: which of their proposals was shown beside it."""
+
+    shown = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
 class RefuseForm(forms.Form):
     """Why one of several rows that wait is refused."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -21,6 +20,7 @@ from governance.web.containment import attachment
 from governance.web.duty_pages import (
     Context,
     Nothing,
+    Shown,
     case_cell,
     day,
     ending,
@@ -135,9 +135,10 @@ def _publishing(
         elif waiting and may(actor, P.RELEASE_LEGAL):
             text = _("Withdraw the published patch of case %(number)s") % number
             offered += [
-                {**_button(text, "patch_withdraw_approve", one), "note": waiting.get_reason_display()},
+                {**_button(text, "patch_withdraw_approve", one), "note": waiting.get_reason_display(),
+                 "form": Shown(initial={"shown": waiting.pk}, auto_id=False)},
                 _button(_("Keep the patch of case %(number)s published") % number, "patch_withdraw_return", one),
-            ]
+            ]  # fmt: skip
         elif row and row.approved_at and not waiting and not row.withdrawal and may(actor, P.MAKE_PATCH):
             mine = form if isinstance(form, WithdrawForm) and form.data.get("patch") == str(one.pk) else None
             offered.append({
@@ -286,26 +287,38 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponseBase:
     return perform(request, form, do, _page, "patches")
 
 
-def _answered(name: str, words: Any, *permissions: Permission) -> Callable[..., HttpResponseBase]:
-    def view(request: HttpRequest, pk: int) -> HttpResponseBase:
-        found = _fetch(pk)
-
-        def do() -> str:
-            waiting = _waiting(_published(found))
-            if waiting is None:
-                raise Conflict("Nobody proposed to withdraw this patch, or that was answered already.")
-            getattr(patch_withdrawals, name)(withdrawal=waiting, actor=Actor.of(request.user))
-            return str(words)
-
-        return perform(request, Nothing(request.POST), do, _page, "patches")
-
-    return require_POST(staff(*permissions, decide=True)(view))
+def _withdrawal(found: Patch) -> PatchWithdrawal:
+    waiting = _waiting(_published(found))
+    if waiting is None:
+        raise Conflict("Nobody proposed to withdraw this patch, or that was answered already.")
+    return waiting
 
 
-withdraw_approve = _answered(
-    "withdrawal_approve", gettext_lazy("Withdrawn: the feed says so from now on."), P.RELEASE_LEGAL
-)
-withdraw_return = _answered("withdrawal_return", gettext_lazy("It stays published."), P.RELEASE_LEGAL, P.MAKE_PATCH)
+@require_POST
+@staff(P.RELEASE_LEGAL, decide=True)
+def withdraw_approve(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Approve the withdrawal that was shown."""
+    found, form = _fetch(pk), Shown(request.POST)
+
+    def do() -> str:
+        actor = Actor.of(request.user)
+        patch_withdrawals.withdrawal_approve(withdrawal=_withdrawal(found), actor=actor, **form.cleaned_data)
+        return _("Withdrawn: the feed says so from now on.")
+
+    return perform(request, form, do, _page, "patches")
+
+
+@require_POST
+@staff(P.RELEASE_LEGAL, P.MAKE_PATCH, decide=True)
+def withdraw_return(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """A published patch stays so: refused, or taken back by whoever proposed its withdrawal."""
+    found = _fetch(pk)
+
+    def do() -> str:
+        patch_withdrawals.withdrawal_return(withdrawal=_withdrawal(found), actor=Actor.of(request.user))
+        return _("It stays published.")
+
+    return perform(request, Nothing(request.POST), do, _page, "patches")
 
 
 @require_POST

@@ -13,7 +13,7 @@ from governance.forms_renderer import ChoiceCards
 from governance.models import Case, Decision
 from governance.services import codes
 from governance.services.decision import Proposal
-from governance.web.staff_forms import REASON_LENGTH, CaseForm, reason_field
+from governance.web.staff_forms import REASON_LENGTH, ShownForm, reason_field
 
 #: Prefixes of a hit's own fields; the hit's id follows.
 OWN = ("hit", "ground", "code", "why")
@@ -24,7 +24,7 @@ _NOTES = {
 }
 
 
-class ProposeForm(CaseForm):
+class ProposeForm(ShownForm):
     """Codes and reasons of the law; a hit's own fields are `hit_<id>`, `ground_<id>`, `code_<id>` and `why_<id>`."""
 
     choice = forms.ChoiceField(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +19,8 @@ from governance.services.intake import MAX_TEXT, Item
 from governance.validators import NAME_LENGTH, TITLE_LENGTH, no_nul, one_line
 
 REASON_LENGTH = 4000
+#: Code of the error of a form whose case changed before its answer came.
+CHANGED = "changed"
 
 
 def reason_field(label: Any, hint: Any = "", *, required: bool = True, rows: int = 4) -> forms.CharField:
@@ -50,6 +52,18 @@ class CaseForm(forms.Form):
     def __init__(self, case: Case, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.case = case
+
+
+class ShownForm(CaseForm):
+    """An answer to what others proposed: the mark of what this person was shown comes back with it."""
+
+    shown = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def show(self, mark: str) -> None:
+        """What stands on the page now; a form that comes back keeps its mark until somebody was told of the change."""
+        self.initial["shown"] = mark
+        if self.has_error(NON_FIELD_ERRORS, CHANGED):
+            self.data = {**self.data, "shown": mark}
 
 
 class ConfirmForm(CaseForm):
@@ -143,7 +157,7 @@ class ReviewForm(CaseForm):
         return data
 
 
-class SecondForm(CaseForm):
+class SecondForm(ShownForm):
     """A second signature, or back to whoever signed first, with the reason."""
 
     choice = forms.ChoiceField(label="", choices=())

@@ -118,12 +118,12 @@ def confirm_a_plan() -> str:
         waiting.for_case(case, lambda share, text: None)
     erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="Company policy on opt-outs")
     decision.decision_propose(case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=legal)
-    decision.decision_approve(case=case, actor=actor(Role.APPROVER))
+    decision.decision_approve(case=case, shown=decision.mark(case), actor=actor(Role.APPROVER))
     waiting.for_plan(case, lambda share, text: None)
     # Whatever is ranked first: this one takes long enough to leave a checkpoint.
     why = "A run that is to be killed must leave a checkpoint before it ends."
     planning.plan_choose(case=case, actor=actor(Role.ENGINEER), method="graddiff", reason=why)
-    planning.plan_confirm(case=case, actor=actor(Role.APPROVER))
+    planning.plan_confirm(case=case, shown=planning.mark(case.plans.last()), actor=actor(Role.APPROVER))
     return case.number
 
 

@@ -244,13 +244,13 @@ def _match(case: Case) -> None:
 def _decide(case: Case, people: dict[Role, Actor]) -> None:
     erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="Company policy on opt-outs")
     decision.decision_propose(case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=people[Role.LEGAL])
-    decision.decision_approve(case=case, actor=people[Role.APPROVER])
+    decision.decision_approve(case=case, shown=decision.mark(case), actor=people[Role.APPROVER])
 
 
 def sign_plan(case: Case, people: dict[Role, Actor], method: str = "", reason: str = "") -> Plan:
     """Both signatures under the plan that waits."""
     planning.plan_choose(case=case, actor=people[Role.ENGINEER], method=method, reason=reason)
-    return planning.plan_confirm(case=case, actor=people[Role.APPROVER])
+    return planning.plan_confirm(case=case, shown=planning.mark(case.plans.last()), actor=people[Role.APPROVER])
 
 
 def _plan(case: Case, people: dict[Role, Actor]) -> None:
@@ -304,7 +304,7 @@ def decided(walk: Callable[..., Any], people: dict[Role, Actor]) -> Callable[[],
         )
         proposals = {match.pk: refuse for match in case.matches.all()}
         decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])
-        decision.decision_approve(case=case, actor=people[Role.APPROVER])
+        decision.decision_approve(case=case, shown=decision.mark(case), actor=people[Role.APPROVER])
         case.refresh_from_db()
         return case
 

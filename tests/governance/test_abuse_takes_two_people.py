@@ -36,7 +36,7 @@ def test_one_signature_changes_nothing_for_the_claimant(case: Case, people: Peop
 
 def test_two_signatures_end_an_early_case_tell_the_claimant_and_can_be_appealed(case: Case, people: People) -> None:
     propose(case, people)
-    abuse.abuse_approve(case=case, actor=people[Role.APPROVER])
+    abuse.abuse_approve(case=case, shown=str(case.abuse_findings.last().pk), actor=people[Role.APPROVER])
     run_house_jobs(case)
     case.refresh_from_db()
     assert (case.status, case.disposition) == (Status.NOTIFICATION, "refused")
@@ -53,7 +53,7 @@ def test_two_signatures_end_an_early_case_tell_the_claimant_and_can_be_appealed(
 def test_a_later_case_is_marked_and_goes_on(people: People, walk: Any) -> None:
     case = walk(file_case(), Status.DECISION)
     propose(case, people)
-    abuse.abuse_approve(case=case, actor=people[Role.APPROVER])
+    abuse.abuse_approve(case=case, shown=str(case.abuse_findings.last().pk), actor=people[Role.APPROVER])
     case.refresh_from_db()
     assert case.status == Status.DECISION
     assert WHY in Letter.objects.filter(case=case).latest("id").body
@@ -61,7 +61,7 @@ def test_a_later_case_is_marked_and_goes_on(people: People, walk: Any) -> None:
 
 def test_the_second_person_may_find_none_and_another_proposal_is_possible(case: Case, people: People) -> None:
     propose(case, people)
-    abuse.abuse_return(case=case, actor=people[Role.APPROVER])
+    abuse.abuse_return(case=case, shown=str(case.abuse_findings.last().pk), actor=people[Role.APPROVER])
     case.refresh_from_db()
     assert case.status == Status.RECEIVED and abuse.finding_of(case) is None
     assert propose(case, people).pk
@@ -75,15 +75,15 @@ def test_what_is_refused(case: Case, people: People) -> None:
     with pytest.raises(Unfit):
         abuse.abuse_propose(case=case, ground="excessive", reasons="No.", actor=people[Role.LEGAL])
     with pytest.raises(Conflict):
-        abuse.abuse_approve(case=case, actor=people[Role.APPROVER])
+        abuse.abuse_approve(case=case, shown="", actor=people[Role.APPROVER])
     propose(case, people)
     with pytest.raises(Conflict):
         propose(case, people)
     with pytest.raises(NotAllowed):
-        abuse.abuse_approve(case=case, actor=people[Role.LEGAL])
-    abuse.abuse_approve(case=case, actor=people[Role.APPROVER])
+        abuse.abuse_approve(case=case, shown=str(case.abuse_findings.last().pk), actor=people[Role.LEGAL])
+    abuse.abuse_approve(case=case, shown=str(case.abuse_findings.last().pk), actor=people[Role.APPROVER])
     with pytest.raises(Conflict):
-        abuse.abuse_approve(case=case, actor=people[Role.APPROVER])
+        abuse.abuse_approve(case=case, shown=str(case.abuse_findings.last().pk), actor=people[Role.APPROVER])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_database_refuses_by_itself(case: Case, people: People, statement: s
 
 def test_a_signed_finding_is_never_changed(case: Case, people: People) -> None:
     propose(case, people)
-    abuse.abuse_approve(case=case, actor=people[Role.APPROVER])
+    abuse.abuse_approve(case=case, shown=str(case.abuse_findings.last().pk), actor=people[Role.APPROVER])
     with pytest.raises(DatabaseError), transaction.atomic():
         AbuseFinding.objects.update(approved_by=None, approved_at=None)
 
@@ -115,5 +115,7 @@ def test_the_case_page_offers_both_steps_and_shows_the_mark(client: Client, case
     client.post(reverse("case_abuse", args=[case.public_id]), {"ground": "flood", "reasons": WHY})
     assert "A finding of abuse is proposed" in client.get(page).content.decode()
     sign_in_to_decide(client, approver)
-    client.post(reverse("case_abuse_second", args=[case.public_id]), {"choice": "find"})
+    client.post(
+        reverse("case_abuse_second", args=[case.public_id]), {"choice": "find", "shown": case.abuse_findings.get().pk}
+    )
     assert "Abuse, found by two people" in client.get(page).content.decode()

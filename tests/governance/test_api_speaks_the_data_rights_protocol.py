@@ -40,7 +40,9 @@ def test_refusals_say_why(case: Case, people: dict[Role, Actor]) -> None:
     abuse.abuse_propose(case=case, ground="flood", reasons="Four hundred in one minute.", actor=people[Role.LEGAL])
     case.status, case.disposition = S.CLOSED, D.REFUSED
     assert state_of(case) == ("denied", "other")
-    abuse.abuse_approve(case=Case.objects.get(pk=case.pk), actor=people[Role.APPROVER])
+    abuse.abuse_approve(
+        case=Case.objects.get(pk=case.pk), shown=str(case.abuse_findings.get().pk), actor=people[Role.APPROVER]
+    )
     assert state_of(case) == ("denied", "too_many_requests")
 
 

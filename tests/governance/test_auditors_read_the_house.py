@@ -46,7 +46,7 @@ def test_people_are_told_by_whom_since_when_and_as_what(client: Client, auditor:
     made = people.person_create(
         first_name="Ada", last_name="Quill", email="ada.quill@house.example", role=Role.ENGINEER, actor=first
     )
-    people.role_approve(person=made, actor=second)
+    people.role_approve(person=made, shown=str(made.grants.last().pk), actor=second)
     people.role_propose(person=User.objects.get(pk=made.pk), role=Role.RELEASE, actor=first)
     people.role_return(person=made, actor=first)
     people.person_deactivate(person=made, actor=first)

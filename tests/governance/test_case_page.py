@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from governance.models import Case, Decision, Deployment, Disposition, Job, Kind, LedgerOpening, Role, Status, User
 from governance.policies import Actor
-from governance.services import intake
+from governance.services import decision, intake, planning
 from governance.services.decision import Proposal, decision_propose
 from governance.services.intake import Item
 from governance.tokens import link_token
@@ -139,10 +139,11 @@ def test_the_second_person_approves_or_returns(client: Client, walk: Any, people
     propose(case, people[Role.LEGAL])
     enter(Role.APPROVER)
     assert act(client, case, "approve", choice="return").status_code == 422
-    assert act(client, case, "approve", choice="return", reason="Look at hit 2 again.").status_code == 302
+    back = {"choice": "return", "reason": "Look at hit 2 again.", "shown": decision.mark(case)}
+    assert act(client, case, "approve", **back).status_code == 302
     assert not Decision.objects.exists()
     propose(case, people[Role.LEGAL])
-    assert act(client, case, "approve", choice="approve").status_code == 302
+    assert act(client, case, "approve", choice="approve", shown=decision.mark(case)).status_code == 302
     case.refresh_from_db()
     assert case.status == Status.PLANNING
 
@@ -193,7 +194,8 @@ def test_the_engineer_reads_the_thresholds_in_words_before_confirming(client: Cl
     assert act(client, case, "confirm", choice="approve").status_code == 403
     enter(Role.APPROVER)
     assert "First signature, by an engineer" in page(client, case)
-    assert act(client, case, "confirm", choice="approve").status_code == 302
+    shown = planning.mark(case.plans.get())
+    assert act(client, case, "confirm", choice="approve", shown=shown).status_code == 302
     case.refresh_from_db()
     assert case.status == Status.UNLEARNING
     enter(Role.ENGINEER)

@@ -31,7 +31,7 @@ def refused(walk: Any, people: dict[Role, Actor]) -> Case:
     case: Case = walk(file_case(), Status.DECISION)
     leave = decision.Proposal(choice=Decision.Choice.EXCLUDE, ground="policy", reason="Models stay as they are.")
     decision.decision_propose(case=case, proposals={m.pk: leave for m in case.matches.all()}, actor=people[Role.LEGAL])
-    decision.decision_approve(case=case, actor=people[Role.APPROVER])
+    decision.decision_approve(case=case, shown=decision.mark(case), actor=people[Role.APPROVER])
     Case.objects.filter(pk=case.pk).update(
         status=Status.CLOSED, disposition=Disposition.EXCLUDED, closed_at=timezone.now()
     )
@@ -67,7 +67,7 @@ def test_nobody_who_decided_decides_the_appeal(refused: Case, people: dict[Role,
     proposals = {match.pk: erase for match in child.matches.all()}
     decision.decision_propose(case=child, proposals=proposals, actor=others[Role.LEGAL])
     with pytest.raises(NotAllowed, match="took part in the decision"):
-        decision.decision_approve(case=child, actor=people[Role.APPROVER])
+        decision.decision_approve(case=child, shown=decision.mark(child), actor=people[Role.APPROVER])
     with pytest.raises(DatabaseError, match="does not decide again"), transaction.atomic():
         Decision.objects.filter(match__case=child).update(
             approved_by=people[Role.APPROVER].user, approved_at=timezone.now()
@@ -76,8 +76,8 @@ def test_nobody_who_decided_decides_the_appeal(refused: Case, people: dict[Role,
     assert isinstance(legal, User)
     grant(legal, Role.APPROVER)
     with pytest.raises(NotAllowed, match="took part"):
-        decision.decision_approve(case=child, actor=Actor.of(legal))
-    decision.decision_approve(case=child, actor=second(Role.APPROVER))
+        decision.decision_approve(case=child, shown=decision.mark(child), actor=Actor.of(legal))
+    decision.decision_approve(case=child, shown=decision.mark(child), actor=second(Role.APPROVER))
 
 
 @pytest.mark.parametrize(

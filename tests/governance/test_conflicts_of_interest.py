@@ -49,14 +49,14 @@ def test_who_declared_one_neither_approves_returns_plans_nor_releases(walk: Any,
     decision.decision_propose(case=case, proposals=proposals(case), actor=people[Role.LEGAL])
     interest_declare(case=case, what=WHAT, actor=approver)
     with pytest.raises(NotAllowed):
-        decision.decision_approve(case=case, actor=approver)
+        decision.decision_approve(case=case, shown=decision.mark(case), actor=approver)
     with pytest.raises(NotAllowed):
-        decision.decision_return(case=case, actor=approver, reason="Look again.")
+        decision.decision_return(case=case, shown=decision.mark(case), actor=approver, reason="Look again.")
     planned = walk(file_case(), Status.PLANNING)
     run_house_jobs(planned)
     interest_declare(case=planned, what=WHAT, actor=engineer)
     with pytest.raises(NotAllowed):
-        planning.plan_confirm(case=planned, actor=engineer)
+        planning.plan_confirm(case=planned, shown=planning.mark(planned.plans.last()), actor=engineer)
 
 
 def test_who_declared_one_signs_no_release(walk: Any, people: dict[Role, Actor]) -> None:
@@ -86,7 +86,7 @@ def test_who_entered_the_request_gives_no_second_signature(walk: Any, people: di
     grant(filer, Role.APPROVER)
     filer.refresh_from_db()
     with pytest.raises(NotAllowed, match="You entered this request"):
-        decision.decision_approve(case=case, actor=Actor.of(filer))
+        decision.decision_approve(case=case, shown=decision.mark(case), actor=Actor.of(filer))
 
 
 def test_a_declaration_takes_the_case_off_the_desk_and_out_of_what_waits(walk: Any, people: dict[Role, Actor]) -> None:

@@ -63,7 +63,7 @@ def decide(case: Case, people: People, *choices: Decision.Choice) -> None:
         for match, choice in zip(case.matches.all(), choices, strict=True)
     }
     decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])
-    decision.decision_approve(case=case, actor=people[Role.APPROVER])
+    decision.decision_approve(case=case, shown=decision.mark(case), actor=people[Role.APPROVER])
 
 
 def test_a_match_below_p2_holds_nothing(weak: Case) -> None:

@@ -58,7 +58,7 @@ def test_a_plan_fixes_them_before_the_run(
     assert plan.controls == catalogue["controls"]
     later = controls("Chosen by a result", plan.base.model)
     planning.plan_choose(case=case, actor=people[Role.ENGINEER])
-    planning.plan_confirm(case=case, actor=people[Role.APPROVER])
+    planning.plan_confirm(case=case, shown=planning.mark(case.plans.last()), actor=people[Role.APPROVER])
     with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
         Plan.objects.filter(pk=plan.pk).update(controls=later)
     Plan.objects.filter(pk=plan.pk).update(candidate=plan.base)
@@ -94,7 +94,7 @@ def test_nobody_signs_a_plan_without_controls_and_none_are_chosen_after_the_run(
         planning.plan_choose(case=case, actor=people[Role.ENGINEER])
     first = controls("First")
     planning.plan_choose(case=case, actor=people[Role.ENGINEER])
-    planning.plan_confirm(case=case, actor=people[Role.APPROVER])
+    planning.plan_confirm(case=case, shown=planning.mark(case.plans.last()), actor=people[Role.APPROVER])
     plan = case.plans.get()
     assert plan.controls == first
     assert controls_of(plan.base, until=plan.confirmed_at) == first
@@ -111,7 +111,7 @@ def test_a_plan_from_before_takes_no_controls_that_came_after_its_signatures(
     planning.plan_propose(job=Job(case=case, kind="plan"))
     planning.plan_choose(case=case, actor=people[Role.ENGINEER])
     case.plans.update(controls=None)
-    planning.plan_confirm(case=case, actor=people[Role.APPROVER])
+    planning.plan_confirm(case=case, shown=planning.mark(case.plans.last()), actor=people[Role.APPROVER])
     case.plans.update(candidate=catalogue["released"])
     Dataset.objects.filter(purpose="controls").update(purpose="tokenizer")
     controls("Chosen by a result")

@@ -115,12 +115,12 @@ def test_what_was_chosen_is_still_there_after_an_error(legal: Client, person: Ca
 
 
 def test_the_list_of_proposals_follows_what_was_signed(person: Case, people: dict[Role, Actor]) -> None:
-    from governance.services.decision import decision_return
+    from governance.services.decision import decision_return, mark
 
     refuse(person, "17_3_b", people[Role.LEGAL])
     person.refresh_from_db()
     assert person.proposed_by == people[Role.LEGAL].user
-    decision_return(case=person, actor=people[Role.APPROVER], reason="Look at the register again.")
+    decision_return(case=person, shown=mark(person), actor=people[Role.APPROVER], reason="Look at the register again.")
     person.refresh_from_db()
     assert person.proposed_by is None
 

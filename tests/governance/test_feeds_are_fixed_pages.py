@@ -256,7 +256,7 @@ def test_every_change_of_a_published_patch_is_signed(
     publication = PatchPublication.objects.get()
     row = patch_withdrawals.withdrawal_propose(publication=publication, reason="flawed", actor=people[Role.ENGINEER])
     assert feed_signing.feeds_sign() == 0
-    patch_withdrawals.withdrawal_approve(withdrawal=row, actor=people[Role.LEGAL])
+    patch_withdrawals.withdrawal_approve(withdrawal=row, shown=str(row.pk), actor=people[Role.LEGAL])
     assert item()["withdrawn"]["reason"] == "flawed"
 
 

@@ -112,7 +112,7 @@ def test_a_claim_that_was_refused_is_never_told(walk: Walk, people: dict[Role, A
     refuse = Proposal(choice="refuse", ground="licence", reason="A licence is on file.", exception="licensed")
     proposals = {match.pk: refuse for match in case.matches.all()}
     decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])
-    decision.decision_approve(case=case, actor=people[Role.APPROVER])
+    decision.decision_approve(case=case, shown=decision.mark(case), actor=people[Role.APPROVER])
     assert not SharedPrint.objects.exists()
 
 

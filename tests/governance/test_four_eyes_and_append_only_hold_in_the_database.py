@@ -32,7 +32,7 @@ def test_whoever_proposed_cannot_approve(walk, case, people):
     same = people[Role.LEGAL].user
     grant(same, Role.APPROVER)
     with pytest.raises(NotAllowed, match="second person"):
-        decision.decision_approve(case=case, actor=Actor.of(same))
+        decision.decision_approve(case=case, shown=decision.mark(case), actor=Actor.of(same))
 
 
 def test_an_approved_decision_is_final(walk, case):
@@ -81,6 +81,8 @@ def test_a_second_person_may_send_the_proposal_back(walk, case, people):
     walk(case, Status.DECISION)
     erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="policy")
     decision.decision_propose(case=case, proposals={m.pk: erase for m in case.matches.all()}, actor=people[Role.LEGAL])
-    decision.decision_return(case=case, actor=people[Role.APPROVER], reason="The second record is a court notice.")
+    decision.decision_return(
+        case=case, shown=decision.mark(case), actor=people[Role.APPROVER], reason="The second record is a court notice."
+    )
     assert not Decision.objects.exists()
     assert LedgerOpening.objects.filter(case=case, entry__action="decision.returned").exists()

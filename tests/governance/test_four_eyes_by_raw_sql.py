@@ -269,7 +269,7 @@ class TestRoles:
         assert "does not sign here" in refused(TestDecision.SQL, auditor.pk)
         auditor.refresh_from_db()
         with pytest.raises(Exception, match="may not"):
-            decision.decision_approve(case=proposed, actor=Actor.of(auditor))
+            decision.decision_approve(case=proposed, shown=decision.mark(proposed), actor=Actor.of(auditor))
 
     def test_a_grant_is_used_once(self, people: People) -> None:
         user = people[Role.AUDITOR].user

@@ -37,7 +37,7 @@ def publication(
 
 def withdrawn(publication: PatchPublication, people: People, reason: str = "verdict") -> PatchWithdrawal:
     row = patch_withdrawals.withdrawal_propose(publication=publication, reason=reason, actor=people[Role.ENGINEER])
-    return patch_withdrawals.withdrawal_approve(withdrawal=row, actor=people[Role.LEGAL])
+    return patch_withdrawals.withdrawal_approve(withdrawal=row, shown=str(row.pk), actor=people[Role.LEGAL])
 
 
 def test_two_people_take_it_back_and_nobody_gets_it_any_more(
@@ -51,7 +51,7 @@ def test_two_people_take_it_back_and_nobody_gets_it_any_more(
     with pytest.raises(Conflict):
         patch_withdrawals.withdrawal_propose(publication=publication, reason="flawed", actor=people[Role.RELEASE])
     with pytest.raises(NotAllowed):
-        patch_withdrawals.withdrawal_approve(withdrawal=row, actor=people[Role.ENGINEER])
+        patch_withdrawals.withdrawal_approve(withdrawal=row, shown=str(row.pk), actor=people[Role.ENGINEER])
     with pytest.raises(NotAllowed):
         patch_withdrawals.withdrawal_return(withdrawal=row, actor=people[Role.RELEASE])
     patch_withdrawals.withdrawal_return(withdrawal=row, actor=people[Role.ENGINEER])
@@ -127,7 +127,8 @@ def test_it_is_done_on_the_page(publication: PatchPublication, client: Client) -
     assert "Take back the proposal" in client.get(reverse("patches")).content.decode()
     sign_in_to_decide(client, member("page.legal@house.example", role=Role.LEGAL))
     assert "withdrawal proposed" in client.get(reverse("patches")).content.decode()
-    client.post(reverse("patch_withdraw_approve", args=[publication.patch_id]))
+    shown = {"shown": publication.withdrawals.get().pk}
+    client.post(reverse("patch_withdraw_approve", args=[publication.patch_id]), shown)
     old = publication.patch.release.version.parent
     page = client.get(reverse("version", args=[old.model.public_id, old.revision])).content.decode()
     assert "It should not have been given to everybody" in page

@@ -219,7 +219,7 @@ def test_another_role_holds_from_the_next_click(admin: Actor, person: User, clie
     client.force_login(person)
     service.role_propose(person=person, role="executive", actor=admin)
     assert client.get("/cases/").status_code == 200
-    service.role_approve(person=person, actor=second(admin))
+    service.role_approve(person=person, shown=str(person.grants.last().pk), actor=second(admin))
     assert client.get("/cases/").status_code == 403
     assert client.get("/dashboard/").status_code == 200
 
@@ -229,10 +229,10 @@ def test_a_role_takes_two_administrators_and_none_signs_twice(admin: Actor, pers
     with pytest.raises(Conflict, match="proposed for this account already"):
         service.role_propose(person=person, role="engineer", actor=second(admin))
     with pytest.raises(NotAllowed, match="another administrator must sign"):
-        service.role_approve(person=person, actor=admin)
+        service.role_approve(person=person, shown=str(person.grants.last().pk), actor=admin)
     service.role_return(person=person, actor=second(admin))
     with pytest.raises(Conflict, match="No role is proposed"):
-        service.role_approve(person=person, actor=second(admin))
+        service.role_approve(person=person, shown=str(person.grants.last().pk), actor=second(admin))
     person.refresh_from_db()
     assert person.role == Role.LEGAL
 
@@ -242,7 +242,7 @@ def test_a_role_is_taken_away_by_one_and_comes_back_by_two(admin: Actor, person:
     service.role_remove(person=person, actor=admin)
     assert client.get("/cases/").status_code == 403
     service.role_propose(person=person, role="legal", actor=admin)
-    service.role_approve(person=person, actor=second(admin))
+    service.role_approve(person=person, shown=str(person.grants.last().pk), actor=second(admin))
     assert client.get("/cases/").status_code == 200
 
 
@@ -263,7 +263,7 @@ def test_the_ledger_learns_account_and_role_and_nothing_personal(admin: Actor) -
     made = service.person_create(**NEW, actor=admin)
     give_second_factor(made)
     service.second_factor_remove(person=made, actor=admin)
-    service.role_approve(person=made, actor=second(admin))
+    service.role_approve(person=made, shown=str(made.grants.last().pk), actor=second(admin))
     service.person_deactivate(person=made, actor=admin)
     service.person_activate(person=made, actor=admin)
     service.role_return(person=made, actor=admin)

@@ -14,7 +14,7 @@ from governance.errors import Unfit
 from governance.evidence import schema
 from governance.models import Disposition, LedgerOpening, Plan, Role, Status
 from governance.policies import Actor
-from governance.services import dossier
+from governance.services import dossier, planning
 from tests.governance.conftest import engine_job, finish, run_house_jobs, sign_plan, verdict_document
 from tests.governance.staff import sign_in_to_decide
 
@@ -151,8 +151,9 @@ def test_the_form_asks_for_a_reason_and_confirms_what_was_chosen(case, proposed,
     assert answer.status_code == 422 and "Write why you choose another way" in answer.content.decode()
     assert browser.post(address, {"method": "prayer", "reason": WHY}).status_code == 422
     assert browser.post(address, {"method": "retrain", "reason": WHY}).status_code == 302
-    second = reverse("case_confirm", args=[case.public_id])
-    assert client(people[Role.APPROVER]).post(second, {"choice": "approve"}).status_code == 302
+    second, sent = reverse("case_confirm", args=[case.public_id]), {"choice": "approve"}
+    sent["shown"] = planning.mark(case.plans.get())
+    assert client(people[Role.APPROVER]).post(second, sent).status_code == 302
     case.refresh_from_db()
     assert case.status == Status.UNLEARNING and case.plans.get().method == "retrain"
     page = browser.get(reverse("case", args=[case.public_id]) + "?tab=plan").content.decode()

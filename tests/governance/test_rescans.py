@@ -40,7 +40,7 @@ def upheld(walk: Walk, case: Case, people: People) -> Case:
     walk(case, Status.DECISION)
     leave = decision.Proposal(choice=Decision.Choice.EXCLUDE, ground="Company policy", reason="No weights change here.")
     decision.decision_propose(case=case, proposals={m.pk: leave for m in case.matches.all()}, actor=people[Role.LEGAL])
-    decision.decision_approve(case=case, actor=people[Role.APPROVER])
+    decision.decision_approve(case=case, shown=decision.mark(case), actor=people[Role.APPROVER])
     return case
 
 

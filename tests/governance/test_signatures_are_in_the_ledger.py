@@ -59,7 +59,7 @@ def house(founders: list[Actor]) -> People:
         new = people.person_create(
             first_name="A", last_name="B", email=f"{role}@house.example", role=role, actor=founders[0]
         )
-        made[role] = Actor.of(people.role_approve(person=new, actor=founders[1]))
+        made[role] = Actor.of(people.role_approve(person=new, shown=str(new.grants.last().pk), actor=founders[1]))
     return made
 
 
@@ -121,7 +121,7 @@ def test_orders_and_holds_are_compared_as_well(house: People, catalogue: Any) ->
         first_name="C", last_name="D", email="legal2@house.example", role=Role.LEGAL, actor=house[Role.ADMINISTRATOR]
     )
     other = User.objects.filter(role=Role.ADMINISTRATOR).latest("pk")
-    legal = Actor.of(people.role_approve(person=second, actor=Actor.of(other)))
+    legal = Actor.of(people.role_approve(person=second, shown=str(second.grants.last().pk), actor=Actor.of(other)))
     holds.hold_set(case=case, reason="A court asked for the file of this case.", actor=house[Role.LEGAL])
     holds.hold_lift_ask(case=case, reason="The court has given the file back.", actor=house[Role.LEGAL])
     holds.hold_lift(case=case, actor=legal, shown=holds.lift_mark(holds.hold_of(case)))

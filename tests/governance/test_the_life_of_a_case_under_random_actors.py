@@ -200,21 +200,33 @@ class Walkers(RuleBasedStateMachine):
     def somebody_proposes_now(self, actor: int | Role, erase: bool) -> None:
         what = {match.pk: ERASE if erase else LEAVE for match in self.case.matches.all()}
         mover = self.somebody(actor)
-        self.attempt(lambda: decision.decision_propose(case=self.case, proposals=what, actor=mover))
+        self.attempt(
+            lambda: decision.decision_propose(
+                case=self.case, proposals=what, shown=decision.mark(self.case), actor=mover
+            )
+        )
 
     @rule(actor=mostly(Role.APPROVER), back=st.booleans())
     def somebody_answers_the_proposal(self, actor: int | Role, back: bool) -> None:
         mover = self.somebody(actor)
         if back:
-            self.attempt(lambda: decision.decision_return(case=self.case, actor=mover, reason="Look at hit two again."))
+            self.attempt(
+                lambda: decision.decision_return(
+                    case=self.case, shown=decision.mark(self.case), actor=mover, reason="Look at hit two again."
+                )
+            )
         else:
-            self.attempt(lambda: decision.decision_approve(case=self.case, actor=mover))
+            self.attempt(lambda: decision.decision_approve(case=self.case, shown=decision.mark(self.case), actor=mover))
 
     @precondition(lambda self: self.status() == Status.DECISION)
     @rule(erase=st.booleans())
     def two_people_agree(self, erase: bool) -> None:
         self.somebody_proposes_now(Role.LEGAL, erase)
-        self.attempt(lambda: decision.decision_approve(case=self.case, actor=self.people[Role.APPROVER]))
+        self.attempt(
+            lambda: decision.decision_approve(
+                case=self.case, shown=decision.mark(self.case), actor=self.people[Role.APPROVER]
+            )
+        )
 
     @rule(actor=who(13), relation=st.sampled_from(list(children.REASONS)))
     def somebody_contests(self, actor: int | Role, relation: Any) -> None:

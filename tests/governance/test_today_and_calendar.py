@@ -223,7 +223,9 @@ def test_nobody_is_asked_for_a_second_signature_under_a_part_that_they_proposed(
     mixed = Actor.of(User.objects.get(pk=mixed.user.pk))
     assert case.number not in waiting(mixed) and case.number in waiting(people[Role.APPROVER])
     with pytest.raises(NotAllowed, match="You proposed"):
-        decision.decision_approve(case=Case.objects.get(pk=case.pk), actor=mixed)
+        decision.decision_approve(
+            case=Case.objects.get(pk=case.pk), shown=decision.mark(Case.objects.get(pk=case.pk)), actor=mixed
+        )
 
 
 def test_whoever_asks_or_decided_before_has_the_case_on_no_list(

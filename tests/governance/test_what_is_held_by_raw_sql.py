@@ -80,7 +80,7 @@ class TestReturn:
         proposals = {match.pk: erase for match in parent.matches.all()}
         decision.decision_propose(case=parent, proposals=proposals, actor=people[Role.LEGAL])
         assert "two people signed it" in refused(self.NAMELESS, parent.pk), "proposed, not approved"
-        decision.decision_approve(case=parent, actor=people[Role.APPROVER])
+        decision.decision_approve(case=parent, shown=decision.mark(parent), actor=people[Role.APPROVER])
         assert "two people signed it" in refused(self.NAMELESS, parent.pk), "decided to go: it stays held"
         assert "two people signed it" in refused(self.NAMELESS + " AND cause = 'decided'", parent.pk)
 
@@ -130,7 +130,7 @@ class TestReturn:
         first, *others = parent.matches.order_by("pk")
         proposals = {first.pk: leave, **{one.pk: refuse for one in others}}
         decision.decision_propose(case=parent, proposals=proposals, actor=people[Role.LEGAL])
-        decision.decision_approve(case=parent, actor=people[Role.APPROVER])
+        decision.decision_approve(case=parent, shown=decision.mark(parent), actor=people[Role.APPROVER])
         carried_out("UPDATE governance_proof SET level = 1 WHERE case_id = %s", parent.pk)
         for cause in ("matched", "returned"):
             said = refused(f"UPDATE governance_quarantine SET cause = '{cause}' WHERE case_id = %s", parent.pk)

@@ -200,7 +200,7 @@ class TestCase:
         case.refresh_from_db()
         assert case.proposed_by is None and not Decision.objects.exists() and body("decision.taken_back")["erase"] == 2
         decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])
-        decision.decision_approve(case=case, actor=people[Role.APPROVER])
+        decision.decision_approve(case=case, shown=decision.mark(case), actor=people[Role.APPROVER])
 
     def test_a_plan_is_taken_back_by_the_engineer(self, walk: Walk, people: People, client: Client) -> None:
         case = walk(file_case(), Status.PLANNING)
@@ -213,7 +213,7 @@ class TestCase:
         assert self.act(client, case, "take_back") == 302
         assert case.plans.get().chosen_by is None and body("plan.taken_back") == {"attempt": 1}
         with pytest.raises(Conflict, match="waits for the engineer"):
-            planning.plan_confirm(case=case, actor=people[Role.APPROVER])
+            planning.plan_confirm(case=case, shown=planning.mark(case.plans.last()), actor=people[Role.APPROVER])
 
     def test_a_release_that_one_side_signed_is_refused_or_taken_back(
         self, walk: Walk, people: People, client: Client

@@ -53,7 +53,7 @@ def _given(role: Role) -> SignIn:
         Actor.of(User.objects.get(email=f"{name}@lethe.example")) for name in ("administrator", "administrator2")
     )
     made = people.person_create(first_name=first, last_name=last, email=email, role=role, actor=one)
-    people.role_approve(person=made, actor=two)
+    people.role_approve(person=made, actor=two, shown=str(made.grants.get().pk))
     made.refresh_from_db()
     password = secrets.token_urlsafe(12)
     made.set_password(password)

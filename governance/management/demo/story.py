@@ -91,7 +91,7 @@ class Story:
             erase = decision.Proposal(choice=Decision.Choice.ERASE, ground="Company policy on opt-outs")
             decision.decision_propose(case=self.case, proposals={m.pk: erase for m in matches}, actor=actor(Role.LEGAL))
             tick(0.5, f"{len(matches)} records proposed")
-            decision.decision_approve(case=self.case, actor=actor(Role.APPROVER))
+            decision.decision_approve(case=self.case, actor=actor(Role.APPROVER), shown=decision.mark(self.case))
         self.stages.say(f"      {len(matches)} records are to be erased")
 
     def plan(self) -> None:
@@ -99,8 +99,8 @@ class Story:
         with self.stages.stage("The next plan is proposed and confirmed", self.page) as tick:
             if not waiting.for_plan(self.case, tick):
                 return
-            planning.plan_choose(case=self.case, actor=actor(Role.ENGINEER))
-            plan = planning.plan_confirm(case=self.case, actor=actor(Role.APPROVER))
+            plan = planning.plan_choose(case=self.case, actor=actor(Role.ENGINEER))
+            plan = planning.plan_confirm(case=self.case, actor=actor(Role.APPROVER), shown=planning.mark(plan))
         method = dispatch.METHODS[plan.method]
         self.stages.say(
             f"      plan {plan.attempt}: {method.title} ({method.guarantee.value}); thresholds are in the ledger"
