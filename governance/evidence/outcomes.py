@@ -88,7 +88,7 @@ def _plain(found: Found) -> dict[str, tuple[int, int]]:
     return {str(one.get("attack") or one["name"]): (one["plain_facts"], one["forget_facts"]) for one in runs}
 
 
-def _unmade(found: Found) -> list[str]:
+def unmade(found: Found) -> list[str]:
     """Attacks of which the wording fitted around none of the facts: nothing was asked under them."""
     return [name for name, (plain, facts) in _plain(found).items() if plain >= facts]
 
@@ -101,7 +101,7 @@ def attack_words(name: str) -> str:
 def attacks_made(found: Found) -> list[str]:
     """Names of the attacks that were made, each once, in the order of the policy."""
     named = dict.fromkeys(str(one.get("attack") or one["name"]) for one in found["attacks"])
-    return [name for name in named if name not in _unmade(found)]
+    return [name for name in named if name not in unmade(found)]
 
 
 def listed(names: Iterable[str]) -> str:
@@ -249,7 +249,7 @@ def attacks_left_out(found: Found) -> list[tuple[str, str]]:
     """Attacks that were not made, each with why: not named by the policy, or not possible on these models."""
     impossible = dict(found.get("attacks_not_applicable") or {})
     left = [(attack_words(name), said.printed(str(reason))) for name, reason in impossible.items()]
-    left += [(attack_words(name), _("its wording fits beside none of the facts")) for name in _unmade(found)]
+    left += [(attack_words(name), _("its wording fits beside none of the facts")) for name in unmade(found)]
     left += [(attack_words(name), _("not named by the policy")) for name in found.get("attacks_not_named") or ()]
     return left
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from governance import dispatch
 from governance.errors import KeyDestroyed, Unfit
-from governance.evidence import dsse, ledger, model_bom, model_card, statements
+from governance.evidence import dsse, ledger, model_bom, model_card, outcomes, statements
 from governance.evidence.engine_results import verification
 from governance.evidence.leaf import timestamp
 from governance.evidence.statements import Origin, Test, Thing
@@ -274,7 +274,7 @@ def _tests(plans: list[Plan]) -> Iterator[Test]:
             finished_at=timestamp(found.created_at),
             comparison=str(told["comparison"]),
             proven=told.get("reference_lineage") == "proven",
-            left_out=tuple(sorted(told.get("attacks_not_applicable") or ())),
+            left_out=tuple(sorted({*(told.get("attacks_not_applicable") or ()), *outcomes.unmade(told)})),
             confidence=float(found.document["policy"].get("confidence", 0.95)),
             probes=tuple(told["probes"]),
             findings=tuple(told["findings"]),

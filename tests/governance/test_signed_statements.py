@@ -211,3 +211,16 @@ def test_the_version_page_lists_them_and_hands_them_out(
     url = reverse("version_statements", args=[version.model.public_id, version.revision, row.pk])
     assert url in page and "provenance.sigstore.json" in page
     assert client.get(url).content.startswith(b"PK")
+
+
+def test_an_attack_that_reworded_no_fact_is_none_that_was_made(
+    walk: Callable[..., Case], case: Case, catalogue: dict[str, Any]
+) -> None:
+    walk(case, Status.RELEASE)
+    plan = case.plans.get(verification__verdict="pass")
+    attack = {"attack": "prompts", "model": "candidate", "asked_facts": 9, "prefixes": 4, "roles": 4}
+    for plain, left_out in ((9, ("prompts",)), (3, ())):
+        plan.verification.document["attacks"].append({**attack, "forget_facts": 9, "plain_facts": plain})
+        (test,) = attestations._tests([plan])
+        assert test.left_out == left_out
+        plan.verification.document["attacks"].pop()
