@@ -124,6 +124,6 @@ def _work() -> Iterator[Point]:
     models, datasets = AiModel.objects.count(), Dataset.objects.count()
     yield Point(
         _("Models and datasets"), bool(models and datasets),
-        _("%(models)d models, %(datasets)d datasets; an ML engineer registers them")
+        _("models: %(models)d, datasets: %(datasets)d; an ML engineer registers them")
         % {"models": models, "datasets": datasets},
     )  # fmt: skip
