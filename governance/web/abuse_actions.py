@@ -9,10 +9,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from governance.errors import KeyDestroyed
 from governance.forms_renderer import ChoiceCards
 from governance.models import AbuseFinding, Case
 from governance.policies import Actor, Permission, may
 from governance.services import abuse as service
+from governance.web.case_matches import free_text
 from governance.web.staff_forms import CaseForm, ShownForm, reason_field
 
 
@@ -75,14 +77,22 @@ def offers(case: Case, row: AbuseFinding | None, actor: Actor) -> list[tuple[str
     return []
 
 
-def notice(row: AbuseFinding | None) -> dict[str, Any] | None:
-    """The mark of the case."""
+def reasons(case: Case, row: AbuseFinding, actor: Actor) -> str:
+    """Why, as the claimant reads it: what the second person signs."""
+    try:
+        return free_text(case, row.reasons, actor)
+    except KeyDestroyed:
+        return "—"
+
+
+def notice(case: Case, row: AbuseFinding | None, actor: Actor) -> dict[str, Any] | None:
+    """The mark of the case, with the reasons."""
     if row is None:
         return None
-    ground = row.get_ground_display()
+    ground = f"{row.get_ground_display()}. {reasons(case, row, actor)}"
     if row.approved_at is None:
-        title, text = _("A finding of abuse is proposed"), _("%(ground)s. A second person's signature is due.")
+        title, text = _("A finding of abuse is proposed"), _("%(ground)s A second person's signature is due.")
         return {"kind": "info", "title": title, "text": text % {"ground": ground}}
     day = date_format(row.approved_at, "j F Y")
     title = _("Abuse, found by two people on %(day)s") % {"day": day}
-    return {"kind": "at_risk", "title": title, "text": _("%(ground)s. The claimant was told.") % {"ground": ground}}
+    return {"kind": "at_risk", "title": title, "text": _("%(ground)s The claimant was told.") % {"ground": ground}}

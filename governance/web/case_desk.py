@@ -45,7 +45,8 @@ def extras(desk: Desk, finding: AbuseFinding | None) -> list[Panel]:
     if may(actor, Permission.HOLD):
         _hold(desk, hold_of(case), offer)
     for name, title, submit in abuse_actions.offers(case, finding, actor):
-        offer(name, title, submit, str(finding.pk) if finding else "")
+        asked = offer(name, title, submit, str(finding.pk) if finding else "")
+        asked["said"] = abuse_actions.reasons(case, finding, actor) if finding else ""
     declared = any(one.person == actor.user for one in select.interests(case))
     if may(actor, Permission.DECLARE) and case.is_open and not declared:
         offer("declare", _("Declare a conflict of interest"), _("Declare it"))
@@ -83,7 +84,7 @@ def notices(case: Case, finding: AbuseFinding | None, actor: Actor, partial: str
             text = f"{text} {asked % {'name': hold.lift_asked_by}}"
         title = _("Legal hold since %(day)s") % {"day": date_format(case.held_at, "j F Y")}
         found.append({"kind": "at_risk", "title": title, "text": text})
-    if mark := abuse_actions.notice(finding):
+    if mark := abuse_actions.notice(case, finding, actor):
         found.append(mark)
     if partial:
         found.append({"kind": "info", "title": _("You decide nothing in this case"), "text": partial})

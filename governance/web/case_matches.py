@@ -41,6 +41,13 @@ def may_read(case: Case, actor: Actor) -> bool:
     return not rule(case.kind).personal or may(actor, Permission.REVEAL_PERSON)
 
 
+def free_text(case: Case, text: str, actor: Actor) -> str:
+    """What somebody of the staff wrote in their own words, for those who may read what it is about."""
+    if text and not may_read(case, actor):
+        return _("Read by legal officers and approvers only.")
+    return masked(case, text).replace("[[", "").replace("]]", "")
+
+
 def item_title(case: Case, item: ClaimedItem, actor: Actor) -> str:
     """Title of a work; a fact is only numbered for those who may not read it."""
     if may_read(case, actor):
@@ -76,7 +83,8 @@ def agreement(hit: Match) -> str:
     return words if hit.score is None or hit.method == Match.Method.EXACT else f"{words}, {hit.score:.2f}"
 
 
-def _hit(case: Case, number: int, hit: Match, current: Match | None, sent: Mapping[str, str]) -> dict[str, Any]:
+def _hit(case: Case, number: int, hit: Match, actor: Actor, sent: Mapping[str, str]) -> dict[str, Any]:
+    """One row; whether it is the hit that is read, `groups` says."""
     decision: Decision | None = getattr(hit, "decision", None)
     against = codes.exception_words(case, decision.exception) if decision and decision.exception else ""
     return {
@@ -87,9 +95,8 @@ def _hit(case: Case, number: int, hit: Match, current: Match | None, sent: Mappi
         "agreement": agreement(hit),
         "proposed": decision.get_choice_display() if decision else "",
         "law": against or decision.ground if decision else "",
-        "reason": decision.reason if decision else "",
+        "reason": free_text(case, decision.reason, actor) if decision else "",
         "own": {name: sent.get(f"{name}_{hit.pk}", "") for name in ("hit", "ground", "code", "why")},
-        "current": current is not None and hit.pk == current.pk,
     }
 
 
@@ -111,7 +118,8 @@ def groups(
             hit.item_id, {"title": item_title(case, hit.item, actor), "hits": [], "folded": [], "datasets": set()}
         )
         same = hit.method == Match.Method.SAME_WORK
-        group["folded" if same else "hits"].append(_hit(case, number, hit, current, sent or {}))
+        row = {**_hit(case, number, hit, actor, sent or {}), "current": current is not None and hit.pk == current.pk}
+        group["folded" if same else "hits"].append(row)
         group["datasets"].add(hit.record.dataset.name)
     for group in found.values():
         if paper or len(group["folded"]) <= FOLDED:

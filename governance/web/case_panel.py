@@ -22,6 +22,7 @@ from governance.transitions import TRANSITIONS
 from governance.web import case_words, job_failures, proof_actions
 from governance.web.case_actions import ACTIONS
 from governance.web.case_history import counts_words, method_title
+from governance.web.case_matches import free_text
 from governance.web.guards import roles_with
 from governance.web.shard_map import percent, stage_words, times
 from governance.web.staff_forms import CaseForm, ShownForm
@@ -153,7 +154,7 @@ def _decision(desk: Desk) -> Panel:
             ),
             {"signed": False, "state": second_waits, "note": _("Second signature, by an approver")},
         ],
-        "reasons": sorted({d.reason for d in decisions if d.reason}),
+        "reasons": sorted({free_text(desk.case, d.reason, desk.actor) for d in decisions if d.reason}),
         "after": _("Records to be erased leave the training catalogue at once; then a plan is computed."),
     }
     shown = decision.mark(desk.case, decisions)

@@ -161,7 +161,9 @@ class SecondForm(ShownForm):
     """A second signature, or back to whoever signed first, with the reason."""
 
     choice = forms.ChoiceField(label="", choices=())
-    reason = reason_field(gettext_lazy("Why it goes back"), required=False, rows=3)
+    reason = reason_field(
+        gettext_lazy("Why it goes back"), gettext_lazy("Stands in the ledger: name nobody."), required=False, rows=3
+    )
 
     def clean(self) -> dict[str, Any]:
         """Whoever returns says why."""
