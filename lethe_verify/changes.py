@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from lethe_verify import revocation
 from lethe_verify.errors import Refused
 from lethe_verify.pdf import Pdf, is_name, unpack
-from lethe_verify.pdf_syntax import Ref, Stream
+from lethe_verify.pdf_syntax import Name, Ref, Stream, text
 
 MAX_XMP: Final = 1024 * 1024
 #: Of the validation data that a time stamp is made for.
@@ -20,7 +20,7 @@ MAX_STREAMS: Final = 96
 MAX_STREAMS_BYTES: Final = 16 * 1024 * 1024
 #: What sealing itself writes into the catalogue, Info and XMP.
 SEALING: Final = {"/Extensions", "/Version", "/Perms"}
-STAMPING: Final = {"/Extensions", "/DSS"}
+STAMPING: Final = {"/DSS"}
 TOUCHED: Final = {"/ModDate", "/Producer"}
 PROGRAM_XMP: Final = "{http://ns.adobe.com/pdf/1.3/}Producer"
 TOUCHED_XMP: Final = {*(f"{{http://ns.adobe.com/xap/1.0/}}{name}" for name in ("ModifyDate", "MetadataDate")),
@@ -29,16 +29,28 @@ TOUCHED_XMP: Final = {*(f"{{http://ns.adobe.com/xap/1.0/}}{name}" for name in ("
 PROGRAM: Final = re.compile(r"(?:WeasyPrint [0-9.]{1,16})?(?:(?:^|; )pyHanko [0-9.]{1,16})*")
 MOMENT: Final = re.compile(r"(?:(?:D:)?[0-9TZ:.+'-]{4,40})?")
 RDF: Final = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-NOTATION: Final = {f"{RDF}about", f"{RDF}parseType", "{adobe:ns:meta/}xmptk"}
+#: What may stand around and between the properties: no words, and no other way of writing them (ISO 16684-1, 7).
+PACKET: Final = re.compile(r"<\?xpacket (?:begin=\"\ufeff?\" id=\"[0-9A-Za-z]{24}\"|end=\"[rw]\")\?>")
+PLAIN: Final = {"{adobe:ns:meta/}xmpmeta", f"{RDF}RDF", f"{RDF}Description"}
+NOTATION: Final = {f"{RDF}about": re.compile(""), f"{RDF}parseType": re.compile("Resource"),
+                   "{adobe:ns:meta/}xmptk": re.compile(r"pyHanko [0-9.]{1,16}")}  # fmt: skip
 #: Where PDFDocEncoding (ISO 32000-1, D.2) is not Latin 1.
 PDF_DOC: Final = dict(enumerate("\u02d8\u02c7\u02c6\u02d9\u02dd\u02db\u02da\u02dc", 0x18)) | dict(enumerate(
     "\u2022\u2020\u2021\u2026\u2014\u2013\u0192\u2044\u2039\u203a\u2212\u2030\u201e\u201c\u201d\u2018\u2019\u201a\u2122\ufb01"
     "\ufb02\u0141\u0152\u0160\u0178\u017d\u0131\u0142\u0153\u0161\u017e\ufffd\u20ac", 0x80))  # fmt: skip
+#: The names of a property and of those that hold it, outermost first; of a list's entries with their places.
+Way = tuple[str, ...]
 
 #: The members of a time stamp's field and signature, all of them.
 FIELD: Final = {"/FT", "/T", "/Type", "/Subtype", "/F", "/Rect", "/P", "/TU", "/V"}
 SIGNATURE: Final = {"/Contents", "/ByteRange", "/Type", "/Filter", "/SubFilter"}
+DIGEST: Final = re.compile("/[0-9A-F]{40}")
 LISTS: Final = ("/Certs", "/OCSPs", "/CRLs")
+#: Its name, which a reader is shown: no words, and not the seal's.
+NAMED: Final = re.compile(r"Timestamp-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: A stream of data has nothing but its bytes, and none of them looks like an object to who searches the file for some.
+PACKED: Final = {"/Type", "/Subtype", "/Length", "/Filter", "/DecodeParms"}
+OBJECT: Final = re.compile(rb"\d[\x00\t\n\x0c\r ]++obj(?![A-Za-z])")
 
 
 def of_seal(pdf: Pdf, field: Ref) -> None:
@@ -126,12 +138,14 @@ def _only(pdf: Pdf, upto: int, allowed: set[int]) -> None:
 def _check_field(widget: Any, value: dict[str, Any]) -> None:
     """An invisible field without a look of its own, and a signature of nothing but a time stamp."""
     field = _without(widget, set())
+    plain = NAMED.fullmatch(text(field.get("/T"))) and field.get("/TU", b"Timestamp") == b"Timestamp"
     invisible = field.get("/Rect") == [0, 0, 0, 0] and is_name(field.get("/Subtype"), "/Widget")
     if (
         set(field) - FIELD
         or not isinstance(field.get("/P"), Ref)
         or not isinstance(field.get("/V"), Ref)
         or not invisible
+        or not plain
     ):
         raise Refused("revisions", "A time stamp's field can be seen, or does more than hold a time stamp.")
     if set(value) - SIGNATURE or not is_name(value.get("/SubFilter"), "/ETSI.RFC3161"):
@@ -159,12 +173,16 @@ def _validation_data(pdf: Pdf, holder: Any, upto: int) -> tuple[list[Any], tuple
             entry,
             *(one for name in ("/Cert", "/OCSP", "/CRL") for one in pdf.get(inside.get(name, []), upto=upto)),
         ]
-        if set(inside) - {"/Type", "/Cert", "/OCSP", "/CRL", "/TU"}:
+        if set(inside) - {"/Type", "/Cert", "/OCSP", "/CRL"} or not is_name(inside.get("/Type", Name("/VRI")), "/VRI"):
             raise Refused("revisions", "The data beside a time stamp are of a kind that no report carries.")
     streams = [pdf.get(one, upto=upto) for one in members]
-    if set(store) - {"/Type", "/VRI", *LISTS} or len(members) > MAX_STREAMS or len(found) > 4 * MAX_STREAMS:
+    if any(not isinstance(one, Stream) or set(one.values) - PACKED or OBJECT.search(one.data) for one in streams):
+        raise Refused("revisions", "The data beside a time stamp cannot be read.")
+    named = is_name(store.get("/Type", Name("/DSS")), "/DSS") and all(map(DIGEST.fullmatch, entries))
+    many = len(members) > MAX_STREAMS or len(found) > 4 * MAX_STREAMS
+    if not named or many or set(store) - {"/Type", "/VRI", *LISTS}:
         raise Refused("revisions", "The data beside a time stamp are of a kind that no report carries.")
-    if not all(isinstance(one, Ref) for one in members) or not all(isinstance(one, Stream) for one in streams):
+    if not all(isinstance(one, Ref) for one in members):
         raise Refused("revisions", "The data beside a time stamp cannot be read.")
     if not {one.number for one in found[2:] if isinstance(one, Ref)} <= {
         *(one.number for one in members), *(one.number for one in entries.values() if isinstance(one, Ref)),
@@ -191,24 +209,42 @@ def _without(value: Any, names: set[str]) -> dict[str, Any]:
     return {name: one for name, one in value.items() if name not in names}
 
 
-def _xmp(stream: Any) -> Counter[tuple[str, str]]:
-    """Every property with its value, without what sealing writes, however RDF's several notations put it."""
-    data = unpack(stream, MAX_XMP) if isinstance(stream, Stream) else b"<!"
-    if b"<!" in data:
+def _xmp(stream: Any) -> dict[Way, str]:
+    """Every property, by its way through those that hold it, without what sealing writes, however RDF notes it."""
+    if not isinstance(stream, Stream) or set(stream.values) - PACKED:
         raise Refused("revisions", "The metadata have not the form of ours.")
     try:
-        tree = ElementTree.fromstring(data)  # noqa: S314 - declarations, and entities with them, were refused above
-    except ElementTree.ParseError as error:
+        plain = PACKET.sub("", unpack(stream, MAX_XMP).decode())
+        # Read as text, so that no declaration says how; with declarations, entities are refused.
+        if "\0" in plain or "<!" in plain or "<?" in plain:
+            raise Refused("revisions", "The metadata have not the form of ours.")
+        found: dict[Way, str] = {}
+        for way, value in _properties(ElementTree.fromstring(plain), ()):  # noqa: S314
+            if way in found:
+                raise Refused("revisions", "The metadata name a property twice.")
+            found[way] = value
+    except (UnicodeDecodeError, ElementTree.ParseError) as error:
         raise Refused("revisions", "The metadata cannot be read.") from error
-    found: Counter[tuple[str, str]] = Counter()
-    for one in tree.iter():
-        values = {name: value for name, value in one.attrib.items() if name not in NOTATION}
-        pairs = [(one.tag, (one.text or "").strip()), (one.tag, values.pop(RDF + "resource", "")), *values.items()]
-        found.update(pair for pair in pairs if pair[1] and not _is_touched(*pair))
-    return found
+    return {way: value for way, value in found.items() if not _is_touched(way, value)}
 
 
-def _is_touched(name: str, value: str) -> bool:
+def _properties(one: ElementTree.Element, way: Way, depth: int = 16) -> Iterator[tuple[Way, str]]:
+    """The values in an element, each with its way. Words between elements are of no property."""
+    values = {name: value for name, value in one.attrib.items() if name not in NOTATION}
+    noted = all(form.fullmatch(one.attrib.get(name, "")) for name, form in NOTATION.items() if name in one.attrib)
+    inside, resource = (one.text or "").strip(), values.pop(RDF + "resource", None)
+    between = [(child.tail or "").strip() for child in one] + [inside] * bool(len(one) or one.tag in PLAIN)
+    if not depth or not noted or any(between):
+        raise Refused("revisions", "The metadata have not the form of ours.")
+    if resource is not None or (one.tag not in PLAIN and not len(one)):
+        yield way, inside if resource is None else resource
+    yield from (((*way, name), value) for name, value in values.items())
+    for number, child in enumerate(one):
+        more = () if child.tag in PLAIN else (f"{number} {child.tag}" if child.tag == RDF + "li" else child.tag,)
+        yield from _properties(child, (*way, *more), depth - 1)
+
+
+def _is_touched(way: Way, value: str) -> bool:
     """Whether sealing itself writes it: the programs, or a time."""
-    form = PROGRAM if name == PROGRAM_XMP else MOMENT
-    return name in TOUCHED_XMP and form.fullmatch(value) is not None
+    form = PROGRAM if way == (PROGRAM_XMP,) else MOMENT
+    return len(way) == 1 and way[0] in TOUCHED_XMP and form.fullmatch(value) is not None

@@ -33,6 +33,7 @@ from governance.evidence import lost_key, pdf, schema
 from governance.evidence.check_result import CheckResult, Outcome
 from governance.evidence.cms_form import FormError, check_cms, check_hex
 from governance.evidence.errors import EvidenceError, ProofError
+from governance.evidence.file_form import check_form
 from governance.evidence.file_parts import described, embedded
 from governance.evidence.findings import Finding, Words, _, of_doubt, told
 from governance.evidence.identity import fingerprint
@@ -266,9 +267,10 @@ def _check_revisions(run: _Run, reader: PdfFileReader, stamps: list[Any]) -> Non
         raise FormError("something follows the end of the file, or a revision is hidden")
     if len(ends) > MAX_REVISIONS or (not stamps and len(ends) != 2):
         raise FormError(f"{len(ends)} revisions are not those of a sealed report")
-    first = described(run.data[: ends[0]])
-    for end in ends[1:]:
-        if described(run.data[:end]) != first:
+    check_form(reader, run.data, ends)
+    told = [described(run.data[:end]) for end in ends]
+    for one in told[1:]:
+        if (one.info, one.xmp, one.words) != (told[0].info, told[0].xmp, told[1].words):
             raise FormError("title or metadata were changed after the report was made")
     run.good("revisions", _("Title and metadata are those of the sealed report."))
     if stamps:

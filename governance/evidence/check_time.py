@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from cryptography import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -24,6 +25,9 @@ from governance.evidence.seal import converted
 UNBELIEVED = Words(
     _("The authority of the time stamp is not among those that are believed today, or its certificate is over.")
 )
+#: What a reader is shown of a time stamp's field, and its name, which is not the seal's.
+_LABEL: Final = "Timestamp"
+_NAMED: Final = re.compile(_LABEL + r"-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
 
 
@@ -175,11 +179,16 @@ def _check_added(reader: PdfFileReader, stamps: Sequence[Any]) -> None:
     """Of what the stamps' revisions add, every object is a stamp or data to judge it by; none of it can be seen."""
     from pyhanko.pdf_utils import generic
 
+    extensions = [_extensions(reader.get_historical_root(number)) for number in range(1, reader.xrefs.total_revisions)]
+    if any(one != extensions[0] for one in extensions):
+        raise FormError("the catalogue was changed after the file was sealed")
     known = set()
     for stamp in stamps:
         field = stamp.sig_field
         if [int(one) for one in field["/Rect"]] != [0, 0, 0, 0] or "/AP" in field:
             raise FormError("a time stamp can be seen")
+        if not _NAMED.fullmatch(str(field["/T"])) or str(field.get("/TU", _LABEL)) != _LABEL:
+            raise FormError("a time stamp's field has words of its own")
         known |= {field.container_ref.idnum, field.raw_get("/V").idnum}
     seen, left = set(), [reader.root.raw_get("/DSS")] if "/DSS" in reader.root else []
     while left:
@@ -199,6 +208,10 @@ def _check_added(reader: PdfFileReader, stamps: Sequence[Any]) -> None:
     tables = {number for number in streams if _loaded(reader, number).get("/Type") == "/XRef"}
     if added - known - seen - tables:
         raise FormError("something is hidden beside a time stamp")
+
+
+def _extensions(root: Any) -> Any:
+    return root.raw_get("/Extensions") if "/Extensions" in root else None
 
 
 def _loaded(reader: PdfFileReader, number: int) -> Any:

@@ -14,6 +14,7 @@ from governance.evidence import renewal, seal
 from lethe_verify.trust import Trust, read
 from tests.governance import evidence_example as make
 from tests.governance.evidence_sealed import sealed
+from tests.verifier import shadows
 from tests.verifier.authorities import Authority, authority
 from tests.verifier.corpus import RANDOM, Named, appended, contents, saved_again, structure, updated
 from tests.verifier.example import Example, bundled
@@ -67,8 +68,11 @@ def mutations(count: int, seed: int = 20261130) -> Named:
     rng = random.Random(seed)
     ways = [name for name in RANDOM if name != "inside"]
     while made < count:
-        what = rng.choice(ways)
-        data = RANDOM[what](rng, rng.choice((one.pdf, one.renewed, one.renewed, one.bundle)))
+        what, chosen = rng.choice(ways), rng.choice((one.pdf, one.renewed, one.renewed, one.bundle))
+        if made % 25 or chosen is one.bundle:
+            data = RANDOM[what](rng, chosen)
+        else:
+            what, data = "by a stranger", shadows.any_of(rng, chosen)
         if what == "cut" and data in genuine:
             continue
         if data not in genuine:
@@ -83,6 +87,7 @@ def named() -> Named:
         for name, data in (*structure(pdf), *saved_again(pdf), *_texts(pdf), *_later(pdf), *_values(pdf)):
             yield f"{what}: {name}", data
     yield from _exchanged(one)
+    yield from shadows.named(one.pdf)
 
 
 def _spans(pdf: bytes) -> list[tuple[int, int]]:

@@ -54,7 +54,9 @@ def test_no_altered_file_is_accepted_by_the_houses_check() -> None:
     """Of the attacks by name each tenth, and those that hold a stamp that is believed: the rest runs in the bench."""
     roots, accepted = [each.root for each in authorities()], []
     for number, (name, data) in enumerate(mutations(COUNT)):
-        telling = name.startswith("renewed: hidden") or name.endswith(("believed: overlay", "be seen"))
+        telling = name.startswith(("renewed: hidden", "by a stranger: unnamed")) or name.endswith(
+            ("believed: overlay", "be seen")
+        )
         if (telling or not number % 10) and not is_bundle(data):
             result = check(data, [sealed().fingerprint], timestamp_roots=roots)
             accepted += [name] if result.genuine else []
