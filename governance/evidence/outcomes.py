@@ -8,7 +8,7 @@ nothing here judges.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -130,19 +130,18 @@ def _passed(found: Found, confidence: float) -> str:
     text = _passed_after(found) if made else _passed_unattacked(found)
     compared = tested["plain"] + tested["attacks"]
     told = text % {"n": compared, "confidence": level(confidence), "names": made}
-    said_of_all = (told, unattacked(found), *_beside(tested), _("That is a measurement, not a proof of absence."))
+    said_of_all = (
+        told,
+        unattacked(found),
+        _kept(tested["utility"]),
+        _("That is a measurement, not a proof of absence."),
+    )
     return " ".join(filter(None, said_of_all))
 
 
-def _beside(tested: Mapping[str, int]) -> Iterator[str]:
-    """What passed without a margin: parts of what had to stay, and tests that can fail a model and pass none."""
-    if tested["utility"]:
-        yield _("Probes of what had to stay, above their floors: %(n)d.") % {"n": tested["utility"]}
-    if tested["survivors"]:
-        yield _(
-            "Tests for single works or facts that stayed, of which none found more than chance explains: %(n)d. Such a "
-            "test can fail a model; it shows of none that nothing stayed."
-        ) % {"n": tested["survivors"]}
+def _kept(count: int) -> str:
+    """How many probes passed by a floor, not by a margin; empty where none did."""
+    return _("Probes of what had to stay, above their floors: %(n)d.") % {"n": count} if count else ""
 
 
 def _passed_after(found: Found) -> str:

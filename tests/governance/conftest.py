@@ -172,8 +172,25 @@ HITS = [
 ]
 
 
+def _passing(policy: dict[str, Any], first: dict[str, Any]) -> list[dict[str, Any]]:
+    """That probe, and every other without which the policy lets nothing pass."""
+    attacked = {name for entry in dispatch.ATTACKS.values() for name in entry.probes}
+    others = [
+        {**first, "name": name, "family": "robustness" if name in attacked else "memorisation", "margin": margin,
+         "limit": 0.01 + margin}
+        for name, margin in policy["margins"].items()
+        if name not in (first["name"], "verbatim_text")
+    ]  # fmt: skip
+    whole = {**first, "family": "utility", "candidate": {"value": 1.0, "low": 0.98, "high": 1.02, "n": 180},
+             "reference": None, "difference": None, "margin": None, "bounds": "lower"}  # fmt: skip
+    floors = dict.fromkeys(policy["required_utility"], policy["utility_floor"])
+    floors["pooled"] = policy["pooled_utility_floor"]
+    kept = [{**whole, "name": f"utility_{part}", "limit": floor} for part, floor in floors.items()]
+    return [first, *others, *kept]
+
+
 def verdict_document(plan: Any, verdict: str) -> bytes:
-    """A verification's document with one probe."""
+    """A verification's document: of a pass with every probe that the policy demands, else with one."""
     estimate = {"value": 0.01, "low": 0.0, "high": 0.03, "n": 180}
     probe = {
         "name": "exact_value", "family": "memorisation", "candidate": estimate, "reference": estimate,
@@ -182,7 +199,8 @@ def verdict_document(plan: Any, verdict: str) -> bytes:
         "items_needed": None, "detail": {},
     }  # fmt: skip
     found = {
-        "verdict": verdict, "findings": [], "reference_kind": "retrained", "probes": [probe],
+        "verdict": verdict, "findings": [], "reference_kind": "retrained",
+        "probes": _passing(plan.policy, probe) if verdict == "pass" else [probe],
         "attacks": [
             {"attack": "relearning", "model": "candidate", "set": "forget", "steps": 60, "taught_facts": 36,
              "taught_works": 6, "asked_facts": 144, "asked_works": 24}

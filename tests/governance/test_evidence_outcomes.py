@@ -96,12 +96,11 @@ def test_attacks_that_were_not_made_are_told_with_why() -> None:
 
 def test_only_probes_that_have_a_margin_are_said_to_lie_inside_one() -> None:
     text = said("pass", probe("exact_value"), probe("pruning_value", family="robustness"),
-                probe("utility_retain", family="utility"), probe("surviving_facts"),
-                probe("pruning_works", family="robustness"), probe("forget_quality", "reported"))  # fmt: skip
+                probe("utility_retain", family="utility"), probe("surviving_facts", "reported"),
+                probe("pruning_works", "reported", "robustness"), probe("forget_quality", "reported"))  # fmt: skip
     assert "of all 2 probes that have one" in text
     assert "Probes of what had to stay, above their floors: 1." in text
-    assert "none found more than chance explains: 2. Such a test can fail a model" in text
-    assert "chance" not in said("pass", probe("exact_value"))
+    assert "above their floors" not in said("pass", probe("exact_value"))
 
 
 def reworded(plain: int, facts: int = 180, attack: str = "prompts") -> list[dict[str, Any]]:
