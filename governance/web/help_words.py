@@ -78,7 +78,8 @@ RUNS = (
         _("Open a run. Under “Its like” choose “Compare”."),
         _("“Before and after” holds for each probe what the run left, what was there before, and what a model gives "
           "that never saw the records."),
-        _("The settings that differ are counted under the headline."),
+        _("The settings that differ are counted under the headline. “Set another beside them” adds a third and a "
+          "fourth run."),
     ), "jobs"),
     HowTo(_("See when the queue is empty"), (
         _("Jobs, part “Workers”: which machines live, what each does, and when the last waiting job would end."),
@@ -95,6 +96,7 @@ MODELS = (
     HowTo(_("See where a version came from"), (
         _("Open the model. “Descent” draws which version was made from which, with the places where each answers."),
         _("The table below says the same in words, with the digest of each version's weights."),
+        _("“Plans and what was found” holds what was tried for each case, its verdict and its runs."),
     ), "models"),
     HowTo(_("Take the weights"), (
         _("Open the version; “Take the weights” is for engineers and release managers."),
@@ -117,12 +119,15 @@ RELEASES = (
 FIGURES = (
     HowTo(_("Read the page"), (
         _("The headline is computed from the clocks; the sentence below compares with the period before."),
-        _("Each number leads to its cases, and “How it is counted” to its definition."),
+        _("Each number leads to what it counts, that of the period before too, and “How it is counted” to its "
+          "definition. “The whole list as CSV” takes a list along."),
+        _("“How it is worked out” beside the forecast shows its weeks, its sum, and how earlier forecasts did."),
         _("“Counted until” says how fresh all of it is. “Recount now” reads every case anew and tells what differed."),
     ), "dashboard"),
     HowTo(_("Give figures to others"), (
         _("“Download figures” is a CSV; each chart has its own, and a picture."),
-        _("“On paper and by e-mail”: have a statement of the quarter sealed, or have the figures mailed to you."),
+        _("“Have them signed”: a sealed statement, as PDF, of the days that the page shows; or of any others."),
+        _("“On paper and by e-mail”: have the figures mailed to you, every week or month."),
     ), "dashboard"),
 )  # fmt: skip
 EVIDENCE = (
@@ -130,11 +135,25 @@ EVIDENCE = (
         _("Reports, then its number: PDF, evidence and bundle. “Verify a report” checks one without an account."),
         _("The bundle is checked without this house by a small program, lethe_verify."),
     ), "reports"),
+    HowTo(_("Find a report or a paper"), (
+        _("Reports: type the number of the case or of any sheet of it, as far as you have it; narrow by kind, outcome "
+          "and days."),
+        _("“Papers of the house” holds statements and registers, and has new ones sealed."),
+    ), "reports"),
     HowTo(_("Check the ledger"), (
         _("Ledger: every entry with its leaf and proof. “Compare every second signature with the ledger” finds what "
           "somebody did past it."),
+        _("“From entry” goes to any number; a case narrows the list to its entries. From the page of a case “Every "
+          "entry of this case in the ledger” leads there."),
         _("What a replay of a case needs is made from its report: a closed file, its passphrase shown once."),
     ), "reports"),
+    HowTo(_("Draw a sample that nobody chose"), (
+        _("Audit, “State a new sample”: how many cases, which, and a text of your own. It cannot be changed then."),
+        _("Note the root that its page shows. Within a minute a checkpoint holds the statement; then “Draw”, once."),
+        _("Open the cases from the list. Whoever doubts the draw takes the file under “Draw it again” and uploads it "
+          "at “Verify a report”, or runs the command beside it."),
+        _("“Take an export” gives cases, decisions, entries and policies of some days, without a name."),
+    ), "audit"),
 )  # fmt: skip
 DUTIES = (
     HowTo(_("Keep what was opted out away from training"), (
@@ -189,7 +208,7 @@ TOPICS = (
     Topic("models", _("Models and data"), (R.ENGINEER, R.RELEASE),
           ("model", "models", "version", "dataset", "datasets", "register"), MODELS),
     Topic("releases", _("Releases"), (R.RELEASE, R.LEGAL, R.APPROVER), (), RELEASES),
-    Topic("figures", _("Figures"), (R.EXECUTIVE, R.AUDITOR), ("dashboard", "figure", "figures"), FIGURES),
+    Topic("figures", _("Figures"), (R.EXECUTIVE, R.AUDITOR), ("dashboard", "figure", "figures", "forecast"), FIGURES),
     Topic("evidence", _("Reports and the ledger"), (R.AUDITOR, R.EXECUTIVE, R.LEGAL),
           ("report", "reports", "ledger", "replay", "paper", "papers", "audit", "sample", "export"), EVIDENCE),
     Topic("duties", _("Duties and messages"), (R.LEGAL, R.APPROVER, R.RELEASE),

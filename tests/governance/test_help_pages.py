@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -31,6 +32,15 @@ def test_each_role_is_helped_and_every_link_opens(client: Client, role: Role) ->
         for task in page.context["tasks"]:
             assert task["steps"] and (not task["url"] or client.get(task["url"]).status_code == 200), task["url"]
     assert client.get("/help/nonsense/").status_code == 404
+
+
+def test_what_the_help_quotes_stands_on_a_page() -> None:
+    files = [*Path("templates").rglob("*.html"), *Path("governance").rglob("*.py")]
+    pages = "".join(re.sub(r'"\s*"', "", one.read_text()) for one in files if one.name != "help_words.py").lower()
+    said = " ".join(str(step) for topic in TOPICS for task in topic.tasks for step in task.steps)
+    quoted = set(re.findall("“([^”]+)”", said)) - {"sessionid", "csrftoken"}  # cookies, named by others
+    assert len(quoted) > 40
+    assert [words for words in quoted if words.lower().rstrip(",") not in pages] == []
 
 
 def test_the_foot_of_a_page_leads_to_its_topic(client: Client) -> None:
