@@ -52,5 +52,7 @@ def last_verifications() -> dict[int, Verification]:
     A candidate that passed but is not in service yet says nothing about what answers today, and is left out.
     """
     rows = Verification.objects.filter(plan__candidate__state=ModelVersion.State.RELEASED)
-    rows = rows.select_related("plan__case", "plan__base", "plan__candidate").order_by("plan__candidate__revision")
+    rows = rows.select_related("plan__case", "plan__base__model", "plan__candidate").order_by(
+        "plan__candidate__revision"
+    )
     return {row.plan.base.model_id: row for row in rows}

@@ -226,7 +226,7 @@ def _stated(one: AuditSample) -> Context:
             (_("By"), f"{one.by}, {when(one.stated_at)}"),
             {"label": _("Entry of the ledger"), "value": str(one.entry),
              "url": reverse("ledger_proof", args=[one.entry])},
-            {"label": _("Root of the ledger up to it"), "value": service.root_of(one).hex(), "digest": True},
+            {"label": _("Root of the ledger up to it"), "value": service.root_of(one).hex(), "mono": True},
             {"label": _("List of cases"), "value": one.population, "digest": True},
             {"label": _("SHA-256 of the text"), "value": one.commitment, "digest": True},
         ],
@@ -277,7 +277,7 @@ def _again(one: AuditSample) -> Context:
         "id": "again", "title": _("Draw it again"),
         "note": _("The file holds the list, the statement, the checkpoint with its witnesses, and your text."),
         "facts": [
-            {"label": _("Seed"), "value": one.seed, "digest": True},
+            {"label": _("Seed"), "value": one.seed, "mono": True},
             (_("Checkpoint"), _("of %(n)s entries") % {"n": f"{one.checkpoint:,}"}),
             (_("Your text"), one.text),
             {"label": _("File"), "value": file, "url": reverse("sample_json", args=[one.public_id])},

@@ -110,7 +110,8 @@ def _plans(found: AiModel, *, see_cases: bool, see_jobs: bool) -> Context:
     return {
         "plan_columns": [
             _("Case"), _("Plan"), _("Verdict"), _("Found"), {"label": _("Forget quality, KS p"), "num": True},
-            {"label": _("Utility kept"), "num": True}, _("Version"), *([_("Runs")] if see_jobs else [])],
+            {"label": _("Utility kept"), "num": True}, {"label": _("Version"), "num": False},
+            *([_("Runs")] if see_jobs else [])],
         "plan_rows": [_plan(one, see_cases=see_cases, see_jobs=see_jobs) for one in select.plans(found)],
     }  # fmt: skip
 
@@ -125,8 +126,8 @@ def _plan(plan: Plan, *, see_cases: bool, see_jobs: bool) -> list[Any]:
         {"text": method_title(plan.method), "note": _("plan %(n)d") % {"n": plan.attempt}},
         {"state": seen.verdict, "text": WORDS[seen.verdict]} if seen else plan.get_state_display(),
         {"text": _("every probe"), "url": found_url(seen, see_cases)} if seen else "",
-        f"{seen.forget_quality:.2g}" if seen and seen.forget_quality is not None else "",
-        share(seen.utility) if seen and seen.utility is not None else "",
+        f"{seen.forget_quality:.2g}" if seen and seen.forget_quality is not None else "–",
+        share(seen.utility) if seen and seen.utility is not None else "–",
         {"text": _("rev. %(n)d") % {"n": plan.candidate.revision}, "url": reverse("version", args=[
             plan.base.model.public_id, plan.candidate.revision])} if plan.candidate else "",
         *([{"links": runs} if runs else ""] if see_jobs else []),

@@ -31,7 +31,7 @@ from governance.selectors import statement as statements
 from governance.services import papers, release, tallies
 from governance.statement_figures import Period
 from governance.web import executive as executive_page
-from governance.web import figure_urls
+from governance.web import figure_urls, figures
 from governance.web.figures import NAMES
 from tests.governance.conftest import file_case
 from tests.governance.staff import member
@@ -311,6 +311,10 @@ def test_a_model_in_service_shows_the_verification_of_that_very_version(
     st = statements.statement(Actor.of(executive), statements.period_of("90d", TODAY))
     [(model, counts, version, last)] = executive_page._models(st)
     assert (counts["applied"], last.verdict, version.revision) == (1, "pass", 4)
+    with CaptureQueriesContext(connection) as asked:
+        assert figures.found_url(last, see_cases=False).endswith(f"/{version.revision}/")
+        assert figures.found_url(last, see_cases=True) == reverse("verification", args=[case.public_id])
+    assert not asked.captured_queries
     assert st.tables["models"].rows == (statements.Row(key=model.name, values=tuple(counts.values())),)
 
 

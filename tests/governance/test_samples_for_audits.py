@@ -249,6 +249,7 @@ def test_an_auditor_states_and_draws_on_the_pages(client: Client, auditor: Actor
     page = client.get(link).content.decode()
     command = f"python3 lethe-verify.pyz sample-{sample.number}.json --trust lethe-trust.json"
     assert case.number in page and command in re.sub("</?span>", "", page) and reverse("verify") in page
+    assert sample.__class__.objects.get().seed in page, "it can be noted, and typed at /verify"
     assert "This sample was drawn as it was stated." in client.get(link, {"check": "now"}).content.decode()
     assert (
         client.get(reverse("sample_csv", args=[sample.public_id])).content.decode().splitlines()[1]
