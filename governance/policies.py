@@ -11,7 +11,6 @@ from governance.kinds import rule
 from governance.models import (
     Case,
     Claimant,
-    Decision,
     Disposition,
     Interest,
     Relation,
@@ -19,6 +18,7 @@ from governance.models import (
     Status,
     User,
 )
+from governance.models.contest import took_part
 from governance.tokens import email_mark
 
 if TYPE_CHECKING:
@@ -270,21 +270,13 @@ def partial(case: Case, actor: Actor) -> str:
         return "You declared a conflict of interest in this case; somebody else decides."
     if Claimant.objects.filter(pk=case.claimant_id, email_mark=email_mark(actor.user.email)).exists():
         return "You are the claimant of this case; somebody else decides."
-    if case.relation in CONTESTED and actor.user.pk in signers(case.parent):
+    if case.relation in CONTESTED and Case.objects.filter(took_part(actor.user.pk), pk=case.pk).exists():
         return "You took part in the decision that is contested here; somebody else decides."
     return ""
 
 
 #: What contests a decision: nobody who took part in it decides again.
 CONTESTED = frozenset({Relation.APPEAL, Relation.COMPLAINT})
-
-
-def signers(case: Case | None) -> set[int]:
-    """Who decided in a case: its officer, and whoever proposed or approved for its hits."""
-    if case is None:
-        return set()
-    decided = Decision.objects.filter(match__case=case).values_list("proposed_by", "approved_by")
-    return {pk for row in decided for pk in row if pk} | ({case.officer_id} if case.officer_id else set())
 
 
 def demand_impartial(case: Case, actor: Actor) -> None:

@@ -73,13 +73,3 @@ def filer(who: str, case: str) -> str:
         f"({who} = (SELECT c.entered_by_id FROM governance_case c WHERE c.id = {case}) OR EXISTS (SELECT 1 "  # noqa: S608
         f"FROM governance_claimeditem i WHERE i.case_id = {case} AND i.entered_by_id = {who}))"
     )
-
-
-def contested(who: str) -> str:
-    """In an appeal or a complaint, whoever proposed or approved for a hit of the case that it is about."""
-    return (
-        "EXISTS (SELECT 1 FROM governance_match m JOIN governance_case c ON c.id = m.case_id "  # noqa: S608
-        "JOIN governance_match pm ON pm.case_id = c.parent_id JOIN governance_decision d ON d.match_id = pm.id "
-        f"WHERE m.id = NEW.match_id AND c.relation IN ('appeal', 'complaint') AND {who} IN "
-        "(d.proposed_by_id, d.approved_by_id))"
-    )

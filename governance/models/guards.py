@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from governance.models.guarding import PREFIX, SIGNERS, Guard, changed, contested, filer, moved, set_now, signed
+from governance.models.contest import contested
+from governance.models.guarding import PREFIX, SIGNERS, Guard, changed, filer, moved, set_now, signed
 from governance.models.guards_held import HELD_GUARDS
 
 __all__ = ["EMPTIED", "GUARDS", "PREFIX", "SIGNERS", "Guard"]
@@ -121,10 +122,10 @@ GUARDS: tuple[Guard, ...] = (
         "decision_approver", _DECISION, "UPDATE",
         f"{set_now('approved_by_id')} AND NOT {signed('NEW.approved_by_id', 'approval')}", _ROLE,
     ),
-    Guard("decision_contested", _DECISION, "INSERT", contested("NEW.proposed_by_id"), _CONTESTED),
+    Guard("decision_contested", _DECISION, "INSERT", contested("NEW.proposed_by_id", _CASE_OF_MATCH), _CONTESTED),
     Guard(
         "decision_contested_approval", _DECISION, "UPDATE",
-        f"{set_now('approved_by_id')} AND {contested('NEW.approved_by_id')}", _CONTESTED,
+        f"{set_now('approved_by_id')} AND {contested('NEW.approved_by_id', _CASE_OF_MATCH)}", _CONTESTED,
     ),
     # Plans
     Guard("plan_insert", _PLAN, "INSERT", "NEW.chosen_by_id IS NOT NULL OR NEW.confirmed_by_id IS NOT NULL", _STEP),
@@ -236,6 +237,11 @@ GUARDS: tuple[Guard, ...] = (
         "abuse_approver", _ABUSE, "UPDATE",
         f"{set_now('approved_by_id')} AND (NOT {signed('NEW.approved_by_id', 'abuse_approval')} OR "
         f"{filer('NEW.approved_by_id', 'NEW.case_id')})", _ROLE,
+    ),
+    Guard("abuse_contested", _ABUSE, "INSERT", contested("NEW.proposed_by_id", "NEW.case_id"), _CONTESTED),
+    Guard(
+        "abuse_contested_approval", _ABUSE, "UPDATE",
+        f"{set_now('approved_by_id')} AND {contested('NEW.approved_by_id', 'NEW.case_id')}", _CONTESTED,
     ),
     Guard("abuse_delete", _ABUSE, "DELETE", "", "a finding stays"),
     # Works that are given back

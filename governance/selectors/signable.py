@@ -14,7 +14,8 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact, GreaterThan
 
-from governance.models import Case, Claimant, ClaimedItem, Decision, Interest, Match, Plan, Release, Status
+from governance.models import Claimant, ClaimedItem, Interest, Match, Plan, Release, Status
+from governance.models.contest import took_part
 from governance.policies import CONTESTED, Actor
 from governance.tokens import email_mark
 
@@ -46,10 +47,7 @@ def impartial(actor: Actor) -> Q:
     if actor.user is None:
         return Q()
     asks = Claimant.objects.filter(pk=OuterRef("claimant"), email_mark=email_mark(actor.user.email))
-    had = Case.objects.filter(pk=OuterRef("parent"), officer=actor.user)
-    decided = Decision.objects.filter(match__case=OuterRef("parent"))
-    decided = decided.filter(Q(proposed_by=actor.user) | Q(approved_by=actor.user))
-    fresh = ~Q(relation__in=CONTESTED) | (_none(had) & _none(decided))
+    fresh = ~Q(relation__in=CONTESTED) | ~took_part(actor.user.pk)
     return lacks(Interest.objects.filter(person=actor.user)) & _none(asks) & fresh
 
 
