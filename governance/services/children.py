@@ -139,12 +139,13 @@ def return_end(*, case: Case, actor: Actor, reason: str = "") -> None:
     Raises:
         NotAllowed: neither of them. Unfit: refused without a reason. Conflict: nothing is proposed.
     """
-    demand_impartial(case, actor)
     _at_review(case)
     row = WorksReturn.objects.filter(case=case, approved_at=None, returned_at=None).first()
     if row is None:
         raise Conflict("Nobody has proposed to give these works back yet.")
     own = answers.taken_back(row.proposed_by_id, actor, Permission.APPROVE, reason=reason)
+    if not own:
+        demand_impartial(case, actor)
     waiting = WorksReturn.objects.filter(pk=row.pk, approved_at=None, returned_at=None)
     if not waiting.update(returned_by=actor.user, returned_at=timezone.now()):
         raise Conflict("Somebody else answered this in the meantime.")

@@ -12,7 +12,7 @@ from governance.clocks.reckon import words
 from governance.errors import Conflict, Unfit
 from governance.evidence import ledger
 from governance.models import Case, CaseClock, ClockExtension, ClockPause
-from governance.policies import Actor, Permission, demand
+from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.services.notification import letter_send
 
 #: Shorter reasons are none.
@@ -27,6 +27,7 @@ def clock_add(*, case: Case, actor: Actor, law: str, because: str, place: str = 
         Unfit: the law does not fit, is there already, or nothing says why it applies.
     """
     demand(actor, Permission.EXTEND)
+    demand_impartial(case, actor)
     case = _locked(case)
     if len(because.strip()) < SENTENCE:
         raise Unfit("Write in one full sentence why this law applies as well.")
@@ -52,6 +53,7 @@ def clock_end(*, clock: CaseClock, actor: Actor, because: str) -> None:
         Unfit: it is the last one, it ended before, or nothing says why.
     """
     demand(actor, Permission.EXTEND)
+    demand_impartial(clock.case, actor)
     case = _locked(clock.case)
     if len(because.strip()) < SENTENCE:
         raise Unfit("Write in one full sentence why this law does not apply.")
@@ -72,6 +74,7 @@ def clock_extend(*, case: Case, actor: Actor, reasons: str) -> Case:
         Unfit: no law of the case allows it now, each with its citation, or the reasons are missing.
     """
     demand(actor, Permission.EXTEND)
+    demand_impartial(case, actor)
     current = _locked(case)
     if not current.is_open:
         raise Conflict(f"Case {case.number} is closed.")

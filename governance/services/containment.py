@@ -170,9 +170,10 @@ def lift_end(*, quarantine: Quarantine, actor: Actor, shown: str) -> None:
         NotAllowed: neither of them. Unfit: a decision holds it now. Conflict: as `lift_approve`.
     """
     demand(actor, Permission.ASK_LIFT, Permission.LIFT_QUARANTINE)
-    demand_impartial(quarantine.case, actor)
     row = _asked(quarantine, shown)
     own = actor.user is not None and actor.user.pk == row.lift_asked_by_id
+    if not own:
+        demand_impartial(quarantine.case, actor)
     if not own and not may(actor, Permission.LIFT_QUARANTINE):
         raise NotAllowed("Somebody else asked that the record be let back: they take it back, or an approver refuses.")
     why = row.lift_why

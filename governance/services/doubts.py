@@ -14,7 +14,7 @@ from governance.evidence import ledger
 from governance.file_words import words
 from governance.kinds import rule
 from governance.models import Case, IdentityDoubt, Status, Upload
-from governance.policies import CLAIMANT, Actor, Permission, demand
+from governance.policies import CLAIMANT, Actor, Permission, demand, demand_impartial
 from governance.proof_words import refused
 from governance.services import news, proof, review, uploads
 
@@ -37,6 +37,7 @@ def doubt_record(*, case: Case, reason: str, pauses_clock: bool, actor: Actor) -
         Conflict: there is a doubt already, or it is too late or too early to ask.
     """
     demand(actor, Permission.RECORD_PROOF)
+    demand_impartial(case, actor)
     if not rule(case.kind).personal:
         raise Unfit("Whose works they are is not shown by an identity document; ask for another proof.")
     if len(reason.split()) < 4:
@@ -94,6 +95,7 @@ def doubt_settle(*, case: Case, dispelled: bool, note: str, actor: Actor) -> Ide
         Unfit: no note on what was seen. Conflict: no doubt is open, or a legal hold keeps the file.
     """
     demand(actor, Permission.RECORD_PROOF)
+    demand_impartial(case, actor)
     doubt = open_doubt(case)
     if doubt is None:
         raise Conflict("No doubt is open in this case.")

@@ -8,7 +8,7 @@ from django.utils import timezone
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.models import Case, Hold
-from governance.policies import Actor, Permission, demand
+from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.services import answers, notes
 from governance.services.shown import demand_shown, mark
 
@@ -36,6 +36,7 @@ def hold_set(*, case: Case, reason: str, actor: Actor) -> Hold:
         NotAllowed: the policy refuses the actor. Unfit: without a reason. Conflict: one stands already.
     """
     demand(actor, Permission.HOLD)
+    demand_impartial(case, actor)
     if len(reason.strip()) < 20:
         raise Unfit(REASON)
     if actor.user is None:
@@ -60,6 +61,7 @@ def hold_lift_ask(*, case: Case, reason: str, actor: Actor) -> Hold:
         NotAllowed: the policy refuses the actor. Unfit: without a reason. Conflict: none stands, or somebody asked.
     """
     demand(actor, Permission.HOLD)
+    demand_impartial(case, actor)
     if len(reason.strip()) < 20:
         raise Unfit(REASON)
     hold = _open(case)
@@ -95,6 +97,7 @@ def hold_lift(*, case: Case, actor: Actor, shown: str) -> Hold:
         Conflict: none stands, nobody asked, or it was asked anew.
     """
     demand(actor, Permission.HOLD)
+    demand_impartial(case, actor)
     hold = _asked(case, shown)
     if actor.user is None or hold.lift_asked_by == actor.user:
         raise NotAllowed("You asked that the hold be lifted; a second person lifts it.")
@@ -117,6 +120,8 @@ def hold_lift_end(*, case: Case, actor: Actor, shown: str, reason: str = "") -> 
     demand(actor, Permission.HOLD)
     hold = _asked(case, shown)
     own = answers.taken_back(hold.lift_asked_by_id, actor, Permission.HOLD, reason=reason)
+    if not own:
+        demand_impartial(case, actor)
     said = {} if own else {"note": notes.note_write(case=case, text=reason, actor=actor).pk}
     hold.lift_reason, hold.lift_asked_by, hold.lift_asked_at = "", None, None
     hold.save(update_fields=["lift_reason", "lift_asked_by", "lift_asked_at"])

@@ -27,7 +27,7 @@ from governance.models import (
 )
 from governance.models.vault import keys_held, subject_create
 from governance.notifications.languages import nearest
-from governance.policies import CLAIMANT, Actor, Permission, demand
+from governance.policies import CLAIMANT, Actor, Permission, demand, demand_impartial
 from governance.services import containment, deadlines, sharing
 from governance.services.notification import letter_send
 from governance.services.proof import proof_beside
@@ -224,7 +224,8 @@ def confirmation_resend(*, case: Case) -> None:
 
 @transaction.atomic
 def case_withdraw(*, case: Case, actor: Actor, reason: str = "Withdrawn") -> Case:
-    """The claimant takes the request back."""
+    """The claimant takes the request back; staff say so for them, unless they are party to the case."""
+    demand_impartial(case, actor)
     advance(case=case, to=Status.NOTIFICATION, actor=actor, reason=reason, disposition=Disposition.WITHDRAWN)
     containment.let_go(case)
     return case

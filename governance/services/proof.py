@@ -9,7 +9,7 @@ from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, Proof, Status
-from governance.policies import Actor, Permission, demand
+from governance.policies import Actor, Permission, demand, demand_impartial
 from governance.services import containment, news
 from governance.services.notification import letter_send
 
@@ -25,6 +25,7 @@ def proof_record(*, case: Case, level: int, note: str, actor: Actor) -> Proof:
         Unfit: an unknown level, a closed case, or no note on what was seen.
     """
     demand(actor, Permission.RECORD_PROOF)
+    demand_impartial(case, actor)
     problems = []
     if level not in Proof.Level.values:
         problems.append(f"Level {level} is unknown; choose P1 to P5.")
@@ -68,6 +69,7 @@ def proof_beside(proof: Proof, actor: Actor) -> None:
 @transaction.atomic
 def proof_accept(*, case: Case, actor: Actor) -> Case:
     """Proof is sufficient for the next step: the case goes to review, and the claimant is told once."""
+    demand_impartial(case, actor)
     moved = advance(case=case, to=Status.REVIEW, actor=actor, reason="Proof accepted")
     if not moved.letters.filter(template="proven").exists():
         letter_send(case=moved, template="proven")

@@ -27,7 +27,7 @@ from governance.evidence import ledger
 from governance.kinds import rule
 from governance.lifecycle import advance
 from governance.models import Case, Challenge, ClaimedItem, Proof, Status, Upload
-from governance.policies import CLAIMANT, Actor, Permission, demand, proof_unlocks_weights
+from governance.policies import CLAIMANT, Actor, Permission, demand, demand_impartial, proof_unlocks_weights
 from governance.proof_checks import NotShown, Seen
 from governance.proof_words import SIGNERS, refused
 from governance.registry_numbers import registry_number
@@ -355,6 +355,7 @@ def challenge_judge(*, challenge: Challenge, accept: bool, reason: str, actor: A
         Unfit: no reason. Conflict: nothing waits. NotAllowed: the policy refuses the actor.
     """
     demand(actor, Permission.RECORD_PROOF)
+    demand_impartial(challenge.case, actor)
     if not reason.strip():
         raise Unfit("Write how you checked it, or why it is not accepted.")
     if challenge.state not in (State.WAITING, State.OPEN) or (accept and challenge.state == State.OPEN):
@@ -380,6 +381,7 @@ def proof_refuse(*, proof: Proof, reason: str, actor: Actor) -> None:
     """
     demand(actor, Permission.RECORD_PROOF)
     case = proof.case
+    demand_impartial(case, actor)
     if not reason.strip():
         raise Unfit("Write why the proof does not count.")
     if case.status not in (Status.PROOF, Status.REVIEW, Status.INFORMATION, Status.MATCHING, Status.DECISION):

@@ -55,6 +55,7 @@ def information_ask(*, case: Case, actor: Actor, question: str, pauses_clock: bo
     Raises:
         Unfit: an empty question, or a pause that no law of the case knows, with its citation.
     """
+    demand_impartial(case, actor)
     if not question.strip():
         raise Unfit("Write the question that the claimant is to answer.")
     back = case.status
@@ -79,6 +80,7 @@ def information_receive(*, case: Case, actor: Actor) -> Case:
     Raises:
         Conflict: no question is open.
     """
+    demand_impartial(case, actor)
     if case.status != Status.INFORMATION:
         raise Conflict(f"Case {case.number} is not waiting for an answer.")
     resumed = clocks.pause_end(case=case, actor=actor)

@@ -32,8 +32,10 @@ def extras(desk: Desk, finding: AbuseFinding | None) -> list[Panel]:
     found: list[Panel] = []
 
     def offer(name: str, title: str, submit: str, shown: str = "") -> Panel:
-        found.append({"title": title, "open": name in desk.bound, **desk.ask(name, submit, shown)})
-        return found[-1]
+        asked = {"title": title, "open": name in desk.bound, **desk.ask(name, submit, shown)}
+        if "form" in asked:
+            found.append(asked)
+        return asked
 
     case, actor = desk.case, desk.actor
     if case.news_at and may(actor, Permission.REVIEW):
@@ -60,7 +62,8 @@ def _hold(desk: Desk, hold: Hold | None, offer: Any) -> None:
         offer("lift_ask", _("Ask to lift the legal hold"), _("Sign first"))
     elif hold.lift_asked_by != desk.actor.user:
         offer("lift", _("Lift the legal hold"), _("Sign second and lift it"), lift_mark(hold))
-        offer("lift_end", _("Leave the legal hold as it is"), _("Refuse to lift it"), lift_mark(hold))
+        if not desk.partial:
+            offer("lift_end", _("Leave the legal hold as it is"), _("Refuse to lift it"), lift_mark(hold))
     else:
         title = _("Take back that you asked to lift the legal hold")
         own = offer("lift_end", title, _("Take it back"), lift_mark(hold))

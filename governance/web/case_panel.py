@@ -31,7 +31,10 @@ S = Status
 Bound = Mapping[str, CaseForm]
 Panel = dict[str, Any]
 #: Actions by which a person decides, so that whoever is party to the case finds no button.
-DECIDING = frozenset({"review", "propose", "approve", "plan", "confirm", "release", "refuse"})
+DECIDING = frozenset(
+    {"proof", "review", "answer", "propose", "approve", "plan", "confirm", "release", "refuse", "extend", "add_law"}
+    | {"end_law", "withdraw", "hold", "lift_ask", "lift", "abuse", "abuse_second", *proof_actions.ACTIONS}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,7 +326,8 @@ def panel(desk: Desk) -> Panel:
     said = _BY_STATUS[S(desk.case.status)](desk)
     if S(desk.case.status) in select_jobs.WORK and (job := select_jobs.stopped(desk.case)):
         said |= job_failures.held_up(job, desk.case, desk.actor)
-    return {**said, "extras": [*_ends(desk, said.pop("ends", "")), *_extras(desk)]}
+    extras = [*_ends(desk, said.pop("ends", "")), *_extras(desk)]
+    return {**said, "extras": [one for one in extras if "form" in one]}
 
 
 def _ends(desk: Desk, name: str) -> list[Panel]:
@@ -356,8 +360,8 @@ def _extras(desk: Desk) -> list[Panel]:
     withdrawable = step is not None and Permission.WITHDRAW in step.by
     if withdrawable and may(desk.actor, Permission.WITHDRAW):
         extras.append({"title": _("The claimant withdraws"), **desk.ask("withdraw", _("Close as withdrawn"))})
-    for extra, name in ((e, e["action"].rstrip("/").rpartition("/")[2]) for e in extras):
-        extra["open"] = name in desk.bound
+    for extra in extras:
+        extra["open"] = extra.get("action", "").rstrip("/").rpartition("/")[2] in desk.bound
     return extras
 
 

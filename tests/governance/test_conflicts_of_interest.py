@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from django.test import Client
 from django.urls import reverse
 
 from governance.errors import Conflict, NotAllowed, Unfit
-from governance.models import Case, Decision, Interest, LedgerOpening, Role, Status
-from governance.policies import Actor, partial
+from governance.models import Case, Challenge, Decision, Interest, Kind, LedgerOpening, Role, Status
+from governance.policies import CLAIMANT, Actor, partial
 from governance.selectors import queue as select
-from governance.services import decision, planning, release, review
+from governance.services import clocks, decision, holds, intake, planning, proof, proofs, release, review
 from governance.services.assignment import case_assign
 from governance.services.interests import interest_declare
 from tests.governance.conftest import file_case, run_house_jobs
@@ -22,6 +23,19 @@ from tests.governance.staff import grant, member, sign_in_to_decide
 pytestmark = pytest.mark.database
 
 WHAT = "The claimant is my sister."
+WHY = "A court asked for it this morning, in writing."
+#: Steps of the desk beside the decision, and where a case must stand for each.
+STEPS: dict[str, tuple[Callable[[Case, Actor], Any], Status | None]] = {
+    "record a proof": (lambda c, who: proof.proof_record(case=c, level=2, note="Seen.", actor=who), Status.PROOF),
+    "accept a proof": (lambda c, who: proof.proof_accept(case=c, actor=who), Status.PROOF),
+    "ask": (
+        lambda c, who: review.information_ask(case=c, actor=who, question="Which?", pauses_clock=False),
+        Status.REVIEW,
+    ),
+    "hold": (lambda c, who: holds.hold_set(case=c, reason=WHY, actor=who), None),
+    "add a law": (lambda c, who: clocks.clock_add(case=c, actor=who, law="gpai", because=WHY), None),
+    "withdraw": (lambda c, who: intake.case_withdraw(case=c, actor=who), Status.REVIEW),
+}
 
 
 def proposals(case: Case) -> dict[int, decision.Proposal]:
@@ -64,6 +78,65 @@ def test_who_declared_one_signs_no_release(walk: Any, people: dict[Role, Actor])
     interest_declare(case=case, what=WHAT, actor=people[Role.RELEASE])
     with pytest.raises(NotAllowed):
         release.release_sign(case=case, actor=people[Role.RELEASE])
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_who_declared_one_takes_no_other_step_either(
+    step: str, walk: Any, people: dict[Role, Actor], case: Case
+) -> None:
+    legal = people[Role.LEGAL]
+    do, status = STEPS[step]
+    if status:
+        walk(case, status)
+    interest_declare(case=case, what=WHAT, actor=legal)
+    before = LedgerOpening.objects.count()
+    with pytest.raises(NotAllowed, match="conflict of interest"):
+        do(Case.objects.get(pk=case.pk), legal)
+    assert LedgerOpening.objects.count() == before
+    do(Case.objects.get(pk=case.pk), Actor.of(member("other@house.example", role=Role.LEGAL)))
+
+
+def test_who_declared_one_judges_no_proof_and_sends_back_no_plan(walk: Any, people: dict[Role, Actor]) -> None:
+    legal, approver = people[Role.LEGAL], people[Role.APPROVER]
+    case = walk(file_case(), Status.PLANNING)
+    run_house_jobs(case)
+    plan = planning.plan_choose(case=case, actor=people[Role.ENGINEER])
+    for actor in (legal, approver, people[Role.ENGINEER]):
+        interest_declare(case=case, what=WHAT, actor=actor)
+    with pytest.raises(NotAllowed):
+        planning.plan_return(case=case, actor=approver, reason="Another way is better.", shown=planning.mark(plan))
+    with pytest.raises(NotAllowed):
+        proofs.proof_refuse(proof=case.proofs.latest("pk"), reason="It is not theirs.", actor=legal)
+    shown = Challenge.objects.create(case=case, subject=case.claimant.subject, method="channel", level=5)
+    with pytest.raises(NotAllowed):
+        proofs.challenge_judge(challenge=shown, accept=False, reason="It is not theirs.", actor=legal)
+    # What is one's own is taken back all the same.
+    planning.plan_take_back(case=case, actor=people[Role.ENGINEER])
+
+
+def test_who_declared_one_answers_no_hold_and_takes_back_their_own_word(people: dict[Role, Actor], case: Case) -> None:
+    legal, approver = people[Role.LEGAL], people[Role.APPROVER]
+    holds.hold_set(case=case, reason=WHY, actor=legal)
+    holds.hold_lift_ask(case=case, reason=WHY, actor=legal)
+    shown = holds.lift_mark(holds.hold_of(case))
+    for actor in (legal, approver):
+        interest_declare(case=case, what=WHAT, actor=actor)
+    with pytest.raises(NotAllowed):
+        holds.hold_lift(case=case, actor=approver, shown=shown)
+    with pytest.raises(NotAllowed):
+        holds.hold_lift_end(case=case, actor=approver, shown=shown, reason=WHY)
+    holds.hold_lift_end(case=case, actor=legal, shown=shown)
+    assert holds.lift_mark(holds.hold_of(case)) == ""
+
+
+def test_a_member_of_staff_who_is_the_claimant_records_no_proof_for_themselves(people: dict[Role, Actor]) -> None:
+    legal = people[Role.LEGAL]
+    assert legal.user
+    own = file_case(kind=Kind.PRIVACY, email=legal.user.email)
+    with pytest.raises(NotAllowed, match="You are the claimant"):
+        proof.proof_record(case=own, level=5, note="I know me.", actor=legal)
+    # By the private page they withdraw as everybody does.
+    intake.case_withdraw(case=own, actor=CLAIMANT)
 
 
 def test_a_member_of_staff_who_is_the_claimant_decides_nothing(walk: Any, people: dict[Role, Actor]) -> None:
