@@ -14,7 +14,7 @@ from governance.evidence.leaf import canonical
 from lethe_verify import evidence, opened, passed
 from lethe_verify.errors import Refused
 from tests.governance import evidence_example as make
-from tests.verifier.test_opened import LEDGER, PLANS, SEARCH, document
+from tests.verifier.test_opened import LEDGER, PLANS, document
 
 Found = dict[str, Any]
 
@@ -103,13 +103,18 @@ def test_every_plan_stands_in_its_order(chosen: slice) -> None:
     assert "out of order" in refused(found)
 
 
-def test_thresholds_and_searches_that_were_written_after_the_evidence_are_refused() -> None:
+def test_thresholds_searches_and_verdicts_that_were_written_after_the_evidence_are_refused() -> None:
     late = document()
     late["attempts"][1]["thresholds_recorded"]["index"] = 7
-    assert "before this evidence" in refused(late, {3: LEDGER[3], 5: LEDGER[5], 7: PLANS[4]})
+    assert "before this evidence" in refused(late, {0: LEDGER[0], 5: LEDGER[5], 7: PLANS[1]})
     searched = document()
     searched["matching"]["searches"][0]["index"] = 7
-    assert "no entry of the ledger" in refused(searched, {3: LEDGER[3], 4: LEDGER[4], 7: LEDGER[5]})
+    late_search = {index: told for index, told in LEDGER.items() if index != 5} | {7: LEDGER[5]}
+    assert "no entry of the ledger" in refused(searched, late_search)
+    judged = document()
+    judged["attempts"][1]["ended"]["judged"]["index"] = 7
+    late_verdict = {index: told for index, told in LEDGER.items() if index != 4} | {7: LEDGER[4]}
+    assert "another verdict" in refused(judged, late_verdict)
 
 
 def test_the_records_searched_are_those_of_the_data_sets() -> None:
@@ -121,7 +126,7 @@ def test_the_records_searched_are_those_of_the_data_sets() -> None:
 
 def test_a_method_that_no_entry_signed_is_not_called_signed() -> None:
     bodies = {n: ("plan.confirmed", {k: v for k, v in PLANS[n][1].items() if k != "method"}) for n in PLANS}
-    given = make.with_ledger(document(), {**bodies, 5: ("matching.finished", SEARCH)})
+    given = make.with_ledger(document(), {**LEDGER, **bodies})
     proved = evidence.check_ledger(evidence.read(canonical(given)))
     assert opened.told(given, proved.entries)[0] == [1, 2]
 
