@@ -25,6 +25,7 @@ from governance.selectors import organisation
 from governance.selectors.letters import readers
 from governance.services import links, outbox
 from governance.services.codes import exception_words
+from governance.services.shown import demand_shown
 from governance.tokens import link_token
 
 SYSTEM = Actor.system("notification")
@@ -252,16 +253,20 @@ def letter_by_hand(*, case: Case, template: str, text: str, actor: Actor) -> Let
 
 
 @transaction.atomic
-def draft_keep(*, case: Case, template: str, text: str, actor: Actor) -> None:
-    """Keep the free part of a letter that a later step writes; an empty text removes it.
+def draft_keep(*, case: Case, template: str, text: str, actor: Actor, shown: str = "") -> None:
+    """Keep the free part of a letter that a later step writes; an empty text removes it. `shown` names the draft whose
+    place it takes, by its id.
 
     Raises:
-        NotAllowed: the policy refuses the actor. Conflict: the case is closed.
+        NotAllowed: the policy refuses the actor. Conflict: the case is closed, or other words stand than were shown.
     """
     demand(actor, Permission.WRITE_LETTER)
     if not case.is_open:
         raise Conflict("The case is closed; its last letter is written.")
-    LetterDraft.objects.filter(case=case, template=template).delete()
+    Case.objects.select_for_update(no_key=True).get(pk=case.pk)
+    drafts = LetterDraft.objects.filter(case=case, template=template)
+    demand_shown(drafts.values_list("pk", flat=True).first() or "", shown)
+    drafts.delete()
     if text.strip() and actor.user is not None:
         LetterDraft.objects.create(
             case=case, subject=case.claimant.subject, template=template, text=text.strip(), by=actor.user

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from governance.errors import GovernanceError, LetterIncomplete
+from governance.errors import Conflict, GovernanceError, LetterIncomplete
 from governance.models import Case, Disposition, LetterDraft
 from governance.notifications.languages import LANGUAGES
 from governance.policies import Actor, Permission, may
@@ -45,6 +45,9 @@ class LetterForm(forms.Form):
         help_text=gettext_lazy("A message, reasons, or a note in the closing letter. The claimant reads it."),
         widget=forms.Textarea(attrs={"rows": 6}),
     )  # fmt: skip
+
+    #: Which draft's words stood in the form.
+    shown = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -78,6 +81,8 @@ def case_letter(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     if isinstance(done, GovernanceError):
         for problem in done.messages:
             form.add_error(None, problem)
+        if isinstance(done, Conflict):
+            _stands(found, form)
         return _page(request, found, form, status=done.status)
     if not done:
         return _page(request, found, form)
@@ -87,9 +92,26 @@ def case_letter(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
 
 def _fresh(request: HttpRequest, case: Case) -> LetterForm:
     name = request.GET.get("template", "") or (case.disposition or "message")
-    draft = LetterDraft.objects.filter(case=case, template=name).first()
-    text = str(draft.text) if draft else ""
-    return LetterForm(initial={"template": name, "language": case.language, "text": text})
+    draft, text = _draft(case, name), ""
+    if draft:
+        text = str(draft.text)
+    return LetterForm(initial={"template": name, "language": case.language, "text": text, "shown": _mark(draft)})
+
+
+def _draft(case: Case, name: str) -> LetterDraft | None:
+    return LetterDraft.objects.filter(case=case, template=name).select_related("by").first()
+
+
+def _mark(draft: LetterDraft | None) -> str:
+    return f"{draft.template}:{draft.pk}" if draft else ""
+
+
+def _stands(case: Case, form: LetterForm) -> None:
+    """Beside what was written: the words that stand for this letter by now, which may then be replaced."""
+    draft = _draft(case, form.cleaned_data["template"])
+    form.data = {**form.data, "shown": _mark(draft)}
+    if draft:
+        form.add_error(None, _("Kept by %(who)s: %(text)s") % {"who": draft.by, "text": draft.text})
 
 
 def _perform(case: Case, data: dict[str, Any], what: str, actor: Actor) -> str | GovernanceError:
@@ -101,9 +123,11 @@ def _perform(case: Case, data: dict[str, Any], what: str, actor: Actor) -> str |
             service.letter_by_hand(case=case, template=data["template"], text=data["text"], actor=actor)
             return _("The letter is on its way.")
         if what == "keep":
+            name, _sep, draft = data["shown"].partition(":")
+            shown = draft if name == data["template"] else ""
+            service.draft_keep(case=case, template=data["template"], text=data["text"], actor=actor, shown=shown)
             if data["language"] != case.language:
                 service.language_set(case=case, language=data["language"], actor=actor)
-            service.draft_keep(case=case, template=data["template"], text=data["text"], actor=actor)
             return _("Kept for the letter, sealed.")
     except GovernanceError as error:
         return error

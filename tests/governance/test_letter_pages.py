@@ -154,6 +154,26 @@ def test_words_kept_for_the_closing_letter_stand_in_it(client: Client, enter: En
     assert not LetterDraft.objects.exists()
 
 
+def test_words_of_a_colleague_are_not_replaced_unread(client: Client, enter: Enter, case: Case) -> None:
+    address, letter = reverse("case_letter", args=[case.public_id]), {"template": "no_data_found", "language": "en"}
+    enter(Role.LEGAL)
+    assert client.post(address, {**letter, "text": "We looked twice.", "do": "keep"}).status_code == 302
+    mine = {**letter, "language": "fr", "text": "My own words.", "do": "keep"}
+    for old in ("", f"no_data_found:{LetterDraft.objects.get().pk + 1}", f"refused:{LetterDraft.objects.get().pk}"):
+        told = client.post(address, {**mine, "shown": old})
+        page = text_of(told)
+        assert told.status_code == 409 and "not what was shown" in page and "We looked twice." in page
+        assert "My own words." in page and LetterDraft.objects.get().text == "We looked twice."
+        case.refresh_from_db()
+        assert case.language == "en"
+    shown = told.context["form"]["shown"].value()
+    assert client.post(address, {**mine, "shown": shown}).status_code == 302
+    assert LetterDraft.objects.get().text == "My own words."
+    again = client.get(address, {"template": "no_data_found"}).context["form"]["shown"].value()
+    assert client.post(address, {**mine, "text": "", "shown": again}).status_code == 302
+    assert not LetterDraft.objects.exists()
+
+
 def test_a_letter_that_failed_is_shown_and_sent_again(client: Client, enter: Enter, case: Case) -> None:
     enter(Role.LEGAL)
     Message.objects.update(state=S.FAILED, last_error="The mail server was down.", attempts=18)
