@@ -96,9 +96,12 @@ def deletions(model: AiModel) -> list[Plan]:
     return list(rows.select_related("leader").order_by("-id")[:DELETIONS])[::-1]
 
 
-def plans(model: AiModel) -> list[Plan]:
-    """The newest plans for a model with case, candidate, verification (without its document) and jobs of the engine."""
-    rows = Plan.objects.filter(base__model=model).select_related("case", "base", "candidate", "verification")
+def plans(model: AiModel, candidate: ModelVersion | None = None) -> list[Plan]:
+    """The newest plans for a model, or those that made a version, with case, candidate, verification (without its
+    document) and jobs of the engine."""
+    rows = Plan.objects.filter(base__model=model)
+    rows = rows.filter(candidate=candidate) if candidate else rows
+    rows = rows.select_related("case", "base__model", "candidate", "verification")
     engine = Prefetch("jobs", Job.objects.filter(queue=Job.Queue.GPU).order_by("created_at"), to_attr="runs")
     return list(rows.defer("verification__document").prefetch_related(engine).order_by("-id")[:PLANS])
 

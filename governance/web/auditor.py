@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -30,6 +32,7 @@ from governance.web.containment import attachment
 from governance.web.duty_pages import iso_day
 from governance.web.guards import staff
 from governance.web.narrowed import Choices, Narrowed
+from governance.web.sheets import csv_stream
 
 P = Permission
 #: First parts of the names of all that is written (`test_ledger_page` compares them with the code).
@@ -65,6 +68,8 @@ def reports(request: HttpRequest) -> HttpResponseBase:
         actor, words=asked.words, kind=asked.chosen["kind"], outcome=asked.chosen["outcome"], erased=erased,
         first=asked.first, last=asked.last,
     )  # fmt: skip
+    if request.GET.get("format") == "csv":
+        return csv_stream("reports", _csv(rows))
     page = select.reports_page(rows, after=request.GET.get("after", ""))
     linked, replay = may(actor, P.SEE_CASES), may(actor, P.REPLAY_CASE)
     number, shown = counting(rows)
@@ -76,9 +81,19 @@ def reports(request: HttpRequest) -> HttpResponseBase:
                     _("Proof"), *([_("To replay")] if replay else [])],
         "rows": [_report(report, linked, replay) for report in page.rows],
         "next_page_url": asked.next_url(page.last.number if page.last else ""),
+        "csv_url": f"?{urlencode({**asked.query, 'format': 'csv'})}",
         **asked.context(CHOICES, words=_("Case or sheet"), clear_url=reverse("reports")),
     }  # fmt: skip
     return render(request, "auditor/reports.html", context)
+
+
+def _csv(rows: QuerySet[Report]) -> Iterator[list[str]]:
+    """Every report of the list with its digests, row by row as it is read."""
+    yield ["report", "case", "kind", "outcome", "says", "signed_at", "pdf", "evidence"]
+    for report in rows.order_by("created_at", "pk").iterator():
+        case, at = report.case, report.created_at.isoformat(timespec="seconds")
+        yield [report.number, case.number, case.kind, case.disposition, report.headline_in(SOURCE), at, report.pdf,
+               report.evidence]  # fmt: skip
 
 
 def _report(report: Report, linked: bool, replay: bool) -> list[Any]:

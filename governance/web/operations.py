@@ -83,7 +83,7 @@ def _model_page(
     request: HttpRequest, found: AiModel, form: forms.Form | None = None, status: int = 200
 ) -> HttpResponse:
     actor = Actor.of(request.user)
-    context = register_view.model(found, see_cases=may(actor, P.SEE_CASES), see_jobs=may(actor, P.SEE_JOBS))
+    context = register_view.model(found, actor)
     if may(actor, P.REGISTER_MODELS):
         place = form if isinstance(form, DeploymentForm) else DeploymentForm(found)
         recipient = form if isinstance(form, RecipientForm) else RecipientForm(found)
@@ -121,10 +121,11 @@ def _fetch_version(request: HttpRequest, public_id: uuid.UUID, revision: int) ->
 
 
 def _version_page(request: HttpRequest, public_id: uuid.UUID, revision: int) -> dict[str, Any]:
-    found, context = _fetch_version(request, public_id, revision), {}
-    if may(Actor.of(request.user), P.TAKE_WEIGHTS):
+    found, actor = _fetch_version(request, public_id, revision), Actor.of(request.user)
+    context = register_view.plans(found.model, actor, found)
+    if may(actor, P.TAKE_WEIGHTS):
         address = reverse("version_weights", args=[public_id, revision])
-        context = {"weights_url": address, "weights_refusal": downloads.refusal(found)}
+        context |= {"weights_url": address, "weights_refusal": downloads.refusal(found)}
     lineage = lineage_view.page(found, select.deletions(found.model))
     return {**lineage, **statement_pages.part(found), **downstream_view.part(found), **context}
 

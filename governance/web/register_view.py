@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from governance.models import AiModel, Dataset, Deployment, ModelVersion, Plan, Record
+from governance.policies import Actor, Permission, may
 from governance.selectors import catalogue as select
 from governance.selectors.paging import Page
 from governance.templatetags.glyphs import WORDS
@@ -106,13 +107,15 @@ def _places_sentence(summary: Context | None) -> str:
     return _("Places: %(what)s") % {"what": ", ".join(filter(None, [summary["text"].lower(), summary["note"]]))}
 
 
-def _plans(found: AiModel, *, see_cases: bool, see_jobs: bool) -> Context:
+def plans(found: AiModel, actor: Actor, candidate: ModelVersion | None = None) -> Context:
+    """What was tried for a model and found, or what made a version."""
+    see_cases, see_jobs = may(actor, Permission.SEE_CASES), may(actor, Permission.SEE_JOBS)
     return {
         "plan_columns": [
             _("Case"), _("Plan"), _("Verdict"), _("Found"), {"label": _("Forget quality, KS p"), "num": True},
             {"label": _("Utility kept"), "num": True}, {"label": _("Version"), "num": False},
             *([_("Runs")] if see_jobs else [])],
-        "plan_rows": [_plan(one, see_cases=see_cases, see_jobs=see_jobs) for one in select.plans(found)],
+        "plan_rows": [_plan(one, see_cases=see_cases, see_jobs=see_jobs) for one in select.plans(found, candidate)],
     }  # fmt: skip
 
 
@@ -134,9 +137,9 @@ def _plan(plan: Plan, *, see_cases: bool, see_jobs: bool) -> list[Any]:
     ]  # fmt: skip
 
 
-def model(found: AiModel, *, see_cases: bool, see_jobs: bool) -> Context:
+def model(found: AiModel, actor: Actor) -> Context:
     """One model with everything that hangs on it."""
-    versions = select.versions(found)
+    see_cases, versions = may(actor, Permission.SEE_CASES), select.versions(found)
     places = list(select.places(found))
     released = next((v for v in versions if v.state == ModelVersion.State.RELEASED), None)
     datasets = {d.pk: d for v in versions for d in v.datasets.all()}
@@ -153,7 +156,7 @@ def model(found: AiModel, *, see_cases: bool, see_jobs: bool) -> Context:
         **lineage_tree.tree(versions, places, VERSION_STATES),
         "version_columns": [_("Version"), _("State"), _("Made by"), _("Trained on"), _("Weights")],
         "version_rows": [_version(v) for v in versions],
-        **_plans(found, see_cases=see_cases, see_jobs=see_jobs),
+        **plans(found, actor),
         "deployment_columns": [_("Place"), _("Version"), _("State"), _("Since"), _("Replaced by")],
         "deployment_rows": [
             [p.place, _("rev. %(n)d") % {"n": p.version.revision},

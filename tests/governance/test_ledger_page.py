@@ -274,6 +274,9 @@ def test_reports_are_found_by_case_sheet_kind_outcome_and_days(
     assert found(**{"from": today - timedelta(days=1), "to": today - timedelta(days=1)}) == ["LR-1"]
     assert found(file="there") == found(kind="nonsense") == found() and found(file="erased") == found(q="\0") == []
     assert "No report answers to this." in client.get("/reports/", {"q": "LR-9"}).content.decode()
+    listed = client.get("/reports/" + client.get("/reports/", {"kind": "privacy"}).context["csv_url"])
+    rows = b"".join(listed.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert [row.split(",")[0] for row in rows] == ["report", "LR-2", "LR-1"] and rows[1].endswith(f"{pdf},{pdf}")
     assert client.get("/reports/", {"q": "LS-2026"})["Location"] == "/reports/papers/?q=LS-2026"
     monkeypatch.setattr("governance.selectors.ledger.SIZE", 1)
     first = client.get("/reports/", {"kind": "privacy"})

@@ -69,6 +69,9 @@ def test_a_model_shows_what_was_tried_and_found(client: Client, walk: Any, peopl
         assert (seen in text, reverse("case", args=[case.public_id]) in text, "/jobs/" in text) == (cases, cases, jobs)
         for row in tried:
             assert client.get(row[3]["url"]).status_code == 200
+        made = client.get(tried[0][6]["url"])
+        assert [row[1]["note"] for row in made.context["plan_rows"]] == ["plan 2"]
+        assert "97%" in made.content.decode() and case.number in made.content.decode()
 
 
 def test_the_executive_sees_the_register_without_links_to_cases(client: Client, walk: Any, people: Any) -> None:
