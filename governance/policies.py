@@ -289,6 +289,11 @@ def demand_impartial(case: Case, actor: Actor) -> None:
         raise NotAllowed(why)
 
 
+def may_read(case: Case, actor: Actor) -> bool:
+    """Facts about a private person are read only by those who may know who it is."""
+    return not rule(case.kind).personal or may(actor, Permission.REVEAL_PERSON)
+
+
 def entered(case: Case, actor: Actor) -> bool:
     """Whether the actor entered the request for somebody, or works of it."""
     if actor.user is None:

@@ -120,7 +120,7 @@ def _asked(document: Document) -> list[str]:
     lines = [said.printed(case["asked"])]
     if case["items"]:
         named = case["items"][:NAMED]
-        titles = "; ".join(_("“%(title)s”") % {"title": apart(item["title"])} for item in named)
+        titles = "; ".join(_("“%(title)s”") % {"title": apart(wording.item_words(document, item))} for item in named)
         more = case["items_count"] - len(named)
         text = (
             ngettext("Named: %(titles)s and %(n)d more.", "Named: %(titles)s and %(n)d more.", more)

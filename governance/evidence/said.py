@@ -49,6 +49,7 @@ TEXTS = (
     _("over-fitted to probes"), _("all works but one"), _("gradient difference"),
     _("The company's policy"), _("AI Act, code of practice on copyright"), _("AI Act"),
     _("No plan could be made."),
+    _("outside of the request"),
     _("The records of several requests were taken out in one run (one pass), which a plan of another request started; "
       "the times here are those of this request's own verification."),
     _("all models are ensembles of shards, which have no hidden state of their own"),
@@ -108,6 +109,8 @@ VERDICTS = (_("pass"), _("fail"), _("inconclusive"), _("damaged"), _("bad input"
 PATTERNS = (
     _("chose plan %(n)s"),
     _("confirmed plan %(n)s"),
+    _("Ground: %(title)s; exception: %(version)s."),
+    _("Ground: %(title)s."),
     _("The run failed: %(why)s"),
     _("No plan could be made. %(why)s"),
     _("No plan ended in a version that could take the old one's place: %(plans)s."),

@@ -31,7 +31,8 @@ def unsearched(document: Document, limit: int) -> str:
     if not named or not document["matching"]["searched"]:
         return ""
     told = "; ".join(
-        _("“%(title)s” (%(what)s)") % {"title": apart(one["title"]), "what": wording.form_words(one["without_text"])}
+        _("“%(title)s” (%(what)s)")
+        % {"title": apart(wording.item_words(document, one)), "what": wording.form_words(one["without_text"])}
         for one in named[:limit]
     )
     if (left := len(named) - limit) > 0:

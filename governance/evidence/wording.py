@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from governance.evidence.vocabulary import Kind
+
+#: Requests that name facts about a private person.
+_OF_FACTS = frozenset({Kind.PRIVACY, Kind.OBJECTION, Kind.CORRECTION})
 #: What a probe asks, in a few words.
 PROBES: Mapping[str, Any] = {
     "exact_value": gettext_lazy("Gives the right value"),
@@ -146,6 +151,23 @@ def match_words(method: str) -> str:
         "near_duplicate": _("near-duplicate"),
         "same_work": _("same work by the data set's own label"),
     }.get(method, method)
+
+
+def fact(number: int) -> str:
+    """A fact about a private person, as evidence names it in their place."""
+    return f"Fact {number}"
+
+
+def fact_of(title: str) -> int | None:
+    """The number of the fact that evidence names so; None where the title is somebody's own."""
+    found = re.fullmatch(r"Fact (\d{1,6})", title)
+    return int(found[1]) if found else None
+
+
+def item_words(document: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    """What a request names: the title that it was given, or the number of a fact."""
+    number = fact_of(item["title"]) if document["case"]["kind"] in _OF_FACTS else None
+    return _("Fact %(n)d") % {"n": number} if number else str(item["title"])
 
 
 def form_words(form: str) -> str:

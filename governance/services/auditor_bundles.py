@@ -22,6 +22,7 @@ from governance.evidence import age, ledger
 from governance.evidence.bundle import EPOCH
 from governance.models import AuditorBundle, Case, Job, Plan, Report
 from governance.policies import Actor, Permission, demand, demand_impartial
+from governance.services import report_files
 from governance.services.bundles import public_bundle
 from governance.services.case_export import ledger_of
 
@@ -46,11 +47,12 @@ def bundle_make(*, report: Report, actor: Actor) -> tuple[AuditorBundle, str]:
     """Make and close a bundle; the passphrase is returned here and kept nowhere.
 
     Raises:
-        NotAllowed: the policy refuses the actor, or they are party to the case.
+        NotAllowed: the policy refuses the actor, they are party to the case, or may not read the report.
         KeyDestroyed: the person's data is gone. Unfit: the report has no ledger proofs yet.
     """
     demand(actor, Permission.REPLAY_CASE)
     demand_impartial(report.case, actor)
+    report_files.demand_readable(report, actor)
     if actor.user is None:
         raise NotAllowed("A machine takes no auditor's bundle.")
     passphrase = age.new_passphrase()
@@ -73,6 +75,7 @@ def bundle_fetch(*, bundle: AuditorBundle, actor: Actor) -> bytes:
     """
     demand(actor, Permission.REPLAY_CASE)
     demand_impartial(bundle.report.case, actor)
+    report_files.demand_readable(bundle.report, actor)
     if bundle.discarded_at or bundle.expires_at <= timezone.now():
         raise Conflict("This bundle's days are over. Make a new one.")
     ledger.append(action="bundle.taken", actor=actor, case=bundle.report.case, body={"archive": bundle.archive})

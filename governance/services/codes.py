@@ -37,6 +37,11 @@ def exception_words(case: Case, code: str) -> str:
     return next((f"{one.citation}: {one.words}" for one in exceptions(case) if one.code == code), code)
 
 
+def exception_place(case: Case, code: str) -> str:
+    """Where a code is written; one that the law no longer lists stands as it was written."""
+    return next((one.citation for one in exceptions(case) if one.code == code), code)
+
+
 def exception_problem(case: Case, choice: str, code: str) -> str:
     """Why a code is missing, or does not fit the choice or the law; empty where all is well."""
     if not code:

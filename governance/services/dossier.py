@@ -19,7 +19,6 @@ from governance.kinds import rule
 from governance.models import (
     Case,
     CaseClock,
-    Decision,
     Disposal,
     Disposition,
     Job,
@@ -45,8 +44,9 @@ SOFTWARE = ("Django", "weasyprint", "pyHanko", "cryptography", "pikepdf", "rfc87
 POLICY_ONLY = "Treated under the company's policy: the law reserves rights but orders no change of weights."
 
 
-def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
-    """Everything that the report of this case may rest on, without the ledger's proof."""
+def document(case: Case, *, number: str, issued_at: datetime, own: bool = False) -> dict[str, Any]:
+    """Everything that the report of this case may rest on, without the ledger's proof. What was written about a private
+    person stands in papers that are their `own` alone."""
     plans = list(
         case.plans.select_related("base__model", "candidate", "reference", "chosen_by", "confirmed_by", "leader")
     )
@@ -63,7 +63,7 @@ def document(case: Case, *, number: str, issued_at: datetime) -> dict[str, Any]:
             "kind": "no_data" if case.disposition == Disposition.NO_DATA else "compliance",
             "size": dossier_parts.sheet(case),
         },
-        "case": _case(case, plans),
+        "case": _case(case, plans, own),
         "matching": _matching(case),
         "policy": _policy(final),
         "attempts": [_attempt(plan) for plan in plans if plan.confirmed_at],
@@ -94,20 +94,20 @@ def _final(case: Case, plans: list[Plan]) -> Plan | None:
     return tried[-1] if tried else None
 
 
-def _case(case: Case, plans: list[Plan]) -> dict[str, Any]:
+def _case(case: Case, plans: list[Plan], own: bool) -> dict[str, Any]:
     law = LAWS[case.law]
     levels = sorted(set(case.proofs.counting().values_list("level", flat=True)))
-    items = dossier_parts.items(case)
+    items = dossier_parts.items(case, own=own)
     return {
         "number": case.number,
         "kind": case.kind,
         "received_on": case.received_on.isoformat(),
         "disposition": case.disposition,
-        "reason": _reason(case, plans),
+        "reason": _reason(case, plans, own),
         "laws": [_law(clock) for clock in rows.active(case) or [rows.first_of(case)]],
         "asked": " ".join([rule(case.kind).asked, *([POLICY_ONLY] if law.policy_only else [])]),
         "proof": [{"level": f"P{level}", "shown": str(Proof.Level(level).label)} for level in levels],
-        "clocks": dossier_parts.clocks(case),
+        "clocks": dossier_parts.clocks(case, own=own),
         "items_count": len(items),
         "items_accepted": dossier_parts.items_accepted(case),
         "items": [one for one in items if one["title"]],
@@ -124,11 +124,10 @@ def _law(clock: CaseClock) -> dict[str, Any]:
     }
 
 
-def _reason(case: Case, plans: list[Plan]) -> str:
+def _reason(case: Case, plans: list[Plan], own: bool) -> str:
     """Why a request is not fulfilled, in whole sentences; empty where it is."""
     if case.disposition in (Disposition.REFUSED, Disposition.EXCLUDED):
-        texts = Decision.objects.filter(match__case=case).exclude(reason="").values_list("ground", "reason")
-        return " ".join(dict.fromkeys(f"{ground}: {reason}" for ground, reason in texts))
+        return dossier_parts.decided(case, own=own)
     if case.disposition == Disposition.NOT_FULFILLED and (gone := _withdrawn(case)):
         return gone
     if case.disposition == Disposition.NOT_FULFILLED and not plans:

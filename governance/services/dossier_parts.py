@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from governance.clocks import LAWS, rows
 from governance.errors import KeyDestroyed
-from governance.evidence import error_rates, leaf, matching_rates
+from governance.evidence import error_rates, leaf, matching_rates, wording
+from governance.kinds import rule
 from governance.models import (
     Case,
     CaseClock,
@@ -25,7 +26,7 @@ from governance.models import (
     Record,
 )
 from governance.selectors import downstream as select
-from governance.services import learned
+from governance.services import codes, learned
 from governance.services.fingerprints import WITHOUT_TEXT
 
 #: Laws of places where paper is US Letter.
@@ -37,10 +38,38 @@ def sheet(case: Case) -> str:
     return "Letter" if case.law.startswith(LETTER_LAWS) else "A4"
 
 
-def items(case: Case) -> list[dict[str, str]]:
-    """What the claimant names. What came without a text, and so was not looked for, says what it is instead."""
+def words_told(case: Case, own: bool) -> bool:
+    """Whether a paper holds what was written about a private person: only one that is their `own` does."""
+    return own or not rule(case.kind).personal
+
+
+def items(case: Case, *, own: bool = False) -> list[dict[str, str]]:
+    """What the claimant names; facts about a private person by their number, save on a paper of their own. What came
+    without a text, and so was not looked for, says what it is instead."""
     rows_ = case.items.exclude(form=ClaimedItem.Form.CONTEXT)
-    return [{"title": one.title, **({"without_text": one.form} if one.form in WITHOUT_TEXT else {})} for one in rows_]
+    told = words_told(case, own)
+    return [
+        {
+            "title": one.title if told else wording.fact(one.position),
+            **({"without_text": one.form} if one.form in WITHOUT_TEXT else {}),
+        }
+        for one in rows_
+    ]
+
+
+def decided(case: Case, *, own: bool = False) -> str:
+    """On which ground hits were refused or left out, with the officer's words; these stay out of what others than a
+    private person read, which names the exception instead."""
+    found = Decision.objects.filter(match__case=case)
+    if words_told(case, own):
+        texts = found.exclude(reason="").values_list("ground", "reason")
+        return " ".join(dict.fromkeys(f"{ground}: {reason}" for ground, reason in texts))
+    left = found.filter(choice__in=(Decision.Choice.REFUSE, Decision.Choice.EXCLUDE)).exclude(ground="")
+    codes_ = dict.fromkeys(left.order_by("match").values_list("ground", "exception"))
+    return " ".join(
+        f"Ground: {ground}; exception: {codes.exception_place(case, code)}." if code else f"Ground: {ground}."
+        for ground, code in codes_
+    )
 
 
 def items_accepted(case: Case) -> int:
@@ -56,13 +85,13 @@ def rates(case: Case) -> dict[str, Any]:
     return {name: one for name, one in found.items() if one}
 
 
-def clocks(case: Case) -> list[dict[str, Any]]:
-    """Each clock of the case: its dates and what moved them."""
+def clocks(case: Case, *, own: bool = False) -> list[dict[str, Any]]:
+    """Each clock of the case: its dates and what moved them, in the officer's words where these may be told."""
     found = list(case.clocks.select_related("extension").prefetch_related("pauses")) or [rows.first_of(case)]
-    return [_clock(one) for one in found]
+    return [_clock(one, told=words_told(case, own)) for one in found]
 
 
-def _clock(clock: CaseClock) -> dict[str, Any]:
+def _clock(clock: CaseClock, *, told: bool) -> dict[str, Any]:
     pauses = list(clock.pauses.all()) if clock.pk else []
     spans = [(one.last_at or timezone.now()) - one.first_at for one in pauses]
     return {
@@ -70,10 +99,10 @@ def _clock(clock: CaseClock) -> dict[str, Any]:
         "received_on": timezone.localtime(clock.received_at).date().isoformat(),
         "due": clock.due.isoformat(),
         "extended_due": clock.extended_due.isoformat() if clock.extended_due else None,
-        "extended_why": _why(clock),
+        "extended_why": _why(clock) if told else "",
         "paused_days": sum(spans, timedelta()).days,
         "pauses": len(pauses),
-        "ended_because": clock.ended_because,
+        "ended_because": clock.ended_because if told or not clock.ended_because else "–",
     }
 
 

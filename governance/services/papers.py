@@ -161,7 +161,8 @@ def _last_letter(case: Case) -> Any:
 def _certificate(order: Order, case: Case | None) -> dict[str, Any]:
     if case is None:
         raise Unfit("A certificate is about a case.")
-    document = dossier.document(case, number=_number("certificate", case, order), issued_at=datetime.now(UTC))
+    number = _number("certificate", case, order)
+    document = dossier.document(case, number=number, issued_at=datetime.now(UTC), own=True)
     document["report"] |= {
         "kind": "certificate", "size": order["size"], "language": order["language"], "full": case.report.number,
     }  # fmt: skip

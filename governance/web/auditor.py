@@ -26,7 +26,7 @@ from governance.notifications.languages import SOURCE
 from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
 from governance.selectors.paging import counting
-from governance.services import bundles, checkpoints, retention, witnesses
+from governance.services import bundles, checkpoints, report_files, retention, witnesses
 from governance.web import case_history, papers
 from governance.web.containment import attachment
 from governance.web.duty_pages import iso_day
@@ -120,7 +120,9 @@ def report_bundle(request: HttpRequest, number: str) -> HttpResponseBase:
         found = select.report_get(Actor.of(request.user), number)
     except Report.DoesNotExist as error:
         raise Http404 from error
-    return attachment(bundles.public_bundle(found), "application/zip", f"{found.number}.zip")
+    data = bundles.public_bundle(found)
+    report_files.file_take(of=found, file="zip", actor=Actor.of(request.user))
+    return attachment(data, "application/zip", f"{found.number}.zip")
 
 
 def _download(request: HttpRequest, number: str, *, evidence: bool) -> HttpResponse:
@@ -133,10 +135,9 @@ def _download(request: HttpRequest, number: str, *, evidence: bool) -> HttpRespo
     )
     if gone := retention.erased(report.case):
         raise KeyDestroyed(gone)
-    response = HttpResponse(dispatch.read_bytes(ref), content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="{report.number}.{ending}"'
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    data = dispatch.read_bytes(ref)
+    report_files.file_take(of=report, file=ending, actor=Actor.of(request.user))
+    return attachment(data, kind, f"{report.number}.{ending}")
 
 
 @require_safe

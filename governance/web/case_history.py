@@ -257,6 +257,7 @@ WORDS: Mapping[str, Callable[[Body], str]] = {
     "key.rotated": lambda b: _("replaced a key (%(what)s)") % {"what": b.get("purpose", "")},
     "key.lost": lambda b: _("recorded that a key may be in other hands (%(what)s)") % {"what": b.get("purpose", "")},
     "report.sealed": lambda b: _("signed the report"),
+    "report.taken": lambda b: _("took %(of)s (%(file)s)") % {"of": b["of"], "file": b["file"]},
     "report.copy_ordered": lambda b: _("ordered a copy of %(of)s in another language") % {"of": b["of"]},
     "feed.made": lambda b: _("made an address of a calendar of deadlines"),
     "feed.revoked": lambda b: _("revoked an address of a calendar"),

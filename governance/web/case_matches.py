@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from governance.kinds import rule
 from governance.models import Case, ClaimedItem, Decision, Match
-from governance.policies import Actor, Permission, may
+from governance.policies import Actor, may_read
 from governance.services import codes
 from governance.web.thumbnails import thumbnail
 
@@ -34,11 +34,6 @@ def masked(case: Case, text: str) -> str:
         for part in sorted({name, *(p for p in name.split() if len(p) > 2)}, key=len, reverse=True):
             text = re.sub(rf"\b{re.escape(part)}\b", "[[name]]", text, flags=re.IGNORECASE)
     return text
-
-
-def may_read(case: Case, actor: Actor) -> bool:
-    """Facts about a private person are read only by those who may know who it is."""
-    return not rule(case.kind).personal or may(actor, Permission.REVEAL_PERSON)
 
 
 def free_text(case: Case, text: str, actor: Actor) -> str:

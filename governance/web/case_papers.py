@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from governance.models import Case, Job, Paper, Report
 from governance.notifications.languages import SOURCE
-from governance.policies import Actor, Permission, may
+from governance.policies import Actor, Permission, may, may_read
 from governance.selectors import papers as select
 from governance.web import case_history, job_failures
 from governance.web.case_panel import address, when
@@ -71,7 +71,8 @@ def _row(case: Case, report: Report | None, job: Job, actor: Actor) -> list[Any]
     made: Report | Paper | None = report if job.kind == "report" else getattr(job, "paper", None)
     kind = _("Report") if job.kind == "report" else str(Paper.Kind(job.key.split(":")[1]).label)
     number: Context = {"text": made.number if made else "", "mono": True}
-    if isinstance(made, Paper) and made.kind != Paper.Kind.LETTER and may(actor, P.SEE_REPORTS):
+    own = isinstance(made, Paper) and made.kind == Paper.Kind.CERTIFICATE and not may_read(case, actor)
+    if isinstance(made, Paper) and made.kind != Paper.Kind.LETTER and may(actor, P.SEE_REPORTS) and not own:
         number["url"] = reverse("report_copy", args=[made.number])
     elif isinstance(made, Report) and may(actor, P.SEE_REPORTS):
         number["url"] = reverse("report", args=[made.number])

@@ -28,7 +28,7 @@ from governance.models import (
     Release,
     Status,
 )
-from governance.policies import Actor, Permission, may
+from governance.policies import Actor, Permission, may, may_read
 from governance.selectors.letters import letters_of
 from governance.services import learned
 from governance.services.additions import Where, where
@@ -98,7 +98,7 @@ def _request(look: Look) -> Context:
 
 def _answer(look: Look, answer: Answer) -> Context:
     title = _("Answer to our question, %(when)s") % {"when": when(answer.given_at)}
-    if not case_matches.may_read(look.case, look.actor):
+    if not may_read(look.case, look.actor):
         return {
             "title": title,
             "note": _("Read by legal officers and approvers only."),
@@ -109,7 +109,7 @@ def _answer(look: Look, answer: Answer) -> Context:
 
 def _work(look: Look, item: ClaimedItem) -> Context:
     title = case_matches.item_title(look.case, item, look.actor).replace("[[", "").replace("]]", "")
-    if not case_matches.may_read(look.case, look.actor):
+    if not may_read(look.case, look.actor):
         hidden = _("Read by legal officers and approvers only.")
         return {"title": title, "note": hidden, "text": "[[" + _("fact") + "]]"}
     text = case_matches.masked(look.case, item.text)

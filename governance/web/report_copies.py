@@ -17,10 +17,10 @@ from governance import dispatch
 from governance.errors import KeyDestroyed, Unfit
 from governance.models import Case, Job, Paper, Report
 from governance.notifications.languages import LANGUAGES
-from governance.policies import Actor, Permission, may
+from governance.policies import Actor, Permission, may, may_read
 from governance.selectors import ledger as select
 from governance.selectors import papers as select_papers
-from governance.services import report_copies, retention
+from governance.services import report_copies, report_files, retention
 from governance.web import case_history, job_failures
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, when
@@ -73,8 +73,9 @@ def part(report: Report, actor: Actor) -> Context:
 
 
 def certificate_facts(case: Case, actor: Actor) -> list[Any]:
-    """The claimant's certificate, beside the report."""
-    found = select_papers.certificates(actor, case) if may(actor, P.SEE_REPORTS) else []
+    """The claimant's certificate, beside the report, for those who may read what it says of a private person."""
+    seen = may(actor, P.SEE_REPORTS) and may_read(case, actor)
+    found = select_papers.certificates(actor, case) if seen else []
     label = _("The claimant’s certificate")
     return [{"label": label, "value": one.number, "url": reverse("report_copy", args=[one.number])} for one in found]
 
@@ -131,4 +132,6 @@ def copy(request: HttpRequest, number: str) -> HttpResponseBase:
         raise Http404 from error
     if found.case and (gone := retention.erased(found.case)):
         raise KeyDestroyed(gone)
-    return attachment(dispatch.read_bytes(found.pdf), "application/pdf", f"{found.number}.pdf")
+    data = dispatch.read_bytes(found.pdf)
+    report_files.file_take(of=found, file="pdf", actor=Actor.of(request.user))
+    return attachment(data, "application/pdf", f"{found.number}.pdf")
