@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from governance.errors import NotAllowed
 from governance.kinds import rule
 from governance.models import (
+    AgentCase,
     Case,
     Claimant,
     Disposition,
@@ -292,6 +293,21 @@ def demand_impartial(case: Case, actor: Actor) -> None:
 def may_read(case: Case, actor: Actor) -> bool:
     """Facts about a private person are read only by those who may know who it is."""
     return not rule(case.kind).personal or may(actor, Permission.REVEAL_PERSON)
+
+
+def mandate_revoked(case: Case) -> bool:
+    """Whether an agent filed for this person by a mandate that was revoked since."""
+    return AgentCase.objects.filter(case__claimant=case.claimant_id, mandate__revoked_at__isnull=False).exists()
+
+
+def demand_mandate(case: Case, actor: Actor) -> None:
+    """Refuse what an agent would undo, or keep for itself, after its mandate was revoked.
+
+    Raises:
+        NotAllowed: it was.
+    """
+    if actor is CLAIMANT and mandate_revoked(case):
+        raise NotAllowed("The mandate by which this was filed was revoked; the person for whom it was writes to us.")
 
 
 def entered(case: Case, actor: Actor) -> bool:

@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework.exceptions import ErrorDetail, NotFound, Throttled
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -32,6 +32,7 @@ from governance.api.serializers import ProblemSerializer
 from governance.models import Case
 from governance.services import links as links_service
 from governance.services.idempotency import once
+from governance.validators import number_in
 
 _WORDS = {
     400: "The request cannot be read, or fields of it are wrong.",
@@ -147,6 +148,17 @@ class Pages(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 1000
 
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Where the page begins: every list here is ordered by numbers.
+
+        Raises:
+            NotFound: a cursor of nobody's making.
+        """
+        cursor: Cursor | None = super().decode_cursor(request)
+        if cursor and cursor.position is not None and number_in(cursor.position) is None:
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
+
 
 class ItemPages(Pages):
     """Lines of a batch in their order."""
@@ -167,7 +179,7 @@ def answer_once(request: Request, do: Callable[[], tuple[int, Any]]) -> Response
     if key is None:
         status, body = do()
         return Response(body, status=status)
-    who = request.user.pk if isinstance(request.user, Caller) else f"address:{request.META.get('REMOTE_ADDR', '')}"
+    who = request.user.pk if isinstance(request.user, Caller) else f"address:{CallerThrottle().get_ident(request)}"
     sent = json.dumps(request.data, sort_keys=True, default=str).encode()
     call = f"{request.method} {request.path}\n".encode() + hashlib.sha256(sent).digest()
     told = once(caller=str(who), key=key, call=call, do=do)

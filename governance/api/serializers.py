@@ -199,8 +199,8 @@ class FiledSerializer(serializers.Serializer[Any]):
     received_on = serializers.DateField()
     due_on = serializers.DateField()
     mandate = serializers.UUIDField()
-    status_api_url = serializers.URLField()
-    proof_api_url = serializers.URLField()
+    status_api_url = serializers.URLField(required=False, help_text="absent once the mandate is revoked")
+    proof_api_url = serializers.URLField(required=False, help_text="absent once the mandate is revoked")
 
 
 class FileSerializer(serializers.Serializer[Any]):

@@ -132,7 +132,8 @@ class Filing(Open):
     def _row(row: AgentCase) -> dict[str, Any]:
         names = ("number", "kind", "status", "disposition", "received_on", "due_on")
         facts = {name: getattr(row.case, name) for name in names} | _told(row.case)
-        return dict(FiledSerializer({**facts, "mandate": row.mandate.public_id, **links(row.case)}).data)
+        open_ = {} if row.mandate.revoked_at else links(row.case)
+        return dict(FiledSerializer({**facts, "mandate": row.mandate.public_id, **open_}).data)
 
 
 def _told(case: Case) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from governance.evidence import ledger
 from governance.models import Agent, ApiKey, Capacity, Kind, Mandate, User
 from governance.models.vault import subject_create
 from governance.policies import Actor, Permission, demand
+from governance.services import links
 
 PREFIX = "lk_"
 KEY_DAYS = 400
@@ -102,12 +103,13 @@ def mandate_record(
 
 @transaction.atomic
 def mandate_revoke(*, mandate: Mandate, actor: Actor) -> None:
-    """From now on nothing is filed by it; what was filed stays."""
+    """From now on nothing is filed by it. What was filed stays, under other links than the agent has."""
     demand(actor, Permission.MANAGE_AGENTS)
     open_rows = Mandate.objects.filter(pk=mandate.pk, revoked_at=None)
     if not open_rows.update(revoked_at=timezone.now(), revoked_by=actor.user):
         raise Conflict("This mandate was revoked already.")
-    _record("agent.mandate_revoked", mandate.agent, actor, mandate=str(mandate.public_id))
+    ended = links.links_end(mandate)
+    _record("agent.mandate_revoked", mandate.agent, actor, mandate=str(mandate.public_id), links=ended)
 
 
 def mandate_problem(mandate: Mandate, kind: str) -> str:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from governance import dispatch
 from governance.models import Case, ModelVersion, Plan
 from governance.selectors import forecasts as select
-from governance.services import forecasts
+from governance.services import exact, forecasts
 
 #: Rows of a dataset whose length is looked at.
 SAMPLED = 2000
@@ -123,7 +123,7 @@ def _serves(plan: Plan, sizes: dispatch.Sizes, hardware: dispatch.Hardware, poli
 
 def waiting_on(base: ModelVersion, case: Case) -> Any:
     """Plans of other cases that wait for confirmation on the same version."""
-    return Plan.objects.filter(base=base, state=Plan.State.PROPOSED).exclude(case=case)
+    return exact.waiting(base).exclude(case=case)
 
 
 # ---------------------------------------------------------------- what files tell

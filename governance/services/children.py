@@ -15,6 +15,7 @@ from governance.policies import (
     Permission,
     demand,
     demand_impartial,
+    demand_mandate,
     demand_other_than_filer,
     findings_told,
 )
@@ -57,10 +58,13 @@ def case_follow(
     """Open an appeal, a complaint or a taking back as a case of its own, with a new reviewer and clock.
 
     Raises:
+        NotAllowed: the policy refuses the actor, or an agent gives back works after its mandate was revoked.
         Unfit: reasons that are missing or too long, or what cannot follow this case.
         Conflict: one of the kind is open already, or the case is.
     """
     demand(actor, Permission.FOLLOW_UP)
+    if relation == Relation.RETURN:
+        demand_mandate(case, actor)
     if relation not in REASONS:
         raise Unfit(f"A case is not followed by “{relation.label.lower()}” at somebody's word.")
     text = reason.strip()

@@ -27,8 +27,7 @@ def clock_add(*, case: Case, actor: Actor, law: str, because: str, place: str = 
         Unfit: the law does not fit, is there already, or nothing says why it applies.
     """
     demand(actor, Permission.EXTEND)
-    demand_impartial(case, actor)
-    case = _locked(case)
+    case = _locked(case, actor)
     if len(because.strip()) < SENTENCE:
         raise Unfit("Write in one full sentence why this law applies as well.")
     present = rows.ensure(case)
@@ -53,8 +52,7 @@ def clock_end(*, clock: CaseClock, actor: Actor, because: str) -> None:
         Unfit: it is the last one, it ended before, or nothing says why.
     """
     demand(actor, Permission.EXTEND)
-    demand_impartial(clock.case, actor)
-    case = _locked(clock.case)
+    case = _locked(clock.case, actor)
     if len(because.strip()) < SENTENCE:
         raise Unfit("Write in one full sentence why this law does not apply.")
     if clock.law == case.law:
@@ -74,10 +72,7 @@ def clock_extend(*, case: Case, actor: Actor, reasons: str) -> Case:
         Unfit: no law of the case allows it now, each with its citation, or the reasons are missing.
     """
     demand(actor, Permission.EXTEND)
-    demand_impartial(case, actor)
-    current = _locked(case)
-    if not current.is_open:
-        raise Conflict(f"Case {case.number} is closed.")
+    current = _locked(case, actor)
     problems, extended = [], []
     if len(reasons.strip()) < SENTENCE:
         raise Unfit("Write the reasons in at least one full sentence; the claimant reads them.")
@@ -145,7 +140,7 @@ def pause_begin(*, case: Case, actor: Actor, reasons: str, cause: str = ClockPau
     """
     demand(actor, Permission.EXTEND)
     problems, stopped = [], []
-    for clock in rows.ensure(_locked(case)):
+    for clock in rows.ensure(_locked(case, actor)):
         if problem := refusal_to_pause(clock, cause):
             problems.append(problem)
             continue
@@ -163,15 +158,23 @@ def pause_begin(*, case: Case, actor: Actor, reasons: str, cause: str = ClockPau
 
 def pause_end(*, case: Case, actor: Actor) -> list[str]:
     """The answer came: what stood still runs on; returns those laws. Belongs in a transaction."""
-    waiting = ClockPause.objects.filter(clock__case=_locked(case), clock__ended_at=None, last_at=None)
+    waiting = ClockPause.objects.filter(clock__case=_locked(case, actor), clock__ended_at=None, last_at=None)
     laws = list(waiting.values_list("clock__law", flat=True))
     waiting.update(last_at=timezone.now(), ended_by=actor.user)
     return laws
 
 
-def _locked(case: Case) -> Case:
-    """The case, held until the end of the transaction, so that two officers cannot cross."""
-    return Case.objects.select_for_update(of=("self",), no_key=True).select_related("claimant").get(pk=case.pk)
+def _locked(case: Case, actor: Actor) -> Case:
+    """The case, held until the end of the transaction, so that two officers cannot cross. After its end no date moves.
+
+    Raises:
+        NotAllowed: the actor is party to the case. Conflict: it is closed.
+    """
+    found = Case.objects.select_for_update(of=("self",), no_key=True).select_related("claimant").get(pk=case.pk)
+    demand_impartial(found, actor)
+    if not found.is_open:
+        raise Conflict(f"Case {found.number} is closed.")
+    return found
 
 
 def _settle(case: Case) -> None:

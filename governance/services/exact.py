@@ -84,12 +84,12 @@ def _requests(plan: Plan, places: dict[str, dispatch.Place], mine: set[str]) -> 
 
 def plans_extend(newest: Plan) -> Iterator[Plan]:
     """Plans that wait for confirmation on the same version leave the newest case's records out of their runs, too."""
-    waiting = Plan.objects.filter(base=newest.base, dataset=newest.dataset, state=Plan.State.PROPOSED)
-    for plan in waiting.exclude(pk=newest.pk).select_related("case", "base", "dataset"):
+    others = waiting(newest.base).filter(dataset=newest.dataset).exclude(pk=newest.pk)
+    for plan in others.select_related("case", "base", "dataset"):
         if bool(plan.deletion) != bool(newest.deletion):
             continue
-        others = set(dispatch.read_lines(plan.exclude_ids)) | deleted(newest)
-        plan.exclude_ids = dispatch.put_lines(sorted(others - set(dispatch.read_lines(plan.forget_ids))))
+        aside = set(dispatch.read_lines(plan.exclude_ids)) | deleted(newest)
+        plan.exclude_ids = dispatch.put_lines(sorted(aside - set(dispatch.read_lines(plan.forget_ids))))
         if plan.deletion:
             plan_complete(plan)
         plan.save(update_fields=["exclude_ids", "deletion", "base"])
@@ -102,8 +102,8 @@ def plans_gather(leader: Plan) -> Iterator[Plan]:
     if leader.deletion or leader.method != RETRAIN or leader.leader_id:
         return
     gone = deleted(leader)
-    waiting = Plan.objects.filter(base=leader.base, dataset=leader.dataset, state=Plan.State.PROPOSED, deletion={})
-    for plan in waiting.exclude(pk=leader.pk).exclude(method=RETRAIN).select_related("case", "base", "dataset"):
+    others = waiting(leader.base).filter(dataset=leader.dataset, deletion={}).exclude(pk=leader.pk)
+    for plan in others.exclude(method=RETRAIN).select_related("case", "base", "dataset"):
         if set(dispatch.read_lines(plan.forget_ids)) <= gone:
             plan.method = RETRAIN
             plan.save(update_fields=["method"])
@@ -115,6 +115,11 @@ def unsign(plan: Plan) -> None:
     """What the engineer signed has changed, or goes back: the signature is void."""
     plan.chosen_by = plan.chosen_at = None
     plan.save(update_fields=["chosen_by", "chosen_at"])
+
+
+def waiting(base: ModelVersion) -> QuerySet[Plan]:
+    """Plans that wait for their signatures on this version. That of a case that ended meanwhile waits for nobody."""
+    return Plan.objects.filter(base=base, state=Plan.State.PROPOSED, case__status=Status.PLANNING)
 
 
 def under_way(base: ModelVersion) -> QuerySet[Plan]:

@@ -27,8 +27,8 @@ from governance.models import (
 )
 from governance.models.vault import keys_held, subject_create
 from governance.notifications.languages import nearest
-from governance.policies import CLAIMANT, Actor, Permission, demand, demand_impartial
-from governance.services import containment, deadlines, sharing
+from governance.policies import CLAIMANT, Actor, Permission, demand, demand_impartial, demand_mandate
+from governance.services import containment, deadlines, matching, sharing
 from governance.services.notification import letter_send
 from governance.services.proof import proof_beside
 from governance.tokens import link_token, token_hash
@@ -224,8 +224,15 @@ def confirmation_resend(*, case: Case) -> None:
 
 @transaction.atomic
 def case_withdraw(*, case: Case, actor: Actor, reason: str = "Withdrawn") -> Case:
-    """The claimant takes the request back; staff say so for them, unless they are party to the case."""
+    """The claimant takes the request back: nothing of it is searched, planned or held any more.
+
+    Raises:
+        NotAllowed: the policy refuses the actor, they are party to the case, or their mandate was revoked.
+        Conflict: it went too far for that, or it is closed.
+    """
     demand_impartial(case, actor)
+    demand_mandate(case, actor)
     advance(case=case, to=Status.NOTIFICATION, actor=actor, reason=reason, disposition=Disposition.WITHDRAWN)
+    matching.search_stop(case)
     containment.let_go(case)
     return case

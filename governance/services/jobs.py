@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from governance import dispatch
@@ -224,10 +224,14 @@ def siblings_stop(*, job: Job, actor: Actor) -> int:
     """Stop every other job of the same run: without this one its result is of no use. Returns how many."""
     if job.plan_id is None:
         return 0
-    alive = Job.objects.filter(plan=job.plan_id, kind=job.kind, state__in=[Job.State.QUEUED, Job.State.RUNNING])
-    stopped = list(alive.exclude(pk=job.pk))
-    for one in stopped:
+    return jobs_stop(Job.objects.filter(plan=job.plan_id, kind=job.kind).exclude(pk=job.pk), actor)
+
+
+def jobs_stop(rows: QuerySet[Job], actor: Actor) -> int:
+    """Stop those of these jobs that wait or run. Returns how many; belongs in a transaction."""
+    alive = list(rows.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING]).select_related("case"))
+    for one in alive:
         Job.objects.filter(pk=one.pk).update(state=Job.State.CANCELLED, finished_at=timezone.now(), lease_until=None)
         ledger.append(action="job.cancelled", actor=actor, case=one.case, body={"kind": one.kind, "job": str(one.pk)})
         transaction.on_commit(partial(dispatch.cancel, one))
-    return len(stopped)
+    return len(alive)

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from governance.errors import Conflict, KeyDestroyed, LetterIncomplete
 from governance.evidence import ledger
-from governance.models import Batch, Case, Letter, LinkAsked
-from governance.policies import Actor, Permission, demand
+from governance.models import AgentCase, Batch, Case, Letter, LinkAsked, Mandate
+from governance.policies import Actor, Permission, demand, demand_mandate
 from governance.tokens import email_mark, link_token, token_hash
 
 SYSTEM = Actor.system("links")
@@ -58,11 +58,25 @@ def link_rotate(*, case: Case, actor: Actor) -> None:
     """Another link; the present one opens nothing any more.
 
     Raises:
-        NotAllowed: only the claimant may. Conflict: it was changed a moment ago.
+        NotAllowed: only the claimant may, no agent whose mandate was revoked. Conflict: it was changed just now.
     """
     demand(actor, Permission.FOLLOW_UP)
+    demand_mandate(case, actor)
     _keep(case, case.link_round + 1)
     ledger.append(action="link.replaced", actor=actor, case=case, body={"turn": case.link_round})
+
+
+@transaction.atomic
+def links_end(mandate: Mandate) -> int:
+    """The private links of what was filed by a mandate open nothing any more, nor do those of cases beside and after.
+    Returns how many."""
+    people = AgentCase.objects.filter(mandate=mandate).values("case__claimant")
+    rows = list(Case.objects.select_for_update(of=("self",), no_key=True).filter(claimant__in=people).order_by("pk"))
+    for case in rows:
+        case.link_round += 1
+        case.status_token = token_hash(link_token(case.public_id, "status", case.link_round))
+    Case.objects.bulk_update(rows, ["link_round", "status_token"], batch_size=500)
+    return len(rows)
 
 
 def _keep(case: Case, turn: int) -> None:

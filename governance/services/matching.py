@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -12,11 +13,13 @@ from governance.evidence import ledger
 from governance.lifecycle import advance
 from governance.models import Case, ClaimedItem, Dataset, Job, Match, Record, Status
 from governance.policies import Actor
-from governance.services import containment, fingerprints
+from governance.services import containment, fingerprints, jobs
 
 SYSTEM = Actor.system("matching")
 
 
+#: Where a case is searched for, and where works may still be added to it.
+SEARCHED = (Status.MATCHING, Status.DECISION)
 #: Addresses, numbers and digests have no text, and what explains a request is not a work.
 UNSEARCHED = fingerprints.WITHOUT_TEXT
 
@@ -28,7 +31,9 @@ def matching_start(*, job: Job) -> None:
     Raises:
         Unfit: no training dataset is registered, or no item has text to look for.
     """
-    case = job.load_case()
+    case = job.load_case(lock=True)
+    if case.status not in SEARCHED:
+        return  # Taken back while this job waited.
     if case.jobs.filter(key__startswith=f"engine.match:{job.pk}:").exists():
         return  # Handed over on an earlier try; the works may be deleted again by now.
     datasets = Dataset.objects.filter(purpose=Dataset.Purpose.TRAINING)
@@ -57,6 +62,9 @@ def matching_finish(*, job: Job) -> None:
     """
     case = job.load_case(lock=True)
     spec = dispatch.read_json(job.spec)
+    if case.status not in SEARCHED:  # taken back meanwhile: nothing about it is kept
+        transaction.on_commit(lambda: dispatch.discard(spec["works"]))
+        return
     dataset = Dataset.objects.get(artifact=spec["dataset"])
     items = {str(item.pk): item for item in case.items.all()}
     hits = dispatch.read_output_rows(job, "matches")
@@ -74,6 +82,14 @@ def matching_finish(*, job: Job) -> None:
     if waiting.exists() or _search_ahead(case) or case.status == Status.DECISION:
         return
     advance(case=case, to=Status.DECISION, actor=SYSTEM, reason=f"{case.matches.count()} records found")
+
+
+def search_stop(case: Case) -> None:
+    """The request is taken back: none of its searches goes on, and its works are deleted where they travelled to."""
+    jobs.jobs_stop(case.jobs.filter(kind__in=("match", "engine.match")), SYSTEM)
+    specs = case.jobs.filter(kind="engine.match").values_list("spec", flat=True)
+    for works in {dispatch.read_json(spec)["works"] for spec in specs}:
+        transaction.on_commit(partial(dispatch.discard, works))
 
 
 def _searched(job: Job) -> dict[str, Any]:

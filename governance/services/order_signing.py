@@ -11,7 +11,6 @@ from django.db.models import Max, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from governance import dispatch
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import child_open
@@ -19,7 +18,7 @@ from governance.models import Case, Disposal, Job, ModelVersion, Plan, Relation,
 from governance.models.vault import subject_readable
 from governance.notifications import mail
 from governance.policies import Actor, Permission, demand, demand_impartial, may
-from governance.services import answers, orders, places, planning, unlearning
+from governance.services import answers, jobs, orders, places, planning, unlearning
 from governance.services.notification import letter_send
 
 SYSTEM = Actor.system("orders")
@@ -118,12 +117,7 @@ def _stop(case: Case, version: ModelVersion) -> None:
     waiting = case.plans.filter(base=version, state__in=[Plan.State.PROPOSED, Plan.State.CONFIRMED])
     if case.status not in (Status.PLANNING, Status.UNLEARNING) or not waiting.exists():
         return
-    running = Job.objects.filter(plan__in=waiting, state__in=[Job.State.QUEUED, Job.State.RUNNING])
-    for job in list(running):
-        Job.objects.filter(pk=job.pk).update(state=Job.State.CANCELLED, finished_at=timezone.now(), lease_until=None)
-        body = {"kind": job.kind, "job": str(job.pk)}
-        ledger.append(action="job.cancelled", actor=SYSTEM, case=case, body=body)
-        transaction.on_commit(partial(dispatch.cancel, job))
+    jobs.jobs_stop(Job.objects.filter(plan__in=waiting), SYSTEM)
     for plan in waiting.filter(state=Plan.State.CONFIRMED):
         unlearning.plan_spend(plan)
     case.refresh_from_db()

@@ -309,8 +309,7 @@ def plans_rebase(base: ModelVersion, successor: ModelVersion) -> None:
 
     Those whose records the successor was retrained without keep their base, and ride along.
     """
-    waiting = Plan.objects.filter(base=base, state=Plan.State.PROPOSED).select_related("case", "dataset")
-    for plan in waiting:
+    for plan in exact.waiting(base).select_related("case", "dataset"):
         tried = list(plan.case.plans.exclude(pk=plan.pk).select_related("base", "verification"))
         records = records_to_forget(plan.case)
         aside = records_set_aside(plan.dataset_id, records)

@@ -22,6 +22,7 @@ def proof_record(*, case: Case, level: int, note: str, actor: Actor) -> Proof:
     """Record a proof of ownership or identity; the note is sealed under the claimant's key.
 
     Raises:
+        NotAllowed: the policy refuses the actor, or they are party to the case.
         Unfit: an unknown level, a closed case, or no note on what was seen.
     """
     demand(actor, Permission.RECORD_PROOF)
@@ -68,7 +69,11 @@ def proof_beside(proof: Proof, actor: Actor) -> None:
 
 @transaction.atomic
 def proof_accept(*, case: Case, actor: Actor) -> Case:
-    """Proof is sufficient for the next step: the case goes to review, and the claimant is told once."""
+    """Proof is sufficient for the next step: the case goes to review, and the claimant is told once.
+
+    Raises:
+        NotAllowed: the policy refuses the actor, or they are party to the case.
+    """
     demand_impartial(case, actor)
     moved = advance(case=case, to=Status.REVIEW, actor=actor, reason="Proof accepted")
     if not moved.letters.filter(template="proven").exists():

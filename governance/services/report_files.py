@@ -9,15 +9,19 @@ from governance import dispatch
 from governance.errors import NotAllowed
 from governance.evidence import ledger, wording
 from governance.kinds import rule
-from governance.models import Paper, Report
+from governance.models import Disposition, Paper, Report
 from governance.policies import Actor, Permission, demand, may_read
 
 
 def _numbered(of: Report | Paper) -> bool:
-    """Whether the file names facts by their numbers alone. A certificate names them, as do reports from before."""
+    """Whether the file names facts by their numbers and grounds by their codes alone. A certificate says more, as do
+    reports from before."""
     case = dispatch.read_json(of.evidence).get("case", {})
     items = case.get("items", [])
-    return bool(items) and len(items) == case["items_count"] and all(wording.fact_of(one["title"]) for one in items)
+    named = not items or len(items) < case["items_count"] or not all(wording.fact_of(one["title"]) for one in items)
+    decided = case.get("disposition") in (Disposition.REFUSED, Disposition.EXCLUDED) and case["reason"]
+    worded = decided and not decided.startswith("Ground: ")
+    return not (named or worded or any(clock["extended_why"] for clock in case["clocks"]))
 
 
 def demand_readable(of: Report | Paper, actor: Actor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -12,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.errors import Conflict, NotAllowed, Unfit
-from governance.models import ApiKey, Case, Mandate, Role
-from governance.policies import Actor
-from governance.services import agents
+from governance.models import ApiKey, Case, Mandate, Relation, Role
+from governance.policies import CLAIMANT, Actor
+from governance.services import agents, children, intake, links
 from tests.governance.agents import Known, known
 from tests.governance.staff import sign_in_to_decide
 
@@ -45,6 +46,35 @@ def test_an_agent_files_for_its_principal_and_needs_no_letter_to_confirm(agent: 
     case = Case.objects.get()
     assert (case.claimant.name, case.claimant.principal, case.capacity) == ("Musica", "Vel Marun", "society")
     assert case.status == "proof" and case.proofs.get().level == 1
+
+
+def test_after_its_mandate_is_revoked_an_agent_keeps_no_link_and_undoes_nothing(agent: Known, legal: Actor) -> None:
+    link = urlsplit(file(agent).json()["status_api_url"]).path
+    page = link.replace("/api/v1/requests/", "/status/")
+    other = agents.mandate_record(
+        agent=agent.agent, principal="Ada Brenn", evidence="Contract seen on paper.", kinds=["copyright"],
+        until=timezone.localdate() + timedelta(days=9), actor=legal,
+    )  # fmt: skip
+    file(agent, mandate=str(other.public_id), items=[{"form": "url", "text": "https://a.example/2"}])
+    agents.mandate_revoke(mandate=agent.mandate, actor=legal)
+    rows = {row["mandate"]: row for row in agent.get("/api/v1/requests/").json()["results"]}
+    assert not {"status_api_url", "proof_api_url"} & set(rows[str(agent.mandate.public_id)])
+    kept = urlsplit(rows[str(other.public_id)]["status_api_url"]).path
+    assert Client().get(kept).status_code == 200
+    for path in (link, page):
+        assert Client().get(path).status_code == 404
+    assert Client().delete(link).status_code == 404
+    # A later letter to the agent brings another link: it opens the page, and undoes nothing.
+    case = Case.objects.get(filed_by__mandate=agent.mandate)
+    present = f"/api/v1/requests/{case.private_token}/"
+    assert present != link and Client().get(present).status_code == 200
+    assert Client().delete(present).status_code == 403
+    with pytest.raises(NotAllowed, match="revoked"):
+        children.case_follow(case=case, relation=Relation.RETURN, reason="Take them all, they are free again.")
+    with pytest.raises(NotAllowed, match="revoked"):
+        links.link_rotate(case=case, actor=CLAIMANT)
+    assert Client().delete(kept).status_code == 204
+    intake.case_withdraw(case=case, actor=legal)
 
 
 def test_an_agent_lists_what_it_filed_in_pages_and_nothing_of_others(agent: Known, legal: Actor) -> None:

@@ -93,6 +93,24 @@ def test_a_law_is_added_with_a_reason_once_and_only_where_it_fits(legal: Any, pe
         clocks.clock_add(case=case, actor=people[Role.ENGINEER], law="ccpa", because=WHY)
 
 
+def test_no_date_of_a_closed_case_moves(legal: Any) -> None:
+    """Else a missed date could be made a kept one after the end."""
+    case = filed(legal, "ccpa")
+    other = clocks.clock_add(case=case, actor=legal, law="gdpr", because=WHY, place="IE")
+    due = Case.objects.get(pk=case.pk).due_on
+    Case.objects.filter(pk=case.pk).update(
+        status=Status.CLOSED, disposition="refused", closed_at=timezone.now()
+    )  # fmt: skip
+    for moved in (
+        lambda: clocks.clock_end(clock=other, actor=legal, because="The claimant does not live in the Union."),
+        lambda: clocks.clock_add(case=case, actor=legal, law="uk_gdpr", because=WHY),
+        lambda: clocks.clock_extend(case=case, actor=legal, reasons=WHY),
+    ):
+        with pytest.raises(Conflict, match="is closed"):
+            moved()
+    assert Case.objects.get(pk=case.pk).due_on == due and CaseClock.objects.get(pk=other.pk).ended_at is None
+
+
 def ask(case: Case, legal: Any, walk: Any) -> Case:
     walk(case, Status.PROOF)
     return review.information_ask(case=case, actor=legal, question="Which account is yours?", pauses_clock=True)

@@ -14,7 +14,7 @@ from governance.errors import Conflict, NotAllowed, Unfit
 from governance.models import Case, Challenge, Decision, Interest, Kind, LedgerOpening, Role, Status
 from governance.policies import CLAIMANT, Actor, partial
 from governance.selectors import queue as select
-from governance.services import clocks, decision, holds, intake, planning, proof, proofs, release, review
+from governance.services import clocks, decision, doubts, holds, intake, planning, proof, proofs, release, review
 from governance.services.assignment import case_assign
 from governance.services.interests import interest_declare
 from tests.governance.conftest import file_case, run_house_jobs
@@ -150,6 +150,36 @@ def test_a_member_of_staff_who_is_the_claimant_decides_nothing(walk: Any, people
     case.refresh_from_db()
     with pytest.raises(NotAllowed, match="You are the claimant"):
         review.case_admit(case=case, actor=legal)
+
+
+def test_whoever_is_party_shows_proofs_asks_holds_and_withdraws_nothing(walk: Any, people: dict[Role, Actor]) -> None:
+    """A declared conflict, and an officer who is the claimant: neither does what moves the case or its dates."""
+    legal = people[Role.LEGAL]
+    declared = walk(file_case(Kind.PRIVACY), Status.PROOF)
+    interest_declare(case=declared, what=WHAT, actor=legal)
+    own = walk(file_case(Kind.PRIVACY, email=legal.user.email), Status.PROOF)  # type: ignore[union-attr]
+    why = "It may matter to a court."
+    for case in (declared, own):
+        acts: list[Callable[[], object]] = [
+            lambda case=case: proof.proof_record(case=case, level=5, note="Seen.", actor=legal),
+            lambda case=case: proof.proof_accept(case=case, actor=legal),
+            lambda case=case: proofs.proof_refuse(proof=case.proofs.get(), reason="No.", actor=legal),
+            lambda case=case: doubts.doubt_record(
+                case=case, reason="The name is not the one.", pauses_clock=False, actor=legal
+            ),
+            lambda case=case: doubts.doubt_settle(case=case, dispelled=True, note="Seen.", actor=legal),
+            lambda case=case: review.information_ask(case=case, actor=legal, question="Who?", pauses_clock=False),
+            lambda case=case: holds.hold_set(case=case, reason=why, actor=legal),
+            lambda case=case: clocks.clock_extend(case=case, actor=legal, reasons=why),
+            lambda case=case: clocks.clock_add(case=case, actor=legal, law="uk_gdpr", because=why),
+            lambda case=case: intake.case_withdraw(case=case, actor=legal),
+        ]
+        for act in acts:
+            with pytest.raises(NotAllowed, match="somebody else decides"):
+                act()
+        case.refresh_from_db()
+        assert case.status == Status.PROOF and case.held_at is None
+    intake.case_withdraw(case=own, actor=CLAIMANT)
 
 
 def test_who_entered_the_request_gives_no_second_signature(walk: Any, people: dict[Role, Actor]) -> None:
