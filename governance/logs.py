@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 
-_SECRET = re.compile(r"/(status|confirm|requests|draft)/[^/\s\"']+")
+#: The part of an address after which its secret stands.
+_BEFORE = "status|confirm|requests|draft|batches|deadlines|accounts/password/reset"
+_SECRET = re.compile(rf"/({_BEFORE})/[^/\s\"']+")
 
 
 def without_secrets(text: str) -> str:

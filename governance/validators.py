@@ -45,6 +45,12 @@ def no_nul(value: str) -> None:
         raise ValidationError(_("The text holds a NUL character, so it is no plain text. Paste it again."))
 
 
+def number_in(text: str, digits: int = 18) -> int | None:
+    """The number that an address or a hidden field names, in plain digits; None where it is none, or longer than any
+    of ours."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
 def tidy(value: str) -> str:
     """A line without hidden characters, in composed form: for names that a file brings along."""
     return " ".join(unicodedata.normalize("NFC", _HIDDEN.sub(" ", value)).split())

@@ -155,7 +155,7 @@ class Pages(CursorPagination):
             NotFound: a cursor of nobody's making.
         """
         cursor: Cursor | None = super().decode_cursor(request)
-        if cursor and cursor.position is not None and number_in(cursor.position) is None:
+        if cursor and cursor.position is not None and number_in(str(cursor.position)) is None:
             raise NotFound(self.invalid_cursor_message)
         return cursor
 

@@ -47,10 +47,11 @@ FIGURES: Mapping[str, Words] = MappingProxyType(
             "Open cases whose clock lawfully stands still. Before: each of their clocks stood still at the end of the "
             "period before.")),
         "kept": Words(lazy("Answered inside the clock"), desk(
-            "Cases closed in the period on or before their last lawful day, of all closed in the period. Pauses and "
-            "extensions are part of that day.")),
+            "Cases closed in the period on or before their last lawful day, of all closed in the period but those that "
+            "were withdrawn: these needed no answer. Pauses and extensions are part of that day.")),
         "missed": Words(lazy("Answered late"), desk(
-            "Cases closed in the period after their last lawful day, of all closed in the period.")),
+            "Cases closed in the period after their last lawful day, of all closed in the period but those that were "
+            "withdrawn.")),
         "answer_median": Words(lazy("Median time to an answer"), desk(
             "Days from receipt to closing of the cases closed in the period; half took no longer.")),
         "answer_p90": Words(lazy("Nine in ten answered within"), desk(

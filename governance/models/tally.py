@@ -27,8 +27,9 @@ class CaseFact(models.Model):
     closed_on = models.DateField(null=True)
     #: How it ended: the disposition, or, where it was fulfilled, the guarantee under which. Empty while open.
     ending = models.CharField(max_length=20, blank=True)
-    #: Whether it was closed on or before its last lawful day, and after how many days; null while open.
+    #: Whether it was closed on or before its last lawful day; null while open, and where it was withdrawn.
     kept = models.BooleanField(null=True)
+    #: After how many days it was closed; null while open.
     days = models.IntegerField(null=True)
     #: The day of its signed report, and how many days after the receipt that was.
     proved_on = models.DateField(null=True)
@@ -54,6 +55,9 @@ class CaseFact(models.Model):
 
 class Tally(models.Model):
     """How many cases share a day, kind, region, law, word and number, and the sum of what they took."""
+
+    #: The number of closed cases that were withdrawn: no answer was due, so none was in time or late.
+    WITHDRAWN = 2
 
     class Topic(models.TextChoices):
         """What is counted, and what day, word and number then are."""

@@ -33,17 +33,23 @@ STUDENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Week:
-    """What came and what was closed, in time and late, from a Monday to the Sunday after it."""
+    """What came and what was closed, in time, late or withdrawn, from a Monday to the Sunday after it."""
 
     monday: date
     received: int
     kept: int
     missed: int
+    withdrawn: int
+
+    @property
+    def closed(self) -> int:
+        """However it ended."""
+        return self.kept + self.missed + self.withdrawn
 
     @property
     def balance(self) -> int:
         """By how much the backlog grew."""
-        return self.received - self.kept - self.missed
+        return self.received - self.closed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +153,7 @@ def weeks(today: date, count: int = WEEKS) -> list[Week]:
             received=sums.get((T.RECEIVED.value, day, 0), 0),
             kept=sums.get((T.CLOSED.value, day, 1), 0),
             missed=sums.get((T.CLOSED.value, day, 0), 0),
+            withdrawn=sums.get((T.CLOSED.value, day, Tally.WITHDRAWN), 0),
         )
         for day in mondays
     ]

@@ -148,5 +148,5 @@ def dataset_get(actor: Actor, public_id: uuid.UUID) -> Dataset:
 
 def records(dataset: Dataset, *, after: str = "", held: bool = False) -> Page[Record]:
     """Records by id, those after the id `after`; with `held` only those that left the training catalogue."""
-    rows = dataset.records.filter(record_id__gt=after) if after else dataset.records.all()
+    rows = dataset.records.filter(record_id__gt=after) if after and "\0" not in after else dataset.records.all()
     return page((rows.filter(quarantined_at__isnull=False) if held else rows).order_by("record_id"), RECORDS)

@@ -14,6 +14,7 @@ from governance.selectors import backlog, running
 from governance.selectors.paging import Page, onward
 from governance.selectors.sums import AT_RISK, WEEK
 from governance.statement_figures import Period
+from governance.validators import number_in
 
 SIZE = 50
 OPEN, CLOSED = Q(closed_on=None), Q(closed_on__isnull=False)
@@ -82,7 +83,8 @@ def order(code: str) -> str:
 
 def listed(rows: QuerySet[CaseFact], code: str, after: str = "") -> Page[CaseFact]:
     """One page of a list, after the case with this id; an unknown one begins anew."""
-    mark = CaseFact.objects.filter(pk=int(after)).first() if after.isdecimal() and len(after) < 16 else None
+    number = number_in(after)
+    mark = None if number is None else CaseFact.objects.filter(pk=number).first()
     column = order(code)
     mark = mark if mark and getattr(mark, column) else None
     return onward(rows, column, mark, SIZE, down=code in IN_PERIOD)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from governance.models import Erasure, LedgerCosignature, LedgerEntry, LedgerOpening, LedgerWitness, Paper, Report
 from governance.models.ledger import ActionKind
 from governance.policies import Actor, Permission, demand
-from governance.selectors.paging import Page, newest, of_days
+from governance.selectors.paging import Page, moments, named, newest, of_days
 
 SIZE = 50
 
@@ -84,9 +83,8 @@ def first_since(moment: datetime) -> int:
 
 def day_range(first: date | None, last: date | None) -> tuple[int | None, int | None]:
     """The first index of a day and the first after another day: what lies between them happened on these days."""
-    bounds = (first, last + timedelta(days=1) if last else None)
-    found = [first_since(timezone.make_aware(datetime.combine(day, time()))) if day else None for day in bounds]
-    return found[0], found[1]
+    start, end = moments(first, last)
+    return first_since(start) if start else None, first_since(end) if end else None
 
 
 def entry_get(actor: Actor, index: int) -> LedgerEntry:
@@ -153,7 +151,7 @@ def reports(
 
 def reports_page(rows: QuerySet[Report], *, after: str = "") -> Page[Report]:
     """Of these reports those after the one with the number `after`, newest first."""
-    return newest(rows, Report.objects.filter(number=after).first() if after else None, SIZE)
+    return newest(rows, named(Report.objects.all(), number=after), SIZE)
 
 
 def report_get(actor: Actor, number: str) -> Report:

@@ -50,13 +50,29 @@ def newest(rows: QuerySet[Row], after: Row | None, size: int) -> Page[Row]:
 
 def of_days(rows: QuerySet[Row], column: str, first: date | None, last: date | None) -> QuerySet[Row]:
     """The rows whose moment in `column` lies in these days of the house; without a day that end is open."""
-    if first:
-        rows = rows.filter(**{f"{column}__gte": _midnight(first)})
-    return rows.filter(**{f"{column}__lt": _midnight(last + timedelta(days=1))}) if last else rows
+    start, end = moments(first, last)
+    rows = rows.filter(**{f"{column}__gte": start}) if start else rows
+    return rows.filter(**{f"{column}__lt": end}) if end else rows
+
+
+def moments(first: date | None, last: date | None) -> tuple[datetime | None, datetime | None]:
+    """When the first day begins and the last one is over, as the house reckons. The first and the last day that a
+    calendar has, whose moments no clock tells, leave their end open, as no day does."""
+    start = _midnight(first) if first and first != date.min else None
+    end = _midnight(last + timedelta(days=1)) if last and last != date.max else None
+    return start, end
 
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
+
+
+def named(rows: QuerySet[Row], **columns: str) -> Row | None:
+    """The row that an address names; none where it names nothing. No text of ours holds NUL, and PostgreSQL refuses
+    to be asked for it."""
+    if not all(columns.values()) or any("\0" in value for value in columns.values()):
+        return None
+    return rows.filter(**columns).first()
 
 
 def counting(rows: QuerySet[Row], limit: int = COUNTED) -> tuple[int, str]:

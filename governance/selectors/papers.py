@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from governance.models import Case, Job, LedgerOpening, Paper, Report, Status, User
 from governance.policies import Actor, Permission, demand
-from governance.selectors.paging import Page, newest, of_days
+from governance.selectors.paging import Page, named, newest, of_days
 
 SIZE, SHOWN = 50, 100
 
@@ -29,7 +29,7 @@ def house_papers(
 
 def house_papers_page(rows: QuerySet[Paper], *, after: str = "") -> Page[Paper]:
     """Of these papers those after the one with the number `after`, newest first."""
-    return newest(rows, Paper.objects.filter(number=after).first() if after else None, SIZE)
+    return newest(rows, named(Paper.objects.all(), number=after), SIZE)
 
 
 def house_paper(actor: Actor, number: str) -> Paper:

@@ -172,6 +172,8 @@ def search(actor: Actor, words: str) -> QuerySet[Case]:
     """
     demand(actor, Permission.SEE_CASES)
     found = words.strip()
+    if "\0" in found:  # no name of ours has one, and PostgreSQL refuses the question
+        return Case.objects.none()
     number = found.upper()
     if not number.startswith("LT-"):
         # Asked by dataset, since that is how records are indexed.
@@ -191,7 +193,7 @@ def of_person(actor: Actor, mark: str) -> QuerySet[Case]:
         NotAllowed: the actor may not know who asks.
     """
     demand(actor, Permission.REVEAL_PERSON)
-    if not mark:
+    if not mark or "\0" in mark:
         return Case.objects.none()
     claimants = Claimant.objects.filter(email_mark=mark).values_list("pk", flat=True)
     return Case.objects.filter(claimant__in=list(claimants[:FOUND]))

@@ -145,7 +145,7 @@ def _deadlines(now: Sums, then: Sums, day: date) -> Iterable[Figure]:
         ("paused", now.paused(), stood.paused),
     ):
         yield Figure(code=code, value=value, of=total, before=before, before_of=open_then)
-    answered, before = now.closed(), then.closed()
+    answered, before = now.answered(), then.answered()
     yield Figure(code="kept", value=now.closed(number=1), of=answered, before=then.closed(number=1), before_of=before)
     yield Figure(code="missed", value=now.closed(number=0), of=answered, before=then.closed(number=0), before_of=before)
 
@@ -220,8 +220,7 @@ def _laws(now: Sums) -> Table:
 
 def _weeks(weeks: Iterable[backlog.Week]) -> Table:
     rows = [
-        Row(key=week.monday.isoformat(), values=(week.received, week.kept + week.missed, week.kept, week.missed))
-        for week in weeks
+        Row(key=week.monday.isoformat(), values=(week.received, week.closed, week.kept, week.missed)) for week in weeks
     ]
     return Table(code="weeks", columns=("received", "closed", "kept", "missed"), rows=tuple(rows))
 

@@ -54,6 +54,10 @@ class Sums:
         """Cases that were closed; `fields`: also `word` (how it ended), `number` (1 inside the clock)."""
         return self._count(T.CLOSED, **fields)
 
+    def answered(self) -> int:
+        """Cases that were closed with an answer, in time or late: all but those that were withdrawn."""
+        return self.closed(number=1) + self.closed(number=0)
+
     def open(self, **fields: Any) -> int:
         """Cases open now; `fields`: also `word` (the stage)."""
         return self._count(T.OPEN, **fields)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from governance.errors import Unfit
 from governance.evidence import ledger
 from governance.models import Case, Decision, LedgerEntry, VerificationPolicy
 from governance.policies import Actor, Permission, demand
 from governance.selectors.ledger import day_range
+from governance.selectors.paging import of_days
 
 CHUNK = 2000
 Row = list[Any]
@@ -40,11 +40,6 @@ def _moment(value: datetime | None) -> str:
     return value.isoformat(timespec="seconds") if value else ""
 
 
-def _between(column: str, first: date, last: date) -> dict[str, datetime]:
-    start, end = (timezone.make_aware(datetime.combine(day, time())) for day in (first, last + timedelta(days=1)))
-    return {f"{column}__gte": start, f"{column}__lt": end}
-
-
 def _cases(first: date, last: date) -> QuerySet[Case]:
     rows = Case.objects.filter(received_on__gte=first, received_on__lte=last).select_related("parent")
     return rows.order_by("received_on", "id")
@@ -59,7 +54,7 @@ def _case(case: Case) -> Row:
 
 
 def _decisions(first: date, last: date) -> QuerySet[Decision]:
-    rows = Decision.objects.filter(**_between("proposed_at", first, last))
+    rows = of_days(Decision.objects.all(), "proposed_at", first, last)
     rows = rows.select_related("match__case", "match__item", "match__record__dataset")
     return rows.defer("match__excerpt", "match__item__text", "reason").order_by("proposed_at", "id")
 
@@ -75,7 +70,8 @@ def _decision(one: Decision) -> Row:
 
 def _entries(first: date, last: date) -> QuerySet[LedgerEntry]:
     low, high = day_range(first, last)
-    rows = LedgerEntry.objects.filter(index__gte=low, index__lt=high)
+    rows = LedgerEntry.objects.filter(index__gte=low or 0)
+    rows = rows if high is None else rows.filter(index__lt=high)
     return rows.select_related("opening__case").order_by("index")
 
 
@@ -90,7 +86,7 @@ def _entry(entry: LedgerEntry) -> Row:
 
 
 def _policies(first: date, last: date) -> QuerySet[VerificationPolicy]:
-    return VerificationPolicy.objects.filter(**_between("proposed_at", first, last)).order_by("version")
+    return of_days(VerificationPolicy.objects.all(), "proposed_at", first, last).order_by("version")
 
 
 def _policy(one: VerificationPolicy) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -37,11 +38,16 @@ def derive(cases: QuerySet[Case]) -> list[CaseFact]:
                 case_id=pk, kind=kind, law=law, region=regions.get(pk) or homes[law], status=status,
                 received_on=received, due_on=due, paused=paused is not None, closed_on=closed,
                 ending=_ending(disposition, methods.get(pk, "")) if closed else "",
-                kept=closed <= due if closed else None, days=(closed - received).days if closed else None,
+                kept=_kept(closed, due, disposition), days=(closed - received).days if closed else None,
                 proved_on=proved, proof_days=(proved - received).days if proved else None, **runs.get(pk, {}),
             )
         )  # fmt: skip
     return found
+
+
+def _kept(closed: date | None, due: date, disposition: str) -> bool | None:
+    """Whether an answer came in time; None where none came yet, or none was due any more."""
+    return None if closed is None or disposition == Disposition.WITHDRAWN else closed <= due
 
 
 def _regions(cases: QuerySet[Case]) -> dict[int, str]:
@@ -90,7 +96,8 @@ def cells(fact: CaseFact) -> Iterator[tuple[Cell, int, int]]:
     if fact.closed_on is None:
         yield (T.OPEN, fact.due_on, *who, fact.status, int(fact.paused)), 1, 0
         return
-    yield (T.CLOSED, fact.closed_on, *who, fact.ending, int(bool(fact.kept))), 1, 0
+    inside = Tally.WITHDRAWN if fact.kept is None else int(fact.kept)
+    yield (T.CLOSED, fact.closed_on, *who, fact.ending, inside), 1, 0
     yield (T.TOOK, fact.closed_on, *who, "", fact.days or 0), 1, 0
     for name in SUMS:
         if amount := getattr(fact, name):

@@ -45,6 +45,8 @@ def filter_save(*, name: str, query: str, shared: bool, actor: Actor) -> SavedFi
         problems.append("Nothing is filtered here; choose something first.")
     if len(kept) > LENGTH:
         problems.append("This is more than a saved filter holds; leave something out.")
+    if "\0" in words or "%00" in kept:
+        problems.append("It holds a NUL character, so it is no plain text. Write it again.")
     if "@" in words or "%40" in kept:
         problems.append("An e-mail address is not kept in a filter.")
     if problems:

@@ -62,7 +62,7 @@ def _again(row: StoredAnswer, digest: str) -> Answer:
     if row.call != digest:
         raise Unfit("Another call was made under this idempotency key; choose a new one.")
     if row.status is None:
-        raise Conflict("The first call under this idempotency key is still under way; try again in a moment.")
+        raise Conflict("This was sent a moment ago and is still under way; try again in a moment.")
     return Answer(row.status, json.loads(house_unseal(bytes(row.body), f"answer:{row.mark}")), True)
 
 

@@ -15,8 +15,8 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from governance.clocks import place_of
-from governance.errors import Unfit
+from governance.clocks import place_of, rows
+from governance.errors import GovernanceError, Unfit
 from governance.kinds import rule
 from governance.models import Case, Channel, Kind
 from governance.policies import Actor, Permission, demand
@@ -27,6 +27,8 @@ NEEDED = ("external", "kind", "law", "received_on", "name", "email", "title", "t
 OPTIONAL = ("place", "language", "replacement")
 MAX_LINES, MAX_SAID = 20_000, 40
 EXTERNAL_LENGTH = 60
+#: What was received in an earlier year is a slip of the pen.
+OLDEST = 1990
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,15 @@ def cases_import(*, data: bytes, actor: Actor, tell: bool = False, dry: bool = F
     new = {name: lines for name, lines in groups.items() if name not in known}
     if dry:
         return Imported(filed=tuple(new), known=len(known))
-    return Imported(filed=tuple(_file(lines, actor, tell) for lines in new.values()), known=len(known))
+    filed: list[str] = []
+    for lines in new.values():
+        try:
+            filed.append(_file(lines, actor, tell))
+        except GovernanceError as error:
+            done = f"{len(filed)} of {len(new)} cases were filed before; the same file goes on from there."
+            told = [f"Line {lines[0].number}: {problem}" for problem in error.messages]
+            raise Unfit([*told, done]) from error
+    return Imported(filed=tuple(filed), known=len(known))
 
 
 def _file(lines: list[Line], actor: Actor, tell: bool) -> str:
@@ -153,14 +163,17 @@ def _problems(line: Line) -> Iterator[str]:
     for name, limit in (("external", EXTERNAL_LENGTH), ("name", NAME_LENGTH), ("title", TITLE_LENGTH)):
         if len(line[name]) > limit:
             yield f"{name} is longer than {limit} characters."
-    for name, check in (("email", validate_email), ("name", one_line), ("title", one_line), ("text", no_nul)):
+    checks = (("external", one_line), ("email", validate_email), ("name", one_line), ("title", one_line),
+              ("text", no_nul), ("replacement", no_nul))  # fmt: skip
+    for name, check in checks:
         try:
             if line[name]:
                 check(line[name])
         except ValidationError as error:
             yield f"{name}: {error.messages[0]}"
     try:
-        date.fromisoformat(line["received_on"])
+        if date.fromisoformat(line["received_on"]).year < OLDEST:
+            yield f"received_on lies before {OLDEST}."
     except ValueError:
         yield f"received_on {line['received_on'][:20]!r} is no date such as 2026-03-31."
     try:
@@ -173,5 +186,14 @@ def _problems(line: Line) -> Iterator[str]:
 def _refused(lines: list[Line]) -> list[str]:
     """What the intake would refuse, before anything is filed."""
     first = lines[0]
-    items = [intake.Item(form="", title=line["title"], text=line["text"]) for line in lines]
-    return intake.problems_of(Kind(first["kind"]), first["law"], items, date.fromisoformat(first["received_on"]))
+    kind, received = Kind(first["kind"]), date.fromisoformat(first["received_on"])
+    items = [
+        intake.Item(form="", title=line["title"], text=line["text"], replacement=line["replacement"]) for line in lines
+    ]
+    if problems := intake.problems_of(kind, first["law"], items, received):
+        return problems
+    try:
+        rows.begin(Case(kind=kind, law=first["law"]), received=received, because="", place=first["place"])
+    except Unfit as error:
+        return list(error.messages)
+    return []

@@ -9,7 +9,7 @@ one. Each statement stands in the ledger with its number: who would state again 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import rfc8785
@@ -23,7 +23,7 @@ from governance.errors import Conflict, Unfit
 from governance.evidence import ledger, sampling
 from governance.models import AuditSample, Case, LedgerCheckpoint, SigningKey, Status
 from governance.policies import Actor, Permission, demand
-from governance.selectors.paging import Page, page
+from governance.selectors.paging import Page, of_days, page
 from governance.services import checkpoints, known_keys
 
 #: Cases drawn of each stratum, and cases in a list, at most.
@@ -39,7 +39,7 @@ def population_of(narrowed: dict[str, str], strata: str) -> list[sampling.Member
     """The cases from which is drawn, each with its stratum."""
     first, last = date.fromisoformat(narrowed["from"]), date.fromisoformat(narrowed["to"])
     if narrowed["date"] == "closed_at":
-        rows = Case.objects.filter(closed_at__gte=_midnight(first), closed_at__lt=_midnight(last + timedelta(days=1)))
+        rows = of_days(Case.objects.exclude(closed_at=None), "closed_at", first, last)
     else:
         rows = Case.objects.filter(received_on__gte=first, received_on__lte=last)
     rows = rows.filter(**{name: narrowed[name] for name in ("kind", "law") if narrowed.get(name)})
@@ -47,10 +47,6 @@ def population_of(narrowed: dict[str, str], strata: str) -> list[sampling.Member
         rows = rows.filter(status=Status.CLOSED) if state == "closed" else rows.exclude(status=Status.CLOSED)
     named = rows.order_by("number").values_list("number", strata or "number")[: LARGEST + 1]
     return [(number, str(stratum) if strata else "") for number, stratum in named]
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))
 
 
 @transaction.atomic

@@ -24,7 +24,7 @@ from governance.models import AuditSample, Case, Kind
 from governance.policies import Actor, Permission
 from governance.services import exports
 from governance.services import samples as service
-from governance.validators import one_line
+from governance.validators import number_in, one_line
 from governance.web import audit_house, report_proof, trust_pages, verify
 from governance.web.containment import attachment
 from governance.web.duty_pages import Context, perform, when
@@ -112,8 +112,7 @@ def audit(request: HttpRequest) -> HttpResponseBase:
 def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpResponse:
     sample = form if isinstance(form, SampleForm) else SampleForm()
     export = form if isinstance(form, ExportForm) else ExportForm(auto_id="export_%s")
-    before = request.GET.get("before", "")
-    found = service.samples_page(int(before) if before.isdecimal() and len(before) < 10 else None)
+    found = service.samples_page(number_in(request.GET.get("before", ""), 9))
     drawn, told = service.drawn_count(), verify.told()
     context = {
         "conclusion": ngettext("%(n)d sample of cases is drawn", "%(n)d samples of cases are drawn", drawn)

@@ -27,6 +27,7 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import ledger as select
 from governance.selectors.paging import counting
 from governance.services import bundles, checkpoints, report_files, retention, witnesses
+from governance.validators import number_in
 from governance.web import case_history, papers
 from governance.web.containment import attachment
 from governance.web.duty_pages import iso_day
@@ -202,8 +203,7 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
 
 def _index(text: str) -> int | None:
     """The number of an entry as it is written, `4,120` too; None where it is none."""
-    digits = text.replace(",", "").replace(" ", "")
-    return int(digits) if digits.isdecimal() and len(digits) < 16 else None
+    return number_in(text.replace(",", "").replace(" ", ""))
 
 
 def _no_entry(wanted: str, entry: int | None, size: int) -> str:

@@ -24,6 +24,7 @@ from governance.validators import no_nul
 from governance.web.casework import fetch
 from governance.web.containment import attachment
 from governance.web.guards import staff
+from governance.web.sent_once import sent_once
 
 P = Permission
 #: What a letter that is not written by hand waits for, in the order of the list.
@@ -77,17 +78,22 @@ def case_letter(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
     form, actor = LetterForm(request.POST), Actor.of(request.user)
     if not form.is_valid():
         return _page(request, found, form, status=422)
-    done = _perform(found, form.cleaned_data, request.POST.get("do", ""), actor)
-    if isinstance(done, GovernanceError):
-        for problem in done.messages:
-            form.add_error(None, problem)
-        if isinstance(done, Conflict):
-            _stands(found, form)
-        return _page(request, found, form, status=done.status)
-    if not done:
+    what = request.POST.get("do", "")
+    if what not in ("send", "keep"):
         return _page(request, found, form)
-    messages.success(request, done)
-    return redirect(reverse("case", args=[public_id]) + "?tab=letters")
+
+    def do() -> str:
+        messages.success(request, _perform(found, form.cleaned_data, what, actor))
+        return reverse("case", args=[public_id]) + "?tab=letters"
+
+    try:
+        return redirect(sent_once(request, do))
+    except GovernanceError as error:
+        for problem in error.messages:
+            form.add_error(None, problem)
+        if isinstance(error, Conflict):
+            _stands(found, form)
+        return _page(request, found, form, status=error.status)
 
 
 def _fresh(request: HttpRequest, case: Case) -> LetterForm:
@@ -114,24 +120,18 @@ def _stands(case: Case, form: LetterForm) -> None:
         form.add_error(None, _("Kept by %(who)s: %(text)s") % {"who": draft.by, "text": draft.text})
 
 
-def _perform(case: Case, data: dict[str, Any], what: str, actor: Actor) -> str | GovernanceError:
-    """Send, keep, or set the language; an empty answer means that it was only looked at."""
-    try:
-        if what == "send":
-            if data["language"] != case.language:
-                service.language_set(case=case, language=data["language"], actor=actor)
-            service.letter_by_hand(case=case, template=data["template"], text=data["text"], actor=actor)
-            return _("The letter is on its way.")
-        if what == "keep":
-            name, _sep, draft = data["shown"].partition(":")
-            shown = draft if name == data["template"] else ""
-            service.draft_keep(case=case, template=data["template"], text=data["text"], actor=actor, shown=shown)
-            if data["language"] != case.language:
-                service.language_set(case=case, language=data["language"], actor=actor)
-            return _("Kept for the letter, sealed.")
-    except GovernanceError as error:
-        return error
-    return ""
+def _perform(case: Case, data: dict[str, Any], what: str, actor: Actor) -> str:
+    """Send or keep, in the language that was chosen."""
+    if what == "keep":
+        name, _sep, draft = data["shown"].partition(":")
+        shown = draft if name == data["template"] else ""
+        service.draft_keep(case=case, template=data["template"], text=data["text"], actor=actor, shown=shown)
+    if data["language"] != case.language:
+        service.language_set(case=case, language=data["language"], actor=actor)
+    if what == "keep":
+        return _("Kept for the letter, sealed.")
+    service.letter_by_hand(case=case, template=data["template"], text=data["text"], actor=actor)
+    return _("The letter is on its way.")
 
 
 @require_POST

@@ -16,6 +16,7 @@ from governance.kinds import rule
 from governance.models import Case, ClaimedItem, Decision, Match
 from governance.policies import Actor, may_read
 from governance.services import codes
+from governance.validators import number_in
 from governance.web.thumbnails import thumbnail
 
 #: Passages are shown up to so many characters; of a longer work the stretch that holds the agreement.
@@ -145,7 +146,8 @@ def _alike(hits: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def shown(case: Case, hits: list[Match], actor: Actor, wanted: str) -> tuple[Match | None, dict[str, Any] | None]:
     """The hit whose passages stand side by side: the one asked for, else the first with an excerpt."""
-    number = int(wanted) if wanted.isdecimal() and 0 < int(wanted) <= len(hits) else 0
+    number = number_in(wanted) or 0
+    number = number if number <= len(hits) else 0
     if not number:
         number = next((n for n, hit in enumerate(hits, 1) if hit.method != Match.Method.SAME_WORK), 1 if hits else 0)
     if not number:

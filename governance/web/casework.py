@@ -44,9 +44,10 @@ from governance.web import (
     queue,
     verdict_words,
 )
-from governance.web.case_actions import ACTIONS
+from governance.web.case_actions import ACTIONS, Action
 from governance.web.guards import staff
 from governance.web.job_words import progress_of
+from governance.web.sent_once import sent_once
 from governance.web.sheets import csv_response
 from governance.web.staff_forms import CHANGED, CaseForm, NewCaseForm
 
@@ -171,12 +172,11 @@ def act(name: str) -> Callable[..., HttpResponseBase]:
     @require_POST
     @staff(*action.permissions, decide=action.decide)
     def view(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
-        found, actor = fetch(request, public_id), Actor.of(request.user)
+        found = fetch(request, public_id)
         form, status = action.form(found, request.POST, auto_id=f"{name}_%s"), 422
         if form.is_valid():
             try:
-                messages.success(request, action.perform(found, form, actor))
-                return redirect("case", public_id=public_id)
+                return redirect(sent_once(request, lambda: _perform(request, action, found, form)))
             except GovernanceError as error:
                 status = error.status
                 for problem in error.messages:
@@ -212,6 +212,11 @@ def case_print(request: HttpRequest, public_id: uuid.UUID) -> HttpResponseBase:
         "reader": str(request.user),
     }
     return render(request, "casework/file.html", context)
+
+
+def _perform(request: HttpRequest, action: Action, found: Case, form: CaseForm) -> str:
+    messages.success(request, action.perform(found, form, Actor.of(request.user)))
+    return reverse("case", args=[found.public_id])
 
 
 def _tell(request: HttpRequest, name: str, form: CaseForm) -> None:
@@ -267,6 +272,17 @@ FOOT = gettext_lazy(
 )
 
 
+def _enter(request: HttpRequest, form: NewCaseForm) -> str:
+    data = form.cleaned_data
+    made = intake.case_file(
+        kind=form.kind(), law=data["law"], name=data["name"], email=data["email"], items=form.items(),
+        actor=Actor.of(request.user), channel=Channel(data["channel"]), received_on=data["received_on"],
+        place=data["place"],
+    )  # fmt: skip
+    messages.success(request, _("Case %(number)s is open; its receipt is on the way.") % {"number": made.number})
+    return reverse("case", args=[made.public_id])
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @staff(P.ENTER_CASE)
 def case_new(request: HttpRequest) -> HttpResponseBase:
@@ -276,21 +292,11 @@ def case_new(request: HttpRequest) -> HttpResponseBase:
     if form.is_bound:
         status = 422
         if form.is_valid():
-            data = form.cleaned_data
             try:
-                made = intake.case_file(
-                    kind=form.kind(), law=data["law"], name=data["name"], email=data["email"], items=form.items(),
-                    actor=Actor.of(request.user), channel=Channel(data["channel"]), received_on=data["received_on"],
-                    place=data["place"],
-                )  # fmt: skip
+                return redirect(sent_once(request, lambda: _enter(request, form)))
             except GovernanceError as error:
                 status = error.status
                 for problem in error.messages:
                     form.add_error(None, problem)
-            else:
-                messages.success(
-                    request, _("Case %(number)s is open; its receipt is on the way.") % {"number": made.number}
-                )
-                return redirect("case", public_id=made.public_id)
     crumbs = [{"label": _("Cases"), "url": reverse("cases")}, {"label": _("Enter a request")}]
     return render(request, "casework/new.html", {"form": form, "crumbs": crumbs}, status=status)

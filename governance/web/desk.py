@@ -16,6 +16,7 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import queue as select
 from governance.services.filters import filter_drop, filter_save, plain_query
 from governance.tokens import email_mark
+from governance.validators import number_in
 from governance.web.guards import staff
 
 P = Permission
@@ -61,9 +62,9 @@ def filter_keep(request: HttpRequest) -> HttpResponseBase:
 @staff(P.SEE_CASES)
 def filter_remove(request: HttpRequest) -> HttpResponseBase:
     """Remove one of one's own filters."""
-    wanted = request.POST.get("filter", "")
+    wanted = number_in(request.POST.get("filter", ""))
     try:
-        filter_drop(pk=int(wanted) if wanted.isdecimal() else 0, actor=Actor.of(request.user))
+        filter_drop(pk=wanted or 0, actor=Actor.of(request.user))
         messages.success(request, _("The filter is removed."))
     except GovernanceError as error:
         for problem in error.messages:

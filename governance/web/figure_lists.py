@@ -26,6 +26,7 @@ from governance.selectors import backlog, drill, running
 from governance.selectors import figures as select
 from governance.selectors.paging import onward
 from governance.statement_figures import Period
+from governance.validators import number_in
 from governance.web import case_words, figures
 from governance.web import figure_urls as urls
 from governance.web.duty_pages import Context, day, iso_day
@@ -159,7 +160,7 @@ def figure_places(request: HttpRequest, code: str) -> HttpResponseBase:
     found = _of_places(code, then)
     if model:
         found = found.none() if "\0" in model else found.filter(version__model__name=model)
-    mark = found.filter(pk=int(after)).first() if after.isdecimal() and len(after) < 16 else None
+    mark = found.filter(pk=row).first() if (row := number_in(after)) is not None else None
     page, number, title = onward(found, PLACES[code], mark, SIZE), found.count(), words.list_title(code)
     files, last = code == "old_weights", page.last
     told = ngettext("%(title)s: %(n)s file", "%(title)s: %(n)s files", number) if files else ngettext(

@@ -23,6 +23,7 @@ from governance.models import Case, Draft, Kind
 from governance.notifications.errors import SendFailed
 from governance.services import drafts, work_files
 from governance.services.intake import Item
+from governance.validators import number_in
 from governance.web import filing_words, media_words
 from governance.web.forms import PersonForm
 from governance.web.kind_forms import SendForm
@@ -118,9 +119,9 @@ def _onward(draft: Draft, flow: Flow, name: str) -> HttpResponseBase:
 def _works(request: HttpRequest, draft: Draft, flow: Flow, page: Step) -> HttpResponseBase:
     if request.method != "POST":
         return _page(request, flow, page, WorksForm(), draft)
-    remove = request.POST.get("remove", "")
-    if remove.isdecimal() and len(remove) < 19:
-        drafts.work_remove(draft=draft, pk=int(remove))
+    remove = number_in(request.POST.get("remove", ""))
+    if remove is not None:
+        drafts.work_remove(draft=draft, pk=remove)
         return _page(request, flow, page, WorksForm(initial=request.POST.dict()), draft)
     form = WorksForm(request.POST, request.FILES)
     try:

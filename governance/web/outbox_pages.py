@@ -19,6 +19,7 @@ from governance.policies import Actor, Permission, may
 from governance.selectors import letters as select
 from governance.selectors.paging import page
 from governance.services import outbox as service
+from governance.validators import number_in
 from governance.web import message_tabs as words
 from governance.web.guards import staff
 
@@ -34,8 +35,8 @@ def outbox(request: HttpRequest) -> HttpResponseBase:
     """Messages, newest first, by state and channel."""
     actor, state, channel = Actor.of(request.user), request.GET.get("state", ""), request.GET.get("channel", "")
     rows = select.outbox(actor, state=state, channel=channel)
-    before = request.GET.get("before", "")
-    shown = page(rows.filter(pk__lt=int(before)).order_by("-pk") if before.isdecimal() else rows.order_by("-pk"), SIZE)
+    before = number_in(request.GET.get("before", ""))
+    shown = page((rows if before is None else rows.filter(pk__lt=before)).order_by("-pk"), SIZE)
     part: dict[str, Any] = {
         "id": "messages",
         "title": _("Messages"),

@@ -13,6 +13,7 @@ from governance.forms_renderer import ChoiceCards
 from governance.models import Case, Decision
 from governance.services import codes
 from governance.services.decision import Proposal
+from governance.validators import number_in
 from governance.web.staff_forms import REASON_LENGTH, ShownForm, reason_field
 
 #: Prefixes of a hit's own fields; the hit's id follows.
@@ -62,7 +63,7 @@ class ProposeForm(ShownForm):
         return {
             name: str(value)
             for name, value in self.data.items()
-            if value and name.partition("_")[0] in OWN and name.partition("_")[2].isdecimal()
+            if value and name.partition("_")[0] in OWN and number_in(name.partition("_")[2]) is not None
         }
 
     def own(self) -> dict[int, dict[str, str]]:

@@ -25,7 +25,8 @@ class UsedOnce:
         code: str = super().clean_code()  # type: ignore[misc]
         seconds = (2 * app_settings.TOTP_TOLERANCE + 1) * app_settings.TOTP_PERIOD
         used = f"second-factor:{self.user.pk}:{normalize_user_code(code)}"  # type: ignore[attr-defined]
-        if not cache.add(used, True, seconds):
+        # A memory that does not answer knows of no code: nobody is locked out by it.
+        if not cache.add(used, True, seconds) and cache.get(used) is not None:
             raise get_adapter().validation_error("incorrect_code")
         return code
 

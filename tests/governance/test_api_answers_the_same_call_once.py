@@ -31,6 +31,19 @@ def test_the_same_call_under_the_same_key_is_one_case_and_one_answer() -> None:
     assert Case.objects.count() == 1
 
 
+def test_behind_a_proxy_callers_are_told_apart_by_the_address_that_it_forwards(settings: Any) -> None:
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+
+    def call(body: Any, address: str) -> Any:
+        headers = {"Idempotency-Key": "1", "X-Forwarded-For": f"203.0.113.66, {address}"}
+        return Client().post("/api/v1/requests/", body, content_type="application/json", headers=headers)
+
+    first = call(OPT_OUT, "198.51.100.1")
+    other = call({**OPT_OUT, "email": "other@example.org"}, "198.51.100.2")
+    assert (first.status_code, other.status_code) == (201, 201)
+    assert call(OPT_OUT, "198.51.100.1")["Idempotent-Replay"] == "true" and Case.objects.count() == 2
+
+
 def test_another_call_under_the_same_key_is_refused() -> None:
     post(OPT_OUT, "k-1")
     assert post(REQUEST, "k-1").status_code == 422

@@ -15,6 +15,7 @@ from django.urls import reverse
 from governance.errors import NotAllowed, Unfit
 from governance.models import Case, Letter, Role, User
 from governance.policies import Actor
+from governance.services import intake
 from governance.services.imports import cases_import
 from tests.governance.staff import sign_in_to_decide
 
@@ -70,6 +71,11 @@ def test_receipts_go_out_only_when_asked_for(legal: Actor) -> None:
         ("A,privacy,gdpr,2026-10-01,Ada,a@b.example,T,x,XX,", "place: Country 'XX'"),
         ("A,privacy,gdpr,2026-10-01,A\u202eda,a@b.example,T,x,,", "Line 2: name"),
         ('A,privacy,gdpr,2026-10-01,Ada,a@b.example,T,"x,,', "is no CSV"),
+        ("A,privacy,gdpr,0001-01-01,Ada,a@b.example,T,x,,", "Line 2: received_on lies before"),
+        ("A,privacy,gdpr,2026-10-01,Ada,a@b.example,T,x,US,", "Line 2: "),
+        ("A,privacy,gdpr,2017-10-01,Ada,a@b.example,T,x,,", "Line 2: "),
+        ("A,copyright,house,2026-10-01,Ada,a@b.example,T,x,,right", "Line 2: Only a correction"),
+        ("A\0B,privacy,gdpr,2026-10-01,Ada,a@b.example,T,x,,", "Line 2: external"),
     ],
 )
 def test_every_problem_is_said_with_its_line_and_nothing_is_filed(legal: Actor, row: str, said: str) -> None:
@@ -95,6 +101,31 @@ def test_every_problem_is_said_with_its_line_and_nothing_is_filed(legal: Actor, 
 def test_a_file_that_is_none_is_refused(legal: Actor, data: bytes, said: str) -> None:
     with pytest.raises(Unfit, match=said):
         cases_import(data=data, actor=legal)
+
+
+def test_a_look_refuses_what_taking_over_would_refuse(legal: Actor) -> None:
+    for dry in (True, False):
+        with pytest.raises(Unfit, match="Line 4: "):
+            data = GOOD.replace("2026-11-02,Bo", "2016-11-02,Bo")
+            cases_import(data=data.encode(), actor=legal, dry=dry)
+        assert not Case.objects.exists()
+
+
+def test_a_fault_on_the_way_says_at_which_line_and_how_many_were_filed(
+    legal: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = intake.case_file
+
+    def stop(**fields: Any) -> Case:
+        if fields["external"] == "OT-2":
+            raise Unfit("The calendar has no such year.")
+        return file(**fields)
+
+    monkeypatch.setattr(intake, "case_file", stop)
+    with pytest.raises(Unfit) as caught:
+        cases_import(data=GOOD.encode(), actor=legal)
+    assert "Line 4: The calendar has no such year." in caught.value.messages
+    assert "1 of 3 cases were filed before" in caught.value.messages[-1] and Case.objects.count() == 1
 
 
 def test_only_those_who_enter_requests_take_over_cases(people: dict[Role, Actor]) -> None:

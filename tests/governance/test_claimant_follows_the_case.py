@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.test import Client
+from django.urls import get_resolver
 
 from governance import dispatch
-from governance.logs import MaskLinks
+from governance.logs import MaskLinks, without_secrets
 from governance.models import Case, Disposition, Kind, Report, Role, Status
 from governance.policies import Actor
 from governance.services import review
@@ -77,6 +80,35 @@ def test_the_secret_of_a_link_stands_in_no_log(case: Case) -> None:
     record = logging.LogRecord("django.request", logging.WARNING, "", 0, "Not Found: %s", (secret,), None)
     assert MaskLinks().filter(record)
     assert record.getMessage() == "Not Found: /status/…/"
+
+
+#: What stands for a part of an address: `<slug:token>`, `(?P<key>.+)`.
+PLACE = re.compile(r"\(\?P<(\w+)>[^()]*\)|<(?:\w+:)?(\w+)>")
+SECRET_PARTS = ("token", "key")
+
+
+def addresses(patterns: list[Any], before: str = "/") -> Iterator[str]:
+    """Every address of the house, as its table writes it."""
+    for one in patterns:
+        route = before + str(one.pattern).removeprefix("^").removesuffix("$")
+        if hasattr(one, "url_patterns"):
+            yield from addresses(one.url_patterns, route)
+        else:
+            yield route
+
+
+def test_no_address_with_a_secret_stands_in_a_log_as_it_is() -> None:
+    """Whatever is added to the table: what names a token or a key is masked."""
+    filled = [
+        PLACE.sub(lambda part: "SECRET" if (part[1] or part[2]) in SECRET_PARTS else "x", route)
+        for route in addresses(get_resolver().url_patterns)
+    ]
+    found = [address for address in filled if "SECRET" in address]
+    assert {address.split("/")[1] for address in found} == {
+        "accounts", "api", "batches", "confirm", "deadlines", "draft", "status"
+    }  # fmt: skip
+    for address in found:
+        assert "SECRET" not in without_secrets(address), address
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -54,7 +54,8 @@ def by_hand() -> Counter[tuple[Any, ...]]:
             continue
         assert case.closed_at
         day = timezone.localdate(case.closed_at)
-        found["closed", day, *who, case.disposition, 1 if day <= case.due_on else 0] += 1
+        inside = 2 if case.disposition == "withdrawn" else 1 if day <= case.due_on else 0
+        found["closed", day, *who, case.disposition, inside] += 1
         found["took", day, *who, "", (day - case.received_on).days] += 1
         runs = [job.summary for job in case.jobs.filter(state="succeeded", kind__startswith="engine.")]
         for word, amount in {
@@ -110,7 +111,7 @@ class History:
     def close(self) -> None:
         if case := self.any(status__in=OPEN):
             at = timezone.make_aware(datetime.combine(case.received_on, time()))
-            ending = self.chance.choice(["refused", "excluded", "not_fulfilled", "partly_fulfilled"])
+            ending = self.chance.choice(["refused", "excluded", "not_fulfilled", "partly_fulfilled", "withdrawn"])
             closed = at + timedelta(days=self.chance.randrange(45), hours=12)
             Case.objects.filter(pk=case.pk).update(status="closed", disposition=ending, closed_at=closed)
 

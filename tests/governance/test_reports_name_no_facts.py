@@ -43,7 +43,7 @@ def about_person(walk: Any, people: People, house: Path) -> Case:
     )  # fmt: skip
     proposals = {match.pk: refuse for match in case.matches.all()}
     decision.decision_propose(case=case, proposals=proposals, actor=people[Role.LEGAL])
-    decision.decision_approve(case=case, actor=people[Role.APPROVER])
+    decision.decision_approve(case=case, actor=people[Role.APPROVER], shown=decision.mark(case))
     done = closed(Case.objects.get(pk=case.pk))
     sealed_all()
     return Case.objects.get(pk=done.pk)

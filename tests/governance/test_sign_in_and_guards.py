@@ -23,6 +23,7 @@ from governance import urls
 from governance.errors import Conflict
 from governance.models import Role, User
 from governance.policies import Permission
+from governance.web import second_factor
 from governance.web.guards import KEPT, KEPT_MOST, staff
 from tests.governance.staff import member
 
@@ -264,6 +265,25 @@ def test_a_code_that_was_used_opens_nothing_while_it_is_right(client: Client, le
         answer = thief.post("/accounts/2fa/authenticate/", {"code": spelling})
         assert answer.status_code == 200 and "Incorrect code" in answer.content.decode()
         assert thief.get("/t/look/").status_code == 302
+
+
+def test_a_memory_that_does_not_answer_locks_nobody_out(
+    client: Client, legal: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        """The shared cache while its server is down: nothing is held, nothing taken."""
+
+        def add(self, *_given: object) -> bool:
+            return False
+
+        def get(self, *_given: object) -> None:
+            return None
+
+    totp.TOTP.activate(legal, totp.generate_totp_secret())
+    monkeypatch.setattr(second_factor, "cache", Silent())
+    sign_in(client, legal)
+    assert client.post("/accounts/2fa/authenticate/", {"code": code(legal)}).status_code == 302
+    assert client.get("/t/look/").status_code == 200
 
 
 def test_a_refusal_of_a_service_becomes_a_page_with_its_sentence(client: Client, legal: User) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from governance.errors import NotAllowed
 from governance.models import Case, ClockPause, Role
 from governance.policies import Actor
-from governance.selectors import backlog
+from governance.selectors import backlog, drill
 from governance.selectors import statement as select
 from governance.services import tallies
 from tests.governance.staff import member
@@ -45,6 +45,7 @@ def test_every_figure_is_that_of_a_count_by_hand(board: Actor, seed: int) -> Non
     running = [c for c in opened if not c.paused_on]
     day = {c.pk: timezone.localdate(c.closed_at) for c in cases if c.closed_at}
     closed = [c for c in cases if c.pk in day and period.start <= day[c.pk] <= period.end]
+    answered = [c for c in closed if c.disposition != "withdrawn"]
     took = [(day[c.pk] - c.received_on).days for c in closed]
     by_hand: dict[str, Any] = {
         "open": len(opened),
@@ -52,8 +53,8 @@ def test_every_figure_is_that_of_a_count_by_hand(board: Actor, seed: int) -> Non
         "at_risk": sum(TODAY <= c.due_on <= TODAY + timedelta(days=3) for c in running),
         "week": sum(TODAY <= c.due_on <= TODAY + timedelta(days=7) for c in running),
         "paused": len(opened) - len(running),
-        "kept": sum(day[c.pk] <= c.due_on for c in closed),
-        "missed": sum(day[c.pk] > c.due_on for c in closed),
+        "kept": sum(day[c.pk] <= c.due_on for c in answered),
+        "missed": sum(day[c.pk] > c.due_on for c in answered),
         "received": sum(period.start <= c.received_on <= period.end for c in cases),
         "closed": len(closed),
         "answer_median": statistics.median(took) if took else None,
@@ -61,10 +62,31 @@ def test_every_figure_is_that_of_a_count_by_hand(board: Actor, seed: int) -> Non
         "hours": sum(round(1000 * j.summary["seconds"]) for c in closed for j in c.jobs.all()) / 3.6e6,
     }
     assert {code: told[code] for code in by_hand} == by_hand
+    figures = select.statement(board, period, TODAY).figures
+    assert {figures[code].of for code in ("kept", "missed")} == {len(answered)}
     tables = select.statement(board, period, TODAY).tables
     for code, column, total in (("kinds", 0, "received"), ("kinds", 3, "open"), ("regions", 3, "late"),
                                 ("stages", 0, "open"), ("endings", 0, "closed")):  # fmt: skip
         assert sum(row.values[column] or 0 for row in tables[code].rows) == by_hand[total], (code, column)
+
+
+def test_a_withdrawn_case_is_closed_and_neither_in_time_nor_late(board: Actor) -> None:
+    history = History(5)
+    for ending, late in (("withdrawn", -1), ("withdrawn", 1), ("refused", -1), ("refused", 1), ("refused", 2)):
+        history.file()
+        case = Case.objects.latest("pk")
+        closed = timezone.make_aware(datetime.combine(case.due_on + timedelta(days=late), time(12)))
+        Case.objects.filter(pk=case.pk).update(status="closed", disposition=ending, closed_at=closed)
+    tallies.tallies_run()
+    period = select.Period(code="dates", start=START, end=START + timedelta(days=80))
+    told = select.statement(board, period, period.end)
+    counts = {code: (told.figures[code].value, told.figures[code].of) for code in ("kept", "missed")}
+    assert counts == {"kept": (1, 3), "missed": (2, 3)} and told.figures["closed"].value == 5
+    for code, expected in (("kept", 1), ("missed", 2), ("closed", 5)):
+        assert drill.cases(board, code, period, period.end, {}).count() == expected
+    weeks = told.tables["weeks"]
+    sums = {name: sum(row.values[at] or 0 for row in weeks.rows) for at, name in enumerate(weeks.columns)}
+    assert sums == {"received": 5, "closed": 5, "kept": 1, "missed": 2}
 
 
 def _covers(pause: ClockPause, day: date) -> bool:
