@@ -4,6 +4,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import Error, register
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
 
@@ -16,7 +17,9 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         """Make this installation's Celery application the current one; keep the database's guards in place."""
         import governance.celery  # noqa: F401
+        from governance import strict_sqlite
 
+        connection_created.connect(strict_sqlite.refuse)
         pre_migrate.connect(_guards_off, sender=self)
         post_migrate.connect(_guards_on, sender=self)
 

@@ -139,7 +139,7 @@ def draft_file(*, draft: Draft, filing: Mapping[str, Any]) -> Case:
         if draft.case is None:
             raise Conflict("This request is being sent; load the page again.")
         return draft.case
-    works = work_files.works_of(draft)
+    works = work_files.works_to_file(draft)
     items = [Item(form=work.form, title=work.title, text=work.text) for work in works]
     case = intake.case_file(**{**filing, "items": [*items, *filing["items"]]})
     work_files.hand_over(works, case)

@@ -163,12 +163,14 @@ def _discard(refs: Sequence[str]) -> None:
 
 
 def works_of(draft: Draft) -> list[DraftWork]:
-    """The works that are filed with a draft: all but the files in which the scanner found something.
-
-    Within a transaction: no file of theirs is settled before its end.
-    """
-    list(Upload.objects.select_for_update(of=("self",)).filter(draft_work__draft=draft).values_list("pk"))
+    """The works that would be filed with a draft: all but the files in which the scanner found something."""
     return list(draft.works.exclude(upload__state=State.INFECTED))
+
+
+def works_to_file(draft: Draft) -> list[DraftWork]:
+    """The same, of which no file is settled before the end of the transaction."""
+    list(Upload.objects.select_for_update(of=("self",)).filter(draft_work__draft=draft).values_list("pk"))
+    return works_of(draft)
 
 
 def sweep() -> int:
