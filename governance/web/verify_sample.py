@@ -63,8 +63,8 @@ def facts(sample: dict[str, Any]) -> list[dict[str, Any]]:
         {"label": _("Which cases"), "value": _which(sample)},
         {"label": _("Cases drawn"), "value": _("%(drawn)s of %(all)s") % {
             "drawn": words.number(len(sample["drawn"])), "all": words.number(sample["cases"])}},
-        {"label": _("Root of the ledger up to the statement"), "value": sample["root"], "digest": True},
-        {"label": _("Seed"), "value": sample["seed"], "digest": True},
+        {"label": _("Root of the ledger up to the statement"), "value": sample["root"], "mono": True},
+        {"label": _("Seed"), "value": sample["seed"], "mono": True},
         {"label": _("The cases"), "value": _numbers(sample["drawn"]), "mono": True},
     ]  # fmt: skip
 

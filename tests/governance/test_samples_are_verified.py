@@ -138,8 +138,9 @@ def test_a_key_that_was_lost_since_is_told(file: dict[str, Any]) -> None:
 @pytest.mark.parametrize("shortened", [False, True])
 def test_number_and_seed_of_a_print_are_looked_up(client: Client, sample: AuditSample, shortened: bool) -> None:
     seed = sample.seed[:8] + sample.seed[-8:] if shortened else sample.seed[:16]
-    page = client.post("/verify/", {"number": f"sample {sample.number}", "code": seed}).content.decode()
-    assert "Our register knows this sample and this seed." in page
+    for word in ("sample ", "Stichprobe ", "Échantillon ", "عينة ", "sample-"):
+        page = client.post("/verify/", {"number": f"{word}{sample.number}", "code": seed}).content.decode()
+        assert "Our register knows this sample and this seed." in page, word
     for number, code in ((sample.number + 1, seed), (sample.number, "0" * 16)):
         page = client.post("/verify/", {"number": f"Sample {number}", "code": code}).content.decode()
         assert "Our register does not know this sample with this seed." in page
