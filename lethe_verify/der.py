@@ -9,6 +9,8 @@ from lethe_verify.errors import Refused
 INTEGER, BIT_STRING, OCTETS, NULL, OID, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x05, 0x06, 0x30, 0x31
 CONTEXT_0, CONTEXT_1, CONTEXT_3 = 0xA0, 0xA1, 0xA3
 DEPTH = 24
+#: Each value becomes a node, however short: this bounds how many a file can ask for.
+MAX = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Node:
 
 def parse(data: bytes) -> Node:
     """The one value that fills `data` to its end."""
-    node, end = _read(data, 0, len(data), DEPTH)
+    node, end = _read(_bounded(data), 0, len(data), DEPTH)
     if end != len(data):
         raise Refused("form", "Something follows a value that should fill its place.")
     return node
@@ -31,8 +33,14 @@ def parse(data: bytes) -> Node:
 
 def parse_first(data: bytes) -> tuple[Node, bytes]:
     """The first value of `data`, and what follows it."""
-    node, end = _read(data, 0, len(data), DEPTH)
+    node, end = _read(_bounded(data), 0, len(data), DEPTH)
     return node, data[end:]
+
+
+def _bounded(data: bytes) -> bytes:
+    if len(data) > MAX:
+        raise Refused("size", "A signature is larger than any of ours.")
+    return data
 
 
 def _read(data: bytes, start: int, limit: int, depth: int) -> tuple[Node, int]:

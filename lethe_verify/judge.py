@@ -21,6 +21,8 @@ _MEMBERS: Final = {"format", "verifier_key", "checkpoint", "entries", "consisten
 BUNDLES: Final = {"lethe-bundle/1": _MEMBERS, "lethe-bundle/2": {*_MEMBERS, "witnesses"},
                   "lethe-bundle/3": {*_MEMBERS, "witnesses", "time"}}  # fmt: skip
 CONSISTENCY: Final = "lethe-consistency/1"
+#: What shows that the ledger holds a file that comes alone.
+REGISTERED: Final = {"bundled": "Its bundle shows the rest.", "alone": when.ADVICE["alone"]}
 #: What reading hostile bytes may raise beside `Refused`. Each means that the file is not what was sealed.
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
                      struct.error)  # fmt: skip
@@ -81,9 +83,11 @@ def _whole(verdict: Verdict, trust: Trust) -> None:
 
 def _report(data: bytes, verdict: Verdict, trust: Trust, at: datetime) -> evidence.Proved:
     proved, sealed, moment = _pdf(data, verdict, trust, at)
+    kind = "bundled" if evidence.has_bundle(sealed.evidence) else "alone"
+    verdict.open("registered", f"That the ledger holds this very file: of it, the evidence alone is an entry. "
+                               f"{REGISTERED[kind]}")  # fmt: skip
     witnessed(verdict, proved, trust)
     if not when.in_hand(verdict, proved.key, proved.checkpoint, trust, [moment]):
-        kind = "bundled" if evidence.has_bundle(sealed.evidence) else "alone"
         when.unplaced(verdict, proved.key, proved.checkpoint, trust, kind)
     return proved
 

@@ -16,7 +16,7 @@ from lethe_verify import der, x509
 from lethe_verify.errors import Refused
 
 #: Larger ones, and more of them, are of no time stamp authority: they are not read.
-LARGEST, MOST = 256 * 1024, 16
+LARGEST, MOST = der.MAX, 16
 ENUMERATED, GOOD, REVOKED, CONTEXT_2 = 0x0A, 0x80, 0xA1, 0xA2
 BASIC, ANSWERING = der.oid("1.3.6.1.5.5.7.48.1.1"), der.oid("1.3.6.1.5.5.7.3.9")
 REASON, NUMBER, KEY_NAME = der.oid("2.5.29.21"), der.oid("2.5.29.20"), der.oid("2.5.29.35")

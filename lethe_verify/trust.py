@@ -94,14 +94,20 @@ def fingerprint(text: str) -> str:
 
 
 def load(given: str) -> Trust:
-    """From a fingerprint, PEM certificates or a trust file as the issuer publishes it."""
+    """From a fingerprint, PEM certificates or a trust file as the issuer publishes it.
+
+    What reads as a fingerprint is one: no file of that name, which may have come with the report, stands in for it.
+    """
     path = Path(given)
     try:
-        inside = path.read_bytes() if path.is_file() else b""
+        return _pins([fingerprint(given)])
+    except TrustError:
+        if not path.is_file():
+            raise
+    try:
+        inside = path.read_bytes()
     except OSError as error:
         raise TrustError(str(error)) from error
-    if not path.is_file():
-        return _pins([fingerprint(given)])
     if len(inside) > MAX:
         raise TrustError(f"{given} is too large")
     return read(inside.decode("utf-8", "replace"))
@@ -109,11 +115,12 @@ def load(given: str) -> Trust:
 
 def read(text: str) -> Trust:
     """From the text of a trust file, certificates or fingerprints (one a line, `#` for remarks)."""
-    if "-----BEGIN PUBLIC KEY-----" in text:
-        return Trust(models=frozenset(_key(found) for found in _PUBLIC.findall(text)))
     if "-----BEGIN" in text:
-        together = Trust()
-        for found in _PEM.findall(text):
+        keys, certificates = _PUBLIC.findall(text), _PEM.findall(text)
+        if len(keys) + len(certificates) != text.count("-----BEGIN"):
+            raise TrustError("the file holds something that is neither a certificate nor a public key")
+        together = Trust(models=frozenset(_key(found) for found in keys))
+        for found in certificates:
             together |= _certificate(found)
         return together
     if text.lstrip().startswith("{"):

@@ -22,6 +22,8 @@ INDEX: Final = "model.safetensors.index.json"
 CHUNK: Final = 1024 * 1024
 #: Longest header that the format allows, and longest index that is read.
 HEADER: Final = 100_000_000
+#: The most dimensions that a tensor may have (torch's own limit).
+RANK: Final = 64
 #: Name of each type in a header: bytes of a value, name of the type in the digest.
 TYPES: Final[Mapping[str, tuple[int, str]]] = {
     "BOOL": (1, "bool"), "U8": (1, "uint8"), "I8": (1, "int8"), "F8_E4M3": (1, "float8_e4m3fn"),
@@ -125,8 +127,8 @@ def _tensor(path: Path, data: int, name: str, entry: Any) -> Tensor:
         raise ValueError("a digest ends names by NUL: one inside would let two models have the same digest")
     width, kind = TYPES[entry["dtype"]]
     shape, (start, end) = tuple(entry["shape"]), entry["data_offsets"]
-    if any(type(one) is not int or one < 0 for one in (*shape, start, end)):
-        raise ValueError("no whole numbers")
+    if len(shape) > RANK or any(type(one) is not int or not 0 <= one < 2**63 for one in (*shape, start, end)):
+        raise ValueError("no whole numbers, or larger ones than any tensor has")
     if math.prod(shape) * width != end - start:
         raise ValueError("another size")
     return Tensor(path, data + start, end - start, f"{name}\0torch.{kind}\0{shape}\0".encode())

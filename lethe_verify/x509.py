@@ -23,6 +23,9 @@ CONSTRAINTS, USAGE, EXTENDED = der.oid("2.5.29.19"), der.oid("2.5.29.15"), der.o
 #: Critical extensions whose meaning is heeded here, or has none for time stamps (names, policies).
 KNOWN: Final = {CONSTRAINTS, USAGE, EXTENDED, der.oid("2.5.29.17"), der.oid("2.5.29.32")}
 TIME_STAMPING: Final = der.oid("1.3.6.1.5.5.7.3.8")
+ANY_PURPOSE: Final = der.oid("2.5.29.37.0")
+#: No certificate that is looked at is larger.
+LARGEST: Final = 16 * 1024
 #: How long a path and how many certificates a file may bring.
 MAX_PATH, MAX_CERTIFICATES = 6, 48
 
@@ -83,8 +86,17 @@ class Certificate:
 
     @property
     def is_for_time(self) -> bool:
-        """Whether its key may sign time stamps: this purpose and no other (RFC 3161, 2.3)."""
-        return self.purposes == {TIME_STAMPING} and not self.is_authority
+        """Whether its key may sign time stamps: this purpose, critical, and no other (RFC 3161, 2.3)."""
+        usage = self.extensions.get(USAGE)
+        bits = der.parse(usage[1]).content if usage else b"\x00\xc0"
+        critical, _value = self.extensions.get(EXTENDED, (False, b""))
+        signs = len(bits) > 1 and bool(bits[1] & 0xC0)
+        return self.purposes == {TIME_STAMPING} and critical and signs and not self.is_authority
+
+    @property
+    def leads_to_time(self) -> bool:
+        """Whether those whom it certifies may sign time stamps: its purposes, where it names some, limit theirs."""
+        return not self.purposes or bool(self.purposes & {TIME_STAMPING, ANY_PURPOSE})
 
     def valid_at(self, moment: datetime) -> bool:
         """Whether the moment lies in its validity."""
@@ -93,6 +105,8 @@ class Certificate:
 
 def certificate(raw: bytes) -> Certificate:
     """A certificate from its DER bytes."""
+    if len(raw) > LARGEST:
+        raise Refused("certificate", "A certificate is larger than any of ours.")
     try:
         whole = der.parse(raw)
         body, algorithm, bits = whole.children
@@ -188,7 +202,7 @@ def _is_by(issuer: Certificate, algorithm: der.Node, message: bytes, signature: 
 
 
 def path(leaf: Certificate, others: Iterable[Certificate], believed: Collection[str]) -> list[Certificate] | None:
-    """From the leaf to a certificate whose fingerprint is believed; None where there is none. Dates are not asked."""
+    """From the leaf, for time stamps, to a certificate whose fingerprint is believed, or None. Dates are not asked."""
     known = {one.raw: one for one in others}
     if len(known) > MAX_CERTIFICATES:
         raise Refused("certificate", "The file brings more certificates than any of ours.")
@@ -204,7 +218,7 @@ def _path(way: list[Certificate], others: list[Certificate], believed: Collectio
     for one in [one for one in others if one.subject == way[-1].issuer]:
         if one not in others or len(way) >= MAX_PATH or not one.allows_below(len(way) - 1):
             continue
-        if is_signed_by(way[-1], one):
+        if (one.leads_to_time or one.fingerprint in believed) and is_signed_by(way[-1], one):
             others.remove(one)
             if found := _path([*way, one], others, believed):
                 return found

@@ -354,7 +354,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sha256", help="digest of the sealed file, from the ledger")
     parser.add_argument("--ledger-key", help="verifier key of the issuer's ledger")
     parser.add_argument(
-        "--timestamp-root", type=Path, action="append", default=[], help="PEM root of a time stamp authority"
+        "--timestamp-root", type=Path, action="append", default=[], help="PEM roots of time stamp authorities"
     )
     parser.add_argument("--rerender", action="store_true", help="set the report again and compare every byte")
     chosen = parser.parse_args(arguments)
@@ -365,7 +365,7 @@ def main(arguments: list[str] | None = None) -> int:
         with chosen.file.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         known = believed(json.loads(chosen.trust.read_bytes())) if chosen.trust else Believed()
-        roots = [x509.load_pem_x509_certificate(path.read_bytes()) for path in chosen.timestamp_root]
+        roots = [root for path in chosen.timestamp_root for root in x509.load_pem_x509_certificates(path.read_bytes())]
     except (OSError, ValueError, EvidenceError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

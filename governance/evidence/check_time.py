@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID as PURPOSE
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from governance.evidence import revoked
@@ -156,6 +157,7 @@ def check_checkpoint(
             raise FormError("it does not hold")
         # A path is told even where it does not hold: what says that it does is that nothing was found against it.
         way = [one.dump() for one in told["validation_path"] or ()] if told["trust_problem_indic"] is None else []
+        way = way if _is_for_time(way[::-1]) else []
         brought = [one.chosen.dump() for one in signed["certificates"]]
         check_token(token, [*way, *(one.dump() for one in believed)] if way else brought)
         doubt = revoked.doubt(way[::-1], told["timestamp"], None, *data) if way else UNBELIEVED
@@ -249,9 +251,21 @@ def _check_path(stamp: Any, roots: Sequence[x509.Certificate], moment: datetime)
         raise FormError("a time stamp does not hold")
     # A path is told even where it does not hold.
     path = [one.dump() for one in status.validation_path or ()] if status.trusted else []
+    path = path if _is_for_time(path[::-1]) else []
     brought = [one.chosen.dump() for one in stamp.signed_data["certificates"]]
     check_token(bytes(stamp.pkcs7_content), [*path, *(one.dump() for one in believed)] if path else brought)
     return path[::-1]
+
+
+def _is_for_time(way: Sequence[bytes]) -> bool:
+    """Whether the first certificate is for time stamps, critical (RFC 3161, 2.3), and signs, and whether those between
+    it and the last, which is believed from outside, may certify such a one. pyHanko asks neither."""
+    first, *path = [list(x509.load_der_x509_certificate(raw).extensions) for raw in way] or [[]]
+    critical = any(one.critical for one in first if isinstance(one.value, x509.ExtendedKeyUsage))
+    usages = [one.value for one in first if isinstance(one.value, x509.KeyUsage)]
+    signs = all(one.digital_signature or one.content_commitment for one in usages)
+    limits = [set(one.value) for held in path[:-1] for one in held if isinstance(one.value, x509.ExtendedKeyUsage)]
+    return critical and signs and all(one & {PURPOSE.TIME_STAMPING, PURPOSE.ANY_EXTENDED_KEY_USAGE} for one in limits)
 
 
 def _check_changes(reader: PdfFileReader) -> None:

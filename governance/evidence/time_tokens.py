@@ -73,12 +73,14 @@ def canonical(token: cms.ContentInfo) -> cms.ContentInfo:
             name: signer[name] for name in ("version", "sid", "digest_algorithm", "signed_attrs", "signature_algorithm")
         }
         info = cms.SignerInfo({**plain, "signature": low_half(signer["signature"].native, way[0])})
+        # Made of its bytes: a set made of its parts is sorted by length, and here each comes before its issuer.
+        certificates = cms.CertificateSet(contents=b"".join(one.dump() for one in way))
         body = cms.SignedData(
             {
                 "version": "v3",
                 "digest_algorithms": [signer["digest_algorithm"]],
                 "encap_content_info": signed["encap_content_info"],
-                "certificates": [cms.CertificateChoices({"certificate": one}) for one in way],
+                "certificates": certificates,
                 "signer_infos": [info],
             }
         )

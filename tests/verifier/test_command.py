@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance.evidence import bundle
 from lethe_verify import Outcome, judge
 from lethe_verify import bundle as theirs
 from lethe_verify.__main__ import main, words
 from lethe_verify.judge import Known
-from lethe_verify.trust import Trust, TrustError, load
+from lethe_verify.trust import Trust, TrustError, load, read
 from lethe_verify.verdict import Verdict
 from scripts import verifier
 from tests.governance.evidence_sealed import sealed
@@ -98,6 +99,38 @@ def test_a_trust_file_that_says_nothing_is_refused() -> None:
     for text in ("not a file", "00" * 31):
         with pytest.raises(TrustError):
             load(text)
+
+
+def test_no_file_stands_in_for_a_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever sends a forged report may send a file along, named like the genuine fingerprint."""
+    monkeypatch.chdir(tmp_path)
+    mark = genuine().fingerprint
+    for given in (mark, mark.upper(), f"sha256:{mark}", ":".join(re.findall("..", mark))):
+        (tmp_path / given).write_text(forged().fingerprint)
+        assert load(given) == load(mark)
+    (tmp_path / "report.pdf").write_bytes(forged().pdf)
+    assert main(["report.pdf", "--trust", mark]) == 1
+    (tmp_path / "fingerprint.txt").write_text(forged().fingerprint)
+    assert load("fingerprint.txt").seals == {forged().fingerprint}
+    assert "REFUSED" in capsys.readouterr().out
+
+
+def test_all_that_a_pem_holds_is_believed_and_nothing_else_in_it_passed_over(files: dict[str, str]) -> None:
+    seal, key = Path(files["seal.pem"]).read_text(), sealed().key.certificate.public_key()
+    public = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    both = read(public + seal)
+    assert both.seals == read(seal).seals and both.models == read(public).models and both.seals and both.models
+    for more in ("-----BEGIN TRUSTED CERTIFICATE-----\nAA==\n-----END TRUSTED CERTIFICATE-----\n", "-----BEGIN"):
+        with pytest.raises(TrustError, match="neither a certificate nor a public key"):
+            read(seal + more)
+
+
+def test_a_file_alone_is_not_shown_to_be_in_the_ledger() -> None:
+    trust = Trust(frozenset({genuine().fingerprint}))
+    for data, state in ((genuine().pdf, "not_proved"), (genuine().bundle, "proved")):
+        assert [one.state for one in judge(data, trust).findings if one.code == "registered"] == [state]
 
 
 def test_a_huge_file_is_refused_without_being_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

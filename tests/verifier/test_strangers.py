@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from governance.evidence.check import check
-from lethe_verify import Outcome, judge, pdf
+from lethe_verify import Outcome, der, judge, pdf, x509
 from lethe_verify.errors import Refused
 from lethe_verify.pdf_syntax import Name, Stream
 from tests.governance.evidence_sealed import sealed
@@ -74,3 +74,13 @@ def test_small_files_that_promise_much_are_refused_at_once() -> None:
     ):
         assert judge(data).outcome is Outcome.REFUSED
     assert time.process_time() - started < 2
+
+
+def test_no_signature_asks_for_more_than_its_size_allows() -> None:
+    """Each value in it becomes a node: a few MB of empty ones were gigabytes."""
+    for read in (der.parse, lambda data: der.parse_first(data + bytes(10))):
+        assert read(der.make(der.SEQUENCE, der.make(der.NULL) * 100_000))
+        with pytest.raises(Refused, match="larger than any"):
+            read(der.make(der.SEQUENCE, der.make(der.NULL) * 200_000))
+    with pytest.raises(Refused, match="larger than any"):
+        x509.certificate(bytes(20_000))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_names_that_could_end_elsewhere_are_read_by_none(name: str, tmp_path: Pa
     for read in (weights_digest, lambda folder: Weights(folder).digest()):
         with pytest.raises(DataError, match="control characters"):
             read(tmp_path)
+
+
+@pytest.mark.parametrize("shape", ["1," * 64 + "1", f"{2**63},0", ",".join(["9" * 4000] * 1000)])
+def test_shapes_that_no_tensor_has_are_refused_before_they_are_multiplied(shape: str, tmp_path: Path) -> None:
+    size = 4 * (len(shape) == 129)
+    header = f'{{"a":{{"dtype":"F32","shape":[{shape}],"data_offsets":[0,{size}]}}}}'.encode()
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    started = time.process_time()
+    with pytest.raises(Refused, match="no sound safetensors file"):
+        weights.digest(tmp_path)
+    assert time.process_time() - started < 1
 
 
 def test_the_folder_that_was_signed_has_the_files_and_the_weights(signed: tuple[Path, Path, Trust]) -> None:
