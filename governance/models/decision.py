@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -41,6 +43,14 @@ class Match(models.Model):
         return f"{self.method} {self.record}"
 
 
+class DecisionQuerySet(models.QuerySet["Decision"]):
+    """Decisions; their reasons are read by the hits that they are about."""
+
+    def worded(self) -> DecisionQuerySet:
+        """With what their reasons are read by, in one statement."""
+        return self.select_related("match").defer("match__excerpt")
+
+
 class Decision(models.Model):
     """What one officer proposes for a match and a second person approves. The database refuses one person as both."""
 
@@ -56,11 +66,14 @@ class Decision(models.Model):
     ground = models.CharField(max_length=80)
     #: Code of what stands against erasure (`services.codes`); empty where the record is erased.
     exception = models.CharField(max_length=24, blank=True)
-    reason = models.TextField(blank=True)
+    #: In the officer's own words, which may name somebody: sealed as the hit's own texts are.
+    reason = SealedText(default=b"")
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(default=timezone.now)
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     approved_at = models.DateTimeField(null=True)
+
+    objects = DecisionQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -71,6 +84,11 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.choice} {self.match_id}"
+
+    @property
+    def subject(self) -> uuid.UUID:
+        """Under whose key the reason lies: the hit's."""
+        return self.match.subject
 
 
 class Release(models.Model):

@@ -12,7 +12,8 @@ from django.utils import timezone
 from governance.errors import Conflict, NotAllowed, Unfit
 from governance.evidence import ledger
 from governance.lifecycle import advance
-from governance.models import Case, Decision, Disposition, Status
+from governance.models import Case, Decision, Disposition, Match, Status, User
+from governance.models.vault import keys_held
 from governance.policies import (
     Actor,
     Permission,
@@ -38,7 +39,11 @@ class Proposal:
 
 def mark(case: Case, decisions: Iterable[Decision] | None = None) -> str:
     """What stands for these proposals, or for all of the case; empty where nothing is proposed."""
-    rows = Decision.objects.filter(match__case=case) if decisions is None else decisions
+    with keys_held():
+        return _mark(case, Decision.objects.filter(match__case=case).worded() if decisions is None else decisions)
+
+
+def _mark(case: Case, rows: Iterable[Decision]) -> str:
     facts = sorted(
         [
             one.match_id,
@@ -77,7 +82,7 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
     if actor.user is None:
         raise Conflict(f"Case {case.number} is not waiting for a decision.")
     _waiting(case)
-    demand_shown(mark(case, Decision.objects.filter(match__case=case, match__in=proposals)), shown)
+    demand_shown(mark(case, Decision.objects.filter(match__case=case, match__in=proposals).worded()), shown)
     matches = {match.pk: match for match in case.matches.select_related("record")}
     approved = set(
         Decision.objects.filter(match__case=case, approved_at__isnull=False).values_list("match_id", flat=True)
@@ -98,22 +103,25 @@ def decision_propose(*, case: Case, proposals: Mapping[int, Proposal], actor: Ac
         problems.append("Erasing from the models needs a stronger proof of this claimant; record it first.")
     if problems:
         raise Unfit(problems)
-    for pk, proposal in proposals.items():
-        Decision.objects.update_or_create(
-            match_id=pk,
-            defaults={
-                "choice": proposal.choice,
-                "ground": proposal.ground,
-                "exception": proposal.exception,
-                "reason": proposal.reason,
-                "proposed_by": actor.user,
-                "proposed_at": timezone.now(),
-            },
-        )
+    with keys_held():
+        for pk, proposal in proposals.items():
+            _keep(matches[pk], proposal, actor.user)
     complete = not case.matches.filter(decision=None).exists()
     Case.objects.filter(pk=case.pk).update(proposed_by=actor.user if complete else None)
     ledger.append(action="decision.proposed", actor=actor, case=case, body=_body(case))
     return len(proposals)
+
+
+def _keep(match: Match, proposal: Proposal, by: User) -> None:
+    fields = {
+        "choice": proposal.choice,
+        "ground": proposal.ground,
+        "exception": proposal.exception,
+        "reason": proposal.reason,
+        "proposed_by": by,
+        "proposed_at": timezone.now(),
+    }
+    Decision.objects.select_related("match").update_or_create(match=match, defaults=fields)
 
 
 @transaction.atomic
@@ -188,6 +196,6 @@ def decision_take_back(*, case: Case, actor: Actor) -> None:
 
 def _body(case: Case) -> dict[str, object]:
     """How many hits get what, and the mark of who proposed what for which: a change of either changes the entry."""
-    rows = list(Decision.objects.filter(match__case=case))
+    rows = list(Decision.objects.filter(match__case=case).worded())
     counts = Counter(one.choice for one in rows)
     return {choice: counts[choice] for choice in Decision.Choice.values} | {"decisions": mark(case, rows)}

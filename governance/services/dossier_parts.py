@@ -62,8 +62,7 @@ def decided(case: Case, *, own: bool = False) -> str:
     private person read, which names the exception instead."""
     found = Decision.objects.filter(match__case=case)
     if words_told(case, own):
-        texts = found.exclude(reason="").values_list("ground", "reason")
-        return " ".join(dict.fromkeys(f"{ground}: {reason}" for ground, reason in texts))
+        return " ".join(dict.fromkeys(f"{one.ground}: {one.reason}" for one in found.worded() if one.reason))
     left = found.filter(choice__in=(Decision.Choice.REFUSE, Decision.Choice.EXCLUDE)).exclude(ground="")
     codes_ = dict.fromkeys(left.order_by("match").values_list("ground", "exception"))
     return " ".join(

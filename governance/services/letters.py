@@ -196,9 +196,9 @@ def decided_reasons(case: Case) -> str:
     """Why hits are not erased, as two people decided it: each reason once, with the exception that it rests on."""
     kept = Decision.objects.filter(match__case=case, approved_at__isnull=False).exclude(choice=Decision.Choice.ERASE)
     lines = []
-    for reason, exception in kept.order_by("id").values_list("reason", "exception"):
-        words = exception_words(case, exception) if exception else ""
-        lines.append("\n".join(part for part in (reason.strip(), words and f"({words})") if part))
+    for one in kept.worded().order_by("id"):
+        words = exception_words(case, one.exception) if one.exception else ""
+        lines.append("\n".join(part for part in (str(one.reason).strip(), words and f"({words})") if part))
     return "\n\n".join(dict.fromkeys(line for line in lines if line))
 
 

@@ -80,8 +80,8 @@ def test_each_item_has_its_own_codes(legal: Client, person: Case) -> None:
         f"hit_{second.pk}": "refuse", f"code_{second.pk}": "17_3_b", f"why_{second.pk}": REASON,
     }  # fmt: skip
     assert propose(legal, person, **sent).status_code == 302
-    rows = Decision.objects.order_by("match_id").values_list("choice", "ground", "exception", "reason")
-    assert list(rows) == [
+    rows = Decision.objects.order_by("match_id")
+    assert [(one.choice, one.ground, one.exception, one.reason) for one in rows] == [
         ("erase", "GDPR Art. 17(1)(c)", "", ""), ("refuse", "GDPR Art. 17(3)(b)", "17_3_b", REASON)
     ]  # fmt: skip
     text = legal.get(reverse("case", args=[person.public_id])).content.decode()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from governance.models import Case, Decision, Kind, Role, Status
+from governance.errors import KeyDestroyed
+from governance.models import Case, Decision, Kind, Role, Status, triggers
+from governance.models.vault import subject_destroy
 from governance.policies import Actor
 from governance.services import abuse, decision
 from tests.governance.conftest import file_case
@@ -73,3 +78,33 @@ def test_who_sends_back_is_told_where_the_reason_stands(walk: Walk, people: Peop
     leave = decision.Proposal(choice=Decision.Choice.EXCLUDE, ground="policy", reason="Left out of what comes.")
     decision.decision_propose(case=case, proposals={m.pk: leave for m in case.matches.all()}, actor=people[Role.LEGAL])
     assert "Stands in the ledger: name nobody." in read(client, people, Role.APPROVER, case)
+
+
+def test_the_reason_of_a_decision_is_sealed_and_goes_with_the_persons_key(walk: Walk, people: People) -> None:
+    case = walk(file_case(kind=Kind.PRIVACY), Status.DECISION)
+    leave = decision.Proposal(choice=Decision.Choice.EXCLUDE, ground="GDPR Art. 21", reason=WHY)
+    decision.decision_propose(case=case, proposals={m.pk: leave for m in case.matches.all()}, actor=people[Role.LEGAL])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reason FROM governance_decision")
+        assert all(len(bytes(kept)) > len(WHY) and b"letters" not in bytes(kept) for (kept,) in cursor.fetchall())
+    assert {one.reason for one in Decision.objects.worded()} == {WHY}
+    subject_destroy(case.claimant.subject)
+    with pytest.raises(KeyDestroyed):
+        assert Decision.objects.earliest("pk").reason
+
+
+def test_reasons_that_stood_in_the_clear_are_sealed_when_the_database_is_brought_up(
+    walk: Walk, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step of migration 0073, at rows as they were before: here the old column is the ground."""
+    case, gone = walk(file_case(), Status.PLANNING), walk(file_case(email="other@x.example"), Status.PLANNING)
+    triggers.drop(connection)
+    Decision.objects.filter(match__case__in=(case, gone)).update(ground=WHY)
+    triggers.install(connection)
+    subject_destroy(gone.claimant.subject)
+    step = importlib.import_module("governance.migrations.0073_sealed_reasons")
+    monkeypatch.setattr(step, "IN_THE_CLEAR", "ground")
+    step.seal(apps, connection.schema_editor())
+    triggers.install(connection)
+    assert {one.reason for one in Decision.objects.filter(match__case=case).worded()} == {WHY}
+    assert not any(bytes(row) for row in Decision.objects.filter(match__case=gone).values_list("reason", flat=True))
