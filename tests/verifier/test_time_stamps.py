@@ -15,6 +15,7 @@ from cryptography import x509
 from governance.evidence import bundle, bundle_check, outside_time, renewal
 from governance.evidence.check import Outcome as Ours
 from governance.evidence.check import check
+from governance.evidence.check import main as houses_main
 from governance.evidence.check_time import LedgerTime
 from governance.evidence.errors import EvidenceError, SealError
 from governance.evidence.leaf import canonical
@@ -201,6 +202,7 @@ def test_the_command_takes_several_trusts_and_a_day(tmp_path: Path, capsys: pyte
     assert main([str(file), *seal, "--trust", str(roots), "--at", "2036-06-01"]) == 0
     assert "GENUINE" in capsys.readouterr().out
     assert main([str(file), *seal, "--trust", str(roots), "--at", "2020-01-01"]) == 1
+    assert houses_main([str(file), "--fingerprint", sealed().fingerprint, "--timestamp-root", str(roots)]) == 0
 
 
 def test_a_trust_file_names_authorities_and_seals_that_ended() -> None:
