@@ -13,13 +13,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from governance import dispatch
+from governance import dispatch, urls
 from governance.errors import NotAllowed
 from governance.evidence import pdf, schema, wording
 from governance.models import Case, Decision, Kind, LedgerOpening, Report, Role, Status
 from governance.policies import Actor
 from governance.services import auditor_bundles, clocks, codes, decision, papers, report_copies
 from governance.services.intake import Item
+from governance.web import case_tabs
 from tests.governance.conftest import file_case
 from tests.governance.staff import sign_in_to_decide
 from tests.governance.test_evidence_pdf import text_of
@@ -124,6 +125,31 @@ def test_a_report_from_before_opens_to_those_alone_who_may_read_what_it_names(
             assert {client.get(address).status_code for address, _ending in files(report)} == {answer}, role
         with pytest.raises(NotAllowed, match="facts about a private person"):
             auditor_bundles.bundle_make(report=Report.objects.get(pk=report.pk), actor=people[Role.AUDITOR])
+
+
+def test_no_page_of_those_who_may_not_know_who_asks_names_facts(
+    about_person: Case, people: People, client: Client, catalogue: dict[str, Any]
+) -> None:
+    """Every page of staff that takes nothing in its address, and the pages of the case, its report and its data."""
+    model, number = catalogue["released"].model, about_person.report.number
+    plain = [reverse(one.name) for one in urls.staff if getattr(one, "name", None) and "<" not in str(one.pattern)]
+    case = reverse("case", args=[about_person.public_id])
+    about = [
+        case, *(f"{case}?tab={name}" for name in case_tabs.TABS), reverse("case_print", args=[about_person.public_id]),
+        reverse("report_proof", args=[number]), reverse("replay", args=[number]),
+        reverse("dataset", args=[catalogue["data"].public_id]), reverse("model", args=[model.public_id]),
+        reverse("version", args=[model.public_id, 1]), reverse("figure_cases", args=["closed"]),
+    ]  # fmt: skip
+    for role in OTHERS:
+        sign_in_to_decide(client, people[role].user)
+        opened = 0
+        for address in (*plain, *about):
+            answer = client.get(address)
+            if answer.status_code == 200 and not answer.streaming:
+                opened += 1
+                text = answer.content.decode("utf-8", "replace")
+                assert not [one for one in SECRETS if one in text], (role, address)
+        assert opened > 10, role
 
 
 def test_reports_about_works_are_taken_without_an_entry(
