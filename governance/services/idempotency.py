@@ -22,6 +22,10 @@ BUSY = timedelta(seconds=120)
 MAX_KEY = 255
 
 
+class UnderWay(Conflict):
+    """The first call under this key has not been answered yet."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What was answered, and whether it was said before."""
@@ -35,7 +39,7 @@ def once(*, caller: str, key: str, call: bytes, do: Callable[[], tuple[int, Any]
     """Do it, or give the answer of the time before. What is done and its answer are one transaction.
 
     Raises:
-        Unfit: a key that is no key, or one that another call has. Conflict: the first call is still under way.
+        Unfit: a key that is no key, or one that another call has. UnderWay: the first call has not ended.
     """
     if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= MAX_KEY:
         raise Unfit(f"An idempotency key has between 1 and {MAX_KEY} printable ASCII characters.")
@@ -62,7 +66,7 @@ def _again(row: StoredAnswer, digest: str) -> Answer:
     if row.call != digest:
         raise Unfit("Another call was made under this idempotency key; choose a new one.")
     if row.status is None:
-        raise Conflict("This was sent a moment ago and is still under way; try again in a moment.")
+        raise UnderWay("This was sent a moment ago and is still under way; try again in a moment.")
     return Answer(row.status, json.loads(house_unseal(bytes(row.body), f"answer:{row.mark}")), True)
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from governance.models import Case, Note, Role, StoredAnswer
 from governance.policies import Actor
+from governance.web import sent_once
 from tests.governance.conftest import TODAY
 from tests.governance.staff import sign_in_to_decide
 
@@ -61,6 +62,22 @@ def test_a_note_a_proof_and_a_letter_are_written_once(desk: Client, case: Case) 
             assert answer.status_code == 302, name
     assert Note.objects.count() == 1 and case.proofs.filter(level=3).count() == 1
     assert case.letters.filter(template="message").count() == 1
+
+
+def test_a_second_click_waits_for_what_the_first_one_does(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = entered(desk, PAGE)
+    StoredAnswer.objects.update(status=None)
+    looks = []
+
+    def ends(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            StoredAnswer.objects.update(status=302)
+
+    monkeypatch.setattr(sent_once.time, "sleep", ends)
+    assert entered(desk, PAGE)["Location"] == first["Location"] and len(looks) == 3
+    StoredAnswer.objects.update(status=None)
+    assert entered(desk, PAGE).status_code == 409 and Case.objects.count() == 1
 
 
 def test_each_page_draws_a_token_of_its_own(desk: Client) -> None:
