@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -152,7 +153,8 @@ def test_a_copy_of_somebody_who_is_erased_while_it_is_drawn_leaves_no_file(
         erasure = Erasure.objects.create(
             claimant=record.claimant, mode=Erasure.Mode.SCHEDULE, due_on=record.received_on, rule="Test."
         )
-        retention._carry_out(erasure, retention.SYSTEM)
+        with transaction.atomic():
+            retention._carry_out(erasure, retention.SYSTEM)
         if finished:
             retention.finish(erasure)
         monkeypatch.setattr(dispatch, "put_bytes", lambda data: kept.append(put(data)) or kept[-1])
