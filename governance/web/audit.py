@@ -146,7 +146,8 @@ def _page(request: HttpRequest, form: forms.Form | None, status: int) -> HttpRes
                        {"label": _("Policies of verification and their versions"), "url": reverse("policies")}]},
             {"id": "trust", "title": _("What is believed"),
              "note": _("What everybody is told. Compare it with what you got by another way than from this house."),
-             "facts": told, "empty": "" if told else _("No seal is set up yet, so there is nothing to compare.")},
+             "facts": told, "empty": "" if told else _("No seal is set up yet, so there is nothing to compare."),
+             "next": _("`manage.py bootstrap` makes one (docs/keys.md).")},
         ],
     }  # fmt: skip
     return render(request, "duties/sheet.html", {**audit_house.tabs("audit"), **context}, status=status)

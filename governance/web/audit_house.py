@@ -116,7 +116,8 @@ def house(request: HttpRequest) -> HttpResponseBase:
             {"id": "versions", "title": _("Versions"), "note": _("None is ever changed."),
              "columns": [{"label": _("Version"), "num": True}, _("Says"), _("Proposed by"), _("Answer")],
              "rows": [[str(row.pk), _said(row), _proposer(row), _answer(row)] for row in versions[:SHOWN]],
-             "empty": _("No version was proposed.")},
+             "empty": _("No version was proposed."),
+             "next": _("An administrator proposes one under Set-up; another one signs it.")},
         ],
     }  # fmt: skip
     return _sheet(request, "audit_organisation", context)
@@ -146,14 +147,16 @@ def agents(request: HttpRequest) -> HttpResponseBase:
              "columns": [_("Name"), _("What"), {"label": _("Cases"), "num": True}, _("Entered")],
              "rows": [[row.name, row.get_what_display(), f"{row.cases:,}",  # type: ignore[attr-defined]
                        {"text": day(row.created_at), "note": str(row.created_by)}] for row in rows],
-             "empty": _("Nobody is known yet.")},
+             "empty": _("Nobody is known yet."),
+             "next": _("Legal officers enter one under Duties, once they saw its mandate.")},
             {"id": "mandates", "title": _("Mandates"),
              "columns": [_("Agent"), _("Kinds"), _("From"), _("Until"), _("Recorded"), _("State")],
              "rows": [[row.agent.name, ", ".join(row.kinds), day(row.valid_from), day(row.valid_until),
                        {"text": day(row.recorded_at), "note": str(row.recorded_by)},
                        _ended(agent_pages.mandate_state(row, timezone.localdate()), row)]
                       for row in select.mandates(actor)[:SHOWN]],
-             "empty": _("No mandate is recorded.")},
+             "empty": _("No mandate is recorded."),
+             "next": _("Legal officers record one on the agent's page.")},
             {"id": "keys", "title": _("Keys of the interface"), "note": _("Only a hash of each is kept."),
              "columns": [_("Key"), _("Agent"), _("Opens"), _("Issued"), _("Until"), _("Last used"), _("State")],
              "rows": [[{"text": f"{row.prefix}…", "mono": True, "note": row.label}, row.agent.name,
@@ -161,7 +164,8 @@ def agents(request: HttpRequest) -> HttpResponseBase:
                        day(row.expires_on), day(row.used_at) if row.used_at else _("never"),
                        _ended(agent_pages.key_state(row, timezone.localdate()), row)]
                       for row in select.keys(actor)[:SHOWN]],
-             "empty": _("No key was issued.")},
+             "empty": _("No key was issued."),
+             "next": _("Legal officers issue one on the agent's page.")},
         ],
     }  # fmt: skip
     return _sheet(request, "audit_agents", context)
@@ -188,7 +192,8 @@ def webhooks(request: HttpRequest) -> HttpResponseBase:
              "rows": [[row.name, urlsplit(row.url).hostname or "", ", ".join(row.events),
                        {"text": when(row.created_at), "note": str(row.created_by or "")}, _told(row)]
                       for row in rows],
-             "empty": _("Nobody is told yet.")},
+             "empty": _("Nobody is told yet."),
+             "next": _("Administrators add a subscription under Messages.")},
         ],
     }  # fmt: skip
     return _sheet(request, "audit_webhooks", context)
