@@ -58,7 +58,10 @@ def consent_end(*, case: Case, actor: Actor) -> int:
 
 
 def publish(case: Case) -> int:
-    """After the decision: what was upheld is told, where the claimant agreed and showed that it is theirs; how many."""
+    """After the decision: what was upheld is told, where the claimant agreed and showed that it is theirs; how many.
+
+    Within the transaction of the decision.
+    """
     # Locked: a consent that ends meanwhile ends before this, or after it and takes these prints with it.
     consent = FeedConsent.objects.select_for_update().filter(case=case, ended_at=None).first()
     decided = set(Decision.objects.filter(match__case=case).values_list("choice", flat=True))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -64,7 +65,8 @@ def test_what_was_upheld_is_told_as_others_can_compute_it(client: Client, upheld
     assert mine is not None
     assert (text["whole"], text["words"], text["shingles"]) == (mine.whole, mine.words, list(mine.shingles))
     assert text["shingles_total"] == len(mine.shingles) and image == {"file": FILE}
-    assert sharing.publish(upheld) == 0  # nothing twice
+    with transaction.atomic():
+        assert sharing.publish(upheld) == 0  # nothing twice
 
 
 def test_a_long_work_is_told_by_its_smallest_hashes_and_pages_follow(
@@ -90,7 +92,8 @@ def test_the_claimant_takes_it_back_on_the_private_page(client: Client, upheld: 
     assert client.post(f"{page}sharing/end/")["Location"] == page
     assert told(client) == [] and "fingerprints of your works" not in client.get(page).content.decode()
     assert client.post(f"{page}sharing/end/").status_code == 409
-    assert sharing.publish(upheld) == 0
+    with transaction.atomic():
+        assert sharing.publish(upheld) == 0
     assert LedgerEntry.objects.filter(action__in=("sharing.agreed", "sharing.ended")).count() == 2
 
 
@@ -103,7 +106,8 @@ def test_what_ends_the_claim_ends_the_telling(upheld: Case, people: dict[Role, A
         SharedPrint.objects.create(consent=upheld.feed_consent, item=upheld.items.first(), digest=FILE)
     long_ago = timezone.now() - timedelta(days=2000)
     Case.objects.filter(pk=upheld.pk).update(status="closed", disposition="fulfilled", closed_at=long_ago)
-    retention._carry_out(retention._row(upheld.claimant, retention.Erasure.Mode.SCHEDULE), retention.SYSTEM)
+    with transaction.atomic():
+        retention._carry_out(retention._row(upheld.claimant, retention.Erasure.Mode.SCHEDULE), retention.SYSTEM)
     assert not SharedPrint.objects.exists()
 
 
