@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -179,7 +180,8 @@ def test_a_text_that_was_read_after_the_page_was_loaded_stays_unread(walk: Any, 
     beside = additions.works_add(case=first, items=[Item(form="text", title="Tide", text="the tide")]).case
     loaded = news.newest(beside) or 0
     Case.objects.filter(pk=beside.pk).update(received_on=first.received_on)
-    additions.text_came(case=first, item=item, text="the ebb", actor=Actor.system("uploads"))
+    with transaction.atomic():
+        additions.text_came(case=first, item=item, text="the ebb", actor=Actor.system("uploads"))
     assert beside.items.count() == 2
     assert not news.news_read(case=beside, upto=loaded, actor=people[Role.LEGAL])
     assert news.news_read(case=beside, upto=news.newest(beside) or 0, actor=people[Role.LEGAL])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 
 from governance import dispatch
@@ -279,7 +280,8 @@ def test_a_text_that_comes_late_keeps_the_channel_of_the_filing(walk: Any, setti
     item = case.items.create(subject=case.claimant.subject, position=9, form="digest", title="Ebb", text="sha256:0")
     Case.objects.filter(pk=case.pk).update(proposed_by=member("second.legal@house.example", role=Role.LEGAL))
     Case.objects.filter(pk=case.pk).update(received_on=TODAY - timedelta(days=7))
-    additions.text_came(case=case, item=item, text="the ebb", actor=work_files.SYSTEM)
+    with transaction.atomic():
+        additions.text_came(case=case, item=item, text="the ebb", actor=work_files.SYSTEM)
     made = CaseLink.objects.get(case=case).other
     assert (made.channel, made.received_on) == (channel, TODAY - timedelta(days=7)), "it came with the filing"
 
