@@ -18,7 +18,7 @@ def test_the_machine_is_told_in_numbers(tmp_path: Path) -> None:
 
 
 def test_memory_counts_children_too() -> None:
-    program = "import sys; held = b'x' * (80 * 2**20); print(); sys.stdin.read()"
+    program = "import sys; held = b'x' * (80 * 2**20); print(flush=True); sys.stdin.read()"
     before = presence.memory_of(os.getpid())
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
