@@ -135,10 +135,12 @@ def _opened(verdict: Verdict, document: dict[str, Any], proved: evidence.Proved)
     silent, searched = opened.told(document, proved.entries)
     if silent:
         verdict.open("plan", f"That reference, controls and configuration of plan {', '.join(map(str, silent))} were "
-                             f"signed before its run: evidence or ledger do not say.")  # fmt: skip
+                             f"signed with its thresholds: evidence or ledger do not say.")  # fmt: skip
     elif document.get("attempts"):
         verdict.proved("plan", "Method, configuration, reference and controls of each plan are those that were signed "
-                               "before its run.")  # fmt: skip
+                               "with its thresholds.")  # fmt: skip
+        verdict.open("run", "When the runs began: the ledger shows what was written first, and the issuer says when "
+                            "they started.")  # fmt: skip
     unjudged = opened.unjudged(document)
     if unjudged:
         verdict.open("verdict", f"That the verdict of plan {', '.join(map(str, unjudged))} is the one of the day when "

@@ -73,7 +73,7 @@ def _plan(document: Mapping[str, Any] | None, attempt: Mapping[str, Any], entry:
     for name, value in told.items():
         if entry.body.get(name, value) != value:
             raise Refused("plan", f"The evidence says of plan {attempt['number']} another {_SIGNED[name]} than entry "
-                                  f"{entry.index} of the ledger, by which it was signed before its run.")  # fmt: skip
+                                  f"{entry.index} of the ledger, by which it was signed.")  # fmt: skip
 
 
 def _ends(attempt: Mapping[str, Any], known: Mapping[int, Entry], case: str) -> None:

@@ -9,13 +9,17 @@ from typing import Any, Final
 from lethe_verify.errors import Refused
 
 VERDICTS: Final = ("none", "bad_input", "damaged", "fail", "inconclusive", "pass")
-#: Probes of this family are ratios that must stay above a floor; all others are differences inside a margin.
+#: Probes of this family, which their names begin with, are ratios that must stay above a floor; all others are
+#: differences inside a margin.
 UTILITY: Final = "utility"
 #: What a policy calls the floor of each ratio, and of all taken together.
 _FLOORS: Final = {"utility_pooled": "pooled_utility_floor"}
 _FLOOR: Final = "utility_floor"
 #: Running texts are only probed where there are any.
 _OPTIONAL: Final = "verbatim_text"
+
+#: Attacks that the engine leaves out where a model has not what they work on; every other can always be made.
+MODEL_BOUND: Final = frozenset({"steering"})
 
 Found = Mapping[str, Any]
 
@@ -47,6 +51,8 @@ def hold(verification: Found | None, policy: Found | None) -> None:
 
 def _beyond(probe: Found, policy: Found | None) -> Iterator[str]:
     """Why a probe cannot have passed."""
+    if (probe["family"] == UTILITY) != probe["name"].startswith(f"{UTILITY}_"):
+        yield "it is not of the family that its name says"
     if probe["family"] == UTILITY:
         floor = probe["limit"]
         if floor is None or not probe["candidate"]["low"] >= floor:
@@ -68,7 +74,9 @@ def _missing(verification: Found, policy: Found | None) -> str:
     decided = {one["name"]: one for one in verification["probes"] if one["outcome"] == "pass"}
     if all(one["family"] == UTILITY for one in decided.values()):
         return "none asks whether anything was forgotten"
-    rules, unfit = policy or {}, tuple(verification.get("attacks_not_applicable", ()))
+    rules = policy or {}
+    # Whoever issues the evidence says which attacks could not be made: that excuses the probes of such attacks alone.
+    unfit = tuple(f"{one}_" for one in verification.get("attacks_not_applicable", ()) if one in MODEL_BOUND)
     wanted = [name for name in rules.get("margins", {}) if name != _OPTIONAL and not name.startswith(unfit)]
     wanted += [f"{UTILITY}_{part}" for part in rules.get("required_utility", ())]
     wanted += [name for name, floor in _FLOORS.items() if floor in rules]

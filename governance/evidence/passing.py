@@ -11,6 +11,8 @@ _UTILITY: Final = "utility"
 _OPTIONAL: Final = "verbatim_text"
 #: What a policy calls the floor of all ratios taken together; each alone has the other.
 _POOLED: Final = ("utility_pooled", "pooled_utility_floor")
+#: Attacks that the engine leaves out where a model has not what they work on; every other can always be made.
+_MODEL_BOUND: Final = frozenset({"steering"})
 
 
 def problems(verification: Found, policy: Found) -> Iterator[tuple[str, str]]:
@@ -44,6 +46,8 @@ def _margins(policy: Found) -> Found:
 
 def _beyond(probe: Found, policy: Found) -> str:
     """Why a probe cannot have passed; empty where it can."""
+    if (probe["family"] == _UTILITY) != probe["name"].startswith(f"{_UTILITY}_"):
+        return "it is not of the family that its name says"
     if probe["family"] == _UTILITY:
         limit, pooled = probe["limit"], probe["name"] == _POOLED[0]
         fixed = policy.get(_POOLED[1] if pooled else "utility_floor", limit)
@@ -63,7 +67,7 @@ def _missing(verification: Found, policy: Found) -> str:
     passed = {probe["name"] for probe in verification["probes"] if probe["outcome"] == "pass"}
     if all(probe["family"] == _UTILITY for probe in verification["probes"] if probe["name"] in passed):
         return "no probe asks whether anything was forgotten"
-    unfit = tuple(verification.get("attacks_not_applicable", ()))
+    unfit = tuple(f"{one}_" for one in verification.get("attacks_not_applicable", ()) if one in _MODEL_BOUND)
     wanted = [name for name in _margins(policy) if name != _OPTIONAL and not name.startswith(unfit)]
     parts = policy.get("required_utility")
     wanted += [f"{_UTILITY}_{part}" for part in parts] if isinstance(parts, list) else []

@@ -21,7 +21,7 @@ def _numbered(of: Report | Paper) -> bool:
     named = not items or len(items) < case["items_count"] or not all(wording.fact_of(one["title"]) for one in items)
     decided = case.get("disposition") in (Disposition.REFUSED, Disposition.EXCLUDED) and case["reason"]
     worded = decided and not decided.startswith("Ground: ")
-    return not (named or worded or any(clock["extended_why"] for clock in case["clocks"]))
+    return not (named or worded or any(clock["extended_why"] for clock in case.get("clocks", ())))
 
 
 def demand_readable(of: Report | Paper, actor: Actor) -> None:

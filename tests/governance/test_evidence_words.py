@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from governance.evidence import passing
 from governance.evidence.engine_results import verification
 from governance.evidence.wording import (
     ATTACKS,
@@ -18,6 +19,7 @@ from governance.evidence.wording import (
     finding_sentences,
     probe_title,
 )
+from lethe_verify import passed
 from tests.architecture.tree import ROOT
 from unlearning_engine.attacks.standard import ATTACKS as STANDARD
 from unlearning_engine.attacks.standard import works_probes
@@ -96,3 +98,8 @@ def test_one_sided_bounds_are_not_called_a_two_sided_interval() -> None:
     assert "below each difference, and below each share of what must stay, stand two one-sided bounds" in page
     assert "of what must stay, one-sided bounds" in page
     assert "Below each estimate stands its two-sided" not in page
+
+
+def test_the_checks_excuse_the_probes_of_those_attacks_alone_that_a_model_may_not_allow() -> None:
+    bound = {name for name, attack in STANDARD.items() if attack.one_stream}
+    assert bound == passed.MODEL_BOUND == passing._MODEL_BOUND

@@ -227,7 +227,7 @@ def test_a_report_signed_anew_with_another_reference_is_refused_and_a_true_one_s
     true = judge(seal.seal(pdf.render(schema.build(make.with_ledger(document(), LEDGER))), key=sealed().key), trust)
     assert true.outcome is Outcome.GENUINE
     stated = {(one.code, one.state) for one in true.findings}
-    assert {("plan", "proved"), ("search", "proved"), ("verdict", "not_proved")} <= stated
+    assert {("plan", "proved"), ("run", "not_proved"), ("search", "proved"), ("verdict", "not_proved")} <= stated
     assert opened.unjudged(document()) == [1] and opened.unjudged(make.refused()) is None
     forged = document()
     other_reference(forged)
@@ -237,8 +237,7 @@ def test_a_report_signed_anew_with_another_reference_is_refused_and_a_true_one_s
     refused = judge(data, trust)
     assert refused.outcome is Outcome.REFUSED
     assert refused.findings[-1].text == (
-        "The evidence says of plan 2 another reference than entry 1 of the ledger, by which it was signed before its "
-        "run."
+        "The evidence says of plan 2 another reference than entry 1 of the ledger, by which it was signed."
     )
 
 

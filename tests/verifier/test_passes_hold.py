@@ -61,9 +61,21 @@ def nothing_asked(found: Found) -> None:
     found["attempts"][1]["verification"]["probes"] = found["attempts"][1]["verification"]["probes"][-1:]
 
 
+def called_utility(found: Found) -> None:
+    """What still knows the answers would be a ratio that stayed."""
+    probe(found)["family"], probe(found)["limit"], probe(found)["bounds"] = "utility", 0.9, "lower"
+    probe(found)["candidate"] = {"value": 0.97, "low": 0.95, "high": 0.99, "n": 150}
+
+
+def excused(found: Found) -> None:
+    unmeasured(found)
+    found["attempts"][1]["verification"]["attacks_not_applicable"] = {"": "not made", "exact": "not made"}
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [
+        (called_utility, "not of the family"), (excused, "lacks a probe: exact_value"),
         (beyond, "not inside the margin"), (wider, "names another limit"), (far_below, "not inside the margin"),
         (useless, "below its floor"), (unmeasured, "lacks a probe: exact_value"), (nothing_asked, "lacks a probe"),
     ],
