@@ -1,7 +1,7 @@
 """SQLite refuses what PostgreSQL would: to lock rows outside of a transaction.
 
-SQLite knows no row locks (docs/adr/0041) and Django leaves them out without a word, so that a page which works on the embedded database
-fails on the other. Here the compiler takes SQLite for a database that has them and writes nothing for them.
+SQLite knows no row locks and Django leaves them out without a word, so that a page which works on the embedded database
+fails on the other. Here the compiler takes SQLite for a database that has them and writes nothing for them (ADR 41).
 """
 
 from __future__ import annotations

@@ -52,6 +52,8 @@ def check_form(reader: PdfFileReader, data: bytes, ends: Sequence[int]) -> None:
             raise FormError("a later table is not the last of its objects")
         # Of entries of a kind that nobody knows pyHanko tells nothing; 0 is no object.
         index = list(table["/Index"])
+        if sum(index[1::2]) > len(section.standard_xrefs) + 1:
+            raise FormError("a later table does not count its objects")
         told = {begin + more for begin, count in zip(index[::2], index[1::2], strict=True) for more in range(count)}
         if told - {0} != set(section.standard_xrefs) or table["/W"][0] != 1 or table["/Size"] != max(known) + 1:
             raise FormError("a later table does not count its objects")
